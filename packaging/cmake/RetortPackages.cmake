@@ -1,0 +1,1 @@
+# What is installed where, and the Debian packages and archives made of it (CPack).
