@@ -1,0 +1,65 @@
+// A Hugging Face model folder: config.json, *.safetensors (sharded or not), and Retort's own retort.json beside them.
+// Understands compressed-tensors int8 per channel (W8A8: symmetric weights, dynamic per-token activations).
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "model/model_config.h"
+#include "model/safetensors.h"
+#include "model/tensor_view.h"
+
+namespace retort::model {
+
+/// One linear layer's weight [out,in]: either a float tensor, or int8 codes with one scale per output row:
+/// w = code · scale. `weight` holds the codes (DataType::i8) in the second case, `scale` [out] or [out,1] is then set.
+struct LinearWeight {
+  const TensorView* weight = nullptr;
+  const TensorView* scale = nullptr;
+  bool quantized() const { return scale != nullptr; }
+};
+
+/// An opened folder; views stay valid as long as it lives. Safe to share between threads.
+class ModelFolder {
+ public:
+  /// Opens `folder` and checks that every tensor that the config needs is there with its shape and type.
+  /// Throws std::runtime_error or std::invalid_argument: file, tensor, expected, found, what to do.
+  explicit ModelFolder(const std::filesystem::path& folder);
+  ~ModelFolder();
+  ModelFolder(ModelFolder&&) noexcept;
+
+  const std::filesystem::path& path() const;
+  const ModelConfig& config() const;
+  const nlohmann::json& config_json() const;                ///< config.json as it stands in the folder
+  bool quantized() const;                                   ///< has a quantization_config
+  const TensorView& tensor(const std::string& name) const;  ///< throws if absent
+  LinearWeight linear(const std::string& module) const;     ///< "model.layers.0.self_attn.q_proj" → weight and scale
+  LinearWeight head() const;                                ///< lm_head, or the embedding where it is tied
+  std::int64_t weight_bytes() const;                        ///< bytes of all tensors as stored
+  const nlohmann::json& retort() const;                     ///< retort.json, or an empty object
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Hugging Face names of every float tensor of a model of this shape, with their shapes, in file order:
+/// model.embed_tokens.weight [V,D], model.layers.N.{input_layernorm,self_attn.{q,k,v,o}_proj,
+/// post_attention_layernorm,mlp.{gate,up,down}_proj}.weight, model.norm.weight, lm_head.weight (if not tied).
+std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensor_shapes(const ModelConfig& config);
+
+/// Writes config.json and model.safetensors into `folder` (made if absent). `tensors` under their Hugging Face names;
+/// a quantised linear module has "<module>.weight" I8 [out,in] and "<module>.weight_scale" F32 [out,1].
+/// `quantization_config` (see int8_quantization_config) is stored in config.json when not null.
+void save_model(const std::filesystem::path& folder, const ModelConfig& config, std::vector<TensorView> tensors,
+                const nlohmann::json& quantization_config = nullptr);
+
+/// The compressed-tensors description of int8 per output channel, symmetric, for all Linear layers, with dynamic
+/// per-token int8 activations; `ignore` names modules left in float (e.g. "lm_head").
+nlohmann::json int8_quantization_config(const std::vector<std::string>& ignore);
+
+}  // namespace retort::model

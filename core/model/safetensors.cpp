@@ -1,0 +1,251 @@
+// The safetensors reader's checks follow the reference implementation's order, so that a file is refused for the same
+// reason: header size, header text, then every tensor in offset order, then the file's end.
+#include "model/safetensors.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "host/files.h"
+#include "model/json_cursor.h"
+
+namespace retort::model {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian and are mapped as is");
+
+constexpr std::uint64_t greatest_header = 100'000'000;  // the reference reader's limit
+constexpr std::uint64_t length_field = 8;
+
+constexpr DataType all_types[] = {DataType::f32, DataType::f16, DataType::bf16, DataType::i64,
+                                  DataType::i32, DataType::i8,  DataType::u8};
+
+std::optional<DataType> type_named(const std::string& name) {
+  for (const DataType type : all_types)
+    if (name == name_of(type)) return type;
+  return std::nullopt;
+}
+
+/// A read-only mapping of a whole file. Whoever truncates the file meanwhile causes SIGBUS, as with every mapped file.
+class Mapping {
+ public:
+  explicit Mapping(const std::filesystem::path& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) fail("cannot open", path);
+    struct stat status{};
+    const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+    if (regular && status.st_size > 0) {
+      bytes_ = static_cast<std::uint64_t>(status.st_size);
+      address_ = ::mmap(nullptr, bytes_, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    }
+    const int code = errno;
+    ::close(descriptor);
+    errno = code;
+    if (!regular) throw std::runtime_error("cannot read '" + path.string() + "': expected a regular file");
+    if (address_ == MAP_FAILED) fail("cannot map", path);
+  }
+  ~Mapping() {
+    if (address_ != nullptr && address_ != MAP_FAILED) ::munmap(address_, bytes_);
+  }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  const std::byte* data() const { return static_cast<const std::byte*>(address_); }
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  [[noreturn]] static void fail(const char* what, const std::filesystem::path& path) {
+    throw std::runtime_error(std::string(what) + " '" + path.string() + "': " + std::strerror(errno));
+  }
+  void* address_ = nullptr;
+  std::uint64_t bytes_ = 0;
+};
+
+/// One tensor's entry of the header; offsets are relative to the end of the header.
+struct Entry {
+  TensorView view;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
+std::uint64_t unsigned_number(const JsonCursor& cursor) {
+  if (!cursor.json().is_number_unsigned()) cursor.refuse("a whole number of at least 0");
+  return cursor.json().get<std::uint64_t>();
+}
+
+Entry read_entry(const std::string& name, const JsonCursor& cursor) {
+  Entry entry;
+  entry.view.name = name;
+  const auto type = type_named(cursor.at("dtype").string());
+  if (!type) cursor.at("dtype").refuse("a supported type (F32, F16, BF16, I64, I32, I8, U8)");
+  entry.view.type = *type;
+  const JsonCursor shape = cursor.at("shape").array();
+  std::uint64_t bytes = size_of(*type);
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const std::uint64_t size = unsigned_number(shape.at(i));
+    if (size > static_cast<std::uint64_t>(INT64_MAX) || __builtin_mul_overflow(bytes, size, &bytes) ||
+        bytes > static_cast<std::uint64_t>(INT64_MAX))
+      shape.refuse("a shape whose size in bytes fits in 63 bits");
+    entry.view.shape.push_back(static_cast<std::int64_t>(size));
+  }
+  const JsonCursor offsets = cursor.at("data_offsets").array();
+  if (offsets.size() != 2) offsets.refuse("two offsets [begin, end]");
+  entry.begin = unsigned_number(offsets.at(0));
+  entry.end = unsigned_number(offsets.at(1));
+  return entry;
+}
+
+std::map<std::string, std::string> read_metadata(const JsonCursor& cursor) {
+  std::map<std::string, std::string> metadata;
+  for (const auto& item : cursor.object().json().items()) metadata[item.key()] = cursor.at(item.key()).string();
+  return metadata;
+}
+
+/// Tensors must tile the data from 0 to `data_bytes` without overlap or hole. Sorts `entries` by offset.
+void check_layout(std::vector<Entry>& entries, std::uint64_t data_bytes) {
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  std::uint64_t next = 0;
+  for (const Entry& entry : entries) {
+    const std::string range = "[" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + "]";
+    if (entry.begin != next || entry.end < entry.begin)
+      throw std::runtime_error("tensor '" + entry.view.name + "': invalid data_offsets: expected to begin at " +
+                               std::to_string(next) + " (no overlap, no hole), found " + range);
+    if (entry.end - entry.begin != entry.view.bytes())
+      throw std::runtime_error("tensor '" + entry.view.name + "': type and shape do not fit data_offsets: expected " +
+                               std::to_string(entry.view.bytes()) + " bytes, found " + range);
+    next = entry.end;
+  }
+  if (next != data_bytes)
+    throw std::runtime_error("the data does not end where the header says: expected " + std::to_string(next) +
+                             " bytes after the header, found " + std::to_string(data_bytes) +
+                             "; the file is truncated or has bytes appended");
+}
+
+std::uint64_t header_length(const Mapping& file) {
+  if (file.bytes() < length_field)
+    throw std::runtime_error("header too small: expected at least 8 bytes, found " + std::to_string(file.bytes()));
+  std::uint64_t length = 0;
+  std::memcpy(&length, file.data(), sizeof(length));
+  if (length > greatest_header)
+    throw std::runtime_error("header too large: expected at most " + std::to_string(greatest_header) +
+                             " bytes, found " + std::to_string(length) + "; is it a safetensors file?");
+  if (length > file.bytes() - length_field)
+    throw std::runtime_error("invalid header length: expected at most " + std::to_string(file.bytes() - length_field) +
+                             " bytes that the file has left, found " + std::to_string(length));
+  return length;
+}
+
+}  // namespace
+
+struct SafetensorsFile::State {
+  explicit State(const std::filesystem::path& path) : mapping(path) {}
+
+  void parse();
+  /// The reference writer aligns tensors, but the format does not ask for it: a misaligned one is copied.
+  const std::byte* aligned(const std::byte* data, const TensorView& view);
+
+  Mapping mapping;
+  std::vector<TensorView> tensors;
+  std::map<std::string, std::size_t> index;
+  std::map<std::string, std::string> metadata;
+  std::vector<std::vector<std::byte>> copies;
+};
+
+const std::byte* SafetensorsFile::State::aligned(const std::byte* data, const TensorView& view) {
+  if (std::bit_cast<std::uintptr_t>(data) % size_of(view.type) == 0) return data;
+  copies.emplace_back(data, data + view.bytes());
+  return copies.back().data();
+}
+
+void SafetensorsFile::State::parse() {
+  const std::uint64_t length = header_length(mapping);
+  const std::byte* text = mapping.data() + length_field;
+  nlohmann::json header;
+  try {
+    header = parse_strict_json(std::string_view(reinterpret_cast<const char*>(text), length), 4);
+  } catch (const std::invalid_argument& error) {
+    throw std::runtime_error(std::string("the header is not UTF-8 JSON: ") + error.what());
+  }
+  const JsonCursor root(header, "header");
+  std::vector<Entry> entries;
+  for (const auto& item : root.object().json().items()) {
+    if (item.key() == "__metadata__")
+      metadata = read_metadata(root.at(item.key()));
+    else
+      entries.push_back(read_entry(item.key(), root.at(item.key())));
+  }
+  check_layout(entries, mapping.bytes() - length_field - length);
+  for (Entry& entry : entries) {
+    entry.view.data = aligned(text + length + entry.begin, entry.view);
+    index[entry.view.name] = tensors.size();
+    tensors.push_back(std::move(entry.view));
+  }
+}
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : state_(std::make_unique<State>(path)) {
+  try {
+    state_->parse();
+  } catch (const std::exception& error) {
+    throw std::runtime_error("'" + path.string() + "': " + error.what());
+  }
+}
+
+SafetensorsFile::~SafetensorsFile() = default;
+SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
+SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&&) noexcept = default;
+
+const std::vector<TensorView>& SafetensorsFile::tensors() const {
+  return state_->tensors;
+}
+
+const TensorView* SafetensorsFile::find(const std::string& name) const {
+  const auto found = state_->index.find(name);
+  return found == state_->index.end() ? nullptr : &state_->tensors[found->second];
+}
+
+const std::map<std::string, std::string>& SafetensorsFile::metadata() const {
+  return state_->metadata;
+}
+
+void write_safetensors(const std::filesystem::path& path, std::vector<TensorView> tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  std::sort(tensors.begin(), tensors.end(), [](const TensorView& a, const TensorView& b) {
+    return size_of(a.type) != size_of(b.type) ? size_of(a.type) > size_of(b.type) : a.name < b.name;
+  });
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::uint64_t offset = 0;
+  for (const TensorView& tensor : tensors) {
+    const auto refuse = [&](const std::string& reason) {
+      throw std::invalid_argument("cannot write '" + path.string() + "': tensor '" + tensor.name + "': " + reason);
+    };
+    if (tensor.name.empty() || tensor.name == "__metadata__") refuse("expected another name");
+    if (header.contains(tensor.name)) refuse("expected each name once, found it twice");
+    for (const std::int64_t size : tensor.shape)
+      if (size < 0) refuse("expected sizes of at least 0, found " + std::to_string(size));
+    if (tensor.data == nullptr && tensor.bytes() > 0) refuse("expected data, found a null pointer");
+    header[tensor.name] = {
+        {"dtype", name_of(tensor.type)}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + tensor.bytes()}}};
+    offset += tensor.bytes();
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // the data then begins on a multiple of 8
+  const std::uint64_t length = text.size();
+  host::write_file_atomically(path, [&](int descriptor) {
+    host::write_all(descriptor, &length, sizeof(length));
+    host::write_all(descriptor, text.data(), text.size());
+    for (const TensorView& tensor : tensors) host::write_all(descriptor, tensor.data, tensor.bytes());
+  });
+}
+
+}  // namespace retort::model

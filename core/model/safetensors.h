@@ -1,0 +1,42 @@
+// Reads (mmap) and writes the safetensors format: https://github.com/huggingface/safetensors#format.
+// Sharded folders are model_folder.h's concern.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/tensor_view.h"
+
+namespace retort::model {
+
+/// A read-only mapped file. Views stay valid as long as the object lives. Safe to share between threads.
+class SafetensorsFile {
+ public:
+  /// Maps `path` and checks the whole header: size, JSON, offsets (in range, no overlap, no hole), shapes and types.
+  /// Throws std::runtime_error naming the file, the tensor, what was expected and what was found.
+  explicit SafetensorsFile(const std::filesystem::path& path);
+  ~SafetensorsFile();
+  SafetensorsFile(SafetensorsFile&&) noexcept;
+  SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
+
+  const std::vector<TensorView>& tensors() const;  ///< in file order
+  const TensorView* find(const std::string& name) const;
+  const std::map<std::string, std::string>& metadata() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Writes `tensors`, those with the largest elements first and then by name, so that each is aligned without holes, to
+/// a temporary name, then fsync and rename. Byte-identical for equal input. Throws std::invalid_argument for a name
+/// given twice, a negative size or missing data, and std::runtime_error naming the path and errno's text; a failure
+/// leaves what was there under the final name.
+void write_safetensors(const std::filesystem::path& path, std::vector<TensorView> tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace retort::model
