@@ -1,0 +1,303 @@
+// The two response formats, written and read.
+#include "text/prompt_contract.h"
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+#include <utility>
+
+#include "model/json_cursor.h"
+
+namespace retort::text {
+
+using Json = nlohmann::json;
+
+namespace {
+
+constexpr char functional_format[] = "functional_tokens";
+constexpr char json_format[] = "json";
+constexpr char pad_token_text[] = "<|pad|>";
+constexpr char user_token_text[] = "<|user|>";
+constexpr char assistant_token_text[] = "<|assistant|>";
+constexpr char end_token_text[] = "<|end|>";
+constexpr char none_token_text[] = "<|none|>";
+constexpr std::string_view call_prefix = "<|call:";
+constexpr std::string_view token_suffix = "|>";
+
+std::string call_token(const std::string& tool) {
+  return std::string(call_prefix) + tool + "|>";
+}
+
+std::string argument_token(const std::string& name) {
+  static const std::set<std::string> reserved = {"pad", "user", "assistant", "end", "none"};
+  const bool clashes = reserved.contains(name) || name.starts_with("call:") || name.starts_with("arg:");
+  return (clashes ? "<|arg:" : "<|") + name + "|>";
+}
+
+TokenId special_id(const Tokenizer& tokenizer, const std::string& token) {
+  const auto id = tokenizer.find(token);
+  if (!id || !tokenizer.is_special(*id))
+    throw std::invalid_argument("the tokenizer has no special token " + token +
+                                "; it must be made with this task's special_tokens()");
+  return *id;
+}
+
+std::string compact(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// The schema of a tool's argument, or nullptr.
+const Json* argument_schema(const Tool& tool, const std::string& argument) {
+  const auto properties = tool.parameters.find("properties");
+  if (properties == tool.parameters.end()) return nullptr;
+  const auto found = properties->find(argument);
+  return found == properties->end() ? nullptr : &*found;
+}
+
+/// Whether only strings are valid: such a value needs no quotes to be told from a number or a list.
+bool allows_only_strings(const Json& schema) {
+  if (!schema.is_object()) return false;
+  if (const auto type = schema.find("type"); type != schema.end())
+    return *type == "string" || *type == Json::array({"string"});
+  const auto values = schema.find("enum");
+  return values != schema.end() && values->is_array() && !values->empty() &&
+         std::all_of(values->begin(), values->end(), [](const Json& value) { return value.is_string(); });
+}
+
+/// An argument's value as text, without the leading space.
+std::string value_text(const Call& call, const std::string& argument, const Json& value, const Json& schema) {
+  if (!allows_only_strings(schema)) return compact(value);
+  if (!value.is_string())
+    throw std::invalid_argument("argument \"" + argument + "\" of " + call.name + ": expected a string, found " +
+                                model::excerpt(value));
+  return value.get<std::string>();
+}
+
+const Json& required_schema(const Tool& tool, const std::string& argument) {
+  const Json* schema = argument_schema(tool, argument);
+  if (schema == nullptr)
+    throw std::invalid_argument("tool " + tool.name + " has no argument \"" + argument +
+                                "\" in its schema's properties");
+  return *schema;
+}
+
+std::string json_lines(const std::vector<Call>& calls) {
+  std::string text;
+  for (const Call& call : calls)
+    text += (text.empty() ? "" : "\n") + compact({{"name", call.name}, {"arguments", call.arguments}});
+  return text;
+}
+
+}  // namespace
+
+PromptContract::PromptContract(std::string format, std::vector<Tool> tools)
+    : format_(std::move(format)), tools_(std::move(tools)) {
+  if (format_ != functional_format && format_ != json_format)
+    throw std::invalid_argument("prompt format: expected \"functional_tokens\" or \"json\", found \"" + format_ + "\"");
+  std::set<std::string> names;
+  for (const Tool& known : tools_) {
+    if (!names.insert(known.name).second)
+      throw std::invalid_argument("tools: expected each tool once, found \"" + known.name + "\" twice");
+    const auto properties = known.parameters.find("properties");
+    if (properties == known.parameters.end()) continue;
+    for (const auto& item : properties->items()) argument_of_token_[argument_token(item.key())] = item.key();
+  }
+}
+
+std::vector<std::string> PromptContract::special_tokens() const {
+  std::vector<std::string> tokens = {pad_token_text, user_token_text, assistant_token_text, end_token_text};
+  if (format_ == json_format) return tokens;
+  tokens.push_back(none_token_text);
+  for (const Tool& known : tools_) tokens.push_back(call_token(known.name));
+  for (const auto& [token, argument] : argument_of_token_) tokens.push_back(token);
+  return tokens;
+}
+
+const Tool* PromptContract::tool(std::string_view name) const {
+  for (const Tool& known : tools_)
+    if (known.name == name) return &known;
+  return nullptr;
+}
+
+std::string PromptContract::training_text(std::string_view utterance, const std::vector<Call>& calls) const {
+  std::string text = " " + std::string(utterance);
+  if (format_ == json_format) return calls.empty() ? text : text + "\n" + json_lines(calls);
+  for (const Call& call : calls) {
+    const Tool* known = tool(call.name);
+    if (known == nullptr) throw std::invalid_argument("unknown tool \"" + call.name + "\"");
+    for (const auto& item : call.arguments.items())
+      text += "\n " + value_text(call, item.key(), item.value(), required_schema(*known, item.key()));
+  }
+  return text;
+}
+
+std::vector<TokenId> PromptContract::prompt(const Tokenizer& tokenizer, std::string_view utterance) const {
+  std::vector<TokenId> ids = {special_id(tokenizer, user_token_text)};
+  const auto text = tokenizer.encode(" " + std::string(utterance));
+  ids.insert(ids.end(), text.begin(), text.end());
+  ids.push_back(special_id(tokenizer, assistant_token_text));
+  return ids;
+}
+
+void PromptContract::append_call(const Tokenizer& tokenizer, const Call& call, std::vector<TokenId>& ids) const {
+  const Tool* known = tool(call.name);
+  if (known == nullptr) throw std::invalid_argument("unknown tool \"" + call.name + "\"");
+  if (!call.arguments.is_object())
+    throw std::invalid_argument("arguments of " + call.name + ": expected an object, found " +
+                                model::excerpt(call.arguments));
+  ids.push_back(special_id(tokenizer, call_token(call.name)));
+  for (const auto& item : call.arguments.items()) {  // both objects are ordered by name
+    const Json& schema = required_schema(*known, item.key());
+    ids.push_back(special_id(tokenizer, argument_token(item.key())));
+    const auto value = tokenizer.encode(" " + value_text(call, item.key(), item.value(), schema));
+    ids.insert(ids.end(), value.begin(), value.end());
+  }
+}
+
+std::vector<TokenId> PromptContract::response(const Tokenizer& tokenizer, const std::vector<Call>& calls) const {
+  std::vector<TokenId> ids;
+  if (format_ == json_format) {
+    ids = tokenizer.encode(json_lines(calls));
+  } else if (calls.empty()) {
+    ids = {special_id(tokenizer, none_token_text)};
+  } else {
+    for (const Call& call : calls) append_call(tokenizer, call, ids);
+  }
+  ids.push_back(end_token(tokenizer));
+  return ids;
+}
+
+TokenId PromptContract::end_token(const Tokenizer& tokenizer) const {
+  return special_id(tokenizer, end_token_text);
+}
+
+ParsedResponse PromptContract::parse(const Tokenizer& tokenizer, const std::vector<TokenId>& response) const {
+  const auto end = std::find(response.begin(), response.end(), end_token(tokenizer));
+  if (end == response.end()) return Malformed{"the response does not end with <|end|> (cut short)"};
+  if (end + 1 != response.end()) return Malformed{"the response goes on after <|end|>"};
+  const std::vector<TokenId> body(response.begin(), end);
+  return format_ == json_format ? parse_json(tokenizer, body) : parse_functional(tokenizer, body);
+}
+
+ParsedResponse PromptContract::checked(std::vector<Call> calls) const {
+  for (const Call& call : calls)
+    if (auto reason = invalid_reason(call, tools_)) return Malformed{*reason};
+  return calls;
+}
+
+ParsedResponse PromptContract::parse_json(const Tokenizer& tokenizer, const std::vector<TokenId>& body) const {
+  for (const TokenId id : body)
+    if (tokenizer.is_special(id)) return Malformed{"special token " + std::string(tokenizer.token(id)) + " in a call"};
+  const std::string text = tokenizer.decode(body);
+  Json list = Json::array();
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string line = text.substr(begin, end - begin);
+    begin = end + 1;
+    try {
+      list.push_back(model::parse_strict_json(line));
+    } catch (const std::invalid_argument& error) {
+      return Malformed{"\"" + line + "\": " + error.what()};
+    }
+    if (list.back().is_object() && list.back().size() != 2)
+      return Malformed{"\"" + line + "\": expected the keys name and arguments"};
+  }
+  try {
+    return checked(calls_from_json(list, "response"));
+  } catch (const std::invalid_argument& error) {
+    return Malformed{error.what()};
+  }
+}
+
+namespace {
+
+/// Reads functional tokens from left to right. Each step returns why the response is malformed, or nothing.
+class FunctionalReader {
+ public:
+  using Arguments = std::map<std::string, std::string, std::less<>>;
+
+  FunctionalReader(const Tokenizer& tokenizer, const std::vector<Tool>& tools, const Arguments& argument_of_token)
+      : tokenizer_(tokenizer), tools_(tools), argument_of_token_(argument_of_token) {}
+
+  std::optional<std::string> read(const std::vector<TokenId>& body) {
+    for (std::size_t i = 0; i < body.size();) {
+      if (!tokenizer_.is_special(body[i])) return "text where a call or an argument must begin";
+      const std::string_view token = tokenizer_.token(body[i]);
+      std::vector<TokenId> text;
+      for (++i; i < body.size() && !tokenizer_.is_special(body[i]); ++i) text.push_back(body[i]);
+      const auto argument = argument_of_token_.find(token);
+      auto reason =
+          argument != argument_of_token_.end() ? read_argument(argument->second, text) : read_call(token, text);
+      if (reason) return reason;
+    }
+    return std::nullopt;
+  }
+  std::vector<Call> take() { return std::move(calls_); }
+
+ private:
+  std::optional<std::string> read_call(std::string_view token, const std::vector<TokenId>& text) {
+    if (!token.starts_with(call_prefix) || !token.ends_with(token_suffix))
+      return "unexpected special token " + std::string(token);
+    token.remove_prefix(call_prefix.size());
+    token.remove_suffix(token_suffix.size());
+    tool_ = nullptr;
+    for (const Tool& known : tools_)
+      if (known.name == token) tool_ = &known;
+    if (tool_ == nullptr) return "unknown tool \"" + std::string(token) + "\"";
+    if (!text.empty()) return "text between <|call:" + tool_->name + "|> and its first argument";
+    calls_.push_back({tool_->name, Json::object()});
+    return std::nullopt;
+  }
+
+  std::optional<std::string> read_argument(const std::string& name, const std::vector<TokenId>& ids) {
+    if (tool_ == nullptr) return "argument \"" + name + "\" before any call";
+    const std::string place = "argument \"" + name + "\" of " + tool_->name;
+    const Json* schema = argument_schema(*tool_, name);
+    if (schema == nullptr) return "unknown " + place;
+    Json& arguments = calls_.back().arguments;
+    if (arguments.contains(name)) return place + " stands twice";
+    std::string text = tokenizer_.decode(ids);
+    if (text.starts_with(' ')) text.erase(0, 1);
+    if (allows_only_strings(*schema)) {
+      arguments[name] = text;
+      return std::nullopt;
+    }
+    try {
+      arguments[name] = model::parse_strict_json(text);
+    } catch (const std::invalid_argument& error) {
+      return place + ": " + error.what() + ", found \"" + text + "\"";
+    }
+    return std::nullopt;
+  }
+
+  const Tokenizer& tokenizer_;
+  const std::vector<Tool>& tools_;
+  const Arguments& argument_of_token_;
+  const Tool* tool_ = nullptr;  ///< of the last call
+  std::vector<Call> calls_;
+};
+
+}  // namespace
+
+ParsedResponse PromptContract::parse_functional(const Tokenizer& tokenizer, const std::vector<TokenId>& body) const {
+  if (body.empty()) return Malformed{"neither a call nor <|none|>"};
+  if (body.front() == tokenizer.find(none_token_text)) {
+    if (body.size() > 1) return Malformed{"something stands between <|none|> and <|end|>"};
+    return std::vector<Call>{};
+  }
+  FunctionalReader reader(tokenizer, tools_, argument_of_token_);
+  if (auto reason = reader.read(body)) return Malformed{*reason};
+  return checked(reader.take());
+}
+
+Json PromptContract::to_json() const {
+  return {{"format", format_}, {"tools", tools_to_json(tools_)}};
+}
+
+PromptContract PromptContract::from_json(const Json& json, const std::string& origin) {
+  const model::JsonCursor root(json, origin);
+  const std::string format = root.object().at("format").string();
+  return PromptContract(format, tools_from_json(root.at("tools").json(), origin + " /tools"));
+}
+
+}  // namespace retort::text

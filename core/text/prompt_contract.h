@@ -1,0 +1,76 @@
+// How a model is asked and how it answers: utterance → prompt tokens, calls ↔ response tokens.
+//
+// Format "functional_tokens" (the default; functional tokens as in Octopus, https://arxiv.org/abs/2404.01744): every
+// tool name and every argument name of the task is one special token, and an argument's value follows as plain text
+// that begins with a space, so that a value that stands in the utterance has the same tokens there and here:
+//   prompt    <|user|> turn on the kitchen light<|assistant|>
+//   response  <|call:light_set|><|room|> kitchen<|state|> on<|end|>
+// Several calls follow each other; no call at all is <|none|><|end|>. Strings stand as they are (a value is what lies
+// between two special tokens, less the one leading space); numbers, booleans, arrays and objects stand as compact JSON,
+// a string value in a place whose schema allows other types too as quoted JSON. Arguments stand in the order of the
+// tool's schema, which as nlohmann::json is by name. An argument's token is <|NAME|>, or <|arg:NAME|> where <|NAME|>
+// would be one of the format's own (an argument called "user", "end", "call:x", …).
+//
+// Format "json": the response is one compact JSON call a line, {"name":…,"arguments":{…}}, between the same
+// <|assistant|> and <|end|>; no call is an empty response.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "text/call.h"
+#include "text/tokenizer.h"
+
+namespace retort::text {
+
+/// A response that is not a list of calls, and why.
+struct Malformed {
+  std::string reason;
+};
+
+using ParsedResponse = std::variant<std::vector<Call>, Malformed>;
+
+/// Immutable; every const function may be called from any thread.
+class PromptContract {
+ public:
+  /// `format`: "functional_tokens" or "json". Throws std::invalid_argument for another.
+  PromptContract(std::string format, std::vector<Tool> tools);
+
+  const std::string& format() const { return format_; }
+  const std::vector<Tool>& tools() const { return tools_; }
+  /// What the tokenizer must hold as special tokens, in order: <|pad|>, <|user|>, <|assistant|>, <|end|>, then for
+  /// functional_tokens <|none|>, a <|call:NAME|> for every tool and a <|ARGUMENT|> for every distinct argument name.
+  std::vector<std::string> special_tokens() const;
+  /// The text whose BPE pieces matter: utterance or value with its leading space.
+  std::string training_text(std::string_view utterance, const std::vector<Call>& calls) const;
+
+  std::vector<TokenId> prompt(const Tokenizer& tokenizer, std::string_view utterance) const;
+  /// Ends with <|end|>. Throws std::invalid_argument for a call of an unknown tool or argument, for a value that is not
+  /// a string where the schema allows only strings, and when the tokenizer lacks a special token.
+  std::vector<TokenId> response(const Tokenizer& tokenizer, const std::vector<Call>& calls) const;
+  /// With or without the closing <|end|>; a response without one (cut short) is malformed. Checks each call against its
+  /// tool's schema: invalid arguments are malformed too, with invalid_reason's text.
+  ParsedResponse parse(const Tokenizer& tokenizer, const std::vector<TokenId>& response) const;
+  TokenId end_token(const Tokenizer& tokenizer) const;
+
+  nlohmann::json to_json() const;  ///< {"format": …, "tools": […]}: stored in retort.json under "task"
+  static PromptContract from_json(const nlohmann::json& json, const std::string& origin);
+
+ private:
+  const Tool* tool(std::string_view name) const;
+  void append_call(const Tokenizer& tokenizer, const Call& call, std::vector<TokenId>& ids) const;
+  ParsedResponse parse_functional(const Tokenizer& tokenizer, const std::vector<TokenId>& body) const;
+  ParsedResponse parse_json(const Tokenizer& tokenizer, const std::vector<TokenId>& body) const;
+  ParsedResponse checked(std::vector<Call> calls) const;
+
+  std::string format_;
+  std::vector<Tool> tools_;
+  std::map<std::string, std::string, std::less<>> argument_of_token_;  ///< "<|room|>" → "room"
+};
+
+}  // namespace retort::text

@@ -1,0 +1,80 @@
+// valijson behind SchemaCheck, with PCRE2 for "pattern": std::regex recurses once per character and would let a long
+// string exhaust the stack.
+#include "text/schema_check.h"
+
+#include <stdexcept>
+#include <utility>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validation_results.hpp>
+#include <valijson/validator.hpp>
+
+#include "model/json_cursor.h"
+#include "text/regex.h"
+#include "text/utf8.h"
+
+namespace retort::text {
+namespace {
+
+using Adapter = valijson::adapters::NlohmannJsonAdapter;
+
+struct PcreEngine {
+  explicit PcreEngine(const std::string& pattern) : regex(pattern) {}
+  static bool search(const std::string& text, const PcreEngine& engine) {
+    return engine.regex.find(replace_invalid_utf8(text)).has_value();
+  }
+  Regex regex;
+};
+
+/// valijson's context ["<root>", "[\"room\"]", "[0]"] as a JSON pointer.
+std::string pointer_of(const std::vector<std::string>& context) {
+  std::string pointer;
+  for (std::size_t i = 1; i < context.size(); ++i) {
+    std::string token = context[i];
+    if (token.size() >= 2 && token.front() == '[' && token.back() == ']') token = token.substr(1, token.size() - 2);
+    if (token.size() >= 2 && token.front() == '"' && token.back() == '"') token = token.substr(1, token.size() - 2);
+    pointer += "/" + token;
+  }
+  return pointer;
+}
+
+}  // namespace
+
+struct SchemaCheck::State {
+  valijson::Schema schema;
+  valijson::ValidatorT<PcreEngine> validator;
+};
+
+SchemaCheck::SchemaCheck(const nlohmann::json& schema) : state_(std::make_unique<State>()) {
+  try {
+    valijson::SchemaParser().populateSchema(Adapter(schema), state_->schema);
+  } catch (const std::exception& error) {
+    throw std::invalid_argument(std::string("not a JSON Schema: ") + error.what());
+  }
+}
+
+SchemaCheck::~SchemaCheck() = default;
+SchemaCheck::SchemaCheck(SchemaCheck&&) noexcept = default;
+
+std::optional<std::string> SchemaCheck::violation(const nlohmann::json& value) {
+  const Adapter adapter(value);
+  // The first pass stops at the first violation; only then is it worth collecting where and why.
+  if (state_->validator.validate(state_->schema, adapter, nullptr)) return std::nullopt;
+  valijson::ValidationResults results;
+  state_->validator.validate(state_->schema, adapter, &results);
+  // The deepest place says most; of several there, the first.
+  const valijson::ValidationResults::Error* deepest = nullptr;
+  for (const auto& error : results)
+    if (deepest == nullptr || error.context.size() > deepest->context.size()) deepest = &error;
+  if (deepest == nullptr) return "does not match the schema";
+  const std::string pointer = pointer_of(deepest->context);
+  std::string found;
+  try {
+    found = ", found " + model::excerpt(value.at(nlohmann::json::json_pointer(pointer)));
+  } catch (const nlohmann::json::exception&) {  // a key that needs escaping in a pointer: the place alone must do
+  }
+  return (pointer.empty() ? "" : pointer + ": ") + deepest->description + found;
+}
+
+}  // namespace retort::text

@@ -1,0 +1,58 @@
+// Byte-level BPE from a Hugging Face tokenizer.json: encode, decode, streaming decode. No training (bpe_trainer.h).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace retort::text {
+
+using TokenId = std::int32_t;
+
+/// Immutable after load; every const function may be called from any thread.
+class Tokenizer {
+ public:
+  /// Reads tokenizer.json (or a folder that has one). Throws std::runtime_error or std::invalid_argument: file, JSON
+  /// pointer, expected, found. Unsupported model, pre-tokenizer, normalizer or decoder types are refused by name.
+  static Tokenizer load(const std::filesystem::path& path);
+  static Tokenizer parse(std::string_view json, const std::string& origin);
+
+  ~Tokenizer();
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+
+  enum class Special { parse, as_text };  ///< whether "<|…|>" in the text becomes the special token
+  std::vector<TokenId> encode(std::string_view text, Special special = Special::as_text) const;
+  /// Special tokens are left out unless `with_special`. Invalid UTF-8 sequences become U+FFFD.
+  std::string decode(const std::vector<TokenId>& ids, bool with_special = false) const;
+
+  std::int64_t vocabulary_size() const;                       ///< largest id + 1
+  std::optional<TokenId> find(std::string_view token) const;  ///< by its text; added tokens first
+  std::string_view token(TokenId id) const;                   ///< as in the file (byte-level alphabet); "" if unused
+  std::string token_bytes(TokenId id) const;                  ///< the bytes that the token stands for
+  bool is_special(TokenId id) const;
+  std::string to_json() const;  ///< the tokenizer.json text it was made from
+
+ private:
+  struct State;
+  explicit Tokenizer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Turns a growing list of ids into text without ever emitting half a character.
+class StreamingDecoder {
+ public:
+  explicit StreamingDecoder(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+  std::string push(TokenId id);  ///< the text that became complete
+  std::string finish();          ///< what is left, incomplete sequences as U+FFFD
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::string pending_;
+};
+
+}  // namespace retort::text
