@@ -45,7 +45,7 @@ std::string json_of(const Value& value) {
   if constexpr (std::is_same_v<Value, bool>) {
     return value ? "true" : "false";
   } else if constexpr (std::is_convertible_v<Value, std::string_view>) {
-    return quoted(value);
+    return detail::quoted(value);
   } else if constexpr (std::is_arithmetic_v<Value>) {
     std::ostringstream out;
     out.imbue(std::locale::classic());
