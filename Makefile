@@ -1,0 +1,84 @@
+# The developer's menu over CMake's presets. `make` alone lists it. Every target that builds also does the set-up it
+# needs (packaging/setup: a moment when nothing is missing), so each works on a fresh Debian 12 or 13.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.PHONY: help setup build quickstart test test-asan test-tsan format lint package bench clean
+
+# Where the tests and some configs find real data; tests that need it are skipped where it is absent.
+export RETORT_SHARED ?= $(abspath ../shared)
+JOBS ?= $(shell nproc)
+
+retort := build/release/bin/retort
+step = @printf '\n== %s\n' '$(1)'
+# Plugins are refused when their group can write to them, so build files are not group-writable whatever the shell says.
+compile = umask 022 && cmake --build --preset $(1) -j $(JOBS)
+
+help: ## this list
+	@printf 'Retort: make TARGET\n\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nVariables: JOBS=%s (parallel compilations), RETORT_SHARED=%s (test data)\n' '$(JOBS)' '$(RETORT_SHARED)'
+
+setup: ## install what the build needs (Debian 12 or 13; asks for nothing)
+	@packaging/setup
+
+# CMake runs by hand only when a build folder is new or the presets changed; ninja reruns it when a CMakeLists.txt did.
+build/%/build.ninja: CMakePresets.json | setup
+	$(call step,configure: $*)
+	@umask 022 && cmake --preset $* && touch $@
+
+build: build/release/build.ninja ## build everything except tests and benchmarks: build/release/bin/retort
+	$(call step,build: release)
+	@$(call compile,release) --target product
+
+quickstart: build ## prepare a model with configs/quickstart.json and call it (minutes; seconds the second time)
+	$(call step,run: configs/quickstart.json)
+	$(retort) run configs/quickstart.json
+	$(call step,call the model)
+	$(retort) call runs/quickstart/model "turn on the kitchen light"
+	$(retort) call runs/quickstart/model "set a timer for ten minutes"
+	$(retort) call runs/quickstart/model "play some jazz in the living room"
+
+test: build/release/build.ninja ## build everything and run all tests
+	$(call step,build: release with tests)
+	@$(call compile,release)
+	$(call step,test)
+	@ctest --preset release
+
+test-asan: build/asan/build.ninja ## tests without LibTorch under the address and undefined-behaviour sanitizers
+	$(call step,build: asan)
+	@$(call compile,asan)
+	$(call step,test: asan)
+	@ctest --preset asan
+
+test-tsan: build/tsan/build.ninja ## tests without LibTorch under the thread sanitizer
+	$(call step,build: tsan)
+	@$(call compile,tsan)
+	$(call step,test: tsan)
+	@ctest --preset tsan
+
+sources = git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp'
+
+format: ## rewrite the sources with the pinned clang-format
+	@packaging/setup --lint
+	$(call step,format)
+	@$(sources) | xargs -0 clang-format-19 -i
+
+lint: build/release/build.ninja ## clang-format in check mode, then clang-tidy; both must be silent
+	@packaging/setup --lint
+	$(call step,lint: clang-format)
+	@$(sources) | xargs -0 clang-format-19 --dry-run -Werror
+	$(call step,lint: clang-tidy)
+	@packaging/lint build/release $(JOBS)
+
+package: build ## Debian packages and an archive in dist/
+	$(call step,package)
+	@umask 022 && cpack --config build/release/CPackConfig.cmake -B dist
+	@rm -rf dist/_CPack_Packages && ls -l dist
+
+bench: build/release/build.ninja ## build and run the benchmarks
+	$(call step,bench)
+	@$(call compile,release) --target bench
+
+clean: ## remove build/ and dist/; runs/ (your models) stays
+	rm -rf build dist
