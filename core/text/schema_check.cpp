@@ -2,8 +2,12 @@
 // string exhaust the stack.
 #include "text/schema_check.h"
 
+#include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <utility>
+
+#define VALIJSON_USE_EXCEPTIONS 1  // without it valijson aborts the process on a bad schema
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -27,6 +31,27 @@ struct PcreEngine {
   Regex regex;
 };
 
+/// JSON Schema draft 6 on: 2.0 is an integer. valijson goes by how a number is spelled, so such numbers are spelled
+/// as integers for it, in schemas and in values.
+bool is_integral_float(const nlohmann::json& json) {
+  constexpr double exact = 9007199254740992.0;  // 2^53
+  if (!json.is_number_float()) return false;
+  const double value = json.get<double>();
+  return std::abs(value) <= exact && std::trunc(value) == value;
+}
+
+bool has_integral_float(const nlohmann::json& json) {
+  if (!json.is_structured()) return is_integral_float(json);
+  return std::any_of(json.begin(), json.end(), has_integral_float);
+}
+
+nlohmann::json with_integers(nlohmann::json json) {
+  if (is_integral_float(json)) return static_cast<std::int64_t>(json.get<double>());
+  if (json.is_structured())
+    for (auto& part : json) part = with_integers(std::move(part));
+  return json;
+}
+
 /// valijson's context ["<root>", "[\"room\"]", "[0]"] as a JSON pointer.
 std::string pointer_of(const std::vector<std::string>& context) {
   std::string pointer;
@@ -48,7 +73,8 @@ struct SchemaCheck::State {
 
 SchemaCheck::SchemaCheck(const nlohmann::json& schema) : state_(std::make_unique<State>()) {
   try {
-    valijson::SchemaParser().populateSchema(Adapter(schema), state_->schema);
+    const nlohmann::json spelled = with_integers(schema);
+    valijson::SchemaParser().populateSchema(Adapter(spelled), state_->schema);
   } catch (const std::exception& error) {
     throw std::invalid_argument(std::string("not a JSON Schema: ") + error.what());
   }
@@ -58,6 +84,7 @@ SchemaCheck::~SchemaCheck() = default;
 SchemaCheck::SchemaCheck(SchemaCheck&&) noexcept = default;
 
 std::optional<std::string> SchemaCheck::violation(const nlohmann::json& value) {
+  if (has_integral_float(value)) return violation(with_integers(value));
   const Adapter adapter(value);
   // The first pass stops at the first violation; only then is it worth collecting where and why.
   if (state_->validator.validate(state_->schema, adapter, nullptr)) return std::nullopt;

@@ -1,0 +1,83 @@
+// Pieces of the supported pre-tokenizers, and refusals by name.
+#include "text/pre_tokenizer.h"
+
+#include "fixtures.h"
+
+namespace retort::text {
+namespace {
+
+using tests::contains;
+using tests::error_of;
+using Pieces = std::vector<std::string>;
+
+Pieces pieces_of(const PreTokenizer& pre_tokenizer, const std::string& text) {
+  Pieces pieces;
+  pre_tokenizer.split(text, [&](std::string_view piece) { pieces.emplace_back(piece); });
+  return pieces;
+}
+
+PreTokenizer from(const std::string& json) {
+  const auto document = nlohmann::json::parse(json);
+  return PreTokenizer::from_json(model::JsonCursor(document, "t.json"));
+}
+
+TEST(PreTokenizer, Gpt2) {
+  EXPECT_EQ(pieces_of(PreTokenizer::gpt2(), "I'll pay 42€  now\n\n x"),
+            (Pieces{"I", "'ll", " pay", " 42", "€", " ", " now", "\n\n", " x"}));
+  EXPECT_EQ(pieces_of(PreTokenizer::gpt2(), ""), Pieces{});
+}
+
+TEST(PreTokenizer, WhiteSpaceIsUnicodes) {
+  // U+0085 and U+3000 are white space; U+180E has not been since Unicode 6.3.
+  EXPECT_EQ(pieces_of(PreTokenizer::gpt2(), "a\u0085\u3000"), (Pieces{"a", "\u0085\u3000"}));
+  EXPECT_EQ(pieces_of(PreTokenizer::gpt2(), "a\u180E!"), (Pieces{"a", "\u180E!"}));
+}
+
+TEST(PreTokenizer, PrefixSpaceAndNoPattern) {
+  const auto plain = from(R"({"type":"ByteLevel","add_prefix_space":true,"use_regex":false})");
+  EXPECT_EQ(pieces_of(plain, "a b"), Pieces{" a b"});
+  EXPECT_EQ(pieces_of(plain, " a"), Pieces{" a"});
+}
+
+TEST(PreTokenizer, SplitBehaviours) {
+  const auto with = [](const std::string& behavior, const std::string& invert) {
+    return from(R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"[0-9]+"},"behavior":")" +
+                behavior + R"(","invert":)" + invert +
+                R"(},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]})");
+  };
+  EXPECT_EQ(pieces_of(with("Isolated", "false"), "a12b3"), (Pieces{"a", "12", "b", "3"}));
+  EXPECT_EQ(pieces_of(with("Removed", "false"), "a12b3"), (Pieces{"a", "b"}));
+  EXPECT_EQ(pieces_of(with("Removed", "true"), "a12b3"), (Pieces{"12", "3"}));
+  EXPECT_TRUE(contains(error_of([&] { with("MergedWithNext", "false"); }), "/pretokenizers/0/behavior"));
+}
+
+TEST(PreTokenizer, SmolLmDigits) {
+  const auto digits = from(R"({"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
+    {"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}]})");
+  EXPECT_EQ(pieces_of(digits, "at 1024x"), (Pieces{"at", " ", "1", "0", "2", "4", "x"}));
+}
+
+TEST(PreTokenizer, LiteralPatternsAndEmptyMatches) {
+  const auto literal = from(R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"String":"."},
+    "behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]})");
+  EXPECT_EQ(pieces_of(literal, "a.b"), (Pieces{"a", ".", "b"}));
+  const auto empty = from(R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"x*"},
+    "behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]})");
+  EXPECT_EQ(pieces_of(empty, "äxxö"), (Pieces{"ä", "xx", "ö"}));
+}
+
+TEST(PreTokenizer, RefusesByName) {
+  EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Metaspace"})"); }), "\"Metaspace\""));
+  EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Digits"})"); }), "a ByteLevel pre-tokenizer"));
+  EXPECT_TRUE(contains(
+      error_of([] { from(R"({"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated","invert":false})"); }),
+      "/pattern: expected a regular expression"));
+}
+
+TEST(PreTokenizer, LongRunsOfWhiteSpaceAreFine) {
+  const std::string text = std::string(1'000'000, ' ') + "x";
+  EXPECT_EQ(pieces_of(PreTokenizer::gpt2(), text), (Pieces{std::string(999'999, ' '), " x"}));
+}
+
+}  // namespace
+}  // namespace retort::text
