@@ -1,0 +1,224 @@
+// Parses the groups of templates and composes utterances of them. Single clauses are clause_template.cpp's business.
+#include "grammar.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+
+#include "home.h"
+#include "templates.h"
+
+namespace retort::home {
+namespace {
+
+using nlohmann::json;
+
+/// Shares of 100: no tool, one call, two calls; the rest has three.
+constexpr std::size_t kNonePercent = 10;
+constexpr std::size_t kSinglePercent = 62;
+constexpr std::size_t kPairPercent = 21;
+constexpr int kWrapPercent = 35;
+constexpr int kPunctuatedPercent = 15;
+
+std::string numbered(const std::string& group, bool test_only, std::size_t index) {
+  return group + (test_only ? ".test" : ".") + (index < 10 ? "0" : "") + std::to_string(index);
+}
+
+bool is_frame_group(const std::string& group) {
+  return group == "wrap" || group == "pair" || group == "triple";
+}
+
+bool begins_with(const std::string& text, std::string_view start) {
+  return text.rfind(start, 0) == 0;
+}
+
+/// Replaces {a}, {b}, {c} by the clauses.
+std::string fill(const std::string& frame, const std::vector<std::string>& clauses) {
+  std::string result;
+  for (std::size_t i = 0; i < frame.size(); ++i) {
+    if (frame[i] == '{') {
+      result += clauses.at(static_cast<std::size_t>(frame[i + 1] - 'a'));
+      i += 2;
+    } else {
+      result += frame[i];
+    }
+  }
+  return result;
+}
+
+bool asks(const std::string& text) {
+  for (const char* start : {"what", "how", "who", "when", "will", "is ", "do you", "are you", "can you", "could you",
+                            "would you", "hey can", "hey could", "okay can", "okay could"}) {
+    if (begins_with(text, start)) return true;
+  }
+  return false;
+}
+
+/// Most utterances are as a speech recogniser gives them; some begin with a capital or end with a mark, as typed.
+std::string punctuate(std::string text, Random& random) {
+  if (!random.chance(kPunctuatedPercent)) return text;
+  const std::size_t style = random.below(3);
+  const char* mark = asks(text) ? "?" : ".";
+  if (style != 1) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return style == 0 ? text : text + mark;
+}
+
+/// Validation takes one utterance in ten by its hash, so that the two splits never share one.
+bool belongs(const std::string& text, Split split) {
+  if (split == Split::test) return true;
+  std::string key;
+  for (const char c : text) {
+    if (c != '.' && c != '?') key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return (fnv1a(key) % 10 == 0) == (split == Split::validation);
+}
+
+const ClauseTemplate& draw_template(const Intent& intent, Split split, Random& random) {
+  for (;;) {
+    const ClauseTemplate& candidate = random.pick(intent.templates);
+    if (candidate.test_only() == (split == Split::test)) return candidate;
+  }
+}
+
+json call_of(const Intent& intent, const Clause& clause) {
+  return {{"name", intent.tool}, {"arguments", clause.arguments}};
+}
+
+}  // namespace
+
+Grammar::Grammar() {
+  for (const std::string_view source :
+       {device_templates(), media_templates(), planning_templates(), other_templates()}) {
+    parse(source);
+  }
+}
+
+void Grammar::parse(std::string_view source) {
+  std::istringstream lines{std::string(source)};
+  std::string group;
+  std::map<std::string, std::string> kinds;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty()) continue;
+    if (line[0] != '@') {
+      parse_template(line, kinds, group);
+      continue;
+    }
+    std::istringstream words(line.substr(1));
+    words >> group;
+    kinds.clear();
+    for (std::string word; words >> word;) {
+      const std::size_t equals = word.find('=');
+      kinds[word.substr(0, equals)] = word.substr(equals + 1);
+    }
+    if (!is_frame_group(group)) intents_.push_back({group, {}});
+  }
+}
+
+void Grammar::parse_template(const std::string& line, const std::map<std::string, std::string>& kinds,
+                             const std::string& group) {
+  const bool test_only = line[0] == '-';
+  const bool imperative = line[1] != '~';
+  std::string text = line.substr(imperative ? 2 : 3);
+  if (is_frame_group(group)) {
+    std::vector<Frame>& frames = frames_[group];
+    const bool leads = begins_with(text, "{a}") && group != "wrap";
+    frames.push_back({numbered(group, test_only, frames.size() + 1), text, test_only, imperative && !leads});
+    return;
+  }
+  json fixed = json::object();
+  const std::size_t arrow = text.find(" => ");
+  if (arrow != std::string::npos) {
+    fixed = json::parse(text.substr(arrow + 4));
+    text.resize(arrow);
+  }
+  std::vector<ClauseTemplate>& templates = intents_.back().templates;
+  templates.emplace_back(numbered(group, test_only, templates.size() + 1), text, kinds, std::move(fixed), test_only,
+                         imperative);
+}
+
+const Frame* Grammar::draw_frame(const std::string& group, Split split, bool imperative, Random& random) const {
+  std::vector<const Frame*> fitting;
+  for (const Frame& frame : frames_.at(group)) {
+    if (frame.test_only == (split == Split::test) && (imperative || !frame.imperative)) fitting.push_back(&frame);
+  }
+  return fitting.empty() ? nullptr : random.pick(fitting);
+}
+
+Utterance Grammar::draw_one(const Intent& intent, Split split, Random& random) const {
+  const ClauseTemplate& chosen = draw_template(intent, split, random);
+  const Clause clause = chosen.draw(split, random);
+  Utterance utterance{clause.text, json::array(), chosen.id()};
+  if (intent.tool != "none") utterance.calls.push_back(call_of(intent, clause));
+  if (random.chance(kWrapPercent)) {
+    const Frame* frame = draw_frame("wrap", split, chosen.imperative(), random);
+    const bool fits = frame != nullptr && !(clause.ends_in_free_text && frame->text.back() != '}');
+    if (fits) utterance = {fill(frame->text, {clause.text}), utterance.calls, frame->id + "(" + chosen.id() + ")"};
+  }
+  return utterance;
+}
+
+Utterance Grammar::draw_several(std::size_t clauses, Split split, Random& random) const {
+  std::vector<std::string> texts;
+  std::set<std::size_t> used;
+  Utterance utterance;
+  std::string ids;
+  bool first_imperative = true;
+  while (texts.size() < clauses) {
+    const std::size_t index = random.below(intents_.size() - 1);
+    if (!used.insert(index).second) continue;
+    const ClauseTemplate& chosen = draw_template(intents_[index], split, random);
+    const Clause clause = chosen.draw(split, random);
+    if (texts.empty()) first_imperative = chosen.imperative();
+    texts.push_back(clause.text);
+    utterance.calls.push_back(call_of(intents_[index], clause));
+    ids += (ids.empty() ? "" : "+") + chosen.id();
+  }
+  const Frame* frame = draw_frame(clauses == 2 ? "pair" : "triple", split, first_imperative, random);
+  utterance.text = fill(frame->text, texts);
+  utterance.template_id = frame->id + "(" + ids + ")";
+  if (random.chance(kWrapPercent)) {
+    const Frame* wrap = draw_frame("wrap", split, first_imperative, random);
+    if (wrap != nullptr && wrap->text.back() == '}' && !begins_with(utterance.text, "first")) {
+      utterance.text = fill(wrap->text, {utterance.text});
+      utterance.template_id = wrap->id + "(" + utterance.template_id + ")";
+    }
+  }
+  return utterance;
+}
+
+Utterance Grammar::draw(Split split, Random& random) const {
+  const std::size_t share = random.below(100);
+  Utterance utterance;
+  if (share < kNonePercent) {
+    utterance = draw_one(intents_.back(), split, random);
+  } else if (share < kNonePercent + kSinglePercent) {
+    utterance = draw_one(intents_[random.below(intents_.size() - 1)], split, random);
+  } else {
+    utterance = draw_several(share < kNonePercent + kSinglePercent + kPairPercent ? 2 : 3, split, random);
+  }
+  utterance.text = punctuate(std::move(utterance.text), random);
+  return utterance;
+}
+
+std::vector<Utterance> Grammar::generate(Split split, std::int64_t count, std::uint64_t seed) const {
+  Random random(seed * 3 + static_cast<std::uint64_t>(split));
+  std::vector<Utterance> utterances;
+  std::set<std::string> seen;
+  for (std::int64_t attempts = 0; static_cast<std::int64_t>(utterances.size()) < count; ++attempts) {
+    if (attempts > 40 * count + 1000) {
+      throw std::invalid_argument("generate: expected at most as many distinct utterances as the grammar has; found " +
+                                  std::to_string(utterances.size()) + " of " + std::to_string(count) +
+                                  "; ask for fewer");
+    }
+    Utterance utterance = draw(split, random);
+    if (!belongs(utterance.text, split) || seen.count(utterance.text) != 0) continue;
+    if (!execute(utterance.calls).ok) continue;
+    seen.insert(utterance.text);
+    utterances.push_back(std::move(utterance));
+  }
+  return utterances;
+}
+
+}  // namespace retort::home

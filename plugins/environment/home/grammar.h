@@ -1,0 +1,60 @@
+// The grammar of requests to the home: deterministic utterances with the calls that they mean.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "clause_template.h"
+
+namespace retort::home {
+
+struct Utterance {
+  std::string text;
+  nlohmann::json calls = nlohmann::json::array();  ///< [{"name": …, "arguments": {…}}]; empty: no tool answers
+  std::string template_id;                         ///< frame and clauses, "pair.02(light_dim.03+fan_set.01)"
+};
+
+/// The way clauses are put together: text around {a}, {b} and {c}.
+struct Frame {
+  std::string id;
+  std::string text;
+  bool test_only = false;
+  bool imperative = true;  ///< the first clause must be one
+};
+
+struct Intent {
+  std::string tool;  ///< "none" for what no tool answers
+  std::vector<ClauseTemplate> templates;
+};
+
+/// Immutable; every const function may be called from any thread.
+class Grammar {
+ public:
+  Grammar();  ///< Parses the built-in templates.
+
+  const std::vector<Intent>& intents() const { return intents_; }
+  const std::map<std::string, std::vector<Frame>>& frames() const { return frames_; }
+
+  /// `count` distinct utterances, the same for the same arguments. Train and validation draw from the same templates
+  /// and share no utterance whatever the seeds; test draws from templates and frames that no other split uses. Throws
+  /// std::invalid_argument when so many distinct utterances are not found.
+  std::vector<Utterance> generate(Split split, std::int64_t count, std::uint64_t seed) const;
+
+ private:
+  void parse(std::string_view source);
+  void parse_template(const std::string& line, const std::map<std::string, std::string>& kinds,
+                      const std::string& group);
+  Utterance draw(Split split, Random& random) const;
+  Utterance draw_one(const Intent& intent, Split split, Random& random) const;
+  Utterance draw_several(std::size_t clauses, Split split, Random& random) const;
+  const Frame* draw_frame(const std::string& group, Split split, bool imperative, Random& random) const;
+
+  std::vector<Intent> intents_;  ///< "none" is the last
+  std::map<std::string, std::vector<Frame>> frames_;
+};
+
+}  // namespace retort::home

@@ -1,0 +1,333 @@
+// What each tool does to the state, and when the home refuses. Argument types are checked against the tool's schema
+// first, so the actions here may rely on them.
+#include "home.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <map>
+#include <stdexcept>
+
+#include "call_schema.h"
+#include "random.h"
+#include "tools.h"
+#include "vocabulary.h"
+
+namespace retort::home {
+namespace {
+
+using nlohmann::json;
+
+struct Refusal : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+using Action = std::function<std::string(json& state, const json& arguments)>;
+
+constexpr int kLowestRoomTemperature = 12;
+constexpr int kHighestRoomTemperature = 28;
+constexpr int kLowestOvenTemperature = 50;
+constexpr int kHighestOvenTemperature = 275;
+constexpr std::size_t kShoppingListLimit = 20;
+constexpr std::size_t kAlarmLimit = 40;
+
+std::string text(const json& arguments, const char* name) {
+  return arguments.at(name).get<std::string>();
+}
+
+void require_device(const std::string& room, const std::string& device, const std::string& spoken) {
+  const Words& having = rooms_with(device);
+  if (std::find(having.begin(), having.end(), room) == having.end()) {
+    throw Refusal("there is no " + spoken + " in the " + room);
+  }
+}
+
+void require_range(int value, int low, int high, const std::string& what) {
+  if (value < low || value > high) {
+    throw Refusal(what + ": expected " + std::to_string(low) + " to " + std::to_string(high) + ", found " +
+                  std::to_string(value));
+  }
+}
+
+void require_text(const std::string& value, const std::string& what) {
+  if (value.find_first_not_of(' ') == std::string::npos) throw Refusal(what + " is empty");
+}
+
+std::string switch_light(json& state, const json& a) {
+  const std::string room = text(a, "room");
+  state["lights"][room]["state"] = a["state"];
+  return "the " + room + " light is " + text(a, "state");
+}
+
+std::string dim_light(json& state, const json& a) {
+  const std::string room = text(a, "room");
+  state["lights"][room]["state"] = "on";
+  state["lights"][room]["brightness"] = a["brightness"];
+  return "the " + room + " light is at " + a["brightness"].dump() + " percent";
+}
+
+std::string color_light(json& state, const json& a) {
+  const std::string room = text(a, "room");
+  require_device(room, "color", "colour lamp");
+  state["lights"][room]["state"] = "on";
+  state["lights"][room]["color"] = a["color"];
+  return "the " + room + " light is " + text(a, "color");
+}
+
+std::string set_thermostat(json& state, const json& a) {
+  const int temperature = a["temperature"];
+  require_range(temperature, kLowestRoomTemperature, kHighestRoomTemperature, "room temperature");
+  const std::string room = a.contains("room") ? text(a, "room") : "home";
+  if (room != "home") require_device(room, "thermostat", "thermostat");
+  state["thermostats"][room] = temperature;
+  return "the " + room + " is set to " + std::to_string(temperature) + " degrees";
+}
+
+std::string set_blinds(json& state, const json& a) {
+  const std::string room = text(a, "room");
+  require_device(room, "blinds", "blind");
+  state["blinds"][room] = a["position"];
+  return "the " + room + " blinds are " + a["position"].dump() + " percent open";
+}
+
+std::string set_fan(json& state, const json& a) {
+  const std::string room = text(a, "room");
+  require_device(room, "fan", "fan");
+  state["fans"][room] = a["speed"];
+  return "the " + room + " fan is on " + text(a, "speed");
+}
+
+std::string lock_door(json& state, const json& a) {
+  state["doors"][text(a, "door")] = a["locked"];
+  return "the " + text(a, "door") + " door is " + (a["locked"].get<bool>() ? "locked" : "unlocked");
+}
+
+std::string activate_scene(json& state, const json& a) {
+  state["scene"] = a["scene"];
+  return "scene " + text(a, "scene");
+}
+
+std::string switch_appliance(json& state, const json& a) {
+  state["appliances"][text(a, "appliance")] = a["on"];
+  return "the " + text(a, "appliance") + " is " + (a["on"].get<bool>() ? "on" : "off");
+}
+
+std::string heat_oven(json& state, const json& a) {
+  const int temperature = a["temperature"];
+  require_range(temperature, kLowestOvenTemperature, kHighestOvenTemperature, "oven temperature");
+  state["oven"] = a;
+  return "the kitchen oven heats to " + std::to_string(temperature) + " degrees";
+}
+
+std::string start_vacuum(json& state, const json& a) {
+  std::string spoken;
+  for (const json& room : a["rooms"]) {
+    const std::string name = room;
+    require_device(name, "vacuum", "way for the vacuum");
+    if (spoken.find("[" + name + "]") != std::string::npos) throw Refusal("the " + name + " is named twice");
+    spoken += "[" + name + "]";
+  }
+  state["vacuum"] = {{"cleaning", true}, {"rooms", a["rooms"]}};
+  return "the vacuum cleans " + spoken;
+}
+
+std::string dock_vacuum(json& state, const json&) {
+  state["vacuum"] = {{"cleaning", false}, {"rooms", json::array()}};
+  return "the vacuum goes to its dock";
+}
+
+std::string play_music(json& state, const json& a) {
+  require_text(text(a, "query"), "the music to play");
+  const std::string room = a.contains("room") ? text(a, "room") : "living room";
+  require_device(room, "speaker", "speaker");
+  state["music"] = {{"query", a["query"]}, {"room", room}, {"playing", true}, {"track", 1}};
+  return "playing " + text(a, "query") + " in the " + room;
+}
+
+std::string control_music(json& state, const json& a) {
+  const std::string action = a["action"];
+  json& music = state["music"];
+  if (action == "next" || action == "previous") {
+    music["track"] = music["track"].get<int>() + (action == "next" ? 1 : -1);
+    music["playing"] = true;
+  } else {
+    music["playing"] = action == "resume";
+    if (action == "stop") music["track"] = 1;
+  }
+  return "music: " + action;
+}
+
+std::string set_volume(json& state, const json& a) {
+  const std::string device = a.contains("device") ? text(a, "device") : "current";
+  state["volume"][device] = a["level"];
+  return device + " volume " + a["level"].dump();
+}
+
+std::string set_channel(json& state, const json& a) {
+  const std::string room = a.contains("room") ? text(a, "room") : "living room";
+  require_device(room, "television", "television");
+  require_range(a["channel"], 1, 99, "channel");
+  state["televisions"][room] = a["channel"];
+  return "the " + room + " television shows channel " + a["channel"].dump();
+}
+
+std::string start_timer(json& state, const json& a) {
+  if (a.contains("label")) require_text(text(a, "label"), "the timer's label");
+  state["timers"].push_back(a);
+  return "a timer runs for " + a["minutes"].dump() + " minutes";
+}
+
+std::string set_alarm(json& state, const json& a) {
+  json& alarms = state["alarms"];
+  if (alarms.size() >= kAlarmLimit) throw Refusal("there are too many alarms");
+  const std::string key = text(a, "time") + (a.contains("day") ? " " + text(a, "day") : "");
+  alarms[key] = true;
+  return "an alarm is set for " + key;
+}
+
+std::string cancel_alarm(json& state, const json& a) {
+  const std::string time = text(a, "time");
+  if (state["alarms"].erase(time) == 0) throw Refusal("no alarm is set for " + time);
+  return "the alarm at " + time + " is cancelled";
+}
+
+std::string add_reminder(json& state, const json& a) {
+  require_text(text(a, "text"), "the reminder's text");
+  state["reminders"].push_back(a);
+  return "a reminder at " + text(a, "time") + ": " + text(a, "text");
+}
+
+std::string add_shopping(json& state, const json& a) {
+  json& list = state["shopping"];
+  for (const json& item : a["items"]) require_text(item.get<std::string>(), "an item");
+  if (list.size() + a["items"].size() > kShoppingListLimit) throw Refusal("the shopping list is full");
+  for (const json& item : a["items"]) {
+    if (std::find(list.begin(), list.end(), item) != list.end()) {
+      throw Refusal(item.get<std::string>() + " is already on the shopping list");
+    }
+    list.push_back(item);
+  }
+  return "on the shopping list: " + a["items"].dump();
+}
+
+std::string send_message(json& state, const json& a) {
+  const std::string person = text(a, "person");
+  if (std::find(people().begin(), people().end(), person) == people().end()) {
+    throw Refusal("the address book has no " + person);
+  }
+  require_text(text(a, "text"), "the message");
+  state["messages"].push_back(a);
+  return "message to " + person + ": " + text(a, "text");
+}
+
+std::string get_weather(json& state, const json& a) {
+  if (a.contains("city") && std::find(cities().begin(), cities().end(), text(a, "city")) == cities().end()) {
+    throw Refusal("the weather service does not know " + text(a, "city"));
+  }
+  state["weather_asked"].push_back(a);
+  return "weather " + a.dump();
+}
+
+const std::map<std::string, Action>& actions() {
+  static const std::map<std::string, Action> table = {
+      {"light_switch", switch_light},     {"light_dim", dim_light},           {"light_color", color_light},
+      {"thermostat_set", set_thermostat}, {"blinds_set", set_blinds},         {"fan_set", set_fan},
+      {"door_lock", lock_door},           {"scene_activate", activate_scene}, {"appliance_switch", switch_appliance},
+      {"oven_heat", heat_oven},           {"vacuum_start", start_vacuum},     {"vacuum_dock", dock_vacuum},
+      {"music_play", play_music},         {"music_control", control_music},   {"volume_set", set_volume},
+      {"tv_channel", set_channel},        {"timer_start", start_timer},       {"alarm_set", set_alarm},
+      {"alarm_cancel", cancel_alarm},     {"reminder_add", add_reminder},     {"shopping_add", add_shopping},
+      {"message_send", send_message},     {"weather_get", get_weather}};
+  return table;
+}
+
+json initial_state() {
+  json state = {{"scene", "good morning"},
+                {"oven", nullptr},
+                {"vacuum", {{"cleaning", true}, {"rooms", json::array()}}},
+                {"music", {{"query", "jazz"}, {"room", "living room"}, {"playing", true}, {"track", 3}}},
+                {"volume", {{"music", 35}, {"television", 35}, {"current", 35}}},
+                {"timers", json::array()},
+                {"reminders", json::array()},
+                {"shopping", json::array()},
+                {"messages", json::array()},
+                {"weather_asked", json::array()}};
+  for (const std::string& room : rooms()) {
+    state["lights"][room] = {{"state", "undecided"}, {"brightness", 77}, {"color", "white"}};
+  }
+  for (const std::string& room : rooms_with("thermostat")) state["thermostats"][room] = 20;
+  for (const std::string& room : rooms_with("blinds")) state["blinds"][room] = 33;
+  for (const std::string& room : rooms_with("fan")) state["fans"][room] = "automatic";
+  for (const std::string& room : rooms_with("television")) state["televisions"][room] = 0;
+  for (const std::string& door : doors()) state["doors"][door] = nullptr;
+  for (const std::string& appliance : appliances()) state["appliances"][appliance] = nullptr;
+  for (const std::string& time : initial_alarms()) state["alarms"][time] = true;
+  return state;
+}
+
+}  // namespace
+
+Home::Home() {
+  static const json initial = initial_state();
+  state_ = initial;
+}
+
+std::optional<std::string> Home::call(const std::string& name, const json& arguments, std::string& error) {
+  static const call_reward::CallSchema schema(tools());
+  if (const auto invalid = schema.invalid_reason(name, arguments)) {
+    error = *invalid;
+    return std::nullopt;
+  }
+  json changed = state_;
+  try {
+    std::string effect = actions().at(name)(changed, arguments);
+    state_ = std::move(changed);
+    return effect;
+  } catch (const Refusal& refusal) {
+    error = refusal.what();
+    return std::nullopt;
+  }
+}
+
+std::string Home::state_hash() const {
+  static constexpr std::array<char, 17> kDigits = {"0123456789abcdef"};
+  const std::uint64_t hash = fnv1a(state_.dump(-1, ' ', false, json::error_handler_t::replace));
+  std::string text(16, '0');
+  for (std::size_t i = 0; i < 16; ++i) text[i] = kDigits[(hash >> (60 - 4 * i)) & 15U];
+  return text;
+}
+
+Outcome execute(const json& calls) {
+  Outcome outcome;
+  Home home;
+  if (!calls.is_array()) {
+    outcome = {false, std::string("expected a list of calls, found ") + calls.type_name(), "", {}};
+  } else {
+    for (std::size_t i = 0; i < calls.size() && outcome.ok; ++i) {
+      const json& one = calls[i];
+      const bool shaped =
+          one.is_object() && one.contains("name") && one["name"].is_string() && one.contains("arguments");
+      std::string error = "expected {\"name\": text, \"arguments\": {…}}";
+      const auto effect =
+          shaped ? home.call(one["name"].get<std::string>(), one["arguments"], error) : std::optional<std::string>();
+      if (effect) {
+        outcome.effects.push_back(*effect);
+      } else {
+        outcome.ok = false;
+        const std::string name = shaped ? " (" + one["name"].get<std::string>() + ")" : "";
+        outcome.error = "call " + std::to_string(i + 1) + name + ": " + error;
+      }
+    }
+  }
+  outcome.state = home.state_hash();
+  return outcome;
+}
+
+json to_json(const Outcome& outcome) {
+  return {{"ok", outcome.ok},
+          {"error", outcome.ok ? json(nullptr) : json(outcome.error)},
+          {"state", outcome.state},
+          {"effects", outcome.effects}};
+}
+
+}  // namespace retort::home

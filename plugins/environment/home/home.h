@@ -1,0 +1,40 @@
+// The simulated home: calls change it, and calls that it cannot carry out fail with a reason.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace retort::home {
+
+/// What a list of calls did to the fixed initial home.
+struct Outcome {
+  bool ok = true;
+  std::string error;                 ///< which call and why; empty when ok
+  std::string state;                 ///< hash of the state that the calls left; 16 hexadecimal digits
+  std::vector<std::string> effects;  ///< one line a call that was carried out
+};
+
+/// One home; not thread-safe.
+class Home {
+ public:
+  Home();  ///< the fixed initial home
+
+  /// Carries the call out and returns its effect in words. Returns nothing and sets `error` when the home refuses, and
+  /// then nothing has changed.
+  std::optional<std::string> call(const std::string& name, const nlohmann::json& arguments, std::string& error);
+  const nlohmann::json& state() const { return state_; }
+  std::string state_hash() const;
+
+ private:
+  nlohmann::json state_;
+};
+
+/// Runs the calls ([{"name", "arguments"}]) in order on a fresh home, up to the first that fails. Anything else than a
+/// list of calls is a failure with a reason, not an exception. Thread-safe.
+Outcome execute(const nlohmann::json& calls);
+
+nlohmann::json to_json(const Outcome& outcome);
+
+}  // namespace retort::home

@@ -1,0 +1,30 @@
+// The chat form of an utterance; its arguments are JSON text, as OpenAI has it.
+#include "rows.h"
+
+#include <stdexcept>
+
+namespace retort::home {
+
+using nlohmann::json;
+
+Split split_named(const std::string& name) {
+  if (name == "train") return Split::train;
+  if (name == "validation") return Split::validation;
+  if (name == "test") return Split::test;
+  throw std::invalid_argument("split: expected \"train\", \"validation\" or \"test\", found \"" + name + "\"");
+}
+
+json to_chat_row(const Utterance& utterance) {
+  json answer = {{"role", "assistant"}, {"content", nullptr}};
+  if (utterance.calls.empty()) answer["content"] = "";
+  for (std::size_t i = 0; i < utterance.calls.size(); ++i) {
+    const json& call = utterance.calls[i];
+    answer["tool_calls"].push_back({{"id", "call_" + std::to_string(i)},
+                                    {"type", "function"},
+                                    {"function", {{"name", call["name"]}, {"arguments", call["arguments"].dump()}}}});
+  }
+  return {{"messages", json::array({{{"role", "user"}, {"content", utterance.text}}, std::move(answer)})},
+          {"metadata", {{"template", utterance.template_id}}}};
+}
+
+}  // namespace retort::home

@@ -1,0 +1,196 @@
+// One small function for each kind of slot. How numbers and times are said is in spoken.cpp.
+#include "slots.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <stdexcept>
+
+#include "spoken.h"
+#include "vocabulary.h"
+
+namespace retort::home {
+namespace {
+
+using nlohmann::json;
+using Draw = std::function<SlotValue(Split, Random&)>;
+
+/// One combination in six is kept for the test split: values of known words in an order that training never shows.
+bool reserved_for_test(const std::string& phrase) {
+  return fnv1a(phrase) % 6 == 0;
+}
+
+SlotValue named(const std::string& value, Random& random) {
+  return {value, random.pick(spoken_names(value)), false};
+}
+
+Draw closed(const Words& values) {
+  return [&values](Split, Random& random) { return named(random.pick(values), random); };
+}
+
+Draw open(const Words& values) {
+  return [&values](Split, Random& random) {
+    const std::string& value = random.pick(values);
+    return SlotValue{value, value, false};
+  };
+}
+
+std::string draw_product(const std::vector<PhraseProduct>& products, Split split, Random& random) {
+  for (;;) {
+    std::string phrase;
+    for (const Words& part : random.pick(products)) {
+      const std::string& word = random.pick(part);
+      if (!word.empty()) phrase += (phrase.empty() ? "" : " ") + word;
+    }
+    if (split == Split::test || !reserved_for_test(phrase)) return phrase;
+  }
+}
+
+SlotValue free_text(const std::string& words) {
+  return {words, words, true};
+}
+
+SlotValue message(Split split, Random& random) {
+  return free_text(random.chance(20) ? random.pick(fixed_messages()) : draw_product(message_products(), split, random));
+}
+
+SlotValue errand(Split split, Random& random) {
+  return free_text(random.chance(30) ? random.pick(fixed_errands()) : draw_product(errand_products(), split, random));
+}
+
+SlotValue music(Split split, Random& random) {
+  if (split == Split::test && random.chance(10)) return free_text(random.pick(unseen_music()));
+  return free_text(random.pick(random.chance(50) ? genres() : artists()));
+}
+
+/// Distinct values joined as a list is spoken: "a", "a and b", "a, b and c", "a and b and c".
+template <class DrawOne>
+SlotValue spoken_list(std::size_t count, Random& random, const std::string& article, DrawOne draw_one) {
+  json values = json::array();
+  std::vector<std::string> surfaces;
+  while (values.size() < count) {
+    const SlotValue one = draw_one();
+    if (std::find(values.begin(), values.end(), one.value) != values.end()) continue;
+    values.push_back(one.value);
+    surfaces.push_back(article + one.surface);
+  }
+  std::string surface = surfaces.front();
+  const std::string comma = random.chance(70) ? ", " : " and ";
+  for (std::size_t i = 1; i < surfaces.size(); ++i)
+    surface += (i + 1 == surfaces.size() ? " and " : comma) + surfaces[i];
+  return {values, surface, false};
+}
+
+SlotValue items(Split split, Random& random) {
+  return spoken_list(1 + random.below(3), random, "", [&] {
+    const bool unseen = split == Split::test && random.chance(10);
+    const std::string& item = random.pick(unseen ? unseen_items() : shopping_items());
+    return SlotValue{item, item, false};
+  });
+}
+
+SlotValue vacuum_rooms(Split, Random& random) {
+  return spoken_list(1 + random.below(2), random, "the ",
+                     [&] { return named(random.pick(rooms_with("vacuum")), random); });
+}
+
+SlotValue time_of_day(Split, Random& random) {
+  const int hour = random.between(5, 23);
+  const int minute = random.chance(80) ? 15 * random.between(0, 3) : 5 * random.between(0, 11);
+  const int minutes_of_day = random.chance(2) ? 0 : hour * 60 + minute;
+  return {clock_text(minutes_of_day), say_time(minutes_of_day, random), false};
+}
+
+SlotValue alarm(Random& random, std::string (*say)(int, Random&)) {
+  const std::string& time = random.pick(initial_alarms());
+  return {time, say(minutes_of_clock(time), random), false};
+}
+
+SlotValue on_day(Split, Random& random) {
+  const std::string& day = random.pick(days());
+  return {day, (day == "today" || day == "tomorrow" ? "" : "on ") + day, false};
+}
+
+SlotValue minutes(Split, Random& random) {
+  static const std::vector<int> long_times = {15, 30, 60, 90, 120, 180};
+  const int value = random.chance(40) ? random.pick(long_times) : random.between(1, 59);
+  return {value, say_duration(value, random), false};
+}
+
+SlotValue speed(Split, Random& random) {
+  static const Words speeds = {"low", "medium", "high"};
+  const std::string& value = random.pick(speeds);
+  return {value, value, false};
+}
+
+Draw number(int low, int high, int step, std::string (*say)(int, Random&)) {
+  return [=](Split, Random& random) {
+    const int value = low + step * static_cast<int>(random.below(static_cast<std::size_t>((high - low) / step + 1)));
+    return SlotValue{value, say(value, random), false};
+  };
+}
+
+std::map<std::string, Draw> make_kinds() {
+  static const Words sound_devices = {"music", "television"};
+  std::map<std::string, Draw> kinds = {
+      {"color", closed(colors())},
+      {"scene", closed(scenes())},
+      {"door", closed(doors())},
+      {"appliance", closed(appliances())},
+      {"day", closed(days())},
+      {"sound",
+       [](Split, Random& random) {
+         const std::string& device = random.pick(sound_devices);
+         return device == "music" ? SlotValue{device, device, false} : named(device, random);
+       }},
+      {"person", open(people())},
+      {"city", open(cities())},
+      {"label", open(timer_labels())},
+      {"event", open(events())},
+      {"country", open(countries())},
+      {"dish", open(dishes())},
+      {"topic", open(topics())},
+      {"sport", open(sports())},
+      {"animal", open(animals())},
+      {"percent", number(5, 100, 5, say_percent)},
+      {"celsius", number(14, 26, 1, say_degrees)},
+      {"oven", number(80, 250, 10, say_degrees)},
+      {"channel", number(1, 99, 1, say_number)},
+      {"genre", [](Split, Random& random) { return free_text(random.pick(genres())); }},
+      {"message", message},
+      {"errand", errand},
+      {"music", music},
+      {"items", items},
+      {"vacuum_rooms", vacuum_rooms},
+      {"time", time_of_day},
+      {"alarm", [](Split, Random& random) { return alarm(random, say_time); }},
+      {"alarm_short", [](Split, Random& random) { return alarm(random, say_short_time); }},
+      {"on_day", on_day},
+      {"minutes", minutes},
+      {"speed", speed}};
+  for (const char* device : {"light", "color", "thermostat", "blinds", "fan", "speaker", "television"}) {
+    kinds[std::string("room:") + device] = closed(rooms_with(device));
+  }
+  return kinds;
+}
+
+const Draw& find_kind(const std::string& kind) {
+  static const std::map<std::string, Draw> kinds = make_kinds();
+  const auto found = kinds.find(kind);
+  if (found != kinds.end()) return found->second;
+  std::string known;
+  for (const auto& entry : kinds) known += (known.empty() ? "" : ", ") + entry.first;
+  throw std::invalid_argument("slot kind: expected one of " + known + "; found \"" + kind + "\"");
+}
+
+}  // namespace
+
+SlotValue draw_slot(const std::string& kind, Split split, Random& random) {
+  return find_kind(kind)(split, random);
+}
+
+void check_slot_kind(const std::string& kind) {
+  find_kind(kind);
+}
+
+}  // namespace retort::home
