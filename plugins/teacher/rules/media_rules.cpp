@@ -1,0 +1,154 @@
+// Rules for music, volume, television, vacuum and messages.
+#include "clause_rules.h"
+
+namespace retort::rules {
+namespace {
+
+using nlohmann::json;
+using Answer = std::optional<json>;
+
+/// Text of the user's own may not run on into the next request.
+bool holds_connector(const std::string& text) {
+  const Phrase phrase(split_words(text));
+  return phrase.has("and") || phrase.has("then") || phrase.has("also") || phrase.has(",") || phrase.has("after that");
+}
+
+Answer music(Phrase phrase) {
+  for (const char* device : {"channel", "timer", "alarm", "list", "light", "lights", "blinds", "fan", "oven",
+                             "reminder", "lock", "volume", "tv", "television", "news"}) {
+    if (phrase.has(device)) return std::nullopt;
+  }
+  std::optional<std::string> room;
+  for (const char* place : {"on the speaker in the", "in the", "on the"}) {
+    Phrase attempt = phrase;
+    auto where = attempt.cut_text_after(place);
+    if (!where) continue;
+    Phrase name(split_words(*where));
+    room = name.cut_room();
+    if (!room || !name.only("speaker")) return std::nullopt;
+    phrase = attempt;
+    break;
+  }
+  std::optional<std::string> query;
+  for (const char* verb : {"start playing", "let me hear", "listen to", "want to hear", "put on", "play"}) {
+    if (!query) query = phrase.cut_text_after(verb);
+  }
+  if (!query || !phrase.only("i want to") || holds_connector(*query)) return std::nullopt;
+  if (query->rfind("some ", 0) == 0) query = query->substr(5);
+  if (query->rfind("the ", 0) == 0 &&
+      (Phrase(split_words(*query)).has("song") || Phrase(split_words(*query)).has("track") ||
+       Phrase(split_words(*query)).has("music"))) {
+    return std::nullopt;
+  }
+  if (Phrase(split_words(*query)).cut_appliance()) return std::nullopt;
+  json arguments = {{"query", *query}};
+  if (room) arguments["room"] = *room;
+  return make_call("music_play", arguments);
+}
+
+Answer music_control(Phrase phrase) {
+  if (!phrase.cut_any({"music", "song", "track"})) return std::nullopt;
+  const char* action = nullptr;
+  if (phrase.cut("pause"))
+    action = "pause";
+  else if (phrase.cut("next") || phrase.cut("skip"))
+    action = "next";
+  else if (phrase.cut("previous"))
+    action = "previous";
+  else if (phrase.cut_any({"resume", "continue", "keep playing"}))
+    action = "resume";
+  else if (phrase.cut_any({"stop playing", "stop", "off"}))
+    action = "stop";
+  if (action == nullptr || !phrase.only("the this play go back to turn shut i want hear skip")) return std::nullopt;
+  return make_call("music_control", {{"action", action}});
+}
+
+Answer volume(Phrase phrase) {
+  json arguments = json::object();
+  if (phrase.cut_any({"tv", "television"}))
+    arguments["device"] = "television";
+  else if (phrase.cut("music"))
+    arguments["device"] = "music";
+  const bool named = phrase.cut_any({"volume", "sound"}) || !arguments.empty();
+  if (!named) return std::nullopt;
+  if (phrase.cut("mute")) {
+    if (!phrase.only("the")) return std::nullopt;
+    arguments["level"] = 0;
+    return make_call("volume_set", arguments);
+  }
+  const auto level = phrase.cut_number();
+  if (!level || !phrase.only("set turn up down to at the of change put bring i want")) return std::nullopt;
+  arguments["level"] = *level;
+  return make_call("volume_set", arguments);
+}
+
+Answer channel(Phrase phrase) {
+  if (!phrase.cut("channel")) return std::nullopt;
+  const auto number = phrase.cut_number();
+  const auto room = phrase.cut_room();
+  if (!number || !phrase.only("switch to the tv television in on put change go turn show me set i want watch see")) {
+    return std::nullopt;
+  }
+  json arguments = {{"channel", *number}};
+  if (room) arguments["room"] = *room;
+  return make_call("tv_channel", arguments);
+}
+
+Answer vacuum(Phrase phrase) {
+  const bool named = phrase.cut_any({"robot vacuum", "vacuuming", "vacuumed", "vacuum", "robot"});
+  if (!named) return std::nullopt;
+  json rooms = json::array();
+  while (const auto room = phrase.cut_room()) rooms.push_back(*room);
+  if (!rooms.empty()) {
+    if (!phrase.only("clean with the start in send to run have let use i want should be vacuum robot and")) {
+      return std::nullopt;
+    }
+    return make_call("vacuum_start", {{"rooms", rooms}});
+  }
+  const bool dock =
+      phrase.cut_any({"home", "dock", "base", "stop"}) || (phrase.cut("do not need") && phrase.cut("anymore"));
+  if (!dock || !phrase.only("send the back to its tell go let bring can i now")) return std::nullopt;
+  return make_call("vacuum_dock", json::object());
+}
+
+/// The person is the word after the verb, or after "to".
+Answer message(Phrase phrase) {
+  Words words = phrase.words();
+  const auto starts = [&](std::string_view sequence) { return Phrase(words).begins_with(sequence); };
+  if (starts("i want to") || starts("i need")) words.erase(words.begin(), words.begin() + (starts("i need") ? 2 : 3));
+  std::size_t person = 1;
+  if (starts("send a message to") || starts("write a message to") || starts("send a text to")) {
+    person = 4;
+  } else if (!starts("tell") && !starts("message") && !starts("text") && !starts("let") && !starts("send") &&
+             !starts("write")) {
+    return std::nullopt;
+  }
+  if (words.size() < person + 2) return std::nullopt;
+  const std::string name = words[person];
+  for (const char* other : {"me", "the", "a", "my", "its"}) {
+    if (name == other) return std::nullopt;
+  }
+  const bool let = words[0] == "let";
+  const bool send = words[0] == "send" && person == 1;
+  Words rest(words.begin() + static_cast<std::ptrdiff_t>(person) + 1, words.end());
+  const auto skip = [&](std::string_view sequence) {
+    if (!Phrase(rest).begins_with(sequence)) return false;
+    rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(split_words(sequence).size()));
+    return true;
+  };
+  if (let && !skip("know")) return std::nullopt;
+  if (send && !skip("a message") && !skip("the message")) return std::nullopt;
+  if (!skip("that")) skip("saying");
+  const std::string text = joined(rest);
+  if (text.empty() || holds_connector(text)) return std::nullopt;
+  return make_call("message_send", {{"person", name}, {"text", text}});
+}
+
+}  // namespace
+
+const std::vector<ClauseRule>& media_rules() {
+  static const std::vector<ClauseRule> rules = {channel, volume, vacuum, music_control, music, message};
+  return rules;
+}
+
+}  // namespace retort::rules

@@ -1,0 +1,142 @@
+// Politeness off, clauses apart, one rule each. The rules themselves are in *_rules.cpp.
+#include "rules.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "clause_rules.h"
+#include "phrase.h"
+
+namespace retort::rules {
+namespace {
+
+using nlohmann::json;
+
+bool drop_front(Words& words, std::initializer_list<std::string_view> sequences) {
+  for (const std::string_view sequence : sequences) {
+    if (!Phrase(words).begins_with(sequence)) continue;
+    words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(split_words(sequence).size()));
+    return true;
+  }
+  return false;
+}
+
+bool drop_back(Words& words, std::initializer_list<std::string_view> sequences) {
+  for (const std::string_view sequence : sequences) {
+    const Words ending = split_words(sequence);
+    if (words.size() <= ending.size() || !std::equal(ending.rbegin(), ending.rend(), words.rbegin())) continue;
+    words.resize(words.size() - ending.size());
+    return true;
+  }
+  return false;
+}
+
+Words without_politeness(Words words) {
+  while (drop_front(words, {"hey", "okay", "please", "can you", "could you", "would you", "i want you to",
+                            "i would like you to", "first"})) {
+  }
+  while (drop_back(words, {"please", "for me", "now"})) {
+  }
+  return words;
+}
+
+std::optional<json> read_clause(const Words& words) {
+  for (const auto* rules : {&device_rules(), &planning_rules(), &media_rules()}) {
+    for (const ClauseRule rule : *rules) {
+      if (auto call = rule(Phrase(words))) return call;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Length of the connector ("and then", ", also", "after that", …) at `begin`; 0 where there is none.
+std::size_t connector(const Words& words, std::size_t begin) {
+  std::size_t end = begin;
+  for (;;) {
+    const bool single = end < words.size() &&
+                        (words[end] == "," || words[end] == "and" || words[end] == "then" || words[end] == "also");
+    const bool after = end + 1 < words.size() && words[end] == "after" && words[end + 1] == "that";
+    if (!single && !after) return end - begin;
+    end += single ? 1 : 2;
+  }
+}
+
+/// The first clause as long as possible, the others likewise.
+std::optional<json> read_clauses(const Words& words) {
+  if (words.empty()) return std::nullopt;
+  for (std::size_t end = words.size(); end > 0; --end) {
+    const std::size_t gap = end == words.size() ? 0 : connector(words, end);
+    if (end != words.size() && (gap == 0 || connector(words, end - 1) != 0)) continue;
+    const Words head(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(end));
+    auto call = read_clause(head);
+    if (!call) continue;
+    json calls = json::array({std::move(*call)});
+    if (end == words.size()) return calls;
+    auto rest = read_clauses(Words(words.begin() + static_cast<std::ptrdiff_t>(end + gap), words.end()));
+    if (!rest) continue;
+    for (json& next : *rest) calls.push_back(std::move(next));
+    return calls;
+  }
+  return std::nullopt;
+}
+
+/// Content of the last user message, or nothing.
+std::optional<std::string> utterance_of(const json& request) {
+  if (!request.is_object() || !request.contains("messages") || !request["messages"].is_array()) return std::nullopt;
+  const json& messages = request["messages"];
+  for (auto message = messages.rbegin(); message != messages.rend(); ++message) {
+    if (message->is_object() && message->value("role", json()) == "user" &&
+        message->value("content", json()).is_string()) {
+      return message->at("content").get<std::string>();
+    }
+  }
+  return std::nullopt;
+}
+
+json to_message(const Answer& answer) {
+  json message = {{"role", "assistant"}, {"content", nullptr}};
+  if (!answer.understood) {
+    message["refusal"] = answer.refusal;
+    return message;
+  }
+  if (answer.calls.empty()) message["content"] = "";
+  for (std::size_t i = 0; i < answer.calls.size(); ++i) {
+    const json& call = answer.calls[i];
+    message["tool_calls"].push_back({{"id", "call_" + std::to_string(i)},
+                                     {"type", "function"},
+                                     {"function", {{"name", call["name"]}, {"arguments", call["arguments"].dump()}}}});
+  }
+  return message;
+}
+
+}  // namespace
+
+Answer answer(std::string_view utterance) {
+  const Words words = without_politeness(split_words(utterance));
+  if (auto calls = read_clauses(words)) return {true, std::move(*calls), ""};
+  if (is_off_topic(Phrase(words)) || is_off_topic(Phrase(split_words(utterance)))) return {true, json::array(), ""};
+  return {false, json::array(), "cannot read \"" + std::string(utterance) + "\" as requests that the rules know"};
+}
+
+std::string complete(std::string_view requests) {
+  const json parsed = json::parse(requests, nullptr, false);
+  if (!parsed.is_array()) throw std::invalid_argument("teacher.rules: expected a JSON array of chat requests");
+  json responses = json::array();
+  for (const json& request : parsed) {
+    const auto utterance = utterance_of(request);
+    if (!utterance) {
+      responses.push_back({{"error", "expected a user message with text in \"messages\""}});
+      continue;
+    }
+    const auto tokens = static_cast<std::int64_t>(split_words(*utterance).size());
+    responses.push_back({{"message", to_message(answer(*utterance))},
+                         {"usage", {{"prompt_tokens", tokens}, {"completion_tokens", 0}, {"total_tokens", tokens}}}});
+  }
+  return responses.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace retort::rules
