@@ -1,0 +1,192 @@
+// Finds what can be swapped, collects the values by tool and argument, and makes new examples of them.
+#include "augment.h"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <random>
+#include <set>
+#include <sstream>
+#include <utility>
+
+namespace retort::stages {
+namespace {
+
+using nlohmann::json;
+using text::Example;
+using Random = std::mt19937_64;
+using Place = std::pair<std::string, std::string>;  ///< tool, argument
+
+/// std::uniform_*_distribution differ between libraries; these do not.
+std::size_t below(Random& random, std::size_t bound) {
+  return static_cast<std::size_t>(random() % bound);
+}
+double fraction(Random& random) {
+  return static_cast<double>(random() >> 11U) * 0x1.0p-53;
+}
+
+/// Bytes beyond ASCII belong to words.
+bool in_word(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x80 || std::isalnum(byte) != 0 || c == '\'';
+}
+
+/// Where `value` stands as whole words; npos when nowhere or more than once.
+std::size_t only_occurrence(const std::string& utterance, const std::string& value) {
+  std::size_t place = std::string::npos;
+  for (std::size_t at = utterance.find(value); at != std::string::npos; at = utterance.find(value, at + 1)) {
+    const std::size_t end = at + value.size();
+    if (at > 0 && in_word(utterance[at - 1])) continue;
+    if (end < utterance.size() && in_word(utterance[end])) continue;
+    if (place != std::string::npos) return std::string::npos;
+    place = at;
+  }
+  return place;
+}
+
+bool is_closed(const json& schema) {
+  return schema.contains("enum") || schema.contains("const") || schema.contains("pattern");
+}
+
+json schema_of(const std::vector<text::Tool>& tools, const std::string& tool, const std::string& argument) {
+  for (const text::Tool& candidate : tools) {
+    if (candidate.name != tool || !candidate.parameters.contains("properties")) continue;
+    return candidate.parameters["properties"].value(argument, json::object());
+  }
+  return json::object();
+}
+
+void add_site(const Example& example, SwapSite site, const json& value, std::vector<SwapSite>& sites) {
+  if (!value.is_string() || value.get_ref<const std::string&>().empty()) return;
+  const auto& words = value.get_ref<const std::string&>();
+  site.begin = only_occurrence(example.utterance, words);
+  if (site.begin == std::string::npos) return;
+  site.end = site.begin + words.size();
+  sites.push_back(std::move(site));
+}
+
+json& value_at(std::vector<text::Call>& calls, const SwapSite& site) {
+  json& argument = calls[site.call].arguments[site.argument];
+  return site.item < 0 ? argument : argument[static_cast<std::size_t>(site.item)];
+}
+
+Place place_of(const Example& example, const SwapSite& site) {
+  return {(*example.calls)[site.call].name, site.argument};
+}
+
+struct Source {
+  const Example* example;
+  std::vector<SwapSite> sites;
+};
+
+class Augmenter {
+ public:
+  Augmenter(const std::vector<Example>& examples, const std::vector<text::Tool>& tools, const AugmentOptions& options)
+      : tools_(tools), options_(options), random_(options.seed) {
+    std::map<Place, std::set<std::string>> values;
+    std::set<std::string> words;
+    for (const Example& example : examples) {
+      std::vector<SwapSite> sites = swap_sites(example, tools, options.closed);
+      for (const SwapSite& site : sites) {
+        const std::string value = example.utterance.substr(site.begin, site.end - site.begin);
+        values[place_of(example, site)].insert(value);
+        std::istringstream stream(value);
+        for (std::string word; stream >> word;) words.insert(word);
+      }
+      if (!sites.empty()) sources_.push_back({&example, std::move(sites)});
+    }
+    for (const auto& [place, set] : values) pools_[place].assign(set.begin(), set.end());
+    words_.assign(words.begin(), words.end());
+  }
+
+  bool has_sources() const { return !sources_.empty(); }
+
+  /// A new example, not necessarily different from known ones.
+  Example make() {
+    const Source& source = sources_[below(random_, sources_.size())];
+    Example result = *source.example;
+    const std::size_t sure = below(random_, source.sites.size());
+    for (std::size_t i = source.sites.size(); i-- > 0;) {  // from the end, so that earlier places stay valid
+      if (i != sure && fraction(random_) >= options_.swap_share) continue;
+      const SwapSite& site = source.sites[i];
+      const std::string value = new_value(place_of(result, site));
+      result.utterance.replace(site.begin, site.end - site.begin, value);
+      value_at(*result.calls, site) = value;
+    }
+    result.metadata["augmented"] = true;
+    return result;
+  }
+
+  bool valid(const Example& example) const {
+    return std::none_of(example.calls->begin(), example.calls->end(),
+                        [this](const text::Call& call) { return text::invalid_reason(call, tools_).has_value(); });
+  }
+
+ private:
+  std::string new_value(const Place& place) {
+    const std::vector<std::string>& pool = pools_.at(place);
+    const bool random_words =
+        !is_closed(schema_of(tools_, place.first, place.second)) && fraction(random_) < options_.random_share;
+    if (!random_words) return pool[below(random_, pool.size())];
+    std::string value;
+    for (std::size_t left = 1 + below(random_, static_cast<std::size_t>(options_.longest_random)); left > 0; --left) {
+      value += (value.empty() ? "" : " ") + words_[below(random_, words_.size())];
+    }
+    return value;
+  }
+
+  const std::vector<text::Tool>& tools_;
+  const AugmentOptions& options_;
+  Random random_;
+  std::vector<Source> sources_;
+  std::map<Place, std::vector<std::string>> pools_;
+  std::vector<std::string> words_;
+};
+
+}  // namespace
+
+std::vector<SwapSite> swap_sites(const Example& example, const std::vector<text::Tool>& tools, bool closed) {
+  std::vector<SwapSite> sites;
+  if (!example.calls) return sites;
+  for (std::size_t i = 0; i < example.calls->size(); ++i) {
+    const text::Call& call = (*example.calls)[i];
+    for (const auto& argument : call.arguments.items()) {
+      const json schema = schema_of(tools, call.name, argument.key());
+      const json items = schema.value("items", json::object());
+      if (!closed && (is_closed(schema) || is_closed(items))) continue;
+      const json& value = argument.value();
+      if (!value.is_array()) add_site(example, {i, argument.key(), -1, 0, 0}, value, sites);
+      for (std::size_t k = 0; value.is_array() && k < value.size(); ++k) {
+        add_site(example, {i, argument.key(), static_cast<std::int64_t>(k), 0, 0}, value[k], sites);
+      }
+    }
+  }
+  std::sort(sites.begin(), sites.end(), [](const SwapSite& a, const SwapSite& b) { return a.begin < b.begin; });
+  const std::vector<SwapSite> all = sites;
+  std::erase_if(sites, [&all](const SwapSite& site) {
+    return std::count_if(all.begin(), all.end(), [&site](const SwapSite& other) {
+             return other.begin < site.end && site.begin < other.end;
+           }) > 1;
+  });
+  return sites;
+}
+
+std::vector<Example> augment(const std::vector<Example>& examples, const std::vector<text::Tool>& tools,
+                             const AugmentOptions& options) {
+  std::vector<Example> result = examples;
+  std::set<std::string> utterances;
+  for (const Example& example : examples) utterances.insert(example.utterance);
+  Augmenter augmenter(examples, tools, options);
+  const auto target = static_cast<std::size_t>(static_cast<double>(examples.size()) * std::max(options.factor, 1.0));
+  constexpr std::size_t kAttemptsPerExample = 20;
+  std::size_t attempts = augmenter.has_sources() ? kAttemptsPerExample * (target - examples.size()) : 0;
+  for (; attempts > 0 && result.size() < target; --attempts) {
+    Example example = augmenter.make();
+    if (utterances.count(example.utterance) != 0 || !augmenter.valid(example)) continue;
+    utterances.insert(example.utterance);
+    result.push_back(std::move(example));
+  }
+  return result;
+}
+
+}  // namespace retort::stages

@@ -1,0 +1,40 @@
+// New labelled examples from old ones: values of free-text arguments that stand in the utterance word for word change
+// places between examples, in the utterance and in the call alike. Teaches a small model to copy what it has not seen.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "text/dataset.h"
+
+namespace retort::stages {
+
+struct AugmentOptions {
+  double factor = 2.0;              ///< size of the result, as a multiple of the input; 1 adds nothing
+  double swap_share = 0.5;          ///< chance of each value of a chosen example to be swapped; one at least is
+  double random_share = 0.0;        ///< of the swaps: the new value is a row of words taken from any values; 0 is off
+  std::int64_t longest_random = 4;  ///< words of such a row at most
+  bool closed = false;              ///< swap values of arguments with an enum too; the wording may depend on these
+  std::uint64_t seed = 0;
+};
+
+/// A value that can be swapped: a string argument, or one string of an argument that is a list.
+struct SwapSite {
+  std::size_t call = 0;
+  std::string argument;
+  std::int64_t item = -1;  ///< index in a list; -1 where the argument is the string itself
+  std::size_t begin = 0;   ///< bytes of the utterance, [begin, end)
+  std::size_t end = 0;
+};
+
+/// The sites of an example, by place: values that stand exactly once in the utterance, as whole words, apart from each
+/// other. Unlabelled examples have none.
+std::vector<SwapSite> swap_sites(const text::Example& example, const std::vector<text::Tool>& tools, bool closed);
+
+/// The originals in their order, then new examples with distinct utterances and metadata "augmented": true, whose calls
+/// fit the tools. Fewer than asked for when there are not so many. Same arguments, same result.
+std::vector<text::Example> augment(const std::vector<text::Example>& examples, const std::vector<text::Tool>& tools,
+                                   const AugmentOptions& options);
+
+}  // namespace retort::stages

@@ -1,0 +1,177 @@
+// From tags to arguments. Nothing is guessed: a row that is not plain BIO is rejected with its reason.
+#include "import_bio.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+
+#include "host/files.h"
+
+namespace retort::stages {
+namespace {
+
+using text::Example;
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::istringstream stream{std::string(text)};
+  std::vector<std::string> words;
+  for (std::string word; stream >> word;) words.push_back(word);
+  return words;
+}
+
+std::vector<std::string> lines_of(const std::filesystem::path& file) {
+  std::istringstream stream(host::read_file(file));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+bool names_a_tool(const std::string& label) {
+  return !label.empty() && label.size() <= 64 && std::all_of(label.begin(), label.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+  });
+}
+
+/// Appends the token to the argument that its tag names. `open` is the slot that an I- tag may continue.
+void add_token(nlohmann::json& arguments, const std::string& token, const std::string& tag, std::string& open) {
+  if (tag == "O") {
+    open.clear();
+    return;
+  }
+  const bool begins = tag.rfind("B-", 0) == 0;
+  if ((!begins && tag.rfind("I-", 0) != 0) || tag.size() == 2) {
+    throw std::invalid_argument("tag: expected O, B-slot or I-slot, found \"" + tag + "\"");
+  }
+  const std::string slot = tag.substr(2);
+  if (!begins && slot != open) {
+    throw std::invalid_argument("tag: expected \"" + tag + "\" to continue a " + slot + " value, found it at \"" +
+                                token + "\"");
+  }
+  const bool has_value = arguments.contains(slot);
+  const std::string value = has_value ? arguments[slot].get<std::string>() : "";
+  arguments[slot] = value + (begins ? (has_value ? value_separator : "") : " ") + token;
+  open = slot;
+}
+
+void append_rejected(const std::string& split, const std::vector<text::RejectedRow>& rows,
+                     std::vector<text::RejectedRow>& all) {
+  for (const text::RejectedRow& row : rows) all.push_back({row.line, split + ": " + row.reason, row.text});
+}
+
+/// Moves the examples whose calls do not fit the tools to `rejected`. Their line is no longer known: 0.
+void keep_valid(const std::string& split, const std::vector<text::Tool>& tools, std::vector<Example>& examples,
+                std::vector<text::RejectedRow>& rejected) {
+  std::vector<Example> kept;
+  for (Example& example : examples) {
+    const auto reason = text::invalid_reason(example.calls->front(), tools);
+    if (reason) {
+      rejected.push_back({0, split + ": " + *reason, example.utterance});
+    } else {
+      kept.push_back(std::move(example));
+    }
+  }
+  examples = std::move(kept);
+}
+
+}  // namespace
+
+Example to_example(std::string_view tokens, std::string_view tags, std::string_view label) {
+  const std::vector<std::string> words = words_of(tokens);
+  const std::vector<std::string> marks = words_of(tags);
+  const std::vector<std::string> intents = words_of(label);
+  if (words.empty()) throw std::invalid_argument("seq.in: expected tokens, found an empty line");
+  if (words.size() != marks.size()) {
+    throw std::invalid_argument("expected one tag for each token, found " + std::to_string(words.size()) +
+                                " tokens and " + std::to_string(marks.size()) + " tags");
+  }
+  if (intents.size() != 1 || !names_a_tool(intents.front())) {
+    throw std::invalid_argument("label: expected one name of letters, digits, '_', '-' or '.', found \"" +
+                                std::string(label) + "\"");
+  }
+  Example example;
+  text::Call call{intents.front(), nlohmann::json::object()};
+  std::string open;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    example.utterance += (i == 0 ? "" : " ") + words[i];
+    add_token(call.arguments, words[i], marks[i], open);
+  }
+  example.calls = std::vector<text::Call>{std::move(call)};
+  return example;
+}
+
+text::Split read_bio(const std::filesystem::path& folder) {
+  const std::vector<std::string> tokens = lines_of(folder / "seq.in");
+  const std::vector<std::string> tags = lines_of(folder / "seq.out");
+  const std::vector<std::string> labels = lines_of(folder / "label");
+  if (tokens.size() != tags.size() || tokens.size() != labels.size()) {
+    throw std::runtime_error("'" + folder.string() + "': expected as many lines in seq.in, seq.out and label, found " +
+                             std::to_string(tokens.size()) + ", " + std::to_string(tags.size()) + " and " +
+                             std::to_string(labels.size()) + ": the rows would not belong together");
+  }
+  text::Split split;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    try {
+      split.examples.push_back(to_example(tokens[i], tags[i], labels[i]));
+    } catch (const std::invalid_argument& error) {
+      split.rejected.push_back(
+          {static_cast<std::int64_t>(i + 1), error.what(), tokens[i] + "\t" + tags[i] + "\t" + labels[i]});
+    }
+  }
+  return split;
+}
+
+std::vector<text::Tool> derive_tools(const std::vector<Example>& examples) {
+  std::map<std::string, std::set<std::string>> slots;
+  for (const Example& example : examples) {
+    for (const text::Call& call : *example.calls) {
+      std::set<std::string>& names = slots[call.name];
+      for (const auto& argument : call.arguments.items()) names.insert(argument.key());
+    }
+  }
+  std::vector<text::Tool> tools;
+  for (const auto& [intent, names] : slots) {
+    nlohmann::json properties = nlohmann::json::object();
+    for (const std::string& name : names) properties[name] = {{"type", "string"}};
+    tools.push_back({intent,
+                     "",
+                     {{"type", "object"},
+                      {"properties", std::move(properties)},
+                      {"required", nlohmann::json::array()},
+                      {"additionalProperties", false}}});
+  }
+  return tools;
+}
+
+ImportedCorpus import_bio(const std::filesystem::path& folder, double max_rejected_share) {
+  text::Split train = read_bio(folder / "train");
+  text::Split validation = read_bio(folder / "valid");
+  text::Split test = read_bio(folder / "test");
+  ImportedCorpus corpus;
+  append_rejected("train", train.rejected, corpus.rejected);
+  append_rejected("valid", validation.rejected, corpus.rejected);
+  append_rejected("test", test.rejected, corpus.rejected);
+  std::vector<Example> seen = train.examples;
+  seen.insert(seen.end(), validation.examples.begin(), validation.examples.end());
+  corpus.tools = derive_tools(seen);
+  corpus.train = std::move(train.examples);
+  corpus.validation = std::move(validation.examples);
+  corpus.test = std::move(test.examples);
+  keep_valid("test", corpus.tools, corpus.test, corpus.rejected);
+
+  const std::size_t kept = corpus.train.size() + corpus.validation.size() + corpus.test.size();
+  const auto rows = static_cast<double>(kept + corpus.rejected.size());
+  if (static_cast<double>(corpus.rejected.size()) > max_rejected_share * rows) {
+    throw std::runtime_error("'" + folder.string() + "': expected at most a share of " +
+                             std::to_string(max_rejected_share) + " bad rows, found " +
+                             std::to_string(corpus.rejected.size()) + "; the first: " + corpus.rejected.front().reason);
+  }
+  std::set<std::string> utterances;
+  for (const Example& example : corpus.train) utterances.insert(example.utterance);
+  for (const Example& example : corpus.test)
+    corpus.test_utterances_in_train += utterances.count(example.utterance) != 0;
+  return corpus;
+}
+
+}  // namespace retort::stages

@@ -1,0 +1,42 @@
+// Intent and slot corpora in BIO notation (SNIPS, ATIS, …) as function calls: the intent is the tool, the slots are its
+// arguments. Three line-aligned files a split: seq.in (tokens), seq.out (O, B-slot, I-slot), label (the intent).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/dataset.h"
+
+namespace retort::stages {
+
+/// Between the values of a slot that occurs more than once in an utterance. Such a slot stays one string, so that every
+/// argument has one type and every value stands in the utterance word for word.
+inline constexpr const char* value_separator = " | ";
+
+/// One row: PlayMusic, "play some jazz", "O O B-genre" → PlayMusic{"genre": "jazz"}. Tokens are joined by single
+/// spaces. Throws std::invalid_argument: counts that differ, a tag that is none, an I- tag that continues nothing, a
+/// label that cannot name a tool.
+text::Example to_example(std::string_view tokens, std::string_view tags, std::string_view label);
+
+/// Reads <folder>/seq.in, seq.out and label. Rows that to_example refuses go to `rejected`. Throws std::runtime_error
+/// when a file cannot be read or the files' line counts differ.
+text::Split read_bio(const std::filesystem::path& folder);
+
+/// One tool for each intent, with one optional string argument for each slot seen with it; names in ascending order.
+std::vector<text::Tool> derive_tools(const std::vector<text::Example>& examples);
+
+struct ImportedCorpus {
+  std::vector<text::Tool> tools;  ///< from train and validation, as test must not tell what exists
+  std::vector<text::Example> train, validation, test;
+  std::vector<text::RejectedRow> rejected;  ///< each reason begins with its split
+  std::int64_t test_utterances_in_train = 0;
+};
+
+/// <folder>/train, valid and test. A row of test that calls what neither other split has is rejected. Throws
+/// std::runtime_error as read_bio does, and when more than `max_rejected_share` of all rows are rejected.
+ImportedCorpus import_bio(const std::filesystem::path& folder, double max_rejected_share);
+
+}  // namespace retort::stages

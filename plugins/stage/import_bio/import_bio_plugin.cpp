@@ -1,0 +1,62 @@
+// ABI glue of stage.import_bio: reads the corpus and writes the dataset folder.
+#include <filesystem>
+#include <retort/plugin.hpp>
+#include <retort/stage.hpp>
+#include <string>
+
+#include "host/json.h"
+#include "import_bio.h"
+#include "text/dataset.h"
+
+namespace {
+
+namespace text = retort::text;
+
+class ImportBioStage final : public retort::Stage {
+ public:
+  struct Params {
+    std::string path;
+    double max_rejected_share = 0.01;
+  };
+  static auto schema() {
+    return retort::params<Params>()
+        .string("path", &Params::path)
+        .existing_path()
+        .required()
+        .doc("folder with train, valid and test, each with seq.in, seq.out and label")
+        .number("max_rejected_share", &Params::max_rejected_share)
+        .at_least(0)
+        .at_most(1)
+        .doc("the run stops when a larger share of the rows is bad");
+  }
+  explicit ImportBioStage(const Params& params) : params_(params) {}
+
+  const retort::StageShape& shape() const override {
+    static const retort::StageShape shape("dataset");
+    return shape;
+  }
+
+  void run(const retort::StageContext& context) override {
+    const retort::stages::ImportedCorpus corpus = retort::stages::import_bio(params_.path, params_.max_rejected_share);
+    const std::filesystem::path folder = context.output_folder();
+    retort::host::write_json(folder / "tools.json", text::tools_to_json(corpus.tools));
+    text::write_split(folder / "train.jsonl", corpus.train);
+    text::write_split(folder / "validation.jsonl", corpus.validation);
+    text::write_split(folder / "test.jsonl", corpus.test);
+    text::write_rejected(folder / "rejected.jsonl", corpus.rejected);
+    context.fact("tools", std::to_string(corpus.tools.size()));
+    context.fact("train", std::to_string(corpus.train.size()));
+    context.fact("validation", std::to_string(corpus.validation.size()));
+    context.fact("test", std::to_string(corpus.test.size()));
+    context.fact("rejected", std::to_string(corpus.rejected.size()));
+    context.fact("test_utterances_in_train", std::to_string(corpus.test_utterances_in_train));
+  }
+
+ private:
+  Params params_;
+};
+
+}  // namespace
+
+RETORT_PLUGIN(ImportBioStage, "stage.import_bio", "1.0.0",
+              "an intent and slot corpus in BIO notation, as function calls");

@@ -1,0 +1,118 @@
+// ABI glue of stage.prototype: reads the dataset, labels its train split, writes the dataset folder.
+#include <cstdint>
+#include <filesystem>
+#include <retort/plugin.hpp>
+#include <retort/stage.hpp>
+#include <stdexcept>
+#include <string>
+
+#include "host/files.h"
+#include "prototype.h"
+#include "text/dataset.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace stages = retort::stages;
+namespace text = retort::text;
+
+stages::PrototypeComponents components_of(const retort::StageContext& context) {
+  const retort::SlotComponent teacher = context.slot("teacher").value();
+  const retort::SlotComponent reward = context.slot("reward").value();
+  stages::PrototypeComponents components;
+  components.complete = [teacher](std::string_view requests) { return teacher.complete(requests); };
+  components.score = [reward](std::string_view tools, std::string_view items) { return reward.score(tools, items); };
+  if (const auto environment = context.slot("environment")) {
+    components.execute = [world = *environment](std::string_view batches) { return world.execute(batches); };
+  }
+  return components;
+}
+
+class PrototypeStage final : public retort::Stage {
+ public:
+  struct Params {
+    double threshold = 1.0;
+    std::string reference = "none";
+    std::int64_t batch_size = 256;
+    double max_rejected_share = 0.5;
+  };
+  static auto schema() {
+    return retort::params<Params>()
+        .number("threshold", &Params::threshold)
+        .at_least(0)
+        .at_most(1)
+        .doc("least score of a row that is kept")
+        .string("reference", &Params::reference)
+        .one_of({"none", "label"})
+        .doc("label: judge the teacher against the calls that a row already has")
+        .integer("batch_size", &Params::batch_size)
+        .at_least(1)
+        .unit("rows")
+        .doc("sent to the teacher at once")
+        .number("max_rejected_share", &Params::max_rejected_share)
+        .at_least(0)
+        .at_most(1)
+        .doc("the run stops when a larger share of the rows is rejected");
+  }
+  explicit PrototypeStage(const Params& params) : params_(params) {}
+
+  const retort::StageShape& shape() const override {
+    static const retort::StageShape shape =
+        retort::StageShape("dataset")
+            .input("dataset", "dataset", "utterances to label; a labelled row's calls are its recorded answer")
+            .slot("teacher", RETORT_TEACHER_INTERFACE, "answers the utterances")
+            .slot("reward", RETORT_REWARD_INTERFACE, "judges the answers")
+            .slot("environment", RETORT_ENVIRONMENT_INTERFACE, "executes the answers", RETORT_SLOT_OPTIONAL);
+    return shape;
+  }
+
+  void run(const retort::StageContext& context) override {
+    const fs::path input = context.input_folder("dataset");
+    const fs::path output = context.output_folder();
+    const text::Split train = text::read_split(input / "train.jsonl", params_.max_rejected_share);
+    const stages::PrototypeOptions options{params_.threshold, params_.reference == "label",
+                                           static_cast<std::size_t>(params_.batch_size)};
+    const auto total = static_cast<std::int64_t>(train.examples.size());
+    stages::Labelled labelled = stages::label(
+        train.examples, text::read_tools(input / "tools.json"), components_of(context), options, [&](std::size_t done) {
+          retort::throw_if_stopped();
+          context.progress("label", static_cast<std::int64_t>(done), total, "rows");
+        });
+    const std::size_t unreadable = train.rejected.size();
+    labelled.rejected.insert(labelled.rejected.end(), train.rejected.begin(), train.rejected.end());
+    require_enough(labelled);
+    text::write_split(output / "train.jsonl", labelled.accepted);
+    text::write_rejected(output / "rejected.jsonl", labelled.rejected);
+    for (const char* name : {"validation.jsonl", "test.jsonl", "tools.json"}) {
+      if (fs::exists(input / name))
+        retort::host::write_file_atomically(output / name, retort::host::read_file(input / name));
+    }
+    context.fact("accepted", std::to_string(labelled.accepted.size()));
+    context.fact("rejected", std::to_string(labelled.rejected.size()));
+    for (const auto& [kind, count] : labelled.rejected_by) context.fact("rejected_" + kind, std::to_string(count));
+    if (unreadable > 0) context.fact("rejected_unreadable", std::to_string(unreadable));
+    context.metric("accepted_share", -1,
+                   static_cast<double>(labelled.accepted.size()) /
+                       static_cast<double>(labelled.accepted.size() + labelled.rejected.size()));
+  }
+
+ private:
+  void require_enough(const stages::Labelled& labelled) const {
+    const std::size_t rows = labelled.accepted.size() + labelled.rejected.size();
+    const bool too_many =
+        static_cast<double>(labelled.rejected.size()) > params_.max_rejected_share * static_cast<double>(rows);
+    if (!labelled.accepted.empty() && !too_many) return;
+    throw std::runtime_error(
+        "stage.prototype: " + std::to_string(labelled.rejected.size()) + " of " + std::to_string(rows) +
+        " rows were rejected, expected at most a share of " + std::to_string(params_.max_rejected_share) +
+        "; the first: " + (labelled.rejected.empty() ? "there are no rows" : labelled.rejected.front().reason) +
+        "; see to the teacher, or raise max_rejected_share");
+  }
+
+  Params params_;
+};
+
+}  // namespace
+
+RETORT_PLUGIN(PrototypeStage, "stage.prototype", "1.0.0",
+              "labels utterances with the teacher and keeps what the reward accepts");
