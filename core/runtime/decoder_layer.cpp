@@ -1,0 +1,114 @@
+// See decoder_layer.h.
+#include "runtime/decoder_layer.h"
+
+#include <cmath>
+
+#include "runtime/attention.h"
+#include "runtime/vector_kernels.h"
+#include "runtime/weights.h"
+
+namespace retort::runtime {
+namespace {
+
+std::string layer_name(std::int64_t index) {
+  return "model.layers." + std::to_string(index);
+}
+
+std::vector<float> norm_weight(const model::ModelFolder& folder, std::int64_t index, const std::string& name) {
+  return finite_f32(folder.tensor(layer_name(index) + "." + name + ".weight"), folder.path().string());
+}
+
+}  // namespace
+
+DecoderLayer::DecoderLayer(const model::ModelFolder& folder, std::int64_t index, MatmulPool& pool)
+    : index_(index),
+      heads_(folder.config().heads),
+      kv_heads_(folder.config().kv_heads),
+      head_dim_(folder.config().head_dim),
+      intermediate_size_(folder.config().intermediate_size),
+      epsilon_(static_cast<float>(folder.config().rms_norm_epsilon)),
+      attention_norm_(norm_weight(folder, index, "input_layernorm")),
+      feed_forward_norm_(norm_weight(folder, index, "post_attention_layernorm")),
+      qkv_(pool, read_fused(folder, layer_name(index) + ".self_attn", {"q_proj", "k_proj", "v_proj"})),
+      o_(pool, read_fused(folder, layer_name(index) + ".self_attn", {"o_proj"})),
+      gate_up_(pool, read_fused(folder, layer_name(index) + ".mlp", {"gate_proj", "up_proj"})),
+      down_(pool, read_fused(folder, layer_name(index) + ".mlp", {"down_proj"})) {}
+
+void DecoderLayer::forward(std::int64_t rows, std::int64_t position, const RopeTable& rope, KvCache& cache,
+                           Workspace& workspace) const {
+  normalize(rows, attention_norm_, qkv_, workspace);
+  qkv_.run(rows, workspace.input(), workspace.projected());
+  store_keys_and_values(rows, position, rope, cache, workspace);
+  attend_rows(rows, position, rope, cache, workspace);
+  project_back(rows, o_, workspace);
+
+  normalize(rows, feed_forward_norm_, gate_up_, workspace);
+  gate_up_.run(rows, workspace.input(), workspace.projected());
+  activate(rows, workspace);
+  project_back(rows, down_, workspace);
+}
+
+void DecoderLayer::normalize(std::int64_t rows, const std::vector<float>& weight, const Linear& next,
+                             Workspace& workspace) const {
+  const std::int64_t width = next.in();
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const float maximum = rms_norm(workspace.hidden() + row * width, weight.data(), width, epsilon_,
+                                   workspace.input().values + row * width);
+    workspace.finish_row(next, row, maximum);
+  }
+}
+
+void DecoderLayer::store_keys_and_values(std::int64_t rows, std::int64_t position, const RopeTable& rope,
+                                         KvCache& cache, Workspace& workspace) const {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const float scale = workspace.input().row_scales[row];
+    const float* keys = workspace.projected() + row * qkv_.out() + heads_ * head_dim_;
+    const float* values = keys + kv_heads_ * head_dim_;
+    const std::int64_t at = position + row;
+    for (std::int64_t head = 0; head < kv_heads_; ++head) {
+      rotate(keys + head * head_dim_, rope.cosine(at), rope.sine(at), head_dim_, scale, workspace.head());
+      cache.store(index_, head, at, workspace.head(), values + head * head_dim_, scale);
+    }
+  }
+}
+
+// Reads the queries in projected(), leaves the mixed values in input() for o_proj.
+void DecoderLayer::attend_rows(std::int64_t rows, std::int64_t position, const RopeTable& rope, const KvCache& cache,
+                               Workspace& workspace) const {
+  const float temperature = 1.0f / std::sqrt(static_cast<float>(head_dim_));
+  const std::int64_t group = heads_ / kv_heads_;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const float scale = workspace.input().row_scales[row] * temperature;
+    const float* queries = workspace.projected() + row * qkv_.out();
+    float* mixed = workspace.input().values + row * o_.in();
+    const std::int64_t at = position + row;
+    for (std::int64_t head = 0; head < heads_; ++head) {
+      rotate(queries + head * head_dim_, rope.cosine(at), rope.sine(at), head_dim_, scale, workspace.head());
+      attend(workspace.head(), cache, index_, head / group, at + 1, workspace.scores(), mixed + head * head_dim_);
+    }
+    workspace.finish_row(o_, row, o_.quantized() ? max_abs(mixed, o_.in()) : 0.0f);
+  }
+}
+
+void DecoderLayer::activate(std::int64_t rows, Workspace& workspace) const {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const float* gate = workspace.projected() + row * gate_up_.out();
+    const float maximum = swiglu(gate, gate + intermediate_size_, intermediate_size_, workspace.input().row_scales[row],
+                                 workspace.input().values + row * down_.in());
+    workspace.finish_row(down_, row, maximum);
+  }
+}
+
+void DecoderLayer::project_back(std::int64_t rows, const Linear& linear, Workspace& workspace) const {
+  linear.run(rows, workspace.input(), workspace.projected());
+  for (std::int64_t row = 0; row < rows; ++row) {
+    add_scaled(workspace.projected() + row * linear.out(), workspace.input().row_scales[row], linear.out(),
+               workspace.hidden() + row * linear.out());
+  }
+}
+
+std::vector<std::string> DecoderLayer::implementations() const {
+  return {qkv_.implementation(), o_.implementation(), gate_up_.implementation(), down_.implementation()};
+}
+
+}  // namespace retort::runtime

@@ -1,0 +1,50 @@
+// See linear.h.
+#include "runtime/linear.h"
+
+#include <algorithm>
+
+namespace retort::runtime {
+namespace {
+
+dnnl::memory pack(const OneDnnEngine& onednn, const LinearWeights& weights, const dnnl::memory::desc& packed) {
+  const bool quantized = weights.shape.arithmetic == Arithmetic::int8;
+  const void* data = quantized ? static_cast<const void*>(weights.codes.data()) : weights.values.data();
+  // Row-major [out,in] is [in,out] with unit stride along `in`. The reorder only reads its source.
+  const dnnl::memory::desc plain({weights.shape.in, weights.shape.out}, packed.get_data_type(),
+                                 dnnl::memory::dims{1, weights.shape.in});
+  dnnl::memory source(plain, onednn.engine(), const_cast<void*>(data));
+  dnnl::memory target(packed, onednn.engine());
+  dnnl::stream stream = onednn.stream();
+  dnnl::reorder(source, target).execute(stream, source, target);
+  stream.wait();
+  return target;
+}
+
+dnnl::memory copy_scales(const OneDnnEngine& onednn, const std::vector<float>& scales) {
+  if (scales.empty()) return {};
+  const dnnl::memory::desc vector({static_cast<std::int64_t>(scales.size())}, dnnl::memory::data_type::f32,
+                                  dnnl::memory::format_tag::a);
+  dnnl::memory memory(vector, onednn.engine());
+  std::copy(scales.begin(), scales.end(), static_cast<float*>(memory.get_data_handle()));
+  return memory;
+}
+
+}  // namespace
+
+Linear::Linear(MatmulPool& pool, const LinearWeights& weights)
+    : name_(weights.name), shape_(weights.shape), pool_(pool), matmul_(pool.get(weights.shape, weights.name)) {
+  const ThreadCountScope threads(pool.onednn().threads());
+  weight_ = pack(pool.onednn(), weights, matmul_.packed_weight());
+  scales_ = copy_scales(pool.onednn(), weights.scales);
+}
+
+void Linear::run(std::int64_t rows, const Activation& in, float* out) const {
+  const void* source = quantized() ? static_cast<const void*>(in.codes) : in.values;
+  matmul_.execute(pool_.onednn().stream(), rows, source, weight_, scales_, out, pool_.scratchpad());
+}
+
+std::string Linear::implementation() const {
+  return name_.substr(name_.rfind('.') + 1) + " " + text_of(shape_) + ": " + matmul_.implementation();
+}
+
+}  // namespace retort::runtime

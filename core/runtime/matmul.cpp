@@ -1,0 +1,120 @@
+// See matmul.h.
+#include "runtime/matmul.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace retort::runtime {
+namespace {
+
+using Descriptor = dnnl::memory::desc;
+using Tag = dnnl::memory::format_tag;
+
+// Bit 1 of the mask: one scale per element of dimension 1 (the output channels) of the [in,out] weight.
+constexpr int kPerOutputChannel = 1 << 1;
+// The packed layout is asked for at this many rows, where it matters most; oneDNN 3.7 picks the same for all.
+constexpr std::int64_t kLayoutRows = 16;
+
+dnnl::memory::data_type input_type(Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::int8 ? dnnl::memory::data_type::s8 : dnnl::memory::data_type::f32;
+}
+
+}  // namespace
+
+std::int64_t row_bucket(std::int64_t rows) {
+  const auto found = std::lower_bound(kRowBuckets.begin(), kRowBuckets.end(), rows);
+  if (rows < 1 || found == kRowBuckets.end()) {
+    throw std::invalid_argument("matmul: expected 1 to " + std::to_string(kRowBuckets.back()) + " rows, found " +
+                                std::to_string(rows));
+  }
+  return *found;
+}
+
+std::string text_of(const MatmulShape& shape) {
+  return std::string(shape.arithmetic == Arithmetic::int8 ? "int8" : "f32") + " [" + std::to_string(shape.out) + "," +
+         std::to_string(shape.in) + "]";
+}
+
+Matmul::Matmul(const OneDnnEngine& onednn, const MatmulShape& shape, std::int64_t max_rows, const std::string& layer)
+    : shape_(shape) {
+  const ThreadCountScope threads(onednn.threads());
+  try {
+    const Descriptor any({shape.in, shape.out}, input_type(shape.arithmetic), Tag::any);
+    packed_ = describe(onednn, kLayoutRows, any).weights_desc();
+    const std::int64_t largest = row_bucket(max_rows);
+    for (const std::int64_t rows : kRowBuckets) {
+      if (rows > largest) break;
+      kernels_.push_back(make_kernel(onednn, rows, packed_, layer));
+      scratchpad_bytes_ = std::max(scratchpad_bytes_, kernels_.back().scratchpad.get_desc().get_size());
+    }
+  } catch (const dnnl::error& error) {
+    throw std::runtime_error(layer + ": oneDNN offers no matmul for " + text_of(shape) + ": " + error.what());
+  }
+}
+
+dnnl::matmul::primitive_desc Matmul::describe(const OneDnnEngine& onednn, std::int64_t rows,
+                                              const Descriptor& weight) const {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (shape_.arithmetic == Arithmetic::int8) attributes.set_scales_mask(DNNL_ARG_WEIGHTS, kPerOutputChannel);
+  const Descriptor in({rows, shape_.in}, input_type(shape_.arithmetic), Tag::ab);
+  const Descriptor out({rows, shape_.out}, dnnl::memory::data_type::f32, Tag::ab);
+  return {onednn.engine(), in, weight, out, attributes};
+}
+
+Matmul::Kernel Matmul::make_kernel(const OneDnnEngine& onednn, std::int64_t rows, const Descriptor& weight,
+                                   const std::string& layer) const {
+  const dnnl::matmul::primitive_desc description = describe(onednn, rows, weight);
+  Kernel kernel;
+  kernel.rows = rows;
+  kernel.implementation = description.impl_info_str();
+  if (kernel.implementation.starts_with("ref")) {
+    throw std::runtime_error(layer + ": oneDNN has only its reference implementation (" + kernel.implementation +
+                             ") for " + text_of(shape_) + " at " + std::to_string(rows) +
+                             " rows; expected brg_matmul or another JIT kernel. ONEDNN_VERBOSE=dispatch says why; "
+                             "unset ONEDNN_MAX_CPU_ISA if it is set, or store this layer in float");
+  }
+  kernel.primitive = dnnl::matmul(description);
+  kernel.in = dnnl::memory(description.src_desc(), onednn.engine(), DNNL_MEMORY_NONE);
+  kernel.out = dnnl::memory(description.dst_desc(), onednn.engine(), DNNL_MEMORY_NONE);
+  kernel.scratchpad = dnnl::memory(description.scratchpad_desc(), onednn.engine(), DNNL_MEMORY_NONE);
+  return kernel;
+}
+
+std::string Matmul::implementation() const {
+  std::string text = kernels_.front().implementation;
+  for (std::size_t i = 1; i < kernels_.size(); ++i) {
+    if (kernels_[i].implementation == kernels_[i - 1].implementation) continue;
+    text += ", from " + std::to_string(kernels_[i].rows) + " rows " + kernels_[i].implementation;
+  }
+  return text;
+}
+
+void Matmul::execute(const dnnl::stream& stream, std::int64_t rows, const void* in, const dnnl::memory& weight,
+                     const dnnl::memory& scales, float* out, void* scratchpad) const {
+  const auto bucket = std::lower_bound(kRowBuckets.begin(), kRowBuckets.end(), rows) - kRowBuckets.begin();
+  const Kernel& kernel = kernels_.at(static_cast<std::size_t>(bucket));
+  // oneDNN's memory has one non-const pointer for both directions; matmul only reads its source.
+  kernel.in.set_data_handle(const_cast<void*>(in));
+  kernel.out.set_data_handle(out);
+  kernel.scratchpad.set_data_handle(scratchpad);
+  // The C function instead of primitive::execute, whose argument map allocates at every call.
+  const std::array<dnnl_exec_arg_t, 5> arguments{{{DNNL_ARG_SRC, kernel.in.get()},
+                                                  {DNNL_ARG_WEIGHTS, weight.get()},
+                                                  {DNNL_ARG_DST, kernel.out.get()},
+                                                  {DNNL_ARG_SCRATCHPAD, kernel.scratchpad.get()},
+                                                  {DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, scales.get(true)}}};
+  const int count = shape_.arithmetic == Arithmetic::int8 ? 5 : 4;
+  dnnl::error::wrap_c_api(dnnl_primitive_execute(kernel.primitive.get(), stream.get(), count, arguments.data()),
+                          "matmul failed");
+}
+
+const Matmul& MatmulPool::get(const MatmulShape& shape, const std::string& layer) {
+  auto& matmul = matmuls_[shape];
+  if (!matmul) matmul = std::make_unique<Matmul>(onednn_, shape, max_rows_, layer);
+  const auto needed = static_cast<std::int64_t>(matmul->scratchpad_bytes());
+  if (needed > scratchpad_.size()) scratchpad_ = AlignedBuffer<std::byte>(needed);
+  return *matmul;
+}
+
+}  // namespace retort::runtime

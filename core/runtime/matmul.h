@@ -1,0 +1,89 @@
+// oneDNN matmul primitives of one weight shape for every row count, sharing one packed weight layout. Owns no weights.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <string>
+#include <vector>
+
+#include "runtime/aligned_buffer.h"
+#include "runtime/onednn_engine.h"
+
+namespace retort::runtime {
+
+/// Row counts that have a primitive; other counts run the next larger one over padding rows.
+inline constexpr std::array<std::int64_t, 10> kRowBuckets{1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
+
+/// The smallest bucket that holds `rows`, 1 ≤ rows ≤ 512.
+std::int64_t row_bucket(std::int64_t rows);
+
+enum class Arithmetic {
+  f32,   ///< f32 × f32 → f32
+  int8,  ///< s8 × s8 → f32, one scale per output channel; the activation's row scale is left to the next pass
+};
+
+struct MatmulShape {
+  Arithmetic arithmetic = Arithmetic::f32;
+  std::int64_t in = 0;
+  std::int64_t out = 0;
+  auto operator<=>(const MatmulShape&) const = default;
+};
+
+std::string text_of(const MatmulShape& shape);
+
+/// y[rows,out] = x[rows,in] · W[out,in]ᵀ for any rows up to `max_rows`.
+class Matmul {
+ public:
+  /// `layer` only names the first user in errors. Throws std::runtime_error if oneDNN offers nothing but its reference
+  /// implementation, which is 100 to 1000 times slower.
+  Matmul(const OneDnnEngine& onednn, const MatmulShape& shape, std::int64_t max_rows, const std::string& layer);
+
+  const dnnl::memory::desc& packed_weight() const { return packed_; }
+  std::size_t scratchpad_bytes() const { return scratchpad_bytes_; }
+  std::string implementation() const;  ///< impl_info_str, with row counts where they differ
+
+  /// `in` and `out` hold row_bucket(rows) rows, f32 or int8 as the shape says; rows past `rows` are read and written
+  /// but mean nothing. `scales` is empty for f32. No allocation of its own.
+  void execute(const dnnl::stream& stream, std::int64_t rows, const void* in, const dnnl::memory& weight,
+               const dnnl::memory& scales, float* out, void* scratchpad) const;
+
+ private:
+  struct Kernel {
+    std::int64_t rows = 0;
+    std::string implementation;
+    dnnl::matmul primitive;
+    dnnl::memory in, out, scratchpad;  // descriptors; the data pointer is set at every call
+  };
+  Kernel make_kernel(const OneDnnEngine& onednn, std::int64_t rows, const dnnl::memory::desc& weight,
+                     const std::string& layer) const;
+  dnnl::matmul::primitive_desc describe(const OneDnnEngine& onednn, std::int64_t rows,
+                                        const dnnl::memory::desc& weight) const;
+
+  MatmulShape shape_;
+  dnnl::memory::desc packed_;
+  std::size_t scratchpad_bytes_ = 0;
+  std::vector<Kernel> kernels_;  // in the order of kRowBuckets
+};
+
+/// The matmuls of one model: layers of equal shape share primitives, and all share one scratchpad.
+class MatmulPool {
+ public:
+  MatmulPool(const OneDnnEngine& onednn, std::int64_t max_rows) : onednn_(onednn), max_rows_(max_rows) {}
+
+  const OneDnnEngine& onednn() const { return onednn_; }
+  /// Stays valid as long as the pool. At load only: may replace the scratchpad.
+  const Matmul& get(const MatmulShape& shape, const std::string& layer);
+  void* scratchpad() { return scratchpad_.data(); }
+
+ private:
+  const OneDnnEngine& onednn_;
+  std::int64_t max_rows_;
+  std::map<MatmulShape, std::unique_ptr<Matmul>> matmuls_;
+  AlignedBuffer<std::byte> scratchpad_;
+};
+
+}  // namespace retort::runtime

@@ -1,0 +1,54 @@
+// oneDNN's engine and stream as one decoder uses them, the check of the library's version, and the OpenMP thread count.
+// Knows nothing of layers.
+#pragma once
+
+#include <cstdint>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <string>
+
+namespace retort::runtime {
+
+struct OneDnnVersion {
+  int major = 0, minor = 0, patch = 0;
+};
+
+OneDnnVersion compiled_onednn_version();
+OneDnnVersion loaded_onednn_version();
+
+/// Debian's oneDNN 3.6 to 3.12 share one SONAME, so the loader may pick another release than the compiler saw. Throws
+/// std::runtime_error for another major version or an older release than `compiled`; a newer one is accepted.
+void check_onednn_version(const OneDnnVersion& compiled, const OneDnnVersion& loaded);
+
+/// Sets the calling thread's OpenMP team size and restores it at the end of the scope. Primitives read it both when
+/// they are created and when they run.
+class ThreadCountScope {
+ public:
+  explicit ThreadCountScope(std::int64_t threads);
+  ~ThreadCountScope();
+  ThreadCountScope(const ThreadCountScope&) = delete;
+  ThreadCountScope& operator=(const ThreadCountScope&) = delete;
+
+ private:
+  int previous_;
+};
+
+/// Used by one thread at a time.
+class OneDnnEngine {
+ public:
+  /// Throws std::invalid_argument for less than one thread and std::runtime_error for an unfit oneDNN. More threads
+  /// than the process may use processors: the number of processors is taken instead, and `description` says so.
+  explicit OneDnnEngine(std::int64_t threads);
+
+  const dnnl::engine& engine() const { return engine_; }
+  const dnnl::stream& stream() const { return stream_; }
+  std::int64_t threads() const { return threads_; }
+  std::string description() const;  ///< oneDNN's version and the threads, one line
+
+ private:
+  std::int64_t requested_threads_;
+  std::int64_t threads_;
+  dnnl::engine engine_;
+  dnnl::stream stream_;
+};
+
+}  // namespace retort::runtime

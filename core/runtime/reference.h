@@ -1,0 +1,44 @@
+// The whole model in plain loops: no cache, no oneDNN, the full sequence again at every call. The oracle for tests of
+// the decoder, and for anyone who wants to know what the maths is.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/model_folder.h"
+#include "runtime/reference_kernels.h"
+#include "runtime/weights.h"
+
+namespace retort::runtime {
+
+/// Immutable after construction.
+class ReferenceModel {
+ public:
+  enum class Activations {
+    f32,   ///< int8 weights are dequantised, activations stay float: what quantising activations costs is not in it
+    int8,  ///< layers with int8 weights quantise their input rows and multiply codes, as the decoder does
+  };
+
+  ReferenceModel(const model::ModelFolder& folder, Activations activations);
+  /// Logits [T,V], row-major, of every position of `tokens` (each within the vocabulary).
+  std::vector<float> forward_all(std::span<const std::int32_t> tokens) const;
+
+ private:
+  struct Layer {
+    Row attention_norm, feed_forward_norm;
+    LinearWeights q, k, v, o, gate, up, down;
+  };
+  Row linear(const LinearWeights& weights, const Row& x) const;
+  std::vector<Row> attention(const Layer& layer, const std::vector<Row>& rows) const;
+  Row feed_forward(const Layer& layer, const Row& x) const;
+
+  model::ModelConfig config_;
+  Activations activations_;
+  std::vector<float> embedding_;  // [V,D]
+  std::vector<Layer> layers_;
+  Row final_norm_;
+  LinearWeights head_;
+};
+
+}  // namespace retort::runtime

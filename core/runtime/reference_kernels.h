@@ -1,0 +1,29 @@
+// The slow, obvious version of every kernel: plain loops in double, no layout tricks. Tests compare the fast ones with
+// these; nothing else may call them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace retort::runtime {
+
+using Row = std::vector<float>;
+
+struct RefQuantizedRow {
+  std::vector<std::int8_t> codes;
+  float scale = 0;
+};
+
+/// x[in] · weight[out,in]ᵀ → [out].
+Row ref_linear(const Row& x, const std::vector<float>& weight, std::int64_t out);
+/// Codes · codes in integers, then · scales[out]; the row's own scale is not applied.
+Row ref_linear_int8(const std::vector<std::int8_t>& x, const std::vector<std::int8_t>& weight, const Row& scales);
+Row ref_rms_norm(const Row& x, const Row& weight, double epsilon);
+RefQuantizedRow ref_quantize_row(const Row& x);
+/// One head at `position`, half-rotation order, frequencies theta^(−2i/d).
+Row ref_rotate(const Row& x, std::int64_t position, double theta);
+Row ref_swiglu(const Row& gate, const Row& up);
+/// softmax(query · keyᵀ / sqrt(d)) · value over all given positions.
+Row ref_attend(const Row& query, const std::vector<Row>& keys, const std::vector<Row>& values);
+
+}  // namespace retort::runtime

@@ -1,0 +1,35 @@
+// The element-wise passes between matmuls, one row at a time: RMSNorm, int8 quantisation, RoPE, SwiGLU, residual.
+// Vectorised, single thread, no allocation. Slow versions of each are in reference_kernels.h.
+#pragma once
+
+#include <cstdint>
+
+namespace retort::runtime {
+
+/// out[i] = x[i] / sqrt(mean(x²) + epsilon) · weight[i] (Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467).
+/// Returns max |out|, which quantize_row needs. `out` may be `x`.
+float rms_norm(const float* x, const float* weight, std::int64_t count, float epsilon, float* out);
+
+float max_abs(const float* x, std::int64_t count);
+
+/// codes[i] = round-half-even(x[i] · 127 / maximum), with maximum = max |x|; returns the row scale maximum / 127.
+/// A row of zeros has scale 0.
+float quantize_row(const float* x, std::int64_t count, float maximum, std::int8_t* codes);
+
+/// Rotary embedding (Su et al. 2021, https://arxiv.org/abs/2104.09864) of one head in Hugging Face's half-rotation
+/// order: pairs are (i, i + d/2). `cosine` and `sine` hold d/2 values of this position. Multiplies by `scale`.
+void rotate(const float* x, const float* cosine, const float* sine, std::int64_t head_dim, float scale, float* out);
+
+/// out[i] = silu(gate[i] · scale) · up[i] · scale; returns max |out|. silu(x) = x / (1 + e^−x).
+float swiglu(const float* gate, const float* up, std::int64_t count, float scale, float* out);
+
+/// target[i] += x[i] · scale.
+void add_scaled(const float* x, float scale, std::int64_t count, float* target);
+
+/// x[i] *= scale.
+void scale_row(float scale, std::int64_t count, float* x);
+
+/// The smallest index of the largest element; −1 if no element is a number.
+std::int64_t argmax(const float* x, std::int64_t count);
+
+}  // namespace retort::runtime

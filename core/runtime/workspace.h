@@ -1,0 +1,37 @@
+// Every buffer that a forward pass writes, sized once at load: the token loop allocates nothing.
+#pragma once
+
+#include <cstdint>
+
+#include "model/model_config.h"
+#include "runtime/aligned_buffer.h"
+#include "runtime/linear.h"
+
+namespace retort::runtime {
+
+/// Rows for which logits are computed at once when all positions are asked for.
+inline constexpr std::int64_t kLogitRows = 64;
+
+/// For up to `rows` rows at a time (a row bucket); `context` sizes the attention scores.
+class Workspace {
+ public:
+  Workspace(const model::ModelConfig& config, std::int64_t rows, std::int64_t context);
+
+  float* hidden() { return hidden_.data(); }        ///< [rows,D], the residual stream
+  float* projected() { return projected_.data(); }  ///< [rows, widest linear output but the head's]
+  float* logits() { return logits_.data(); }        ///< [kLogitRows,V]
+  float* scores() { return scores_.data(); }        ///< attention's scratch
+  float* head() { return head_.data(); }            ///< [head_dim]
+
+  /// The input of the next linear layer. `values` is also where the row is prepared before it is quantised.
+  Activation& input() { return input_; }
+  /// Row `row` of input().values is complete and max |value| is `maximum`: quantises it if `next` is int8.
+  void finish_row(const Linear& next, std::int64_t row, float maximum);
+
+ private:
+  AlignedBuffer<float> hidden_, projected_, logits_, scores_, head_, values_, row_scales_;
+  AlignedBuffer<std::int8_t> codes_;
+  Activation input_;
+};
+
+}  // namespace retort::runtime

@@ -1,0 +1,87 @@
+// Greedy generation: against a plain loop over the reference model, and where it stops.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "random_model.h"
+#include "runtime/decoder.h"
+#include "runtime/reference.h"
+
+namespace retort::runtime {
+namespace {
+
+using testing::Storage;
+using testing::TemporaryFolder;
+
+constexpr TokenId kNoEnd = -1;
+
+class Greedy : public ::testing::Test {
+ protected:
+  Greedy() { testing::write_model(folder_.path(), config_, testing::random_weights(config_, 9), Storage::f32); }
+
+  std::vector<TokenId> by_reference(std::int64_t count) const {
+    const ReferenceModel reference(model::ModelFolder(folder_.path()), ReferenceModel::Activations::f32);
+    std::vector<TokenId> tokens = prompt_;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::vector<float> logits = reference.forward_all(tokens);
+      const auto last = logits.end() - config_.vocabulary_size;
+      tokens.push_back(static_cast<TokenId>(std::max_element(last, logits.end()) - last));
+    }
+    return {tokens.begin() + static_cast<std::ptrdiff_t>(prompt_.size()), tokens.end()};
+  }
+
+  TemporaryFolder folder_;
+  model::ModelConfig config_ = testing::awkward_config();
+  std::vector<TokenId> prompt_{3, 1, 4, 1, 5};
+};
+
+TEST_F(Greedy, EqualsAPlainLoopOverTheReference) {
+  const model::ModelFolder model(folder_.path());
+  Decoder decoder(model, {});
+  const Generation generation = generate_greedy(decoder, prompt_, kNoEnd, 12);
+  EXPECT_EQ(generation.tokens, by_reference(12));
+  EXPECT_EQ(generate_greedy(decoder, prompt_, kNoEnd, 12).tokens, generation.tokens);  // starts from an empty cache
+}
+
+TEST_F(Greedy, StopsWithTheEndToken) {
+  const model::ModelFolder model(folder_.path());
+  Decoder decoder(model, {});
+  const std::vector<TokenId> all = by_reference(6);
+  const TokenId end = all[3];
+  const auto first = std::find(all.begin(), all.end(), end);
+  EXPECT_EQ(generate_greedy(decoder, prompt_, end, 100).tokens, std::vector<TokenId>(all.begin(), first + 1));
+}
+
+TEST_F(Greedy, StopsWhenTheCacheIsFull) {
+  const model::ModelFolder model(folder_.path());
+  Decoder decoder(model, {.context = 8});
+  EXPECT_EQ(generate_greedy(decoder, prompt_, kNoEnd, 100).tokens, by_reference(4));  // 5 + 3 fed back, one more
+  EXPECT_EQ(decoder.position(), 8);
+}
+
+TEST_F(Greedy, AsksForNothingGivesNothing) {
+  const model::ModelFolder model(folder_.path());
+  Decoder decoder(model, {});
+  EXPECT_TRUE(generate_greedy(decoder, prompt_, kNoEnd, 0).tokens.empty());
+}
+
+TEST_F(Greedy, RefusesAPromptThatDoesNotFit) {
+  const model::ModelFolder model(folder_.path());
+  Decoder decoder(model, {.context = 4});
+  EXPECT_THROW(generate_greedy(decoder, prompt_, kNoEnd, 5), std::invalid_argument);
+  EXPECT_THROW(generate_greedy(decoder, {}, kNoEnd, 5), std::invalid_argument);
+}
+
+TEST_F(Greedy, TiesGoToTheSmallerId) {
+  testing::Weights weights = testing::random_weights(config_, 9);
+  for (float& value : weights.at("model.embed_tokens.weight")) value = 0.5f;  // every logit the same
+  const TemporaryFolder folder;
+  testing::write_model(folder.path(), config_, weights, Storage::f32);
+  const model::ModelFolder model(folder.path());
+  Decoder decoder(model, {});
+  EXPECT_EQ(generate_greedy(decoder, prompt_, kNoEnd, 2).tokens, (std::vector<TokenId>{0, 0}));
+}
+
+}  // namespace
+}  // namespace retort::runtime

@@ -1,0 +1,112 @@
+// See random_model.h.
+#include "random_model.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <deque>
+#include <stdexcept>
+
+namespace retort::runtime::testing {
+namespace {
+
+struct Codes {
+  std::vector<std::int8_t> codes;
+  std::vector<float> scales;
+};
+
+Codes quantise(const std::vector<float>& weight, std::int64_t rows) {
+  Codes result{std::vector<std::int8_t>(weight.size()), std::vector<float>(static_cast<std::size_t>(rows))};
+  const std::size_t columns = weight.size() / result.scales.size();
+  for (std::size_t row = 0; row < result.scales.size(); ++row) {
+    float maximum = 1e-8f;
+    for (std::size_t i = 0; i < columns; ++i) maximum = std::max(maximum, std::fabs(weight[row * columns + i]));
+    result.scales[row] = maximum / 127.0f;
+    for (std::size_t i = 0; i < columns; ++i) {
+      const float code = std::nearbyint(weight[row * columns + i] / result.scales[row]);
+      result.codes[row * columns + i] = static_cast<std::int8_t>(code);
+    }
+  }
+  return result;
+}
+
+bool is_quantised(const std::string& tensor, const std::vector<std::string>& ignore) {
+  const bool linear = tensor.find("_proj.") != std::string::npos || tensor == "lm_head.weight";
+  return linear && std::none_of(ignore.begin(), ignore.end(),
+                                [&](const std::string& module) { return tensor == module + ".weight"; });
+}
+
+}  // namespace
+
+TemporaryFolder::TemporaryFolder() {
+  std::string name = (std::filesystem::temp_directory_path() / "retort-runtime-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
+  path_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+model::ModelConfig awkward_config() {
+  model::ModelConfig config;
+  config.vocabulary_size = 131;
+  config.hidden_size = 70;
+  config.intermediate_size = 97;
+  config.layers = 3;
+  config.heads = 6;
+  config.kv_heads = 2;
+  config.head_dim = 10;
+  config.max_positions = 640;
+  return config;
+}
+
+std::vector<float> random_values(std::int64_t count, std::mt19937& random, float deviation) {
+  std::normal_distribution<float> normal(0.0f, deviation);
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+Weights random_weights(const model::ModelConfig& config, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  Weights weights;
+  for (const auto& [name, shape] : model::tensor_shapes(config)) {
+    if (shape.size() == 1) {
+      weights[name] = random_values(shape[0], random, 0.1f);
+      for (float& value : weights[name]) value += 1.0f;
+    } else {
+      weights[name] = random_values(shape[0] * shape[1], random, 1.0f / std::sqrt(static_cast<float>(shape[1])));
+    }
+  }
+  return weights;
+}
+
+void write_model(const std::filesystem::path& folder, const model::ModelConfig& config, const Weights& weights,
+                 Storage storage, const std::vector<std::string>& ignore) {
+  std::vector<model::TensorView> tensors;
+  std::deque<Codes> owned;
+  const auto view = [&](const std::string& name, model::DataType type, std::vector<std::int64_t> shape,
+                        const void* data) {
+    tensors.push_back({name, type, std::move(shape), static_cast<const std::byte*>(data)});
+  };
+  for (const auto& [name, shape] : model::tensor_shapes(config)) {
+    const std::vector<float>& weight = weights.at(name);
+    if (storage == Storage::f32 || !is_quantised(name, ignore)) {
+      view(name, model::DataType::f32, shape, weight.data());
+      continue;
+    }
+    owned.push_back(quantise(weight, shape[0]));
+    view(name, model::DataType::i8, shape, owned.back().codes.data());
+    view(name + "_scale", model::DataType::f32, {shape[0], 1}, owned.back().scales.data());
+  }
+  std::vector<std::string> ignored = ignore;
+  if (config.tie_word_embeddings) ignored.push_back("lm_head");
+  model::save_model(folder, config, tensors,
+                    storage == Storage::int8 ? model::int8_quantization_config(ignored) : nlohmann::json());
+}
+
+}  // namespace retort::runtime::testing

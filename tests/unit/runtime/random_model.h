@@ -1,0 +1,42 @@
+// Small models with random weights, written as Hugging Face folders in a temporary place, for tests of the runtime.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "model/model_folder.h"
+
+namespace retort::runtime::testing {
+
+/// A folder that disappears with the object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+using Weights = std::map<std::string, std::vector<float>>;  // by Hugging Face name
+
+/// Sizes that no vector length divides: D 70, F 97, H 6, K 2, head_dim 10, V 131, L 3; tied embedding.
+model::ModelConfig awkward_config();
+
+/// Normal, standard deviation 1/sqrt(in) for matrices; norms near 1.
+Weights random_weights(const model::ModelConfig& config, std::uint32_t seed);
+std::vector<float> random_values(std::int64_t count, std::mt19937& random, float deviation = 1.0f);
+
+/// Quantises as w = code · max|row| / 127 every linear layer but those in `ignore` (and a tied head).
+enum class Storage { f32, int8 };
+void write_model(const std::filesystem::path& folder, const model::ModelConfig& config, const Weights& weights,
+                 Storage storage, const std::vector<std::string>& ignore = {});
+
+}  // namespace retort::runtime::testing

@@ -1,0 +1,140 @@
+// The vectorised passes against their reference versions, at lengths around and between vector widths.
+#include "runtime/vector_kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "random_model.h"
+#include "runtime/exponential.h"
+#include "runtime/reference_kernels.h"
+#include "runtime/rope_table.h"
+
+namespace retort::runtime {
+namespace {
+
+const std::int64_t kLengths[] = {1, 2, 7, 15, 16, 17, 31, 33, 64, 70, 97, 150, 333, 1024};
+
+Row random_row(std::int64_t count, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  return testing::random_values(count, random);
+}
+
+float largest(const Row& row) {
+  float maximum = 0;
+  for (const float value : row) maximum = std::max(maximum, std::fabs(value));
+  return maximum;
+}
+
+// f32 sums of up to 1024 terms: relative error well below 1e-5 of the row's size.
+void expect_close(const Row& found, const Row& expected, float tolerance = 1e-5f) {
+  ASSERT_EQ(found.size(), expected.size());
+  const float allowed = tolerance * std::max(1.0f, largest(expected));
+  for (std::size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], allowed) << "at " << i;
+}
+
+TEST(RmsNorm, EqualsReferenceAndReturnsTheMaximum) {
+  for (const std::int64_t length : kLengths) {
+    const Row x = random_row(length, 1), weight = random_row(length, 2);
+    Row y(x.size());
+    const float maximum = rms_norm(x.data(), weight.data(), length, 1e-5f, y.data());
+    expect_close(y, ref_rms_norm(x, weight, 1e-5));
+    EXPECT_EQ(maximum, largest(y)) << length;
+    EXPECT_EQ(max_abs(y.data(), length), maximum) << length;
+  }
+}
+
+TEST(QuantizeRow, GivesTheReferencesCodesAndScale) {
+  for (const std::int64_t length : kLengths) {
+    const Row x = random_row(length, 3);
+    std::vector<std::int8_t> codes(x.size());
+    const float scale = quantize_row(x.data(), length, max_abs(x.data(), length), codes.data());
+    const RefQuantizedRow expected = ref_quantize_row(x);
+    EXPECT_EQ(codes, expected.codes) << length;
+    EXPECT_EQ(scale, expected.scale) << length;
+  }
+}
+
+TEST(QuantizeRow, RoundsHalfToEvenAndKeepsTheEnds) {
+  const Row x{127, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -127, 126.5f};
+  std::vector<std::int8_t> codes(x.size());
+  EXPECT_EQ(quantize_row(x.data(), 8, 127.0f, codes.data()), 1.0f);
+  EXPECT_EQ(codes, (std::vector<std::int8_t>{127, 0, 2, 2, 0, -2, -127, 126}));
+}
+
+TEST(QuantizeRow, OfZerosIsZeroWithScaleZero) {
+  const Row x(33, 0.0f);
+  std::vector<std::int8_t> codes(x.size(), 1);
+  EXPECT_EQ(quantize_row(x.data(), 33, 0.0f, codes.data()), 0.0f);
+  EXPECT_EQ(codes, std::vector<std::int8_t>(33, 0));
+}
+
+TEST(Rotate, EqualsReference) {
+  for (const std::int64_t head_dim : {2, 8, 10, 16, 30, 64}) {
+    const RopeTable table(600, head_dim, 10000.0);
+    for (const std::int64_t position : {0, 1, 33, 599}) {
+      const Row x = random_row(head_dim, 4);
+      Row y(x.size());
+      rotate(x.data(), table.cosine(position), table.sine(position), head_dim, 0.5f, y.data());
+      Row expected = ref_rotate(x, position, 10000.0);
+      for (float& value : expected) value *= 0.5f;
+      expect_close(y, expected, 1e-6f);
+    }
+  }
+}
+
+TEST(Swiglu, EqualsReferenceAndReturnsTheMaximum) {
+  for (const std::int64_t length : kLengths) {
+    const Row gate = random_row(length, 5), up = random_row(length, 6);
+    Row y(gate.size()), scaled_gate = gate, scaled_up = up;
+    for (float& value : scaled_gate) value *= 3.0f;
+    for (float& value : scaled_up) value *= 3.0f;
+    const float maximum = swiglu(gate.data(), up.data(), length, 3.0f, y.data());
+    expect_close(y, ref_swiglu(scaled_gate, scaled_up), 2e-6f);
+    EXPECT_EQ(maximum, largest(y));
+  }
+}
+
+TEST(Swiglu, IsFiniteForExtremeGates) {
+  const Row gate{-1e30f, -200, -88, 0, 88, 200, 1e30f}, up(7, 1.0f);
+  Row y(7);
+  swiglu(gate.data(), up.data(), 7, 1.0f, y.data());
+  EXPECT_LT(std::fabs(y[1]), 1e-30f);
+  EXPECT_EQ(y[3], 0.0f);
+  EXPECT_FLOAT_EQ(y[5], 200.0f);
+  for (const float value : y) EXPECT_TRUE(std::isfinite(value)) << value;
+}
+
+TEST(Exponential, HasARelativeErrorBelowTwoInTenMillion) {
+  for (float x = -86.9f; x < 87.9f; x += 0.0137f) {
+    const double expected = std::exp(double{x});
+    ASSERT_NEAR(double{exponential(x)} / expected, 1.0, 2e-7) << x;
+  }
+}
+
+TEST(AddScaled, AddsAndScaleRowScales) {
+  for (const std::int64_t length : kLengths) {
+    const Row x = random_row(length, 7);
+    Row y = random_row(length, 8), expected = y;
+    for (std::size_t i = 0; i < x.size(); ++i) expected[i] = (expected[i] + x[i] * 0.25f) * 2.0f;
+    add_scaled(x.data(), 0.25f, length, y.data());
+    scale_row(2.0f, length, y.data());
+    expect_close(y, expected, 1e-6f);
+  }
+}
+
+TEST(Argmax, TakesTheSmallestIndexOfEquals) {
+  Row x(77, -1.0f);
+  x[40] = x[41] = x[76] = 2.0f;
+  EXPECT_EQ(argmax(x.data(), 77), 40);
+  EXPECT_EQ(argmax(x.data(), 1), 0);
+}
+
+TEST(Argmax, OfNothingButNaNIsMinusOne) {
+  const Row x(9, std::numeric_limits<float>::quiet_NaN());
+  EXPECT_EQ(argmax(x.data(), 9), -1);
+}
+
+}  // namespace
+}  // namespace retort::runtime
