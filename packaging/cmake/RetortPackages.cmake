@@ -1,21 +1,17 @@
-# What is installed where, and the Debian packages and archives made of it (CPack). Plugins install themselves
-# (plugins/CMakeLists.txt). Components, one Debian package each:
+# What is installed where, and the Debian packages and archives made of it (CPack). Plugins (plugins/) and
+# the plugin scanner (core/host) install themselves. Components, one Debian package each:
 #   runtime  retort        command line, core library, plugins without LibTorch, configs; no LibTorch dependency
 #   train    retort-train  training library and the plugins that need LibTorch
 #   sdk      retort-sdk    headers, CMake package, pkg-config file, plugin templates; the same on every architecture
 #   doc      retort-doc    guides
 get_property(plugin_targets GLOBAL PROPERTY RETORT_PLUGIN_TARGETS)
-add_custom_target(product DEPENDS retort ${plugin_targets})  # all that is installed; no tests
+add_custom_target(product DEPENDS retort retort-plugin-scan ${plugin_targets})  # all that is installed; no tests
 
 # The libraries are found from the files that need them, so that an installation can be moved as a whole.
 file(RELATIVE_PATH bin_to_lib ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
 set_target_properties(retort PROPERTIES INSTALL_RPATH "$ORIGIN/${bin_to_lib}")
 install(TARGETS retort RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
 install(TARGETS retort-core LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_SKIP)
-if(TARGET retort-plugin-scan)
-  add_dependencies(product retort-plugin-scan)
-  install(TARGETS retort-plugin-scan RUNTIME DESTINATION ${CMAKE_INSTALL_LIBDIR}/retort COMPONENT runtime)
-endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/configs DESTINATION ${CMAKE_INSTALL_DATADIR}/retort COMPONENT runtime)
 if(RETORT_TRAIN)
   add_dependencies(product retort-train)
