@@ -1,0 +1,198 @@
+// distill.forward_kl: batches, threads and parameters around the rows of forward_kl.h.
+#include <cstdint>
+#include <exception>
+#include <limits>
+#include <retort/distill.hpp>
+#include <retort/plugin.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "forward_kl.h"
+
+namespace {
+
+using retort::distill::ForwardKlOptions;
+using retort::distill::Row;
+using retort::distill::RowLoss;
+
+void expect_rows(const char* name, std::int64_t found, std::int64_t expected) {
+  if (found != expected)
+    throw std::invalid_argument(std::string(name) + ": expected " + std::to_string(expected) +
+                                " rows, as student_logits has, found " + std::to_string(found));
+}
+
+template <typename T>
+std::span<const T> span_of(const retort::TensorView<const T>& view, std::int64_t index) {
+  return {view.row(index), static_cast<std::size_t>(view.columns())};
+}
+
+class ForwardKl : public retort::DistillStrategy {
+ public:
+  struct Params {
+    double temperature = 1;
+    bool scale_by_temperature_squared = true;
+    double ce_weight = 0;
+    std::string form = "kl";
+    std::int64_t top_k = 0;
+    std::string tail = "bucket";
+  };
+  static auto schema() {
+    return retort::params<Params>()
+        .number("temperature", &Params::temperature)
+        .above(0)
+        .doc("softmax temperature T of teacher and student")
+        .boolean("scale_by_temperature_squared", &Params::scale_by_temperature_squared)
+        .doc("multiply the divergence by T², so that its gradient does not shrink as T grows")
+        .number("ce_weight", &Params::ce_weight)
+        .at_least(0)
+        .doc("weight of the cross-entropy with the labels (at temperature 1) that is added to the divergence; 0: off")
+        .string("form", &Params::form)
+        .one_of({"kl", "cross_entropy"})
+        .doc("value that is reported: Σp(log p − log q) or −Σp·log q; the gradient is the same")
+        .integer("top_k", &Params::top_k)
+        .at_least(0)
+        .doc("entries of the teacher's distribution to ask for; 0: its full logits")
+        .string("tail", &Params::tail)
+        .one_of({"bucket", "renormalise", "both_renormalise", "drop"})
+        .doc(
+            "with top_k, the mass outside it: one more outcome; teacher renormalised; teacher and student "
+            "renormalised; dropped. bucket and drop need temperature 1");
+  }
+
+  explicit ForwardKl(const Params& params) : top_k_(params.top_k) {
+    options_.temperature = params.temperature;
+    options_.scale_by_temperature_squared = params.scale_by_temperature_squared;
+    options_.ce_weight = params.ce_weight;
+    using retort::distill::Form;
+    using retort::distill::Tail;
+    options_.form = params.form == "kl" ? Form::kl : Form::cross_entropy;
+    options_.tail = params.tail == "bucket"             ? Tail::bucket
+                    : params.tail == "renormalise"      ? Tail::renormalise
+                    : params.tail == "both_renormalise" ? Tail::both_renormalise
+                                                        : Tail::drop;
+    check(options_, top_k_);
+  }
+
+  retort::DistillRequirements requirements() const override {
+    std::uint32_t signals = top_k_ > 0 ? RETORT_SIGNAL_TEACHER_TOP_K : RETORT_SIGNAL_TEACHER_LOGITS;
+    if (options_.ce_weight > 0) signals |= RETORT_SIGNAL_LABELS;
+    return {signals, top_k_, 0.0};
+  }
+
+  retort::Loss loss(const retort::DistillBatch& batch, const retort::Gradient& gradient) override {
+    check_shapes(batch, gradient);
+    const std::int64_t rows = batch.rows();
+    std::vector<RowLoss> results(static_cast<std::size_t>(rows));
+    std::exception_ptr failure;
+    std::int64_t failed_row = std::numeric_limits<std::int64_t>::max();
+#pragma omp parallel
+    {
+      retort::distill::Scratch scratch;
+#pragma omp for schedule(static)
+      for (std::int64_t n = 0; n < rows; ++n) {
+        try {
+          const std::span<float> row_gradient =
+              gradient.logits
+                  ? std::span<float>(gradient.logits.row(n), static_cast<std::size_t>(gradient.logits.columns()))
+                  : std::span<float>();
+          results[static_cast<std::size_t>(n)] = forward_kl(options_, row(batch, n), row_gradient, scratch);
+        } catch (...) {  // nothing may leave the parallel region
+#pragma omp critical(retort_forward_kl)
+          if (n < failed_row) {
+            failed_row = n;
+            failure = std::current_exception();
+          }
+        }
+      }
+    }
+    if (failure) rethrow(failure, failed_row);
+    return total(results);
+  }
+
+ private:
+  Row row(const retort::DistillBatch& batch, std::int64_t n) const {
+    Row result;
+    result.student = span_of(batch.student_logits, n);
+    if (top_k_ > 0) {
+      result.top_ids = span_of(batch.teacher_top_ids, n);
+      result.top_log_probs = span_of(batch.teacher_top_log_probs, n);
+    } else {
+      result.teacher = span_of(batch.teacher_logits, n);
+    }
+    if (batch.labels) result.label = batch.labels[n];
+    if (batch.mask) result.weight = static_cast<double>(batch.mask[n]);
+    return result;
+  }
+
+  /// In row order, so that the number of threads does not change the sum.
+  retort::Loss total(const std::vector<RowLoss>& results) const {
+    RowLoss sum;
+    for (const RowLoss& result : results) {
+      sum.loss += result.loss;
+      sum.kl += result.kl;
+      sum.teacher_entropy += result.teacher_entropy;
+      sum.ce += result.ce;
+    }
+    retort::Loss loss{sum.loss, {{"kl", sum.kl}, {"teacher_entropy", sum.teacher_entropy}}};
+    if (options_.ce_weight > 0) loss.metrics.emplace_back("ce", sum.ce);
+    return loss;
+  }
+
+  [[noreturn]] static void rethrow(const std::exception_ptr& failure, std::int64_t failed_row) {
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument("row " + std::to_string(failed_row) + ": " + error.what());
+    }
+  }
+
+  void check_shapes(const retort::DistillBatch& batch, const retort::Gradient& gradient) {
+    if (!batch.student_logits) throw std::invalid_argument("student_logits: missing");
+    if (batch.vocabulary() == 0) throw std::invalid_argument("student_logits: no columns");
+    const std::int64_t rows = batch.rows();
+    if (top_k_ > 0) {
+      if (!batch.teacher_top_ids || !batch.teacher_top_log_probs)
+        throw std::invalid_argument("teacher_top_ids, teacher_top_log_probs: missing, though top_k asks for them");
+      expect_rows("teacher_top_ids", batch.teacher_top_ids.rows(), rows);
+      expect_rows("teacher_top_log_probs", batch.teacher_top_log_probs.rows(), rows);
+      if (batch.teacher_top_ids.columns() != batch.teacher_top_log_probs.columns())
+        throw std::invalid_argument("teacher_top_log_probs: expected as many columns as teacher_top_ids");
+    } else {
+      if (!batch.teacher_logits || batch.teacher_logits.columns() == 0)
+        throw std::invalid_argument("teacher_logits: missing, though this loss asks for them");
+      expect_rows("teacher_logits", batch.teacher_logits.rows(), rows);
+      tell_of_bridge(batch.vocabulary(), batch.teacher_logits.columns());
+    }
+    if (options_.ce_weight > 0 && !batch.labels)
+      throw std::invalid_argument("labels: missing, though ce_weight asks for them");
+    if (batch.labels) expect_rows("labels", batch.labels.rows(), rows);
+    if (batch.mask) expect_rows("mask", batch.mask.rows(), rows);
+    if (gradient.logits) {
+      expect_rows("logits_gradient", gradient.logits.rows(), rows);
+      if (gradient.logits.columns() != batch.vocabulary())
+        throw std::invalid_argument("logits_gradient: expected the shape of student_logits");
+    }
+  }
+
+  void tell_of_bridge(std::int64_t student, std::int64_t teacher) {
+    if (student == teacher || told_of_bridge_) return;
+    told_of_bridge_ = true;
+    retort::log_warning("distill.forward_kl: the student has " + std::to_string(student) +
+                        " vocabulary columns, the teacher " + std::to_string(teacher) + ": comparing the first " +
+                        std::to_string(std::min(student, teacher)) +
+                        (student < teacher ? "; the teacher is renormalised over them"
+                                           : "; the teacher gives the student's others probability 0"));
+  }
+
+  ForwardKlOptions options_;
+  std::int64_t top_k_ = 0;
+  bool told_of_bridge_ = false;
+};
+
+}  // namespace
+
+RETORT_PLUGIN_LIST("forward_kl", "1.0.0", "Apache-2.0",
+                   retort::component<ForwardKl>("distill.forward_kl", "1.0.0",
+                                                "forward KL to the teacher: full logits or top k, temperature, "
+                                                "optional cross-entropy with the labels"));
