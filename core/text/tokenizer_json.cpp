@@ -106,7 +106,9 @@ void Tokenizer::State::read_merges(const JsonCursor& merges_json) {
       if (found == ids.end()) place.refuse("tokens of the vocabulary", "\"" + token + "\", which is not in it");
       return found->second;
     };
-    merges.add(id_of(left), id_of(right), static_cast<std::int32_t>(rank), id_of(left + right));
+    const TokenId left_id = id_of(left);
+    const TokenId right_id = id_of(right);
+    merges.add(left_id, right_id, static_cast<std::int32_t>(rank), id_of(left + right));
   }
 }
 
