@@ -3,8 +3,10 @@
 
 #include <retort/abi/base.h>
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace retort::host {
 
@@ -18,7 +20,8 @@ class PluginError : public std::runtime_error {
   std::int32_t code_;
 };
 
-/// The one service table of this process; plugins get it in init(). Its log function goes to the "retort" spdlog logger.
+/// The one service table of this process; plugins get it in init(). Its log function goes to the "retort" spdlog
+/// logger.
 const retort_host& host_services();
 
 /// Makes should_stop() answer 1 from now on. Async-signal-safe.
@@ -29,8 +32,12 @@ void clear_stop_request();  ///< for tests
 /// Throws PluginError with "`what`: message" and frees the error; does nothing for NULL.
 void throw_if_error(retort_error* error, const std::string& what);
 
-inline std::string to_std(retort_string text) { return text.size == 0 ? std::string() : std::string(text.data, text.size); }
-inline retort_string to_abi(std::string_view text) { return {text.data(), text.size()}; }
+inline std::string to_std(retort_string text) {
+  return text.size == 0 ? std::string() : std::string(text.data, text.size);
+}
+inline retort_string to_abi(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 /// A text sink that appends to a string; keep the string alive while the sink is used.
 retort_text_sink sink_into(std::string& text);

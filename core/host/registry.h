@@ -1,5 +1,6 @@
 // Finds plugins, knows their components without loading them, and makes instances. The only user of Boost.DLL is
-// plugin_library.cpp behind this.
+// plugin_library.cpp behind this. A scan survives a library that crashes or hangs; a component that crashes once it is
+// loaded ends this process.
 #pragma once
 
 #include <retort/abi/plugin.h>
@@ -20,7 +21,8 @@ struct ComponentInfo {
   std::string id, interface, version, summary;
   Json parameters_schema;
   std::filesystem::path library;
-  Json stage;  ///< for stages: {"inputs": [{name, kind, optional, list, summary}], "slots": [{name, interface, optional, summary}], "produces": kind}
+  Json stage;  ///< for stages: {"inputs": [{name, kind, optional, list, summary}], "slots": [{name, interface,
+               ///< optional, summary}], "produces": kind}
 };
 
 /// What a scan found out about one library.
@@ -29,17 +31,18 @@ struct PluginInfo {
   std::string name, version, license;
   std::uint32_t abi_major = 0, abi_minor = 0;
   std::vector<ComponentInfo> components;
-  std::string refusal;  ///< why it cannot be used: not a library, no entry symbol, ABI, crash, time limit, writable by others; empty: usable
+  std::string refusal;  ///< why it cannot be used: not a library, no entry symbol, ABI, crash, time limit, writable by
+                        ///< others; empty: usable
 };
 
 struct SearchOptions {
   std::vector<std::filesystem::path> libraries;  ///< files named in the config (relative to it, made absolute)
   std::vector<std::filesystem::path> folders;    ///< --plugin-path, in order
-  bool environment = true;                       ///< RETORT_PLUGIN_PATH, the user's XDG data folder, the installed folder
-  bool allow_writable = false;                   ///< accept libraries and folders that group or others can write to
-  std::map<std::string, std::string> sha256;     ///< file name → required hash (config pins)
-  double scan_seconds = 10;                      ///< per library, before it is quarantined
-  std::filesystem::path cache_folder;            ///< scan cache; empty: XDG cache folder /retort
+  bool environment = true;                    ///< RETORT_PLUGIN_PATH, the user's XDG data folder, the installed folder
+  bool allow_writable = false;                ///< accept libraries and folders that group or others can write to
+  std::map<std::string, std::string> sha256;  ///< file name → required hash (config pins)
+  double scan_seconds = 10;                   ///< per library, before it is quarantined
+  std::filesystem::path cache_folder;         ///< scan cache; empty: XDG cache folder /retort
 };
 
 /// A configured object of a loaded plugin; destroyed with the last copy. Not thread-safe unless its interface says so.
@@ -69,8 +72,8 @@ class Registry {
   ~Registry();
   Registry(Registry&&) noexcept;
 
-  const std::vector<PluginInfo>& plugins() const;            ///< usable ones, in search order
-  const std::vector<PluginInfo>& refused() const;            ///< the others, each with its reason
+  const std::vector<PluginInfo>& plugins() const;  ///< usable ones, in search order
+  const std::vector<PluginInfo>& refused() const;  ///< the others, each with its reason
   /// Where two libraries offer the same id, the first in search order wins.
   const ComponentInfo* find(const std::string& component_id) const;
   std::vector<std::string> component_ids(const std::string& interface_id = "") const;
@@ -85,11 +88,12 @@ class Registry {
   std::unique_ptr<State> state_;
 };
 
-/// The child process's side of a scan: loads `library`, prints a PluginInfo as JSON to `descriptor`, returns an exit
-/// code. The CLI calls it for the hidden command `retort scan-plugin FILE`.
+/// The child process's side of a scan: loads `library`, writes a PluginInfo as JSON to `descriptor`, returns an exit
+/// code. The small program retort-plugin-scan, which lies beside the library of this code, calls it.
 int scan_plugin_in_this_process(const std::filesystem::path& library, int descriptor);
 
-/// Folders that are searched, in order, with the reason for each ("--plugin-path", "RETORT_PLUGIN_PATH", "user", "installed").
+/// Folders that are searched, in order, with the reason for each ("--plugin-path", "RETORT_PLUGIN_PATH", "user",
+/// "installed").
 std::vector<std::pair<std::filesystem::path, std::string>> search_folders(const SearchOptions& options);
 
 }  // namespace retort::host

@@ -1,0 +1,15 @@
+// Where the parts of this installation lie, found from the library that this code is in, never from the environment or
+// the current folder. Build tree and installed tree look alike: <libdir>/retort/{retort-plugin-scan,plugins/}.
+#pragma once
+
+#include <filesystem>
+
+namespace retort::host {
+
+/// The program that loads a library in place of this process. Throws std::runtime_error if it is missing.
+std::filesystem::path scanner_executable();
+
+/// <libdir>/retort/plugins; it may not exist.
+std::filesystem::path installed_plugin_folder();
+
+}  // namespace retort::host
