@@ -1,0 +1,17 @@
+# cmake -DNM=nm -DLIBRARY=file -P exported_symbols.cmake: fails unless retort_plugin_entry_v1 is all that LIBRARY exports.
+execute_process(COMMAND ${NM} -D --defined-only --format=posix ${LIBRARY}
+  OUTPUT_VARIABLE output ERROR_VARIABLE errors RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "nm cannot read ${LIBRARY}: ${errors}")
+endif()
+string(REGEX REPLACE "\n$" "" output "${output}")
+string(REPLACE "\n" ";" lines "${output}")
+set(symbols "")
+foreach(line IN LISTS lines)
+  string(REGEX REPLACE " .*" "" symbol "${line}")
+  list(APPEND symbols "${symbol}")
+endforeach()
+if(NOT symbols STREQUAL "retort_plugin_entry_v1")
+  list(JOIN symbols "\n  " text)
+  message(FATAL_ERROR "${LIBRARY} must export retort_plugin_entry_v1 alone (see retort_add_plugin); it exports:\n  ${text}")
+endif()

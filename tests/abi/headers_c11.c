@@ -1,0 +1,17 @@
+/* Every ABI header compiles as strict C11, twice over, and alone; layout.h asserts every offset. */
+#include <retort/abi/base.h>
+#include <retort/abi/distill.h>
+#include <retort/abi/environment.h>
+#include <retort/abi/layout.h>
+#include <retort/abi/plugin.h>
+#include <retort/abi/pruner.h>
+#include <retort/abi/quantizer.h>
+#include <retort/abi/reward.h>
+#include <retort/abi/rl.h>
+#include <retort/abi/stage.h>
+#include <retort/abi/teacher.h>
+
+unsigned long retort_abi_c_sizes(void);
+unsigned long retort_abi_c_sizes(void) {
+  return sizeof(retort_plugin_entry) + sizeof(retort_host);
+}

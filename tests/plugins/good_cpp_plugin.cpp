@@ -1,0 +1,72 @@
+// A plugin written with the C++ layer: several interfaces, required parameters, and a stage.
+#include <cmath>
+#include <cstring>
+#include <retort/sdk.hpp>
+#include <stdexcept>
+
+namespace {
+
+struct Mse : retort::DistillStrategy {
+  struct Params {
+    double scale = 0.5;
+  };
+  static auto schema() {
+    return retort::params<Params>().number("scale", &Params::scale).above(0).doc("factor of the squared difference");
+  }
+  explicit Mse(Params p) : params(p) {}
+  retort::Loss loss(const retort::DistillBatch& batch, const retort::Gradient& gradient) override {
+    double sum = 0;
+    for (std::int64_t n = 0; n < batch.rows(); ++n)
+      for (std::int64_t v = 0; v < batch.vocabulary(); ++v) {
+        const double difference = batch.student_logits(n, v) - batch.teacher_logits(n, v);
+        sum += params.scale * batch.mask[n] * difference * difference;
+        if (gradient.logits) gradient.logits(n, v) = static_cast<float>(2 * params.scale * batch.mask[n] * difference);
+      }
+    return {sum, {{"mse", sum}}};
+  }
+  Params params;
+};
+
+/// Reads rows as if they were contiguous, and forgets a factor: both must be found.
+struct WrongGradient : Mse {
+  explicit WrongGradient(Params p) : Mse(p) {}
+  retort::Loss loss(const retort::DistillBatch& batch, const retort::Gradient& gradient) override {
+    retort::Loss result = Mse::loss(batch, gradient);
+    if (gradient.logits)
+      for (std::int64_t n = 0; n < batch.rows(); ++n)
+        for (std::int64_t v = 0; v < batch.vocabulary(); ++v) gradient.logits(n, v) *= 0.5F;
+    return result;
+  }
+};
+
+struct Copier : retort::Stage {
+  struct Params {
+    std::string source;
+    std::int64_t rows = 10;
+  };
+  static auto schema() {
+    return retort::params<Params>()
+        .string("source", &Params::source)
+        .required()
+        .doc("what to copy")
+        .integer("rows", &Params::rows)
+        .at_least(1)
+        .doc("how many");
+  }
+  explicit Copier(const Params&) {}
+  const retort::StageShape& shape() const override {
+    static const retort::StageShape shape =
+        retort::StageShape("dataset")
+            .input("dataset", "dataset", "rows to copy", RETORT_INPUT_LIST)
+            .slot("reward", RETORT_REWARD_INTERFACE, "scores", RETORT_SLOT_OPTIONAL);
+    return shape;
+  }
+  void run(const retort::StageContext&) override {}
+};
+
+}  // namespace
+
+RETORT_PLUGIN_LIST("good_cpp", "1.2.3", "Apache-2.0",
+                   retort::component<Mse>("distill.good_mse", "1.0.0", "squared difference of logits"),
+                   retort::component<WrongGradient>("distill.wrong_gradient", "1.0.0", "its gradient is half"),
+                   retort::component<Copier>("stage.copier", "1.0.0", "copies rows"));
