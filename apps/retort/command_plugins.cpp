@@ -1,0 +1,215 @@
+// retort plugins list | show ID | check FILE
+#include <algorithm>
+#include <iomanip>
+#include <iostream>
+#include <map>
+#include <stdexcept>
+
+#include "config_options.h"
+#include "host/conformance.h"
+#include "host/plugin_description.h"
+#include "host/registry.h"
+
+namespace retort::apps {
+
+namespace po = boost::program_options;
+using host::Json;
+
+namespace {
+
+po::options_description json_option() {
+  po::options_description options("options");
+  options.add_options()("json", po::bool_switch(), "print JSON");
+  return options;
+}
+
+struct ListedComponent {
+  const host::ComponentInfo* info;
+  bool hidden;  ///< another library offers the same id earlier in the search order
+};
+
+std::vector<ListedComponent> listed_components(const host::Registry& registry) {
+  std::vector<ListedComponent> all;
+  for (const host::PluginInfo& plugin : registry.plugins())
+    for (const host::ComponentInfo& component : plugin.components)
+      all.push_back({&component, registry.find(component.id)->library != component.library});
+  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.info->id < b.info->id; });
+  return all;
+}
+
+void print_list(const host::Registry& registry) {
+  const auto components = listed_components(registry);
+  std::size_t id_width = 0, version_width = 0;
+  for (const auto& [info, hidden] : components) {
+    id_width = std::max(id_width, info->id.size());
+    version_width = std::max(version_width, info->version.size());
+  }
+  for (const auto& [info, hidden] : components)
+    std::cout << std::left << std::setw(static_cast<int>(id_width + 2)) << info->id
+              << std::setw(static_cast<int>(version_width + 2)) << info->version << info->summary
+              << (hidden ? " (hidden: '" + info->library.string() + "' comes later in the search order)" : "") << "\n";
+  if (components.empty()) std::cout << "no components\n";
+  for (const host::PluginInfo& plugin : registry.refused()) std::cerr << "refused: " << plugin.refusal << "\n";
+}
+
+int list(const Arguments& arguments) {
+  po::options_description options = json_option();
+  add_plugin_options(options);
+  const auto variables = parse_command_line(
+      arguments,
+      {"retort plugins list [options]",
+       "Lists every component that can be used, and every library that was refused and why.", "retort plugins list"},
+      options, {});
+  if (!variables) return exit_success;
+  const host::SearchOptions search = search_options(*variables);
+  const host::Registry registry(search);
+  if (!(*variables)["json"].as<bool>()) {
+    print_list(registry);
+    return exit_success;
+  }
+  Json document = {{"folders", Json::array()}, {"plugins", Json::array()}, {"refused", Json::array()}};
+  for (const auto& [folder, reason] : host::search_folders(search))
+    document["folders"].push_back({{"folder", folder.string()}, {"from", reason}});
+  for (const host::PluginInfo& plugin : registry.plugins()) document["plugins"].push_back(host::to_json(plugin));
+  for (const host::PluginInfo& plugin : registry.refused())
+    document["refused"].push_back({{"library", plugin.library.string()}, {"refusal", plugin.refusal}});
+  std::cout << document.dump(2) << "\n";
+  return exit_success;
+}
+
+/// "number above 0, default 2.0"
+std::string constraints_of(const Json& schema, bool required) {
+  static const std::vector<std::pair<const char*, const char*>> words = {
+      {"minimum", "at least"}, {"maximum", "at most"}, {"exclusiveMinimum", "above"}, {"exclusiveMaximum", "below"}};
+  std::string text = schema.at("type");
+  for (const auto& [keyword, word] : words)
+    if (schema.contains(keyword)) text += std::string(" ") + word + " " + schema.at(keyword).dump();
+  if (schema.contains("unit")) text += " in " + schema.at("unit").get<std::string>();
+  if (schema.contains("enum")) text += " of " + schema.at("enum").dump();
+  if (required)
+    text += ", required";
+  else if (schema.contains("default"))
+    text += ", default " + schema.at("default").dump();
+  return text;
+}
+
+void print_parameters(const Json& schema, const std::string& prefix) {
+  const Json required = schema.value("required", Json::array());
+  for (const auto& [name, property] : schema.value("properties", Json::object()).items()) {
+    const bool needed = std::find(required.begin(), required.end(), Json(name)) != required.end();
+    std::cout << "  " << prefix << name << ": " << constraints_of(property, needed) << "\n";
+    if (property.contains("description"))
+      std::cout << "      " << property.at("description").get<std::string>() << "\n";
+    if (property.at("type") == "object") print_parameters(property, prefix + name + ".");
+  }
+}
+
+void print_stage(const Json& stage) {
+  if (!stage.is_object()) return;
+  const auto print = [](const char* what, const Json& member, const Json& kind) {
+    std::cout << what << member.at("name").get<std::string>() << ": " << kind.get<std::string>()
+              << (member.value("list", false) ? " (one or more)" : "")
+              << (member.at("optional").get<bool>() ? " (optional)" : "") << ": "
+              << member.at("summary").get<std::string>() << "\n";
+  };
+  for (const Json& input : stage.at("inputs")) print("input ", input, input.at("kind"));
+  for (const Json& slot : stage.at("slots")) print("slot ", slot, slot.at("interface"));
+  std::cout << "produces " << stage.at("produces").get<std::string>() << "\n";
+}
+
+const host::ComponentInfo& find_component(const host::Registry& registry, const std::string& id) {
+  const host::ComponentInfo* component = registry.find(id);
+  if (component != nullptr) return *component;
+  const std::string nearest = host::nearest_name(id, registry.component_ids());
+  throw std::invalid_argument("unknown component \"" + id + "\"" +
+                              (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?") +
+                              "; `retort plugins list` shows all, and which libraries were refused");
+}
+
+int show(const Arguments& arguments) {
+  po::options_description options = json_option(), hidden;
+  add_plugin_options(options);
+  hidden.add_options()("id", po::value<std::string>()->required());
+  const auto variables = parse_command_line(
+      arguments,
+      {"retort plugins show ID [options]", "Shows one component: where it is from and its parameters.",
+       "retort plugins show distill.forward_kl"},
+      options, po::positional_options_description().add("id", 1), hidden);
+  if (!variables) return exit_success;
+  const host::Registry registry(search_options(*variables));
+  const host::ComponentInfo& component = find_component(registry, (*variables)["id"].as<std::string>());
+  if ((*variables)["json"].as<bool>()) {
+    const Json document = {{"id", component.id},
+                           {"interface", component.interface},
+                           {"version", component.version},
+                           {"summary", component.summary},
+                           {"stage", component.stage},
+                           {"parameters", component.parameters_schema},
+                           {"library", component.library.string()}};
+    std::cout << document.dump(2) << "\n";
+    return exit_success;
+  }
+  std::cout << component.id << " " << component.version << ": " << component.summary << "\n"
+            << component.interface << " from " << component.library.string() << "\n";
+  print_stage(component.stage);
+  const bool any = !component.parameters_schema.value("properties", Json::object()).empty();
+  std::cout << (any ? "parameters:\n" : "no parameters\n");
+  print_parameters(component.parameters_schema, "");
+  return exit_success;
+}
+
+int check(const Arguments& arguments) {
+  po::options_description options = json_option(), hidden;
+  options.add_options()("seconds", po::value<double>()->default_value(120), "time limit of all checks together");
+  hidden.add_options()("file", po::value<std::string>()->required());
+  const auto variables = parse_command_line(
+      arguments,
+      {"retort plugins check FILE [options]",
+       "Checks a plugin against the SDK's contract in a process of its own. Exit code 1: a check failed.",
+       "retort plugins check ./my_plugin.so"},
+      options, po::positional_options_description().add("file", 1), hidden);
+  if (!variables) return exit_success;
+  const std::string file = (*variables)["file"].as<std::string>();
+  if (!std::filesystem::is_regular_file(file)) throw std::invalid_argument("'" + file + "' is not a file");
+  const host::ConformanceReport report = host::check_plugin(file, (*variables)["seconds"].as<double>());
+  if ((*variables)["json"].as<bool>()) {
+    std::cout << host::to_json(report).dump(2) << "\n";
+  } else {
+    std::map<std::string, int> outcomes;
+    for (const host::ConformanceCheck& one : report.checks) {
+      ++outcomes[one.outcome];
+      std::cout << std::left << std::setw(9) << one.outcome << (one.component.empty() ? "" : one.component + ": ")
+                << one.name << "\n";
+      if (!one.detail.empty()) std::cout << "         " << one.detail << "\n";
+    }
+    std::cout << outcomes["passed"] << " passed, " << outcomes["failed"] << " failed, " << outcomes["skipped"]
+              << " skipped\n";
+  }
+  return report.passed() ? exit_success : exit_failure;
+}
+
+const char* const usage = R"(usage: retort plugins list [options]
+       retort plugins show ID [options]
+       retort plugins check FILE [options]
+
+Lists, describes and verifies plugins. Libraries are looked at in a child process, never loaded by this one.
+`retort plugins COMMAND --help` shows the options.
+)";
+
+}  // namespace
+
+int plugins_command(const Arguments& arguments) {
+  static const std::map<std::string, Command> commands = {{"list", list}, {"show", show}, {"check", check}};
+  if (!arguments.empty() && (arguments[0] == "--help" || arguments[0] == "-h")) {
+    std::cout << usage;
+    return exit_success;
+  }
+  if (arguments.empty())
+    throw std::invalid_argument("plugins: expected list, show or check; see `retort plugins --help`");
+  const auto command = commands.find(arguments[0]);
+  if (command == commands.end())
+    throw std::invalid_argument("plugins: unknown command \"" + arguments[0] + "\", expected list, show or check");
+  return command->second(Arguments(arguments.begin() + 1, arguments.end()));
+}
+
+}  // namespace retort::apps
