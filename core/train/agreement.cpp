@@ -1,0 +1,62 @@
+#include "train/agreement.h"
+
+#include <stdexcept>
+
+#include "runtime/call_model.h"
+#include "text/dataset.h"
+#include "train/model_weights.h"
+#include "train/sampling.h"
+#include "train/trainer.h"
+
+namespace retort::train {
+namespace {
+
+/// Two answers are the same if both hold the same calls, or both are malformed.
+bool same(const text::ParsedResponse& a, const text::ParsedResponse& b) {
+  const auto* left = std::get_if<std::vector<text::Call>>(&a);
+  const auto* right = std::get_if<std::vector<text::Call>>(&b);
+  return left != nullptr && right != nullptr ? text::exact_match(*left, *right) : left == right;
+}
+
+}  // namespace
+
+nlohmann::json agreement(const AgreementJob& job, const RunHooks& hooks) {
+  use_threads(job.threads);
+  text::Split split = text::read_split(job.dataset / (job.split + ".jsonl"));
+  if (job.limit > 0 && split.examples.size() > static_cast<std::size_t>(job.limit))
+    split.examples.resize(static_cast<std::size_t>(job.limit));
+  if (split.examples.empty())
+    throw std::invalid_argument((job.dataset / (job.split + ".jsonl")).string() + ": expected utterances, found none");
+
+  CallModule module = load_call_module(job.model);
+  std::vector<std::vector<text::TokenId>> prompts;
+  for (const text::Example& example : split.examples)
+    prompts.push_back(module.contract.prompt(module.tokenizer, example.utterance));
+  const auto expected =
+      sample(*module.decoder, prompts,
+             {.max_new_tokens = job.max_new_tokens, .end_token = module.contract.end_token(module.tokenizer)});
+
+  runtime::CallModel model(job.model, {.threads = job.threads});
+  std::size_t calls = 0, tokens = 0;
+  nlohmann::json differences = nlohmann::json::array();
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    hooks.throw_if_stopped();
+    const runtime::Answer answer = model.answer(split.examples[i].utterance, job.max_new_tokens);
+    tokens += answer.tokens == expected[i] ? 1 : 0;
+    if (same(answer.parsed, module.contract.parse(module.tokenizer, expected[i])))
+      ++calls;
+    else
+      differences.push_back({{"utterance", split.examples[i].utterance},
+                             {"runtime", answer.text},
+                             {"libtorch", module.tokenizer.decode(expected[i], true)}});
+    hooks.progress("comparing", static_cast<std::int64_t>(i + 1), static_cast<std::int64_t>(prompts.size()),
+                   "utterances");
+  }
+  const auto total = static_cast<double>(prompts.size());
+  return {{"utterances", prompts.size()},
+          {"same_calls", static_cast<double>(calls) / total},
+          {"same_tokens", static_cast<double>(tokens) / total},
+          {"differences", std::move(differences)}};
+}
+
+}  // namespace retort::train

@@ -1,0 +1,61 @@
+// A batch of sequences as tensors, with the positions that a loss looks at. Internal to core/train.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <span>
+#include <vector>
+
+#include "train/sequences.h"
+
+namespace retort::train {
+
+/// B sequences padded to T; N rows are the positions whose next token counts in the loss.
+struct BatchRows {
+  torch::Tensor ids;      ///< [B,T] int64
+  torch::Tensor index;    ///< [N] int64: b·T + t
+  torch::Tensor labels;   ///< [N] int64: the token at t + 1
+  torch::Tensor weights;  ///< [N] f32: 1 for response tokens, prompt_weight for prompt tokens
+};
+
+/// With prompt_weight 0 only response tokens make rows.
+inline BatchRows batch_rows(const std::vector<Sequence>& sequences, std::span<const std::size_t> chosen,
+                            double prompt_weight) {
+  std::size_t longest = 1;
+  for (const std::size_t i : chosen) longest = std::max(longest, sequences[i].length());
+  BatchRows rows;
+  rows.ids =
+      torch::zeros({static_cast<std::int64_t>(chosen.size()), static_cast<std::int64_t>(longest)}, torch::kInt64);
+  auto cell = rows.ids.accessor<std::int64_t, 2>();
+  std::vector<std::int64_t> index, labels;
+  std::vector<float> weights;
+  for (std::size_t b = 0; b < chosen.size(); ++b) {
+    const Sequence& sequence = sequences[chosen[b]];
+    std::vector<text::TokenId> tokens = sequence.prompt;
+    tokens.insert(tokens.end(), sequence.response.begin(), sequence.response.end());
+    for (std::size_t t = 0; t < tokens.size(); ++t) {
+      cell[static_cast<std::int64_t>(b)][static_cast<std::int64_t>(t)] = tokens[t];
+      const bool response = t >= sequence.prompt.size();
+      if (t == 0 || (!response && prompt_weight == 0)) continue;
+      index.push_back(static_cast<std::int64_t>(b * longest + t - 1));
+      labels.push_back(tokens[t]);
+      weights.push_back(response ? 1.0f : static_cast<float>(prompt_weight));
+    }
+  }
+  rows.index = torch::tensor(index, torch::kInt64);
+  rows.labels = torch::tensor(labels, torch::kInt64);
+  rows.weights = torch::tensor(weights, torch::kFloat32);
+  return rows;
+}
+
+/// The parts of a batch that go through the model together.
+inline std::vector<std::span<const std::size_t>> micro_batches(const std::vector<std::size_t>& batch,
+                                                               std::int64_t micro_batch_size) {
+  const std::size_t size = micro_batch_size > 0 ? static_cast<std::size_t>(micro_batch_size) : batch.size();
+  std::vector<std::span<const std::size_t>> parts;
+  for (std::size_t begin = 0; begin < batch.size(); begin += size)
+    parts.push_back(std::span(batch).subspan(begin, std::min(size, batch.size() - begin)));
+  return parts;
+}
+
+}  // namespace retort::train

@@ -1,0 +1,31 @@
+// What pruners and quantizers want to know about a model's activations on real data. Internal to core/train.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "train/decoder_module.h"
+#include "train/sequences.h"
+
+namespace retort::train {
+
+/// The signals of retort/abi/pruner.h; those that were not asked for are undefined.
+struct PruneSignalTensors {
+  torch::Tensor hidden_norms, feed_forward_norms, head_norms, block_influence, token_counts;
+};
+
+/// Minitron's activation norms (arXiv 2407.14679, section 2.2): sqrt(Σ_samples (mean_positions |a|)²) per channel.
+/// a [B,T,C], lengths [B] → [C], the sum of squares before the root, so that batches add up.
+torch::Tensor squared_mean_absolute(const torch::Tensor& activation, const torch::Tensor& lengths);
+
+PruneSignalTensors prune_signals(DecoderModule& decoder, const std::vector<Sequence>& sequences, std::uint32_t signals);
+
+/// Inputs of every linear module, by its Hugging Face name ("model.layers.0.self_attn.q_proj"; the head as "lm_head"):
+/// up to `rows` rows [S,I], the first valid positions of the sequences in order.
+std::map<std::string, torch::Tensor> module_inputs(DecoderModule& decoder, const std::vector<Sequence>& sequences,
+                                                   std::int64_t rows);
+
+}  // namespace retort::train

@@ -1,0 +1,188 @@
+#include "train/decoder_module.h"
+
+#include <cmath>
+#include <stdexcept>
+
+#include "model/model_folder.h"
+
+namespace retort::train {
+namespace {
+
+using torch::Tensor;
+
+/// Rotary position embedding in Hugging Face's half-rotation layout: x·cos + rotate_half(x)·sin.
+/// x [B,heads,T,head_dim]; cosine, sine broadcastable to it.
+Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
+  const std::int64_t half = x.size(-1) / 2;
+  const Tensor rotated = torch::cat({x.narrow(-1, half, half).neg(), x.narrow(-1, 0, half)}, -1);
+  return x * cosine + rotated * sine;
+}
+
+/// [B,K,T,head_dim] → [B,H,T,head_dim]: every kv head serves H/K query heads in a row.
+Tensor repeat_kv(const Tensor& x, std::int64_t times) {
+  if (times == 1) return x;
+  return x.unsqueeze(2)
+      .expand({x.size(0), x.size(1), times, x.size(2), x.size(3)})
+      .reshape({x.size(0), x.size(1) * times, x.size(2), x.size(3)});
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+}  // namespace
+
+DecoderModule::DecoderModule(const model::ModelConfig& config, std::uint64_t seed) : config_(config) {
+  torch::NoGradGuard no_grad;
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  for (const auto& [name, shape] : model::tensor_shapes(config)) {
+    Tensor weight;
+    if (ends_with(name, "norm.weight")) {
+      weight = torch::ones(shape);
+    } else {
+      double deviation = 1.0 / std::sqrt(static_cast<double>(shape[1]));
+      if (ends_with(name, "o_proj.weight") || ends_with(name, "down_proj.weight"))
+        deviation /= std::sqrt(2.0 * static_cast<double>(config.layers));
+      weight = torch::empty(shape).normal_(0.0, deviation, generator);
+    }
+    weights_.emplace_back(name, weight.set_requires_grad(true));
+  }
+  link_layers();
+
+  const Tensor inverse_frequency = torch::pow(
+      config.rope_theta, torch::arange(0, config.head_dim, 2, torch::kFloat64) / -static_cast<double>(config.head_dim));
+  const Tensor angles = torch::outer(torch::arange(config.max_positions, torch::kFloat64), inverse_frequency);
+  const Tensor both_halves = torch::cat({angles, angles}, -1);
+  cosine_ = both_halves.cos().to(torch::kFloat32);
+  sine_ = both_halves.sin().to(torch::kFloat32);
+}
+
+void DecoderModule::link_layers() {
+  embedding_ = weight("model.embed_tokens.weight");
+  final_norm_ = weight("model.norm.weight");
+  head_ = config_.tie_word_embeddings ? embedding_ : weight("lm_head.weight");
+  for (std::int64_t i = 0; i < config_.layers; ++i) {
+    const std::string prefix = "model.layers." + std::to_string(i) + ".";
+    layers_.push_back({weight(prefix + "input_layernorm.weight"), weight(prefix + "self_attn.q_proj.weight"),
+                       weight(prefix + "self_attn.k_proj.weight"), weight(prefix + "self_attn.v_proj.weight"),
+                       weight(prefix + "self_attn.o_proj.weight"), weight(prefix + "post_attention_layernorm.weight"),
+                       weight(prefix + "mlp.gate_proj.weight"), weight(prefix + "mlp.up_proj.weight"),
+                       weight(prefix + "mlp.down_proj.weight")});
+  }
+}
+
+Tensor& DecoderModule::weight(const std::string& name) {
+  for (auto& [known, tensor] : weights_)
+    if (known == name) return tensor;
+  throw std::invalid_argument("the model has no weight named " + name);
+}
+
+std::vector<Tensor> DecoderModule::parameters() const {
+  std::vector<Tensor> list;
+  for (const auto& entry : weights_) list.push_back(entry.second);
+  return list;
+}
+
+Tensor DecoderModule::norm(const Tensor& x, const Tensor& weight) const {
+  return x * torch::rsqrt(x.square().mean(-1, true) + config_.rms_norm_epsilon) * weight;
+}
+
+Tensor DecoderModule::feed_forward(const Tensor& x, const Layer& layer, std::int64_t index) {
+  const Tensor h = norm(x, layer.post_norm);
+  observe(Site::feed_forward_input, index, h);
+  const Tensor hidden = torch::silu(torch::linear(h, layer.gate)) * torch::linear(h, layer.up);
+  observe(Site::feed_forward_hidden, index, hidden);
+  return torch::linear(hidden, layer.down);
+}
+
+Tensor DecoderModule::run_layers(Tensor x,
+                                 const std::function<Tensor(const Tensor&, const Layer&, std::int64_t)>& attention) {
+  x = torch::dropout(x, dropout, dropout > 0);
+  for (std::int64_t i = 0; i < config_.layers; ++i) {
+    const Layer& layer = layers_[static_cast<std::size_t>(i)];
+    observe(Site::layer_input, i, x);
+    const Tensor h = norm(x, layer.input_norm);
+    observe(Site::attention_input, i, h);
+    const Tensor mixed = attention(h, layer, i);
+    observe(Site::attention_output, i, mixed);
+    x = x + torch::dropout(torch::linear(mixed, layer.o), dropout, dropout > 0);
+    x = x + torch::dropout(feed_forward(x, layer, i), dropout, dropout > 0);
+    observe(Site::layer_output, i, x);
+  }
+  const Tensor out = norm(x, final_norm_);
+  observe(Site::head_input, -1, out);
+  return out;
+}
+
+Tensor DecoderModule::hidden(const Tensor& ids) {
+  const std::int64_t batch = ids.size(0), time = ids.size(1);
+  const Tensor cosine = cosine_.narrow(0, 0, time), sine = sine_.narrow(0, 0, time);
+  const auto split = [&](const Tensor& x, std::int64_t heads) {
+    return x.view({batch, time, heads, config_.head_dim}).transpose(1, 2);
+  };
+  return run_layers(torch::embedding(embedding_, ids), [&](const Tensor& h, const Layer& layer, std::int64_t) {
+    const Tensor q = rotate(split(torch::linear(h, layer.q), config_.heads), cosine, sine);
+    const Tensor k = rotate(split(torch::linear(h, layer.k), config_.kv_heads), cosine, sine);
+    const Tensor v = split(torch::linear(h, layer.v), config_.kv_heads);
+    const std::int64_t times = config_.heads / config_.kv_heads;
+    const Tensor mixed = torch::scaled_dot_product_attention(q, repeat_kv(k, times).to(q.scalar_type()),
+                                                             repeat_kv(v, times).to(q.scalar_type()), {}, 0.0, true);
+    return mixed.transpose(1, 2).reshape({batch, time, config_.heads * config_.head_dim});
+  });
+}
+
+Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths, std::int64_t capacity,
+                                        KvCache& cache) {
+  const std::int64_t batch = ids.size(0), time = ids.size(1);
+  const Tensor cosine = cosine_.narrow(0, 0, time), sine = sine_.narrow(0, 0, time);
+  const auto split = [&](const Tensor& x, std::int64_t heads) {
+    return x.view({batch, time, heads, config_.head_dim}).transpose(1, 2);
+  };
+  cache = {};
+  cache.lengths = lengths.clone();
+  return run_layers(torch::embedding(embedding_, ids), [&](const Tensor& h, const Layer& layer, std::int64_t) {
+    const Tensor q = rotate(split(torch::linear(h, layer.q), config_.heads), cosine, sine);
+    const Tensor k = rotate(split(torch::linear(h, layer.k), config_.kv_heads), cosine, sine);
+    const Tensor v = split(torch::linear(h, layer.v), config_.kv_heads);
+    for (auto [store, fresh] : {std::pair{&cache.keys, k}, std::pair{&cache.values, v}}) {
+      store->push_back(torch::zeros({batch, config_.kv_heads, capacity, config_.head_dim}));
+      store->back().narrow(2, 0, time).copy_(fresh);
+    }
+    const std::int64_t times = config_.heads / config_.kv_heads;
+    const Tensor mixed =
+        torch::scaled_dot_product_attention(q, repeat_kv(k, times), repeat_kv(v, times), {}, 0.0, true);
+    return mixed.transpose(1, 2).reshape({batch, time, config_.heads * config_.head_dim});
+  });
+}
+
+Tensor DecoderModule::hidden_step(const Tensor& ids, KvCache& cache) {
+  const std::int64_t batch = ids.size(0);
+  const std::int64_t used = cache.lengths.max().item<std::int64_t>() + 1;
+  const Tensor rows = torch::arange(batch);
+  const Tensor cosine = cosine_.index_select(0, cache.lengths).view({batch, 1, 1, config_.head_dim});
+  const Tensor sine = sine_.index_select(0, cache.lengths).view({batch, 1, 1, config_.head_dim});
+  const Tensor visible = (torch::arange(used).unsqueeze(0) <= cache.lengths.unsqueeze(1)).view({batch, 1, 1, used});
+  const auto split = [&](const Tensor& x, std::int64_t heads) { return x.view({batch, heads, 1, config_.head_dim}); };
+  const Tensor out = run_layers(
+      torch::embedding(embedding_, ids.unsqueeze(1)), [&](const Tensor& h, const Layer& layer, std::int64_t index) {
+        const auto i = static_cast<std::size_t>(index);
+        const Tensor q = rotate(split(torch::linear(h, layer.q), config_.heads), cosine, sine);
+        const Tensor k = rotate(split(torch::linear(h, layer.k), config_.kv_heads), cosine, sine);
+        const Tensor v = split(torch::linear(h, layer.v), config_.kv_heads);
+        cache.keys[i].index_put_({rows, torch::indexing::Slice(), cache.lengths}, k.squeeze(2));
+        cache.values[i].index_put_({rows, torch::indexing::Slice(), cache.lengths}, v.squeeze(2));
+        const std::int64_t times = config_.heads / config_.kv_heads;
+        const Tensor mixed =
+            torch::scaled_dot_product_attention(q, repeat_kv(cache.keys[i].narrow(2, 0, used), times),
+                                                repeat_kv(cache.values[i].narrow(2, 0, used), times), visible);
+        return mixed.transpose(1, 2).reshape({batch, 1, config_.heads * config_.head_dim});
+      });
+  cache.lengths = cache.lengths + 1;
+  return out.squeeze(1);
+}
+
+Tensor DecoderModule::logits(const Tensor& rows) {
+  return torch::linear(rows, head_).to(torch::kFloat32);
+}
+
+}  // namespace retort::train

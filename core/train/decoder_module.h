@@ -1,0 +1,80 @@
+// The Llama-family decoder on LibTorch, for training and as the reference of the runtime. Internal to core/train.
+// B batch, T time, D hidden, F feed-forward, H heads, K kv heads, V vocabulary, C cache length.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/model_config.h"
+
+namespace retort::train {
+
+/// Keys and values of B sequences, each with its own length.
+struct KvCache {
+  std::vector<torch::Tensor> keys, values;  ///< one [B,K,C,head_dim] per layer
+  torch::Tensor lengths;                    ///< [B] int64: positions filled
+};
+
+/// Where an activation is looked at for calibration.
+enum class Site {
+  layer_input,          ///< [B,T,D]
+  attention_input,      ///< [B,T,D] after the norm
+  attention_output,     ///< [B,T,H·head_dim] before o_proj
+  feed_forward_input,   ///< [B,T,D] after the norm
+  feed_forward_hidden,  ///< [B,T,F] silu(gate)·up
+  layer_output,         ///< [B,T,D]
+  head_input,           ///< [B,T,D] after the final norm; layer is −1
+};
+using Observer = std::function<void(Site, std::int64_t layer, const torch::Tensor&)>;
+
+class DecoderModule {
+ public:
+  /// Random weights that depend on `seed` alone: normal with 1/sqrt(fan-in), residual projections divided by sqrt(2L).
+  DecoderModule(const model::ModelConfig& config, std::uint64_t seed);
+
+  const model::ModelConfig& config() const { return config_; }
+  /// Every parameter under its Hugging Face name, in model::tensor_shapes' order.
+  const std::vector<std::pair<std::string, torch::Tensor>>& weights() const { return weights_; }
+  std::vector<torch::Tensor> parameters() const;
+  torch::Tensor& weight(const std::string& name);
+
+  double dropout = 0;  ///< probability, on the embedding and on each residual branch; 0 = off
+  Observer observer;   ///< may be empty
+
+  /// ids [B,T] → [B,T,D] after the final norm. Sequences are padded on the right; attention is causal, so padding
+  /// changes nothing before it. Without a cache positions count from 0.
+  torch::Tensor hidden(const torch::Tensor& ids);
+  /// One more token for every sequence: ids [B] are written at cache.lengths, which grow by one. → [B,D]
+  torch::Tensor hidden_step(const torch::Tensor& ids, KvCache& cache);
+  /// The same as hidden(), and fills `cache` (made here, with room for `capacity` positions). `lengths` [B].
+  torch::Tensor hidden_into_cache(const torch::Tensor& ids, const torch::Tensor& lengths, std::int64_t capacity,
+                                  KvCache& cache);
+  /// rows [N,D] → logits [N,V] in f32.
+  torch::Tensor logits(const torch::Tensor& rows);
+
+ private:
+  struct Layer {
+    torch::Tensor input_norm, q, k, v, o, post_norm, gate, up, down;
+  };
+  torch::Tensor norm(const torch::Tensor& x, const torch::Tensor& weight) const;
+  torch::Tensor feed_forward(const torch::Tensor& x, const Layer& layer, std::int64_t index);
+  torch::Tensor run_layers(
+      torch::Tensor x,
+      const std::function<torch::Tensor(const torch::Tensor& h, const Layer&, std::int64_t)>& attention);
+  void link_layers();
+  void observe(Site site, std::int64_t layer, const torch::Tensor& activation) const {
+    if (observer) observer(site, layer, activation);
+  }
+
+  model::ModelConfig config_;
+  std::vector<std::pair<std::string, torch::Tensor>> weights_;
+  torch::Tensor embedding_, final_norm_, head_;
+  std::vector<Layer> layers_;
+  torch::Tensor cosine_, sine_;  ///< [max_positions, head_dim]
+};
+
+}  // namespace retort::train

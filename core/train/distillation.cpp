@@ -1,0 +1,172 @@
+#include "train/distillation.h"
+
+#include <numeric>
+#include <stdexcept>
+
+#include "train/batch_rows.h"
+#include "train/epochs.h"
+#include "train/model_weights.h"
+#include "train/plugin_loss.h"
+#include "train/sampling.h"
+#include "train/trainer.h"
+#include "train/validation.h"
+
+namespace retort::train {
+namespace {
+
+using torch::Tensor;
+
+retort_distill_requirements requirements_of(const DistillPlugin& plugin) {
+  retort_distill_requirements wanted{};
+  wanted.struct_size = sizeof(wanted);
+  plugin.throw_if_error(plugin.functions->requirements(plugin.instance, &wanted));
+  return wanted;
+}
+
+std::unique_ptr<DecoderModule> student_decoder(const DistillationJob& job, const CallModule& teacher) {
+  if (job.student) {
+    CallModule student = load_call_module(*job.student);
+    if (student.tokenizer.to_json() != teacher.tokenizer.to_json())
+      throw std::invalid_argument(
+          "student '" + job.student->string() + "' and teacher '" + job.teacher.string() +
+          "' have different tokenizers; this stage compares distributions over the same tokens");
+    return std::move(student.decoder);
+  }
+  model::ModelConfig config = teacher.decoder->config();
+  config.hidden_size = job.model.hidden_size;
+  config.intermediate_size = job.model.intermediate_size;
+  config.layers = job.model.layers;
+  config.heads = job.model.heads;
+  config.kv_heads = job.model.kv_heads;
+  config.head_dim = job.model.head_dim > 0 ? job.model.head_dim : job.model.hidden_size / job.model.heads;
+  return std::make_unique<DecoderModule>(config, job.seed);
+}
+
+/// What one distillation needs in every step.
+struct Distiller {
+  const DistillationJob& job;
+  const retort_distill_requirements wanted;
+  CallModule& teacher;
+  DecoderModule& student;
+  const std::vector<Sequence>& sequences;
+  MetricMap metrics;
+  double rows_seen = 0;
+
+  Tensor rows_of(DecoderModule& decoder, const BatchRows& rows) const {
+    return decoder.hidden(rows.ids).reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
+  }
+
+  DistillSignals teacher_signals(const BatchRows& rows) const {
+    torch::NoGradGuard no_grad;
+    const MixedPrecision mixed(job.training.precision);
+    DistillSignals signals;
+    const Tensor hidden = rows_of(*teacher.decoder, rows);
+    if ((wanted.signals & RETORT_SIGNAL_HIDDEN_STATES) != 0) signals.teacher_hidden = hidden.to(torch::kFloat32);
+    if ((wanted.signals & (RETORT_SIGNAL_TEACHER_LOGITS | RETORT_SIGNAL_TEACHER_TOP_K)) == 0) return signals;
+    const Tensor logits = teacher.decoder->logits(hidden);
+    if ((wanted.signals & RETORT_SIGNAL_TEACHER_LOGITS) != 0) signals.teacher_logits = logits;
+    if ((wanted.signals & RETORT_SIGNAL_TEACHER_TOP_K) != 0)
+      std::tie(signals.teacher_top_log_probs, signals.teacher_top_ids) =
+          torch::log_softmax(logits, -1).topk(std::min(wanted.top_k, logits.size(1)));
+    return signals;
+  }
+
+  /// Adds the gradient of one micro-batch; returns its share of the step's loss.
+  double accumulate(const std::vector<Sequence>& data, std::span<const std::size_t> part, double total_rows) {
+    const BatchRows rows = batch_rows(data, part, job.prompt_loss_weight);
+    if (rows.index.size(0) == 0) return 0;
+    DistillSignals signals = teacher_signals(rows);
+    signals.mask = rows.weights;
+    if ((wanted.signals & RETORT_SIGNAL_LABELS) != 0) signals.labels = rows.labels;
+    Tensor logits;
+    {
+      const MixedPrecision mixed(job.training.precision);
+      const Tensor hidden = rows_of(student, rows);
+      if ((wanted.signals & RETORT_SIGNAL_HIDDEN_STATES) != 0) signals.student_hidden = hidden.to(torch::kFloat32);
+      logits = student.logits(hidden);
+    }
+    const Tensor loss = distill_loss(job.strategy, logits, signals, metrics) / total_rows;
+    loss.backward();
+    rows_seen += static_cast<double>(rows.index.size(0));
+    return loss.item<double>();
+  }
+
+  /// The batch's prompts with the student's own answers (GKD, arXiv 2306.13649, algorithm 1).
+  std::vector<Sequence> on_policy(const std::vector<std::size_t>& batch, std::int64_t step) const {
+    std::vector<std::vector<text::TokenId>> prompts;
+    for (const std::size_t i : batch) prompts.push_back(sequences[i].prompt);
+    const auto responses = sample(student, prompts,
+                                  {.temperature = job.sampling_temperature,
+                                   .end_token = teacher.contract.end_token(teacher.tokenizer),
+                                   .seed = job.seed ^ static_cast<std::uint64_t>(step)});
+    std::vector<Sequence> data;
+    for (std::size_t i = 0; i < batch.size(); ++i)
+      data.push_back({prompts[i], responses[i], sequences[batch[i]].example});
+    return data;
+  }
+
+  double step(const std::vector<std::size_t>& batch, std::int64_t step_index) {
+    const bool student_answers =
+        static_cast<double>(SeededSequence(job.seed, static_cast<std::uint64_t>(step_index)).below(1 << 20)) <
+        wanted.on_policy_fraction * (1 << 20);
+    std::vector<Sequence> sampled;
+    std::vector<std::size_t> all(batch.size());
+    if (student_answers) {
+      sampled = on_policy(batch, step_index);
+      std::iota(all.begin(), all.end(), std::size_t{0});
+    }
+    const std::vector<Sequence>& data = student_answers ? sampled : sequences;
+    const std::vector<std::size_t>& chosen = student_answers ? all : batch;
+    double total_rows = 0;
+    for (const std::size_t i : chosen)
+      total_rows += static_cast<double>(data[i].response.size()) +
+                    job.prompt_loss_weight * static_cast<double>(data[i].prompt.size() - 1);
+    double loss = 0;
+    for (const auto part : micro_batches(chosen, job.training.micro_batch_size))
+      loss += accumulate(data, part, total_rows);
+    return loss;
+  }
+};
+
+}  // namespace
+
+ModelSize distill(const DistillationJob& job, const RunHooks& hooks) {
+  use_threads(job.threads);
+  CallModule teacher = load_call_module(job.teacher);
+  const std::unique_ptr<DecoderModule> student = student_decoder(job, teacher);
+  text::Split split = text::read_split(job.dataset / "train.jsonl");
+  std::erase_if(split.examples, [](const text::Example& example) { return !example.calls; });
+  if (split.examples.empty())
+    throw std::invalid_argument((job.dataset / "train.jsonl").string() + ": expected labelled examples, found none");
+  const std::vector<Sequence> sequences =
+      to_sequences(split.examples, teacher.contract, teacher.tokenizer, student->config().max_positions);
+  const std::vector<text::Example> validation = validation_examples(job.dataset, job.validation_limit);
+  hooks.log(std::to_string(sequences.size()) + " labelled utterances, teacher " +
+            std::to_string(teacher.decoder->config().parameters()) + ", student " +
+            std::to_string(student->config().parameters()) + " parameters");
+
+  EpochBatches batches(sequences, job.training, job.seed);
+  Trainer trainer(*student, job.training, batches.total_steps(), job.seed, job.work, hooks);
+  student->dropout = job.training.dropout;
+  Distiller distiller{job, requirements_of(job.strategy), teacher, *student, sequences, {}, 0};
+  trainer.run("distilling", [&](std::int64_t step) {
+    distiller.metrics.clear();
+    distiller.rows_seen = 0;
+    const double loss = distiller.step(batches.at(step), step);
+    for (const auto& [name, sum] : distiller.metrics)
+      hooks.metric(name, step, sum / std::max(1.0, distiller.rows_seen));
+    if (!validation.empty() && batches.ends_epoch(step))
+      hooks.metric("validation_exact_match", step,
+                   exact_match_share(*student, teacher.tokenizer, teacher.contract, validation));
+    return loss;
+  });
+  trainer.use_averaged_weights();
+  student->dropout = 0;
+  if (!validation.empty())
+    hooks.metric("validation_exact_match", -1,
+                 exact_match_share(*student, teacher.tokenizer, teacher.contract, validation));
+  save_call_module(job.output, *student, teacher.tokenizer, teacher.contract);
+  return model_size(job.output);
+}
+
+}  // namespace retort::train

@@ -1,0 +1,120 @@
+#include "train/fine_tuning.h"
+
+#include <stdexcept>
+
+#include "text/bpe_trainer.h"
+#include "train/batch_rows.h"
+#include "train/epochs.h"
+#include "train/model_weights.h"
+#include "train/trainer.h"
+#include "train/validation.h"
+
+namespace retort::train {
+namespace {
+
+std::vector<text::Example> labelled_examples(const std::filesystem::path& file, const RunHooks& hooks) {
+  text::Split split = text::read_split(file);
+  std::vector<text::Example> labelled;
+  for (text::Example& example : split.examples)
+    if (example.calls) labelled.push_back(std::move(example));
+  hooks.metric("examples", -1, static_cast<double>(labelled.size()));
+  hooks.metric("rejected_rows", -1, static_cast<double>(split.rejected.size()));
+  if (labelled.empty())
+    throw std::invalid_argument(file.string() + ": expected labelled examples, found none of " +
+                                std::to_string(split.examples.size()) +
+                                " rows with an assistant message: label the "
+                                "utterances with stage.prototype first");
+  return labelled;
+}
+
+CallModule new_module(const FineTuningJob& job, const std::vector<text::Example>& examples) {
+  text::PromptContract contract(job.call_format, text::read_tools(job.dataset / "tools.json"));
+  std::vector<std::string> texts;
+  for (const text::Example& example : examples)
+    texts.push_back(contract.training_text(example.utterance, *example.calls));
+  text::Tokenizer tokenizer = text::Tokenizer::parse(
+      text::train_byte_level_bpe(
+          texts, {.vocabulary_size = job.model.vocabulary_size, .special_tokens = contract.special_tokens()}),
+      "the tokenizer trained on " + (job.dataset / "train.jsonl").string());
+
+  model::ModelConfig config;
+  config.vocabulary_size = tokenizer.vocabulary_size();
+  config.hidden_size = job.model.hidden_size;
+  config.intermediate_size = job.model.intermediate_size;
+  config.layers = job.model.layers;
+  config.heads = job.model.heads;
+  config.kv_heads = job.model.kv_heads;
+  config.head_dim = job.model.head_dim > 0 ? job.model.head_dim : job.model.hidden_size / job.model.heads;
+  config.max_positions = job.model.max_positions;
+  config.rope_theta = job.model.rope_theta;
+  config.eos_token = contract.end_token(tokenizer);
+  config.pad_token = tokenizer.find("<|pad|>").value_or(-1);
+  if (config.heads % config.kv_heads != 0)
+    throw std::invalid_argument("model.kv_heads: expected a divisor of heads (" + std::to_string(config.heads) +
+                                "), found " + std::to_string(config.kv_heads));
+  if (config.head_dim < 2 || config.head_dim % 2 != 0)
+    throw std::invalid_argument("model.head_dim: expected an even number, found " + std::to_string(config.head_dim) +
+                                ": rotary position embedding turns pairs");
+  auto decoder = std::make_unique<DecoderModule>(config, job.seed);
+  return {std::move(tokenizer), std::move(contract), std::move(decoder)};
+}
+
+}  // namespace
+
+ModelSize model_size(const std::filesystem::path& folder) {
+  const model::ModelFolder opened(folder);
+  return {opened.config().parameters(), opened.weight_bytes()};
+}
+
+ModelSize fine_tune(const FineTuningJob& job, const RunHooks& hooks) {
+  use_threads(job.threads);
+  const std::vector<text::Example> examples = labelled_examples(job.dataset / "train.jsonl", hooks);
+  CallModule module = job.start ? load_call_module(*job.start) : new_module(job, examples);
+  DecoderModule& decoder = *module.decoder;
+  const std::vector<Sequence> sequences =
+      to_sequences(examples, module.contract, module.tokenizer, decoder.config().max_positions);
+  const std::vector<text::Example> validation = validation_examples(job.dataset, job.validation_limit);
+  hooks.log(std::to_string(sequences.size()) + " labelled utterances, " +
+            std::to_string(decoder.config().parameters()) + " parameters, vocabulary " +
+            std::to_string(decoder.config().vocabulary_size));
+
+  EpochBatches batches(sequences, job.training, job.seed);
+  Trainer trainer(decoder, job.training, batches.total_steps(), job.seed, job.work, hooks);
+  decoder.dropout = job.training.dropout;
+  trainer.run("fine-tuning", [&](std::int64_t step) {
+    const std::vector<std::size_t>& batch = batches.at(step);
+    double total_weight = 0;
+    for (const std::size_t i : batch)
+      total_weight += static_cast<double>(sequences[i].response.size()) +
+                      job.prompt_loss_weight * static_cast<double>(sequences[i].prompt.size() - 1);
+    double loss = 0;
+    for (const std::span<const std::size_t> part : micro_batches(batch, job.training.micro_batch_size)) {
+      const BatchRows rows = batch_rows(sequences, part, job.prompt_loss_weight);
+      torch::Tensor part_loss;
+      {
+        const MixedPrecision mixed(job.training.precision);
+        const torch::Tensor hidden =
+            decoder.hidden(rows.ids).reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
+        part_loss =
+            (torch::cross_entropy_loss(decoder.logits(hidden), rows.labels, {}, at::Reduction::None) * rows.weights)
+                .sum() /
+            total_weight;
+      }
+      part_loss.backward();
+      loss += part_loss.item<double>();
+    }
+    if (!validation.empty() && batches.ends_epoch(step))
+      hooks.metric("validation_exact_match", step,
+                   exact_match_share(decoder, module.tokenizer, module.contract, validation));
+    return loss;
+  });
+  trainer.use_averaged_weights();
+  decoder.dropout = 0;
+  if (!validation.empty())
+    hooks.metric("validation_exact_match", -1,
+                 exact_match_share(decoder, module.tokenizer, module.contract, validation));
+  save_call_module(job.output, decoder, module.tokenizer, module.contract);
+  return model_size(job.output);
+}
+
+}  // namespace retort::train

@@ -1,0 +1,55 @@
+// Supervised fine-tuning on labelled utterances, from a model folder or from random weights with a tokenizer trained on
+// the data. On a dataset of accepted samples it is rejection-sampling fine-tuning. No LibTorch in this header.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "train/hooks.h"
+#include "train/training_options.h"
+
+namespace retort::train {
+
+/// The shape of a model that starts from random weights.
+struct NewModel {
+  std::int64_t vocabulary_size = 2048;  ///< tokens, special ones included
+  std::int64_t hidden_size = 256;
+  std::int64_t layers = 4;
+  std::int64_t heads = 4;
+  std::int64_t kv_heads = 4;
+  std::int64_t head_dim = 0;  ///< 0 = hidden_size / heads
+  std::int64_t intermediate_size = 704;
+  std::int64_t max_positions = 256;  ///< tokens
+  double rope_theta = 10000;
+};
+
+struct FineTuningJob {
+  std::filesystem::path dataset;               ///< folder with tools.json, train.jsonl, maybe validation.jsonl
+  std::optional<std::filesystem::path> start;  ///< model folder; nothing: a new model
+  NewModel model;                              ///< used without `start`
+  std::string call_format = "functional_tokens";
+  double prompt_loss_weight = 0;        ///< of the prompt's tokens in the loss; 0 = responses only
+  std::int64_t validation_limit = 200;  ///< validation utterances answered at the end of every epoch; 0 = off
+  TrainingOptions training;
+  std::uint64_t seed = 0;
+  std::int64_t threads = 1;
+  std::filesystem::path output, work;  ///< existing folders
+};
+
+/// The size of what a job wrote.
+struct ModelSize {
+  std::int64_t parameters = 0;
+  std::int64_t bytes = 0;  ///< of all weights as stored
+};
+
+/// Loss: mean negative log-likelihood of a batch's response tokens (and weighted prompt tokens), normalised over the
+/// whole batch however it is split into micro-batches. Throws std::invalid_argument for data that cannot be trained on,
+/// std::runtime_error for divergence and files.
+ModelSize fine_tune(const FineTuningJob& job, const RunHooks& hooks);
+
+/// Parameters and bytes of a model folder.
+ModelSize model_size(const std::filesystem::path& folder);
+
+}  // namespace retort::train

@@ -1,0 +1,34 @@
+// Between a Hugging Face folder and a DecoderModule. Internal to core/train.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "model/model_folder.h"
+#include "text/prompt_contract.h"
+#include "text/tokenizer.h"
+#include "train/decoder_module.h"
+
+namespace retort::train {
+
+/// A model with what it needs to be asked.
+struct CallModule {
+  text::Tokenizer tokenizer;
+  text::PromptContract contract;
+  std::unique_ptr<DecoderModule> decoder;
+};
+
+/// Loads weights, int8 ones dequantised to f32. Errors as ModelFolder's.
+std::unique_ptr<DecoderModule> load_decoder(const model::ModelFolder& folder);
+/// The folder with its tokenizer.json and the task in retort.json; errors name what is missing.
+CallModule load_call_module(const std::filesystem::path& folder);
+
+/// Writes config.json, model.safetensors, tokenizer.json and retort.json.
+void save_call_module(const std::filesystem::path& folder, const DecoderModule& decoder,
+                      const text::Tokenizer& tokenizer, const text::PromptContract& contract);
+/// tokenizer.json and retort.json alone, for stages that write the weights themselves.
+void save_task_files(const std::filesystem::path& folder, const text::Tokenizer& tokenizer,
+                     const text::PromptContract& contract);
+
+}  // namespace retort::train

@@ -1,0 +1,45 @@
+// Reinforcement learning on calls: the policy answers each prompt several times, a reward scores the answers, an RL
+// plugin turns scores into advantages and a loss. No LibTorch in this header.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <vector>
+
+#include "text/dataset.h"
+#include "text/prompt_contract.h"
+#include "train/fine_tuning.h"
+#include "train/plugin_handle.h"
+
+namespace retort::train {
+
+/// One sampled answer, to be scored.
+struct Rollout {
+  const text::Example* example = nullptr;
+  text::ParsedResponse response;
+};
+
+/// A score in [0,1], or -1 for malformed, per rollout.
+using RewardFunction =
+    std::function<std::vector<double>(const std::vector<text::Tool>& tools, const std::vector<Rollout>&)>;
+
+struct PolicyGradientJob {
+  std::filesystem::path dataset;  ///< prompts and references: the labelled rows of train.jsonl
+  std::filesystem::path policy;   ///< model folder to start from; also the frozen reference where one is asked for
+  RlPlugin algorithm;
+  RewardFunction reward;
+  double temperature = 1.0;  ///< of the rollouts; above 0
+  std::int64_t max_new_tokens = 64;
+  std::int64_t validation_limit = 200;
+  std::int64_t validation_steps = 10;  ///< steps between validations
+  TrainingOptions training;            ///< batch_size counts prompts; each is answered group_size times
+  std::uint64_t seed = 0;
+  std::int64_t threads = 1;
+  std::filesystem::path output, work;
+};
+
+/// One optimiser step per batch of rollouts (strictly on-policy). Throws std::invalid_argument for an algorithm that
+/// asks for a critic or for preference pairs, which this stage does not offer.
+ModelSize policy_gradient(const PolicyGradientJob& job, const RunHooks& hooks);
+
+}  // namespace retort::train

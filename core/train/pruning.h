@@ -1,0 +1,25 @@
+// Structured pruning: calibration signals to a pruner plugin, its plan applied to the weights. The result is a smaller
+// model of the same family that loads anywhere. No LibTorch in this header.
+#pragma once
+
+#include <filesystem>
+
+#include "train/fine_tuning.h"
+#include "train/plugin_handle.h"
+
+namespace retort::train {
+
+struct PruningJob {
+  std::filesystem::path dataset;  ///< calibration: train.jsonl
+  std::filesystem::path model;
+  PrunerPlugin pruner;
+  std::uint64_t seed = 0;
+  std::int64_t threads = 1;
+  std::filesystem::path output;
+};
+
+/// Metrics: "parameters_before", "parameters_removed" (share), and the pruner's own. Throws std::invalid_argument for a
+/// plan that does not fit the model: indices out of range or not ascending, unequal layers, an axis it cannot cut.
+ModelSize prune(const PruningJob& job, const RunHooks& hooks);
+
+}  // namespace retort::train

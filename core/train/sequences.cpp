@@ -1,0 +1,79 @@
+#include "train/sequences.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+
+namespace retort::train {
+
+SeededSequence::SeededSequence(std::uint64_t seed, std::uint64_t stream)
+    : state_(seed * 0x9E3779B97F4A7C15ULL ^ (stream + 1) * 0xD1B54A32D192ED03ULL) {
+  next();
+}
+
+std::uint64_t SeededSequence::next() {
+  std::uint64_t z = (state_ += 0x9E3779B97F4A7C15ULL);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+  return z ^ (z >> 31);
+}
+
+std::uint64_t SeededSequence::below(std::uint64_t bound) {
+  const std::uint64_t limit = std::numeric_limits<std::uint64_t>::max() / bound * bound;  // rejects the uneven rest
+  std::uint64_t value = next();
+  while (value >= limit) value = next();
+  return value % bound;
+}
+
+std::vector<Sequence> to_sequences(const std::vector<text::Example>& examples, const text::PromptContract& contract,
+                                   const text::Tokenizer& tokenizer, std::int64_t max_length) {
+  std::vector<Sequence> sequences;
+  sequences.reserve(examples.size());
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    Sequence sequence;
+    sequence.prompt = contract.prompt(tokenizer, examples[i].utterance);
+    if (examples[i].calls) sequence.response = contract.response(tokenizer, *examples[i].calls);
+    sequence.example = i;
+    if (static_cast<std::int64_t>(sequence.length()) > max_length)
+      throw std::invalid_argument("example " + std::to_string(i + 1) + " (\"" + examples[i].utterance + "\") has " +
+                                  std::to_string(sequence.length()) + " tokens, the model holds " +
+                                  std::to_string(max_length) + ": raise max_positions or leave the example out");
+    sequences.push_back(std::move(sequence));
+  }
+  return sequences;
+}
+
+namespace {
+
+template <typename Item>
+void shuffle(std::vector<Item>& items, SeededSequence& random) {
+  for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[random.below(i)]);
+}
+
+}  // namespace
+
+std::vector<std::vector<std::size_t>> batch_plan(const std::vector<std::size_t>& lengths, std::int64_t batch_size,
+                                                 std::uint64_t seed, std::int64_t epoch) {
+  constexpr std::size_t batches_sorted_together = 16;  // enough to pad little, few enough to mix well
+  SeededSequence random(seed, static_cast<std::uint64_t>(epoch));
+  std::vector<std::size_t> order(lengths.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  shuffle(order, random);
+
+  const auto batch = static_cast<std::size_t>(batch_size);
+  std::vector<std::vector<std::size_t>> plan;
+  for (std::size_t begin = 0; begin < order.size(); begin += batch * batches_sorted_together) {
+    const std::size_t end = std::min(order.size(), begin + batch * batches_sorted_together);
+    std::stable_sort(order.begin() + static_cast<std::ptrdiff_t>(begin),
+                     order.begin() + static_cast<std::ptrdiff_t>(end),
+                     [&](std::size_t a, std::size_t b) { return lengths[a] < lengths[b]; });
+    for (std::size_t first = begin; first < end; first += batch)
+      plan.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(first),
+                        order.begin() + static_cast<std::ptrdiff_t>(std::min(end, first + batch)));
+  }
+  shuffle(plan, random);
+  return plan;
+}
+
+}  // namespace retort::train

@@ -1,0 +1,124 @@
+// What the stages that train have in common: their parameters as the config spells them, and the way from a stage's
+// context to core/train. No LibTorch.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <retort/sdk.hpp>
+#include <string>
+
+#include "train/fine_tuning.h"
+#include "train/hooks.h"
+#include "train/plugin_handle.h"
+
+namespace retort::stages {
+
+inline train::RunHooks hooks(const StageContext& context) {
+  return {[&context](std::string_view name, std::int64_t step, double value) {
+            if (step < 0)
+              context.fact(name, nlohmann::json(value).dump());
+            else
+              context.metric(name, step, value);
+          },
+          [&context](std::string_view label, std::int64_t done, std::int64_t total, std::string_view unit) {
+            context.progress(label, done, total, unit);
+          },
+          [] { throw_if_stopped(); }, [](std::string_view message) { log_info(message); }};
+}
+
+inline void record_size(const StageContext& context, const train::ModelSize& size) {
+  context.fact("parameters", std::to_string(size.parameters));
+  context.fact("bytes", std::to_string(size.bytes));
+}
+
+template <typename Table>
+train::PluginHandle<Table> handle(const SlotComponent& slot) {
+  return {slot.instance(), &slot.functions<Table>(), [](retort_error* error) { throw_if_error(error); }};
+}
+
+/// Adds the shared training parameters to a stage's own; `field` is the TrainingOptions member of its Params.
+inline ParameterSet<train::TrainingOptions> training_parameters() {
+  using T = train::TrainingOptions;
+  return params<T>()
+      .number("learning_rate", &T::learning_rate)
+      .above(0)
+      .doc("peak of the cosine schedule")
+      .number("weight_decay", &T::weight_decay)
+      .at_least(0)
+      .doc("AdamW's, on matrices; 0 = off")
+      .number("warmup_fraction", &T::warmup_fraction)
+      .at_least(0)
+      .below(1)
+      .doc("share of the steps that warm up")
+      .number("final_fraction", &T::final_fraction)
+      .at_least(0)
+      .at_most(1)
+      .doc("of the peak rate, at the last step")
+      .number("gradient_clip", &T::gradient_clip)
+      .at_least(0)
+      .doc("global L2 norm; 0 = off")
+      .number("average_decay", &T::average_decay)
+      .at_least(0)
+      .below(1)
+      .doc("exponential moving average of the weights, used as the result; 0 = off")
+      .number("dropout", &T::dropout)
+      .at_least(0)
+      .below(1)
+      .doc("on the embedding and residual branches; 0 = off")
+      .integer("batch_size", &T::batch_size)
+      .at_least(1)
+      .unit("sequences")
+      .doc("in one optimiser step")
+      .number("epochs", &T::epochs)
+      .above(0)
+      .doc("passes over the data")
+      .integer("steps", &T::steps)
+      .at_least(0)
+      .doc("optimiser steps; 0 = as many as epochs asks for")
+      .integer("micro_batch_size", &T::micro_batch_size)
+      .at_least(0)
+      .unit("sequences")
+      .doc("in one forward pass; 0 = the whole batch")
+      .integer("checkpoint_steps", &T::checkpoint_steps)
+      .at_least(0)
+      .unit("steps")
+      .doc("between checkpoints: what a killed run loses at most; 0 = none")
+      .string("precision", &T::precision)
+      .one_of({"f32", "bf16", "auto"})
+      .doc("of matrix products; auto: bf16 where the CPU has AVX512_BF16");
+}
+
+inline ParameterSet<train::NewModel> new_model_parameters() {
+  using M = train::NewModel;
+  return params<M>()
+      .integer("vocabulary_size", &M::vocabulary_size)
+      .at_least(300)
+      .unit("tokens")
+      .doc("of the trained tokenizer")
+      .integer("hidden_size", &M::hidden_size)
+      .at_least(8)
+      .doc("D")
+      .integer("layers", &M::layers)
+      .at_least(1)
+      .doc("L")
+      .integer("heads", &M::heads)
+      .at_least(1)
+      .doc("query heads")
+      .integer("kv_heads", &M::kv_heads)
+      .at_least(1)
+      .doc("key and value heads; divides heads")
+      .integer("head_dim", &M::head_dim)
+      .at_least(0)
+      .doc("0 = hidden_size / heads")
+      .integer("intermediate_size", &M::intermediate_size)
+      .at_least(8)
+      .doc("F, channels of the feed-forward")
+      .integer("max_positions", &M::max_positions)
+      .at_least(16)
+      .unit("tokens")
+      .doc("longest prompt with response")
+      .number("rope_theta", &M::rope_theta)
+      .above(0)
+      .doc("base of the rotary position embedding");
+}
+
+}  // namespace retort::stages

@@ -1,0 +1,35 @@
+// stage.prune: cuts a model down as a pruner plugin decides.
+#include "../common/training_stage.h"
+#include "train/pruning.h"
+
+namespace {
+
+class PruneStage : public retort::Stage {
+ public:
+  using Params = retort::NoParams;
+  explicit PruneStage(Params /*none*/) {}
+
+  const retort::StageShape& shape() const override {
+    static const retort::StageShape shape = retort::StageShape("model")
+                                                .input("model", "model", "what to cut")
+                                                .input("dataset", "dataset", "calibration data")
+                                                .slot("algorithm", RETORT_PRUNER_INTERFACE, "decides what to keep");
+    return shape;
+  }
+
+  void run(const retort::StageContext& context) override {
+    retort::train::PruningJob job;
+    job.model = context.input_folder("model");
+    job.dataset = context.input_folder("dataset");
+    job.pruner = retort::stages::handle<retort_pruner_v1>(*context.slot("algorithm"));
+    job.seed = context.seed();
+    job.threads = context.threads();
+    job.output = context.output_folder();
+    retort::stages::record_size(context, retort::train::prune(job, retort::stages::hooks(context)));
+  }
+};
+
+}  // namespace
+
+RETORT_PLUGIN_LIST("stage.prune", "1.0.0", "Apache-2.0",
+                   retort::component<PruneStage>("stage.prune", "1.0.0", "structured pruning to a smaller model"));

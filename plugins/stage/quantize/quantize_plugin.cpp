@@ -1,0 +1,52 @@
+// stage.quantize: turns a model's weights into codes as a quantizer plugin decides.
+#include "../common/training_stage.h"
+#include "train/quantization.h"
+
+namespace {
+
+class QuantizeStage : public retort::Stage {
+ public:
+  struct Params {
+    bool embedding = true;
+    bool head = true;
+  };
+  static auto schema() {
+    return retort::params<Params>()
+        .boolean("embedding", &Params::embedding)
+        .doc("quantise the embedding, and the head that is tied to it")
+        .boolean("head", &Params::head)
+        .doc("quantise a separate head");
+  }
+  explicit QuantizeStage(Params params) : params_(params) {}
+
+  const retort::StageShape& shape() const override {
+    static const retort::StageShape shape =
+        retort::StageShape("model")
+            .input("model", "model", "what to quantise")
+            .input("dataset", "dataset", "calibration data, where the algorithm asks for it", RETORT_INPUT_OPTIONAL)
+            .slot("algorithm", RETORT_QUANTIZER_INTERFACE, "makes codes and scales");
+    return shape;
+  }
+
+  void run(const retort::StageContext& context) override {
+    retort::train::QuantizationJob job;
+    job.model = context.input_folder("model");
+    if (context.has_input("dataset")) job.dataset = context.input_folder("dataset");
+    job.quantizer = retort::stages::handle<retort_quantizer_v1>(*context.slot("algorithm"));
+    job.embedding = params_.embedding;
+    job.head = params_.head;
+    job.seed = context.seed();
+    job.threads = context.threads();
+    job.output = context.output_folder();
+    retort::stages::record_size(context, retort::train::quantize(job, retort::stages::hooks(context)));
+  }
+
+ private:
+  Params params_;
+};
+
+}  // namespace
+
+RETORT_PLUGIN_LIST("stage.quantize", "1.0.0", "Apache-2.0",
+                   retort::component<QuantizeStage>("stage.quantize", "1.0.0",
+                                                    "post-training quantisation to int8 per channel"));

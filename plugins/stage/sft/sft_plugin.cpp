@@ -1,0 +1,65 @@
+// stage.sft: supervised (or rejection-sampling) fine-tuning on labelled utterances.
+#include "../common/training_stage.h"
+
+namespace {
+
+class SftStage : public retort::Stage {
+ public:
+  struct Params {
+    retort::train::NewModel model;
+    retort::train::TrainingOptions training;
+    std::string call_format = "functional_tokens";
+    double prompt_loss_weight = 0;
+    std::int64_t validation_limit = 200;
+  };
+  static auto schema() {
+    return retort::params<Params>()
+        .object("model", &Params::model, retort::stages::new_model_parameters())
+        .object("training", &Params::training, retort::stages::training_parameters())
+        .string("call_format", &Params::call_format)
+        .one_of({"functional_tokens", "json"})
+        .doc("how a new model writes calls")
+        .number("prompt_loss_weight", &Params::prompt_loss_weight)
+        .at_least(0)
+        .at_most(1)
+        .doc("of the prompt's tokens in the loss; 0 = responses only")
+        .integer("validation_limit", &Params::validation_limit)
+        .at_least(0)
+        .unit("utterances")
+        .doc("answered after every epoch; 0 = off");
+  }
+  explicit SftStage(Params params) : params_(std::move(params)) {}
+
+  const retort::StageShape& shape() const override {
+    static const retort::StageShape shape =
+        retort::StageShape("model")
+            .input("dataset", "dataset", "labelled utterances")
+            .input("model", "model", "where to start; without it a new model and tokenizer", RETORT_INPUT_OPTIONAL);
+    return shape;
+  }
+
+  void run(const retort::StageContext& context) override {
+    retort::train::FineTuningJob job;
+    job.dataset = context.input_folder("dataset");
+    if (context.has_input("model")) job.start = context.input_folder("model");
+    job.model = params_.model;
+    job.call_format = params_.call_format;
+    job.prompt_loss_weight = params_.prompt_loss_weight;
+    job.validation_limit = params_.validation_limit;
+    job.training = params_.training;
+    job.seed = context.seed();
+    job.threads = context.threads();
+    job.output = context.output_folder();
+    job.work = context.work_folder();
+    retort::stages::record_size(context, retort::train::fine_tune(job, retort::stages::hooks(context)));
+  }
+
+ private:
+  Params params_;
+};
+
+}  // namespace
+
+RETORT_PLUGIN_LIST("stage.sft", "1.0.0", "Apache-2.0",
+                   retort::component<SftStage>("stage.sft", "1.0.0",
+                                               "supervised fine-tuning, from random weights or from a model"));
