@@ -29,9 +29,10 @@ bool is_float(DataType type) {
   return type == DataType::f32 || type == DataType::f16 || type == DataType::bf16;
 }
 
-/// Only these may be stored as int8 codes: compressed-tensors' target "Linear" leaves the embedding in float.
-bool is_linear(const std::string& tensor) {
-  return tensor.find("_proj.") != std::string::npos || tensor == "lm_head.weight";
+/// Only matrices may be stored as int8 codes; norms stay in float.
+bool is_matrix(const std::string& tensor) {
+  return tensor.find("_proj.") != std::string::npos || tensor == "lm_head.weight" ||
+         tensor == "model.embed_tokens.weight";
 }
 
 std::string scale_name(const std::string& tensor) {
@@ -53,7 +54,7 @@ void check_tensors(const ModelConfig& config, const TensorIndex& index, bool qua
     if (tensor == nullptr) refuse(text_of(shape) + ", as config.json asks", "none");
     if (tensor->shape != shape) refuse(text_of(shape) + ", as config.json asks", text_of(tensor->shape));
     if (is_float(tensor->type)) continue;
-    if (tensor->type != DataType::i8 || !is_linear(name)) refuse("F32, F16 or BF16", name_of(tensor->type));
+    if (tensor->type != DataType::i8 || !is_matrix(name)) refuse("F32, F16 or BF16", name_of(tensor->type));
     if (!quantized) refuse("F32, F16 or BF16, because config.json has no quantization_config", "I8");
     const TensorView* scale = find(index, scale_name(name));
     if (scale == nullptr) refuse("'" + scale_name(name) + "' beside the I8 codes", "none");

@@ -58,8 +58,13 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensor_shapes(con
 void save_model(const std::filesystem::path& folder, const ModelConfig& config, std::vector<TensorView> tensors,
                 const nlohmann::json& quantization_config = nullptr);
 
+/// How the embedding is stored. With a tied head it is the head's weight too.
+enum class EmbeddingStorage { floating_point, int8 };
+
 /// The compressed-tensors description of int8 per output channel, symmetric, for all Linear layers, with dynamic
-/// per-token int8 activations; `ignore` names modules left in float (e.g. "lm_head").
-nlohmann::json int8_quantization_config(const std::vector<std::string>& ignore);
+/// per-token int8 activations; `ignore` names modules left in float (e.g. "lm_head"). An int8 embedding is a second
+/// group, weights only: readers that know the target "Embedding" load it, older ones need it left in float.
+nlohmann::json int8_quantization_config(const std::vector<std::string>& ignore,
+                                        EmbeddingStorage embedding = EmbeddingStorage::floating_point);
 
 }  // namespace retort::model

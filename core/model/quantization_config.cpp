@@ -32,8 +32,9 @@ Json scheme(const char* strategy, bool dynamic) {
 
 void check_group(const JsonCursor& group) {
   for (const char* key : {"weights", "input_activations"}) {
-    const JsonCursor part = group.at(key).object();
     const bool weights = std::string(key) == "weights";
+    if (!weights && group.at("targets").json() == Json::array({"Embedding"})) continue;  // a look-up has no activations
+    const JsonCursor part = group.at(key).object();
     require(part, "num_bits", 8);
     require(part, "type", "int");
     require(part, "symmetric", true);
@@ -46,19 +47,22 @@ void check_group(const JsonCursor& group) {
 
 }  // namespace
 
-Json int8_quantization_config(const std::vector<std::string>& ignore) {
+Json int8_quantization_config(const std::vector<std::string>& ignore, EmbeddingStorage embedding) {
+  const auto group = [](const char* target, const Json& activations) -> Json {
+    return {{"targets", Json::array({target})},
+            {"weights", scheme("channel", false)},
+            {"input_activations", activations},
+            {"output_activations", nullptr}};
+  };
+  Json groups = {{"group_0", group("Linear", scheme("token", true))}};
+  if (embedding == EmbeddingStorage::int8) groups["group_1"] = group("Embedding", nullptr);
   return {{"quant_method", "compressed-tensors"},
           {"format", "int-quantized"},
           {"quantization_status", "compressed"},
           {"global_compression_ratio", nullptr},
           {"kv_cache_scheme", nullptr},
           {"ignore", ignore},
-          {"config_groups",
-           {{"group_0",
-             {{"targets", Json::array({"Linear"})},
-              {"weights", scheme("channel", false)},
-              {"input_activations", scheme("token", true)},
-              {"output_activations", nullptr}}}}}};
+          {"config_groups", groups}};
 }
 
 void check_int8_quantization_config(const JsonCursor& config) {

@@ -132,7 +132,9 @@ ModelSize quantize(const QuantizationJob& job, const RunHooks& hooks) {
   }
   if (module.decoder->config().tie_word_embeddings && !job.embedding) ignored.push_back("lm_head");
   hooks.metric("weight_error", -1, std::sqrt(quantizer.squared_error / quantizer.squared_weight));
-  model::save_model(job.output, module.decoder->config(), views, model::int8_quantization_config(ignored));
+  model::save_model(job.output, module.decoder->config(), views,
+                    model::int8_quantization_config(ignored, job.embedding ? model::EmbeddingStorage::int8
+                                                                           : model::EmbeddingStorage::floating_point));
   save_task_files(job.output, module.tokenizer, module.contract);
   return model_size(job.output);
 }
