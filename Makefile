@@ -78,7 +78,8 @@ package: build ## Debian packages and an archive in dist/
 
 bench: build/release/build.ninja ## build and run the benchmarks
 	$(call step,bench)
-	@$(call compile,release) --target bench
+	@$(call compile,release) --target bench_runtime
+	build/release/bin/bench_runtime
 
 clean: ## remove build/ and dist/; runs/ (your models) stays
 	rm -rf build dist
