@@ -1,0 +1,123 @@
+// stage.evaluate: runs models on a labelled split, one after the other, through the inference that serves them.
+#include <algorithm>
+#include <filesystem>
+#include <retort/plugin.hpp>
+#include <retort/stage.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "evaluation_report.h"
+#include "host/json.h"
+#include "runtime/call_model.h"
+#include "text/dataset.h"
+
+namespace {
+
+using retort::StageContext;
+using retort::stages::MeasuredModel;
+using retort::stages::ReportSubject;
+
+class Evaluate : public retort::Stage {
+ public:
+  struct Params {
+    std::string split = "test";
+    std::int64_t limit = 0;
+    std::int64_t threads = 1;
+  };
+  static auto schema() {
+    return retort::params<Params>()
+        .string("split", &Params::split)
+        .doc("split of the dataset to answer")
+        .integer("limit", &Params::limit)
+        .at_least(0)
+        .unit("utterance")
+        .doc("answer only the first so many labelled utterances; 0: all")
+        .integer("threads", &Params::threads)
+        .at_least(1)
+        .doc("threads of the inference; the latencies that are reported depend on it");
+  }
+
+  explicit Evaluate(Params params) : params_(std::move(params)) {}
+
+  const retort::StageShape& shape() const override {
+    static const retort::StageShape shape =
+        retort::StageShape("report")
+            .input("models", "model", "models to compare, in the order in which they were made", RETORT_INPUT_LIST)
+            .input("dataset", "dataset", "labelled utterances");
+    return shape;
+  }
+
+  void run(const StageContext& context) override {
+    const ReportSubject subject = read_subject(context);
+    std::vector<MeasuredModel> models;
+    for (std::uint64_t i = 0; i < context.input_count("models"); ++i) models.push_back(measure(context, i, subject));
+    const auto report = retort::stages::evaluation_report(subject, models);
+    retort::host::write_json(std::filesystem::path(context.output_folder()) / "evaluation.json", report);
+    record(context, report);
+  }
+
+ private:
+  ReportSubject read_subject(const StageContext& context) const {
+    const auto file = std::filesystem::path(context.input_folder("dataset")) / (params_.split + ".jsonl");
+    ReportSubject subject{context.input_name("dataset"), params_.split, {}};
+    const retort::text::Split split = retort::text::read_split(file);
+    for (const auto& example : split.examples) {
+      if (params_.limit > 0 && static_cast<std::int64_t>(subject.data.size()) == params_.limit) break;
+      if (example.calls) subject.data.push_back({example.utterance, *example.calls});
+    }
+    if (!split.rejected.empty()) {
+      retort::text::write_rejected(std::filesystem::path(context.output_folder()) / "rejected.jsonl", split.rejected);
+      retort::log_warning("stage.evaluate: " + std::to_string(split.rejected.size()) + " rows of " + file.string() +
+                          " cannot be used; rejected.jsonl says why");
+    }
+    if (subject.data.empty())
+      throw std::invalid_argument(file.string() + ": expected labelled utterances, found none among " +
+                                  std::to_string(split.examples.size()) +
+                                  " rows; label the split first, or name another with \"split\"");
+    return subject;
+  }
+
+  MeasuredModel measure(const StageContext& context, std::uint64_t index, const ReportSubject& subject) const {
+    const std::string name = context.input_name("models", index), folder = context.input_folder("models", index);
+    retort::throw_if_stopped();
+    try {
+      retort::runtime::DecoderOptions options;
+      options.threads = params_.threads;
+      retort::runtime::CallModel model(folder, options);
+      MeasuredModel measured{name, model.folder().config().parameters(), model.folder().weight_bytes(), {}};
+      measured.evaluation = evaluate(model, subject.data, [&](std::int64_t done, std::int64_t total) {
+        context.progress(name, done, total, "utterance");
+        return !retort::should_stop();
+      });
+      return measured;
+    } catch (const std::exception& error) {
+      if (retort::should_stop()) throw retort::Stopped();
+      throw std::runtime_error("model '" + name + "' (" + folder + ") cannot be evaluated: " + error.what());
+    }
+  }
+
+  static void record(const StageContext& context, const nlohmann::json& report) {
+    nlohmann::json summary = nlohmann::json::array();
+    for (nlohmann::json model : report.at("models")) {
+      const std::string name = model.at("name");
+      for (const char* figure : {"parameters", "bytes", "exact_match", "malformed", "p50_ms", "p90_ms", "p99_ms"})
+        context.metric(name + "/" + figure, -1, model.at(figure).get<double>());
+      model.erase("misses");
+      model.erase("tools");
+      summary.push_back(std::move(model));
+    }
+    context.fact("utterances", report.at("utterances").dump());
+    context.fact("models", summary.dump());
+    context.fact("lost_calls", std::to_string(report.at("attribution").size()));
+  }
+
+  Params params_;
+};
+
+}  // namespace
+
+RETORT_PLUGIN_LIST("evaluate", "1.0.0", "Apache-2.0",
+                   retort::component<Evaluate>("stage.evaluate", "1.0.0",
+                                               "exact match, malformed share, latency and size of models, and where "
+                                               "calls were lost between them"));

@@ -1,0 +1,82 @@
+// Builds the JSON of evaluation_report.h.
+#include "evaluation_report.h"
+
+#include <stdexcept>
+
+#include "text/call.h"
+#include "text/utf8.h"
+
+namespace retort::stages {
+
+namespace {
+
+using Json = nlohmann::json;
+using Miss = runtime::Evaluation::Miss;
+
+/// For each utterance its miss, or nullptr where the answer was exact. Equal rows have equal answers (decoding is
+/// greedy), so matching misses to rows in order is unambiguous.
+std::vector<const Miss*> misses_by_row(const ReportSubject& subject, const MeasuredModel& model) {
+  std::vector<const Miss*> rows(subject.data.size(), nullptr);
+  const auto& misses = model.evaluation.misses;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < rows.size() && next < misses.size(); ++i)
+    if (misses[next].utterance == subject.data[i].utterance && misses[next].expected == subject.data[i].calls)
+      rows[i] = &misses[next++];
+  if (next != misses.size())
+    throw std::logic_error("model '" + model.name + "': miss " + std::to_string(next) +
+                           " of its evaluation is not a row of the data that it was evaluated on");
+  return rows;
+}
+
+Json to_json(const MeasuredModel& model) {
+  const runtime::Evaluation& evaluation = model.evaluation;
+  Json tools = Json::object(), misses = Json::array();
+  for (const auto& [tool, score] : evaluation.tools)
+    tools[tool] = {
+        {"utterances", score.utterances},
+        {"exact", score.exact},
+        {"exact_match",
+         score.utterances == 0 ? 0.0 : static_cast<double>(score.exact) / static_cast<double>(score.utterances)}};
+  for (const Miss& miss : evaluation.misses)
+    misses.push_back({{"utterance", miss.utterance},
+                      {"expected", text::calls_to_json(miss.expected)},
+                      {"found", text::replace_invalid_utf8(miss.found)},
+                      {"reason", text::replace_invalid_utf8(miss.reason)}});
+  return {{"name", model.name},
+          {"parameters", model.parameters},
+          {"bytes", model.bytes},
+          {"exact_match", evaluation.exact_match},
+          {"malformed", evaluation.malformed},
+          {"p50_ms", evaluation.p50_ms},
+          {"p90_ms", evaluation.p90_ms},
+          {"p99_ms", evaluation.p99_ms},
+          {"tools", std::move(tools)},
+          {"misses", std::move(misses)}};
+}
+
+}  // namespace
+
+Json evaluation_report(const ReportSubject& subject, const std::vector<MeasuredModel>& models) {
+  Json measured = Json::array(), attribution = Json::array();
+  std::vector<const Miss*> previous;
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    measured.push_back(to_json(models[m]));
+    const std::vector<const Miss*> current = misses_by_row(subject, models[m]);
+    for (std::size_t i = 0; m > 0 && i < current.size(); ++i)
+      if (previous[i] == nullptr && current[i] != nullptr)
+        attribution.push_back({{"utterance", subject.data[i].utterance},
+                               {"expected", text::calls_to_json(subject.data[i].calls)},
+                               {"kept_by", models[m - 1].name},
+                               {"lost_at", models[m].name},
+                               {"found", text::replace_invalid_utf8(current[i]->found)},
+                               {"reason", text::replace_invalid_utf8(current[i]->reason)}});
+    previous = current;
+  }
+  return {{"dataset", subject.dataset},
+          {"split", subject.split},
+          {"utterances", subject.data.size()},
+          {"models", std::move(measured)},
+          {"attribution", std::move(attribution)}};
+}
+
+}  // namespace retort::stages

@@ -1,0 +1,171 @@
+// stage.export: a model folder that can leave the run: weights, task, lineage, measured results, golden calls, card.
+// Golden calls are computed by the exported copy itself, so an export that cannot answer is not made.
+#include <filesystem>
+#include <retort/plugin.hpp>
+#include <retort/stage.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "host/files.h"
+#include "host/json.h"
+#include "lineage.h"
+#include "model_card.h"
+#include "runtime/call_model.h"
+#include "text/dataset.h"
+#include "text/utf8.h"
+
+namespace {
+
+using nlohmann::json;
+using retort::StageContext;
+using Path = std::filesystem::path;
+
+/// All files but the artifact's manifest, which is the host's.
+void copy_model(const Path& from, const Path& to) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(from)) {
+    const Path relative = entry.path().lexically_relative(from);
+    if (relative == "manifest.json") continue;
+    retort::throw_if_stopped();
+    if (entry.is_directory())
+      std::filesystem::create_directories(to / relative);
+    else
+      std::filesystem::copy_file(entry.path(), to / relative);
+  }
+}
+
+class Export : public retort::Stage {
+ public:
+  struct Params {
+    std::string title;
+    std::string split = "test";
+    std::int64_t golden_calls = 20;
+    std::int64_t threads = 1;
+  };
+  static auto schema() {
+    return retort::params<Params>()
+        .string("title", &Params::title)
+        .doc("title of the model card; empty: the name of the model's stage")
+        .string("split", &Params::split)
+        .doc("split of the dataset that golden calls come from")
+        .integer("golden_calls", &Params::golden_calls)
+        .at_least(0)
+        .unit("utterance")
+        .doc("utterances whose calls are stored, the first of the split; 0: none")
+        .integer("threads", &Params::threads)
+        .at_least(1)
+        .doc("threads of the inference that computes golden calls");
+  }
+
+  explicit Export(Params params) : params_(std::move(params)) {}
+
+  const retort::StageShape& shape() const override {
+    static const retort::StageShape shape =
+        retort::StageShape("model")
+            .input("model", "model", "what to export")
+            .input("report", "report", "what was measured, for the model card", RETORT_INPUT_OPTIONAL)
+            .input("dataset", "dataset", "utterances for golden calls", RETORT_INPUT_OPTIONAL);
+    return shape;
+  }
+
+  void run(const StageContext& context) override {
+    const Path source = context.input_folder("model"), folder = context.output_folder();
+    copy_model(source, folder);
+    const std::string name = context.input_name("model");
+    const json report = read_report(context);
+    json description = retort::model::ModelFolder(folder).retort();
+    description["lineage"] = retort::stages::lineage_of(source);
+    description.erase("measured");
+    if (const json measured = measured_of(report, name); !measured.is_null()) description["measured"] = measured;
+
+    retort::runtime::DecoderOptions options;
+    options.threads = params_.threads;
+    retort::runtime::CallModel model(folder, options);
+    const json golden = golden_calls(context, model);
+    description["golden"] = golden;
+    retort::host::write_json(folder / "retort.json", description);
+    write_card(context, model, report, description);
+    context.fact("parameters", std::to_string(model.folder().config().parameters()));
+    context.fact("bytes", std::to_string(model.folder().weight_bytes()));
+    context.fact("golden_calls", std::to_string(golden.size()));
+  }
+
+ private:
+  static json read_report(const StageContext& context) {
+    if (!context.has_input("report")) return nullptr;
+    const Path file = Path(context.input_folder("report")) / "evaluation.json";
+    json report = retort::host::read_json(file);
+    for (const char* key : {"dataset", "split", "utterances", "models"})
+      if (!report.is_object() || !report.contains(key))
+        throw std::invalid_argument(file.string() + ": expected the key \"" + key + "\", as stage.evaluate writes it");
+    return report;
+  }
+
+  /// This model's figures, without its misses, which stay in the report; null when the report has none.
+  static json measured_of(const json& report, const std::string& name) {
+    if (report.is_null()) return nullptr;
+    for (const json& model : report.at("models")) {
+      if (model.at("name") != name) continue;
+      json measured = model;
+      for (const char* key : {"name", "misses", "parameters"}) measured.erase(key);
+      for (const char* key : {"dataset", "split", "utterances"}) measured[key] = report.at(key);
+      return measured;
+    }
+    retort::log_warning("stage.export: the report does not measure '" + name +
+                        "', so the export has no measured results; add it to the evaluate stage's models");
+    return nullptr;
+  }
+
+  json golden_calls(const StageContext& context, retort::runtime::CallModel& model) const {
+    json golden = json::array();
+    if (!context.has_input("dataset")) return golden;
+    const auto split = retort::text::read_split(Path(context.input_folder("dataset")) / (params_.split + ".jsonl"));
+    const auto total = std::min(params_.golden_calls, static_cast<std::int64_t>(split.examples.size()));
+    for (std::int64_t i = 0; i < total; ++i) {
+      retort::throw_if_stopped();
+      context.progress("golden calls", i, total, "utterance");
+      const std::string& utterance = split.examples[static_cast<std::size_t>(i)].utterance;
+      const retort::runtime::Answer answer = model.answer(utterance);
+      json entry = {{"utterance", utterance}, {"response", retort::text::replace_invalid_utf8(answer.text)}};
+      if (const auto* malformed = std::get_if<retort::text::Malformed>(&answer.parsed))
+        entry["malformed"] = retort::text::replace_invalid_utf8(malformed->reason);
+      else
+        entry["calls"] = retort::text::calls_to_json(std::get<std::vector<retort::text::Call>>(answer.parsed));
+      golden.push_back(std::move(entry));
+    }
+    context.progress("golden calls", total, total, "utterance");
+    return golden;
+  }
+
+  void write_card(const StageContext& context, const retort::runtime::CallModel& model, const json& report,
+                  const json& description) const {
+    retort::stages::ModelCard card;
+    card.name = context.input_name("model");
+    card.title = params_.title.empty() ? card.name : params_.title;
+    card.architecture = model.folder().config().architecture;
+    card.parameters = model.folder().config().parameters();
+    card.bytes = model.folder().weight_bytes();
+    card.quantized = model.folder().quantized();
+    card.tools = model.contract().tools();
+    const json& golden = description.at("golden");
+    card.example_utterance = golden.empty() ? "…" : golden.front().at("utterance").get<std::string>();
+    card.report = report;
+    card.lineage = description.at("lineage");
+    try {
+      retort::host::write_file_atomically(Path(context.output_folder()) / "README.md",
+                                          retort::stages::to_markdown(card));
+    } catch (const json::exception& error) {
+      throw std::invalid_argument("the report's evaluation.json is not what stage.evaluate writes: " +
+                                  std::string(error.what()));
+    }
+  }
+
+  Params params_;
+};
+
+}  // namespace
+
+RETORT_PLUGIN_LIST("export", "1.0.0", "Apache-2.0",
+                   retort::component<Export>("stage.export", "1.0.0",
+                                             "a complete model folder with task, lineage, measured results, golden "
+                                             "calls and a model card"));
