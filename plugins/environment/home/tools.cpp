@@ -125,12 +125,4 @@ const json& tools() {
   return all;
 }
 
-const char* description() {
-  return "A home of ten rooms that answers to short spoken requests. Lights are in every room; blinds, fans, "
-         "televisions, "
-         "speakers, thermostats and colour lamps only in some. Times without a part of the day are taken as said "
-         "(\"seven thirty\" is 07:30); temperatures are in degrees Celsius; values that are free text are taken word "
-         "for word from the request. A request that no function answers gets no call.";
-}
-
 }  // namespace retort::home

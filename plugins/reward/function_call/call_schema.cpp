@@ -1,8 +1,15 @@
-// Argument validation by valijson; only the messages are made here.
+// Argument validation by valijson, with PCRE2 for "pattern": std::regex recurses once per character and would let a
+// long string exhaust the stack. Only the messages are made here.
+#define PCRE2_CODE_UNIT_WIDTH 8
+#define VALIJSON_USE_EXCEPTIONS 1  // without it valijson aborts the process on a bad schema
 #include "call_schema.h"
 
+#include <pcre2.h>
+
+#include <cmath>
 #include <map>
 #include <stdexcept>
+#include <utility>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -14,6 +21,40 @@ namespace {
 
 using nlohmann::json;
 using Adapter = valijson::adapters::NlohmannJsonAdapter;
+
+class Pattern {
+ public:
+  explicit Pattern(const std::string& pattern) {
+    int error = 0;
+    std::size_t offset = 0;
+    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                              PCRE2_UTF | PCRE2_MATCH_INVALID_UTF, &error, &offset, nullptr));
+    if (!code_) throw std::invalid_argument("\"pattern\" is not a regular expression: " + pattern);
+  }
+  /// The interface that valijson asks of an engine. A match that exceeds PCRE2's limits counts as none.
+  static bool search(const std::string& text, const Pattern& pattern) {
+    const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> match(
+        pcre2_match_data_create_from_pattern(pattern.code_.get(), nullptr), &pcre2_match_data_free);
+    return pcre2_match(pattern.code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0, match.get(),
+                       nullptr) >= 0;
+  }
+
+ private:
+  std::unique_ptr<pcre2_code, decltype(&pcre2_code_free)> code_{nullptr, &pcre2_code_free};
+};
+
+/// JSON Schema draft 6 on: 2.0 is an integer. valijson goes by how a number is spelled.
+json with_integers(json value) {
+  constexpr double kExact = 9007199254740992.0;  // 2^53
+  if (value.is_number_float()) {
+    const double number = value.get<double>();
+    if (std::abs(number) <= kExact && std::trunc(number) == number) return static_cast<std::int64_t>(number);
+  }
+  if (value.is_structured()) {
+    for (auto& part : value) part = with_integers(std::move(part));
+  }
+  return value;
+}
 
 struct Function {
   json properties = json::object();
@@ -49,7 +90,8 @@ Function compile(const json& tool, const std::string& where) {
   compiled.schema = std::make_unique<valijson::Schema>();
   try {
     valijson::SchemaParser parser(valijson::SchemaParser::kDraft7);
-    parser.populateSchema(Adapter(parameters), *compiled.schema);
+    const json spelled = with_integers(parameters);
+    parser.populateSchema(Adapter(spelled), *compiled.schema);
   } catch (const std::exception& error) {
     throw std::invalid_argument("tools" + where + "/function/parameters: not a JSON Schema: " + error.what());
   }
@@ -101,9 +143,14 @@ std::optional<std::string> CallSchema::invalid_reason(const std::string& name, c
       return name + ": unknown argument \"" + argument.key() + "\"";
     }
   }
-  valijson::Validator validator(valijson::Validator::kStrongTypes);
+  valijson::ValidatorT<Pattern> validator(valijson::ValidatorT<Pattern>::kStrongTypes);
   valijson::ValidationResults results;
-  if (validator.validate(*found->second.schema, Adapter(arguments), &results)) return std::nullopt;
+  try {
+    const json spelled = with_integers(arguments);
+    if (validator.validate(*found->second.schema, Adapter(spelled), &results)) return std::nullopt;
+  } catch (const std::exception& error) {
+    return name + ": the schema cannot be applied: " + error.what();
+  }
   return name + ": " + first_error(results) + " Found " + shown(arguments);
 }
 

@@ -1,0 +1,43 @@
+// Putting an environment's rows together: what must be refused.
+#include "generate.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+namespace retort::stages {
+namespace {
+
+std::string row(const std::string& utterance, const std::string& id) {
+  return R"({"messages":[{"role":"user","content":")" + utterance +
+         R"("},{"role":"assistant","content":""}],"metadata":{"template":")" + id + "\"}}\n";
+}
+
+TEST(Generate, StripsTrainLabelsOnly) {
+  const GeneratedDataset dataset = assemble(row("a", "t.1"), row("b", "t.1"), row("c", "t.2"));
+  EXPECT_FALSE(dataset.train.at(0).calls.has_value());
+  EXPECT_TRUE(dataset.validation.at(0).calls.has_value());
+  EXPECT_TRUE(dataset.test.at(0).calls.has_value());
+  EXPECT_EQ(dataset.train.at(0).metadata["template"], "t.1");
+}
+
+TEST(Generate, RefusesSplitsThatTouch) {
+  EXPECT_THROW(assemble(row("Turn it on.", "t.1"), "", row("turn it on", "t.2")), std::runtime_error);
+  EXPECT_THROW(assemble(row("a", "t.1") + row("a", "t.3"), "", ""), std::runtime_error);
+  EXPECT_THROW(assemble(row("a", "t.1"), row("a", "t.1"), ""), std::runtime_error);
+  EXPECT_THROW(assemble(row("a", "pair.1(t.1+t.2)"), "", row("b", "wrap.2(t.2)")), std::runtime_error);
+  EXPECT_THROW(assemble("", row("a", "t.1"), row("b", "t.1")), std::runtime_error);
+}
+
+TEST(Generate, RefusesRowsThatAreNotLabelledChats) {
+  EXPECT_THROW(assemble("nonsense\n", "", ""), std::runtime_error);
+  EXPECT_THROW(assemble(R"({"messages":[{"role":"user","content":"a"}]})", "", ""), std::runtime_error);
+}
+
+TEST(Generate, TakesIdsApart) {
+  EXPECT_EQ(template_parts("wrap.1(pair.2(a.1+b.2))"), (std::vector<std::string>{"wrap.1", "pair.2", "a.1", "b.2"}));
+  EXPECT_TRUE(template_parts("").empty());
+}
+
+}  // namespace
+}  // namespace retort::stages

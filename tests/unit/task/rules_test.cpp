@@ -1,0 +1,87 @@
+// The rule teacher: how often it is right, and that what it gets wrong can be caught.
+#include "rules.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "grammar.h"
+#include "home.h"
+
+namespace retort::rules {
+namespace {
+
+using nlohmann::json;
+
+TEST(Rules, AreMostlyRightAndHardlyEverWrongInSilence) {
+  constexpr std::int64_t kUtterances = 5000;
+  std::int64_t right = 0;
+  std::int64_t silent = 0;
+  std::string example;
+  for (const home::Utterance& utterance : home::Grammar().generate(home::Split::train, kUtterances, 11)) {
+    const Answer found = answer(utterance.text);
+    if (found.understood && found.calls == utterance.calls) {
+      ++right;
+    } else if (found.understood && home::execute(found.calls).ok) {
+      ++silent;
+      example = utterance.text + " -> " + found.calls.dump();
+    }
+  }
+  EXPECT_GE(right * 100, kUtterances * 90);
+  EXPECT_LE(right * 100, kUtterances * 99) << "too good to test that wrong answers are caught";
+  EXPECT_LE(silent * 100, kUtterances) << example;
+}
+
+struct AnswerCase {
+  const char* utterance;
+  const char* calls;
+};
+
+TEST(Rules, ReadRequestsOfTheirOwn) {
+  const AnswerCase cases[] = {
+      {"Could you turn the kitchen lights off?",
+       R"([{"name":"light_switch","arguments":{"room":"kitchen","state":"off"}}])"},
+      {"set the lounge lights to 35% and wake me at half past six in the morning on monday",
+       R"([{"name":"light_dim","arguments":{"room":"living room","brightness":35}},
+           {"name":"alarm_set","arguments":{"time":"06:30","day":"monday"}}])"},
+      {"add milk, eggs and oat milk to the shopping list",
+       R"([{"name":"shopping_add","arguments":{"items":["milk","eggs","oat milk"]}}])"},
+      {"vacuum the hall and the study", R"([{"name":"vacuum_start","arguments":{"rooms":["hallway","office"]}}])"},
+      {"tell me a joke", "[]"}};
+  for (const AnswerCase& one : cases) {
+    const Answer found = answer(one.utterance);
+    EXPECT_TRUE(found.understood) << one.utterance;
+    EXPECT_EQ(found.calls, json::parse(one.calls)) << one.utterance;
+  }
+}
+
+TEST(Rules, RefuseWhatTheyCannotReadWhole) {
+  for (const char* utterance :
+       {"turn on the kitchen lights unless it is sunny", "", ",,, and then", "\xff\xfe", "paint the bedroom lights"}) {
+    const Answer found = answer(utterance);
+    EXPECT_FALSE(found.understood) << utterance;
+    EXPECT_TRUE(found.calls.empty()) << utterance;
+    EXPECT_FALSE(found.refusal.empty()) << utterance;
+  }
+}
+
+TEST(Rules, AnswerInTheChatForm) {
+  const json responses = json::parse(complete(R"([
+    {"messages": [{"role": "user", "content": "dock the robot"}], "tools": []},
+    {"messages": [{"role": "user", "content": "gibberish of no use"}]},
+    {"messages": [{"role": "user", "content": "thank you"}]},
+    {"messages": []}, 7])"));
+  ASSERT_EQ(responses.size(), 5U);
+  EXPECT_EQ(responses[0]["message"]["tool_calls"][0]["function"]["name"], "vacuum_dock");
+  EXPECT_EQ(responses[0]["message"]["tool_calls"][0]["function"]["arguments"], "{}");
+  EXPECT_TRUE(responses[1]["message"]["refusal"].is_string());
+  EXPECT_FALSE(responses[2]["message"].contains("tool_calls"));
+  EXPECT_FALSE(responses[2]["message"].contains("refusal"));
+  EXPECT_TRUE(responses[3].contains("error"));
+  EXPECT_TRUE(responses[4].contains("error"));
+  EXPECT_THROW(complete("{}"), std::invalid_argument);
+  EXPECT_THROW(complete("nonsense"), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace retort::rules
