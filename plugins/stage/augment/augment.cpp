@@ -172,10 +172,12 @@ std::vector<SwapSite> swap_sites(const Example& example, const std::vector<text:
 }
 
 std::vector<Example> augment(const std::vector<Example>& examples, const std::vector<text::Tool>& tools,
-                             const AugmentOptions& options) {
+                             const AugmentOptions& options, const std::vector<Example>& held_out) {
   std::vector<Example> result = examples;
   std::set<std::string> utterances;
-  for (const Example& example : examples) utterances.insert(example.utterance);
+  for (const auto* known : {&examples, &held_out}) {
+    for (const Example& example : *known) utterances.insert(example.utterance);
+  }
   Augmenter augmenter(examples, tools, options);
   const auto target = static_cast<std::size_t>(static_cast<double>(examples.size()) * std::max(options.factor, 1.0));
   constexpr std::size_t kAttemptsPerExample = 20;

@@ -33,8 +33,9 @@ struct SwapSite {
 std::vector<SwapSite> swap_sites(const text::Example& example, const std::vector<text::Tool>& tools, bool closed);
 
 /// The originals in their order, then new examples with distinct utterances and metadata "augmented": true, whose calls
-/// fit the tools. Fewer than asked for when there are not so many. Same arguments, same result.
+/// fit the tools. Never makes an utterance of `held_out` (those of validation and test). Fewer than asked for when
+/// there are not so many. Same arguments, same result.
 std::vector<text::Example> augment(const std::vector<text::Example>& examples, const std::vector<text::Tool>& tools,
-                                   const AugmentOptions& options);
+                                   const AugmentOptions& options, const std::vector<text::Example>& held_out = {});
 
 }  // namespace retort::stages

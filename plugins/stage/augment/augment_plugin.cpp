@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <retort/plugin.hpp>
 #include <retort/stage.hpp>
+#include <vector>
 
 #include "augment.h"
 #include "host/files.h"
@@ -66,7 +67,13 @@ class AugmentStage final : public retort::Stage {
     options.longest_random = params_.longest_random;
     options.closed = params_.closed;
     options.seed = params_.seed == 0 ? context.seed() : static_cast<std::uint64_t>(params_.seed);
-    const auto examples = stages::augment(train.examples, text::read_tools(input / "tools.json"), options);
+    std::vector<text::Example> held_out;
+    for (const char* name : {"validation.jsonl", "test.jsonl"}) {
+      if (!fs::exists(input / name)) continue;
+      const text::Split split = text::read_split(input / name);
+      held_out.insert(held_out.end(), split.examples.begin(), split.examples.end());
+    }
+    const auto examples = stages::augment(train.examples, text::read_tools(input / "tools.json"), options, held_out);
     retort::throw_if_stopped();
     text::write_split(output / "train.jsonl", examples);
     text::write_rejected(output / "rejected.jsonl", train.rejected);

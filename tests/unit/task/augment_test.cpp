@@ -90,6 +90,8 @@ TEST(Augment, SwapsUtteranceAndCallAlike) {
   options.factor = 4;
   const auto result = augment(originals, tools(), options);
   ASSERT_EQ(result.size(), 8U);  // two wordings, two persons, two texts: all there are
+  const std::vector<text::Example> held_out = {example("tell tom that see you", "message_send", json::object())};
+  EXPECT_EQ(augment(originals, tools(), options, held_out).size(), 7U);
   for (const text::Example& one : result) {
     const json& arguments = one.calls->front().arguments;
     const std::string person = arguments["person"];
