@@ -18,9 +18,7 @@ bool same(const text::ParsedResponse& a, const text::ParsedResponse& b) {
   return left != nullptr && right != nullptr ? text::exact_match(*left, *right) : left == right;
 }
 
-}  // namespace
-
-nlohmann::json agreement(const AgreementJob& job, const RunHooks& hooks) {
+nlohmann::json run(const AgreementJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   text::Split split = text::read_split(job.dataset / (job.split + ".jsonl"));
   if (job.limit > 0 && split.examples.size() > static_cast<std::size_t>(job.limit))
@@ -57,6 +55,12 @@ nlohmann::json agreement(const AgreementJob& job, const RunHooks& hooks) {
           {"same_calls", static_cast<double>(calls) / total},
           {"same_tokens", static_cast<double>(tokens) / total},
           {"differences", std::move(differences)}};
+}
+
+}  // namespace
+
+nlohmann::json agreement(const AgreementJob& job, const RunHooks& hooks) {
+  return with_plain_errors([&] { return run(job, hooks); });
 }
 
 }  // namespace retort::train

@@ -4,19 +4,12 @@
 #include <stdexcept>
 
 #include "model/model_folder.h"
+#include "train/fused_operations.h"
 
 namespace retort::train {
 namespace {
 
 using torch::Tensor;
-
-/// Rotary position embedding in Hugging Face's half-rotation layout: x·cos + rotate_half(x)·sin.
-/// x [B,heads,T,head_dim]; cosine, sine broadcastable to it.
-Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
-  const std::int64_t half = x.size(-1) / 2;
-  const Tensor rotated = torch::cat({x.narrow(-1, half, half).neg(), x.narrow(-1, 0, half)}, -1);
-  return x * cosine + rotated * sine;
-}
 
 /// [B,K,T,head_dim] → [B,H,T,head_dim]: every kv head serves H/K query heads in a row.
 Tensor repeat_kv(const Tensor& x, std::int64_t times) {
@@ -84,13 +77,13 @@ std::vector<Tensor> DecoderModule::parameters() const {
 }
 
 Tensor DecoderModule::norm(const Tensor& x, const Tensor& weight) const {
-  return x * torch::rsqrt(x.square().mean(-1, true) + config_.rms_norm_epsilon) * weight;
+  return rms_norm(x, weight, config_.rms_norm_epsilon);
 }
 
 Tensor DecoderModule::feed_forward(const Tensor& x, const Layer& layer, std::int64_t index) {
   const Tensor h = norm(x, layer.post_norm);
   observe(Site::feed_forward_input, index, h);
-  const Tensor hidden = torch::silu(torch::linear(h, layer.gate)) * torch::linear(h, layer.up);
+  const Tensor hidden = swiglu(torch::linear(h, layer.gate), torch::linear(h, layer.up));
   observe(Site::feed_forward_hidden, index, hidden);
   return torch::linear(hidden, layer.down);
 }
@@ -114,20 +107,24 @@ Tensor DecoderModule::run_layers(Tensor x,
   return out;
 }
 
+Tensor DecoderModule::heads_of(const Tensor& h, const Tensor& weight, std::int64_t heads) const {
+  return torch::linear(h, weight).view({h.size(0), h.size(1), heads, config_.head_dim});
+}
+
+Tensor DecoderModule::attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& visible) const {
+  const std::int64_t times = config_.heads / config_.kv_heads;
+  const Tensor mixed = torch::scaled_dot_product_attention(
+      q.transpose(1, 2), repeat_kv(k, times).to(q.scalar_type()), repeat_kv(v, times).to(q.scalar_type()),
+      visible.defined() ? std::optional<Tensor>(visible) : std::nullopt, 0.0, !visible.defined());
+  return mixed.transpose(1, 2).reshape({q.size(0), q.size(1), config_.heads * config_.head_dim});
+}
+
 Tensor DecoderModule::hidden(const Tensor& ids) {
-  const std::int64_t batch = ids.size(0), time = ids.size(1);
-  const Tensor cosine = cosine_.narrow(0, 0, time), sine = sine_.narrow(0, 0, time);
-  const auto split = [&](const Tensor& x, std::int64_t heads) {
-    return x.view({batch, time, heads, config_.head_dim}).transpose(1, 2);
-  };
+  const Tensor cosine = cosine_.narrow(0, 0, ids.size(1)), sine = sine_.narrow(0, 0, ids.size(1));
   return run_layers(torch::embedding(embedding_, ids), [&](const Tensor& h, const Layer& layer, std::int64_t) {
-    const Tensor q = rotate(split(torch::linear(h, layer.q), config_.heads), cosine, sine);
-    const Tensor k = rotate(split(torch::linear(h, layer.k), config_.kv_heads), cosine, sine);
-    const Tensor v = split(torch::linear(h, layer.v), config_.kv_heads);
-    const std::int64_t times = config_.heads / config_.kv_heads;
-    const Tensor mixed = torch::scaled_dot_product_attention(q, repeat_kv(k, times).to(q.scalar_type()),
-                                                             repeat_kv(v, times).to(q.scalar_type()), {}, 0.0, true);
-    return mixed.transpose(1, 2).reshape({batch, time, config_.heads * config_.head_dim});
+    const Tensor q = rotate(heads_of(h, layer.q, config_.heads), cosine, sine);
+    const Tensor k = rotate(heads_of(h, layer.k, config_.kv_heads), cosine, sine);
+    return attend(q, k.transpose(1, 2), heads_of(h, layer.v, config_.kv_heads).transpose(1, 2), {});
   });
 }
 
@@ -135,23 +132,17 @@ Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths
                                         KvCache& cache) {
   const std::int64_t batch = ids.size(0), time = ids.size(1);
   const Tensor cosine = cosine_.narrow(0, 0, time), sine = sine_.narrow(0, 0, time);
-  const auto split = [&](const Tensor& x, std::int64_t heads) {
-    return x.view({batch, time, heads, config_.head_dim}).transpose(1, 2);
-  };
   cache = {};
   cache.lengths = lengths.clone();
   return run_layers(torch::embedding(embedding_, ids), [&](const Tensor& h, const Layer& layer, std::int64_t) {
-    const Tensor q = rotate(split(torch::linear(h, layer.q), config_.heads), cosine, sine);
-    const Tensor k = rotate(split(torch::linear(h, layer.k), config_.kv_heads), cosine, sine);
-    const Tensor v = split(torch::linear(h, layer.v), config_.kv_heads);
+    const Tensor q = rotate(heads_of(h, layer.q, config_.heads), cosine, sine);
+    const Tensor k = rotate(heads_of(h, layer.k, config_.kv_heads), cosine, sine).transpose(1, 2);
+    const Tensor v = heads_of(h, layer.v, config_.kv_heads).transpose(1, 2);
     for (auto [store, fresh] : {std::pair{&cache.keys, k}, std::pair{&cache.values, v}}) {
       store->push_back(torch::zeros({batch, config_.kv_heads, capacity, config_.head_dim}));
       store->back().narrow(2, 0, time).copy_(fresh);
     }
-    const std::int64_t times = config_.heads / config_.kv_heads;
-    const Tensor mixed =
-        torch::scaled_dot_product_attention(q, repeat_kv(k, times), repeat_kv(v, times), {}, 0.0, true);
-    return mixed.transpose(1, 2).reshape({batch, time, config_.heads * config_.head_dim});
+    return attend(q, k, v, {});
   });
 }
 
@@ -159,23 +150,19 @@ Tensor DecoderModule::hidden_step(const Tensor& ids, KvCache& cache) {
   const std::int64_t batch = ids.size(0);
   const std::int64_t used = cache.lengths.max().item<std::int64_t>() + 1;
   const Tensor rows = torch::arange(batch);
-  const Tensor cosine = cosine_.index_select(0, cache.lengths).view({batch, 1, 1, config_.head_dim});
-  const Tensor sine = sine_.index_select(0, cache.lengths).view({batch, 1, 1, config_.head_dim});
+  // Every sequence stands at its own position: as [1,B,heads,head_dim], rotate() takes the batch for time.
+  const Tensor cosine = cosine_.index_select(0, cache.lengths), sine = sine_.index_select(0, cache.lengths);
+  const auto rotated = [&](const Tensor& x) { return rotate(x.transpose(0, 1), cosine, sine).transpose(0, 1); };
   const Tensor visible = (torch::arange(used).unsqueeze(0) <= cache.lengths.unsqueeze(1)).view({batch, 1, 1, used});
-  const auto split = [&](const Tensor& x, std::int64_t heads) { return x.view({batch, heads, 1, config_.head_dim}); };
   const Tensor out = run_layers(
       torch::embedding(embedding_, ids.unsqueeze(1)), [&](const Tensor& h, const Layer& layer, std::int64_t index) {
         const auto i = static_cast<std::size_t>(index);
-        const Tensor q = rotate(split(torch::linear(h, layer.q), config_.heads), cosine, sine);
-        const Tensor k = rotate(split(torch::linear(h, layer.k), config_.kv_heads), cosine, sine);
-        const Tensor v = split(torch::linear(h, layer.v), config_.kv_heads);
-        cache.keys[i].index_put_({rows, torch::indexing::Slice(), cache.lengths}, k.squeeze(2));
-        cache.values[i].index_put_({rows, torch::indexing::Slice(), cache.lengths}, v.squeeze(2));
-        const std::int64_t times = config_.heads / config_.kv_heads;
-        const Tensor mixed =
-            torch::scaled_dot_product_attention(q, repeat_kv(cache.keys[i].narrow(2, 0, used), times),
-                                                repeat_kv(cache.values[i].narrow(2, 0, used), times), visible);
-        return mixed.transpose(1, 2).reshape({batch, 1, config_.heads * config_.head_dim});
+        const Tensor q = rotated(heads_of(h, layer.q, config_.heads));
+        const Tensor k = rotated(heads_of(h, layer.k, config_.kv_heads));
+        const Tensor v = heads_of(h, layer.v, config_.kv_heads);
+        cache.keys[i].index_put_({rows, torch::indexing::Slice(), cache.lengths}, k.squeeze(1));
+        cache.values[i].index_put_({rows, torch::indexing::Slice(), cache.lengths}, v.squeeze(1));
+        return attend(q, cache.keys[i].narrow(2, 0, used), cache.values[i].narrow(2, 0, used), visible);
       });
   cache.lengths = cache.lengths + 1;
   return out.squeeze(1);

@@ -128,9 +128,7 @@ struct Distiller {
   }
 };
 
-}  // namespace
-
-ModelSize distill(const DistillationJob& job, const RunHooks& hooks) {
+ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   CallModule teacher = load_call_module(job.teacher);
   const std::unique_ptr<DecoderModule> student = student_decoder(job, teacher);
@@ -167,6 +165,12 @@ ModelSize distill(const DistillationJob& job, const RunHooks& hooks) {
                  exact_match_share(*student, teacher.tokenizer, teacher.contract, validation));
   save_call_module(job.output, *student, teacher.tokenizer, teacher.contract);
   return model_size(job.output);
+}
+
+}  // namespace
+
+ModelSize distill(const DistillationJob& job, const RunHooks& hooks) {
+  return with_plain_errors([&] { return run(job, hooks); });
 }
 
 }  // namespace retort::train

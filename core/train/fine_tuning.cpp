@@ -59,14 +59,7 @@ CallModule new_module(const FineTuningJob& job, const std::vector<text::Example>
   return {std::move(tokenizer), std::move(contract), std::move(decoder)};
 }
 
-}  // namespace
-
-ModelSize model_size(const std::filesystem::path& folder) {
-  const model::ModelFolder opened(folder);
-  return {opened.config().parameters(), opened.weight_bytes()};
-}
-
-ModelSize fine_tune(const FineTuningJob& job, const RunHooks& hooks) {
+ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   const std::vector<text::Example> examples = labelled_examples(job.dataset / "train.jsonl", hooks);
   CallModule module = job.start ? load_call_module(*job.start) : new_module(job, examples);
@@ -115,6 +108,17 @@ ModelSize fine_tune(const FineTuningJob& job, const RunHooks& hooks) {
                  exact_match_share(decoder, module.tokenizer, module.contract, validation));
   save_call_module(job.output, decoder, module.tokenizer, module.contract);
   return model_size(job.output);
+}
+
+}  // namespace
+
+ModelSize model_size(const std::filesystem::path& folder) {
+  const model::ModelFolder opened(folder);
+  return {opened.config().parameters(), opened.weight_bytes()};
+}
+
+ModelSize fine_tune(const FineTuningJob& job, const RunHooks& hooks) {
+  return with_plain_errors([&] { return run(job, hooks); });
 }
 
 }  // namespace retort::train

@@ -30,6 +30,11 @@ class Lent {
   retort_tensor view_{};
 };
 
+/// Autograd takes no undefined inputs: an empty tensor stands for an input that the plugin does not look at.
+Tensor or_empty(const Tensor& tensor) {
+  return tensor.defined() ? tensor : torch::empty({0});
+}
+
 /// Value and gradients are known when the node is made: backward only scales them.
 struct KnownGradient : torch::autograd::Function<KnownGradient> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& /*first*/, const Tensor& /*second*/,
@@ -40,10 +45,7 @@ struct KnownGradient : torch::autograd::Function<KnownGradient> {
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list upstream) {
-    const auto scaled = [&](const char* name) {
-      const Tensor gradient = context->saved_data[name].toTensor();
-      return gradient.defined() ? gradient * upstream[0] : Tensor();
-    };
+    const auto scaled = [&](const char* name) { return context->saved_data[name].toTensor() * upstream[0]; };
     return {scaled("first"), scaled("second"), Tensor(), Tensor(), Tensor()};
   }
 };
@@ -74,7 +76,8 @@ Tensor distill_loss(const DistillPlugin& plugin, const Tensor& student_logits, c
   const retort_metric_sink sink = sink_into(metrics);
   plugin.throw_if_error(
       plugin.functions->loss(plugin.instance, &batch, &value, gradient_view.address(), hidden_view.address(), &sink));
-  return KnownGradient::apply(student_logits, signals.student_hidden, value, gradient, hidden_gradient);
+  return KnownGradient::apply(student_logits, or_empty(signals.student_hidden), value, gradient,
+                              or_empty(hidden_gradient));
 }
 
 namespace {
@@ -129,7 +132,7 @@ Tensor rl_loss(const RlPlugin& plugin, const Tensor& log_probs, const RlTensors&
   const retort_metric_sink sink = sink_into(metrics);
   plugin.throw_if_error(plugin.functions->loss(plugin.instance, &lent.batch, &value, gradient_view.address(),
                                                values_view.address(), &sink));
-  return KnownGradient::apply(log_probs, tensors.values, value, gradient, values_gradient);
+  return KnownGradient::apply(log_probs, or_empty(tensors.values), value, gradient, or_empty(values_gradient));
 }
 
 }  // namespace retort::train

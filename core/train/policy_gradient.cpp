@@ -171,9 +171,7 @@ class PolicyStep {
   const std::vector<Sequence>& prompts_;
 };
 
-}  // namespace
-
-ModelSize policy_gradient(const PolicyGradientJob& job, const RunHooks& hooks) {
+ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   CallModule policy = load_call_module(job.policy);
   std::unique_ptr<DecoderModule> reference;
@@ -202,6 +200,12 @@ ModelSize policy_gradient(const PolicyGradientJob& job, const RunHooks& hooks) {
                  exact_match_share(*policy.decoder, policy.tokenizer, policy.contract, validation));
   save_call_module(job.output, *policy.decoder, policy.tokenizer, policy.contract);
   return model_size(job.output);
+}
+
+}  // namespace
+
+ModelSize policy_gradient(const PolicyGradientJob& job, const RunHooks& hooks) {
+  return with_plain_errors([&] { return run(job, hooks); });
 }
 
 }  // namespace retort::train

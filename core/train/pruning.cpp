@@ -137,9 +137,7 @@ std::unique_ptr<DecoderModule> cut(DecoderModule& full, const KeepPlan& plan) {
   return small;
 }
 
-}  // namespace
-
-ModelSize prune(const PruningJob& job, const RunHooks& hooks) {
+ModelSize run(const PruningJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   CallModule module = load_call_module(job.model);
   const model::ModelConfig& config = module.decoder->config();
@@ -211,6 +209,12 @@ ModelSize prune(const PruningJob& job, const RunHooks& hooks) {
                1.0 - static_cast<double>(small->config().parameters()) / static_cast<double>(config.parameters()));
   save_call_module(job.output, *small, module.tokenizer, module.contract);
   return model_size(job.output);
+}
+
+}  // namespace
+
+ModelSize prune(const PruningJob& job, const RunHooks& hooks) {
+  return with_plain_errors([&] { return run(job, hooks); });
 }
 
 }  // namespace retort::train

@@ -99,9 +99,7 @@ std::map<std::string, Tensor> calibrate(const QuantizationJob& job, CallModule& 
   return module_inputs(*module.decoder, sequences, wanted.samples);
 }
 
-}  // namespace
-
-ModelSize quantize(const QuantizationJob& job, const RunHooks& hooks) {
+ModelSize run(const QuantizationJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   torch::NoGradGuard no_grad;
   const retort_quantize_requirements wanted = requirements_of(job);
@@ -137,6 +135,12 @@ ModelSize quantize(const QuantizationJob& job, const RunHooks& hooks) {
                                                                            : model::EmbeddingStorage::floating_point));
   save_task_files(job.output, module.tokenizer, module.contract);
   return model_size(job.output);
+}
+
+}  // namespace
+
+ModelSize quantize(const QuantizationJob& job, const RunHooks& hooks) {
+  return with_plain_errors([&] { return run(job, hooks); });
 }
 
 }  // namespace retort::train

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include "train/decoder_module.h"
@@ -60,5 +61,15 @@ class MixedPrecision {
 
 /// Sets LibTorch's threads for the process.
 void use_threads(std::int64_t threads);
+
+/// Runs `body`; LibTorch's own errors leave as std::runtime_error without their stack traces.
+template <typename Body>
+auto with_plain_errors(const Body& body) {
+  try {
+    return body();
+  } catch (const c10::Error& error) {
+    throw std::runtime_error(std::string("LibTorch: ") + error.what_without_backtrace());
+  }
+}
 
 }  // namespace retort::train

@@ -1,0 +1,11 @@
+// Settings of numeric libraries that must stand in the environment before they are loaded.
+#pragma once
+
+namespace retort::host {
+
+/// Lets OpenBLAS (LibTorch's f32 matrix products) use AVX-512 where the CPU has it: OpenBLAS 0.3.29 does not know newer
+/// AMD families and falls back to its AVX2 kernels there, which are 1.6 times slower in a training step. A value that
+/// the user set stays. Call it before the first training plugin is loaded, while the process has one thread.
+void prepare_numeric_environment();
+
+}  // namespace retort::host
