@@ -8,6 +8,7 @@
 #include "config_options.h"
 #include "host/conformance.h"
 #include "host/plugin_description.h"
+#include "host/plugin_scan_cache.h"
 #include "host/registry.h"
 
 namespace retort::apps {
@@ -21,6 +22,11 @@ po::options_description json_option() {
   po::options_description options("options");
   options.add_options()("json", po::bool_switch(), "print JSON");
   return options;
+}
+
+/// Paths need not be UTF-8.
+void print_json(const Json& document) {
+  std::cout << document.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
 }
 
 struct ListedComponent {
@@ -54,6 +60,7 @@ void print_list(const host::Registry& registry) {
 
 int list(const Arguments& arguments) {
   po::options_description options = json_option();
+  options.add_options()("rescan", po::bool_switch(), "forget earlier scans, quarantined libraries among them");
   add_plugin_options(options);
   const auto variables = parse_command_line(
       arguments,
@@ -62,6 +69,7 @@ int list(const Arguments& arguments) {
       options, {});
   if (!variables) return exit_success;
   const host::SearchOptions search = search_options(*variables);
+  if ((*variables)["rescan"].as<bool>()) host::forget_scans(host::default_cache_folder());
   const host::Registry registry(search);
   if (!(*variables)["json"].as<bool>()) {
     print_list(registry);
@@ -73,7 +81,7 @@ int list(const Arguments& arguments) {
   for (const host::PluginInfo& plugin : registry.plugins()) document["plugins"].push_back(host::to_json(plugin));
   for (const host::PluginInfo& plugin : registry.refused())
     document["refused"].push_back({{"library", plugin.library.string()}, {"refusal", plugin.refusal}});
-  std::cout << document.dump(2) << "\n";
+  print_json(document);
   return exit_success;
 }
 
@@ -95,7 +103,8 @@ std::string constraints_of(const Json& schema, bool required) {
 
 void print_parameters(const Json& schema, const std::string& prefix) {
   const Json required = schema.value("required", Json::array());
-  for (const auto& [name, property] : schema.value("properties", Json::object()).items()) {
+  const Json properties = schema.value("properties", Json::object());
+  for (const auto& [name, property] : properties.items()) {
     const bool needed = std::find(required.begin(), required.end(), Json(name)) != required.end();
     std::cout << "  " << prefix << name << ": " << constraints_of(property, needed) << "\n";
     if (property.contains("description"))
@@ -146,7 +155,7 @@ int show(const Arguments& arguments) {
                            {"stage", component.stage},
                            {"parameters", component.parameters_schema},
                            {"library", component.library.string()}};
-    std::cout << document.dump(2) << "\n";
+    print_json(document);
     return exit_success;
   }
   std::cout << component.id << " " << component.version << ": " << component.summary << "\n"
@@ -173,7 +182,7 @@ int check(const Arguments& arguments) {
   if (!std::filesystem::is_regular_file(file)) throw std::invalid_argument("'" + file + "' is not a file");
   const host::ConformanceReport report = host::check_plugin(file, (*variables)["seconds"].as<double>());
   if ((*variables)["json"].as<bool>()) {
-    std::cout << host::to_json(report).dump(2) << "\n";
+    print_json(host::to_json(report));
   } else {
     std::map<std::string, int> outcomes;
     for (const host::ConformanceCheck& one : report.checks) {

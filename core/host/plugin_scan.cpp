@@ -23,10 +23,12 @@ ScanResult scan_plugin(const std::filesystem::path& library, double seconds) {
   try {
     const ChildResult child = run_child(scanner_executable(), {"scan", library.string()}, seconds);
     if (!child.succeeded() || child.output.empty()) {
-      ScanResult result = refusal(library,
-                                  "'" + library.string() + "' is quarantined: the process that scanned it " +
-                                      how_it_ended(child, seconds) + "; it is scanned again when the file changes",
-                                  true);
+      ScanResult result =
+          refusal(library,
+                  "'" + library.string() + "' is quarantined: the process that scanned it " +
+                      how_it_ended(child, seconds) + "; it is scanned again when the file changes, " +
+                      (child.timed_out ? "in ten minutes, " : "") + "or by `retort plugins list --rescan`",
+                  true);
       result.timed_out = child.timed_out;
       return result;
     }

@@ -1,5 +1,6 @@
 #include "host/plugin_scan_cache.h"
 
+#include <chrono>
 #include <cstdlib>
 
 #include "host/files.h"
@@ -10,6 +11,15 @@ namespace retort::host {
 namespace {
 
 constexpr int format = 1;
+constexpr std::int64_t seconds_before_retry = 600;
+
+std::filesystem::path file_in(const std::filesystem::path& folder) {
+  return folder / "plugins.json";
+}
+
+std::int64_t now() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 /// Everything but the file itself that a scan's answer depends on.
 Json host_identity() {
@@ -31,7 +41,7 @@ FileIdentity identity_from_json(const Json& json) {
 
 PluginScanCache::PluginScanCache(const std::filesystem::path& folder) {
   if (folder.empty()) return;
-  file_ = folder / "plugins.json";
+  file_ = file_in(folder);
   load();
 }
 
@@ -42,7 +52,7 @@ void PluginScanCache::load() {
     if (json.at("scanned_by") != host_identity()) return;
     for (const Json& member : json.at("scans")) {
       Entry entry{identity_from_json(member.at("file")), plugin_info_from_json(member.at("plugin")),
-                  member.at("time_limit")};
+                  member.at("time_limit"), member.at("retry_after")};
       entries_[entry.file.path] = std::move(entry);
     }
   } catch (const std::exception&) {
@@ -54,13 +64,15 @@ void PluginScanCache::load() {
 std::optional<PluginInfo> PluginScanCache::find(const FileIdentity& file, double seconds) const {
   const auto found = entries_.find(file.path);
   if (found == entries_.end() || found->second.file != file) return std::nullopt;
-  if (found->second.time_limit > 0 && found->second.time_limit < seconds) return std::nullopt;
-  return found->second.info;
+  const Entry& entry = found->second;
+  if (entry.time_limit > 0 && (entry.time_limit < seconds || now() > entry.retry_after)) return std::nullopt;
+  return entry.info;
 }
 
 void PluginScanCache::store(const FileIdentity& file, const ScanResult& result, double seconds) {
   if (!result.final) return;
-  entries_[file.path] = {file, result.info, result.timed_out ? seconds : 0};
+  entries_[file.path] = {file, result.info, result.timed_out ? seconds : 0,
+                         result.timed_out ? now() + seconds_before_retry : 0};
   changed_ = true;
 }
 
@@ -70,13 +82,19 @@ void PluginScanCache::save() const {
     Json scans = Json::array();
     for (const auto& [path, entry] : entries_)
       if (std::filesystem::exists(path))
-        scans.push_back(
-            {{"file", to_json(entry.file)}, {"plugin", host::to_json(entry.info)}, {"time_limit", entry.time_limit}});
+        scans.push_back({{"file", to_json(entry.file)},
+                         {"plugin", host::to_json(entry.info)},
+                         {"time_limit", entry.time_limit},
+                         {"retry_after", entry.retry_after}});
     std::filesystem::create_directories(file_.parent_path());
     write_json(file_, {{"scanned_by", host_identity()}, {"scans", scans}});
   } catch (const std::exception&) {
     // A home that cannot be written to: the next start scans again.
   }
+}
+
+void forget_scans(const std::filesystem::path& folder) {
+  if (!folder.empty()) std::filesystem::remove(file_in(folder));
 }
 
 std::filesystem::path default_cache_folder() {

@@ -41,7 +41,7 @@ struct SearchOptions {
   bool environment = true;                    ///< RETORT_PLUGIN_PATH, the user's XDG data folder, the installed folder
   bool allow_writable = false;                ///< accept libraries and folders that group or others can write to
   std::map<std::string, std::string> sha256;  ///< file name → required hash (config pins)
-  double scan_seconds = 10;                   ///< per library, before it is quarantined
+  double scan_seconds = 30;                   ///< per library, before it is quarantined
   std::filesystem::path cache_folder;         ///< scan cache; empty: XDG cache folder /retort
 };
 

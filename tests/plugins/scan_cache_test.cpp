@@ -70,6 +70,20 @@ TEST(PluginScanCache, ALongerTimeLimitGivesASlowLibraryAnotherChance) {
   EXPECT_NE(refusal_of(Registry(options), "hang.so").find("did not finish within 0.4 s"), std::string::npos);
 }
 
+TEST(PluginScanCache, ASlowLibraryGetsAnotherChanceLater) {
+  TemporaryFolder folder;
+  folder.add("hang");
+  SearchOptions options = folder.options();
+  options.scan_seconds = 0.3;
+  const Registry first(options);
+  mark(folder);
+  Json cache = read_json(cache_file(folder));
+  ASSERT_GT(cache["scans"][0]["retry_after"], 0);
+  cache["scans"][0]["retry_after"] = 1;
+  write_json(cache_file(folder), cache);
+  EXPECT_NE(refusal_of(Registry(options), "hang.so").find("did not finish within 0.3 s"), std::string::npos);
+}
+
 TEST(PluginScanCache, WhatMayBeCuredOutsideTheFileIsNotRemembered) {
   TemporaryFolder folder;
   std::ofstream(folder.plugins() / "text.so") << "not a library";
@@ -77,6 +91,16 @@ TEST(PluginScanCache, WhatMayBeCuredOutsideTheFileIsNotRemembered) {
   const Registry registry(folder.options());
   ASSERT_EQ(registry.refused().size(), 1u);
   EXPECT_FALSE(std::filesystem::exists(cache_file(folder)));
+}
+
+TEST(PluginScanCache, ForgottenScansAreDoneAgain) {
+  TemporaryFolder folder;
+  folder.add("good_c");
+  const Registry first(folder.options());
+  mark(folder);
+  forget_scans(folder.cache());
+  EXPECT_EQ(Registry(folder.options()).plugins().at(0).name, "good_c");
+  forget_scans({});
 }
 
 TEST(PluginScanCache, DamageIsIgnoredAndRepaired) {
