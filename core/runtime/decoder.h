@@ -22,7 +22,8 @@ struct DecoderOptions {
 };
 
 /// Weights packed for oneDNN plus one KV cache. Float weights run as f32, int8 weights as s8 × s8 with one dynamic
-/// activation scale per token.
+/// activation scale per token; on a processor without VNNI the same codes are multiplied in f32 (see
+/// implementations()).
 class Decoder {
  public:
   /// Throws std::runtime_error / std::invalid_argument as ModelFolder does, and when a oneDNN primitive would fall back

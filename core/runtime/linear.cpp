@@ -6,9 +6,15 @@
 namespace retort::runtime {
 namespace {
 
-dnnl::memory pack(const OneDnnEngine& onednn, const LinearWeights& weights, const dnnl::memory::desc& packed) {
-  const bool quantized = weights.shape.arithmetic == Arithmetic::int8;
-  const void* data = quantized ? static_cast<const void*>(weights.codes.data()) : weights.values.data();
+MatmulShape kernel_shape(const OneDnnEngine& onednn, MatmulShape shape) {
+  if (!onednn.multiplies_int8_exactly()) shape.arithmetic = Arithmetic::f32;
+  return shape;
+}
+
+dnnl::memory pack(const OneDnnEngine& onednn, const LinearWeights& weights, Arithmetic arithmetic,
+                  const dnnl::memory::desc& packed) {
+  const std::vector<float> values = arithmetic == Arithmetic::f32 ? dequantized(weights) : std::vector<float>();
+  const void* data = values.empty() ? static_cast<const void*>(weights.codes.data()) : values.data();
   // Row-major [out,in] is [in,out] with unit stride along `in`. The reorder only reads its source.
   const dnnl::memory::desc plain({weights.shape.in, weights.shape.out}, packed.get_data_type(),
                                  dnnl::memory::dims{1, weights.shape.in});
@@ -21,7 +27,6 @@ dnnl::memory pack(const OneDnnEngine& onednn, const LinearWeights& weights, cons
 }
 
 dnnl::memory copy_scales(const OneDnnEngine& onednn, const std::vector<float>& scales) {
-  if (scales.empty()) return {};
   const dnnl::memory::desc vector({static_cast<std::int64_t>(scales.size())}, dnnl::memory::data_type::f32,
                                   dnnl::memory::format_tag::a);
   dnnl::memory memory(vector, onednn.engine());
@@ -32,19 +37,24 @@ dnnl::memory copy_scales(const OneDnnEngine& onednn, const std::vector<float>& s
 }  // namespace
 
 Linear::Linear(MatmulPool& pool, const LinearWeights& weights)
-    : name_(weights.name), shape_(weights.shape), pool_(pool), matmul_(pool.get(weights.shape, weights.name)) {
+    : name_(weights.name),
+      shape_(weights.shape),
+      kernel_shape_(kernel_shape(pool.onednn(), weights.shape)),
+      pool_(pool),
+      matmul_(pool.get(kernel_shape_, weights.name)) {
   const ThreadCountScope threads(pool.onednn().threads());
-  weight_ = pack(pool.onednn(), weights, matmul_.packed_weight());
-  scales_ = copy_scales(pool.onednn(), weights.scales);
+  weight_ = pack(pool.onednn(), weights, kernel_shape_.arithmetic, matmul_.packed_weight());
+  if (kernel_shape_.arithmetic == Arithmetic::int8) scales_ = copy_scales(pool.onednn(), weights.scales);
 }
 
 void Linear::run(std::int64_t rows, const Activation& in, float* out) const {
-  const void* source = quantized() ? static_cast<const void*>(in.codes) : in.values;
+  const void* source = kernel_shape_.arithmetic == Arithmetic::int8 ? static_cast<const void*>(in.codes) : in.values;
   matmul_.execute(pool_.onednn().stream(), rows, source, weight_, scales_, out, pool_.scratchpad());
 }
 
 std::string Linear::implementation() const {
-  return name_.substr(name_.rfind('.') + 1) + " " + text_of(shape_) + ": " + matmul_.implementation();
+  return name_.substr(name_.rfind('.') + 1) + " " + text_of(shape_) +
+         (codes_as_f32() ? ", multiplied in f32 (no VNNI): " : ": ") + matmul_.implementation();
 }
 
 }  // namespace retort::runtime

@@ -35,6 +35,15 @@ std::string text_of(const MatmulShape& shape) {
          std::to_string(shape.in) + "]";
 }
 
+void refuse_reference(const std::string& implementation, const std::string& layer, const MatmulShape& shape,
+                      std::int64_t rows) {
+  if (!implementation.starts_with("ref")) return;
+  throw std::runtime_error(layer + ": oneDNN has only its reference implementation (" + implementation + ") for " +
+                           text_of(shape) + " at " + std::to_string(rows) +
+                           " rows, expected brg_matmul or another JIT kernel; ONEDNN_VERBOSE=dispatch says why; unset "
+                           "ONEDNN_MAX_CPU_ISA if it is set, or store this layer in float");
+}
+
 Matmul::Matmul(const OneDnnEngine& onednn, const MatmulShape& shape, std::int64_t max_rows, const std::string& layer)
     : shape_(shape) {
   const ThreadCountScope threads(onednn.threads());
@@ -68,12 +77,7 @@ Matmul::Kernel Matmul::make_kernel(const OneDnnEngine& onednn, std::int64_t rows
   Kernel kernel;
   kernel.rows = rows;
   kernel.implementation = description.impl_info_str();
-  if (kernel.implementation.starts_with("ref")) {
-    throw std::runtime_error(layer + ": oneDNN has only its reference implementation (" + kernel.implementation +
-                             ") for " + text_of(shape_) + " at " + std::to_string(rows) +
-                             " rows; expected brg_matmul or another JIT kernel. ONEDNN_VERBOSE=dispatch says why; "
-                             "unset ONEDNN_MAX_CPU_ISA if it is set, or store this layer in float");
-  }
+  refuse_reference(kernel.implementation, layer, shape_, rows);
   kernel.primitive = dnnl::matmul(description);
   kernel.in = dnnl::memory(description.src_desc(), onednn.engine(), DNNL_MEMORY_NONE);
   kernel.out = dnnl::memory(description.dst_desc(), onednn.engine(), DNNL_MEMORY_NONE);

@@ -35,11 +35,17 @@ struct MatmulShape {
 
 std::string text_of(const MatmulShape& shape);
 
+/// Throws std::runtime_error if `implementation` (oneDNN's impl_info_str) is one of its reference loops, which are 100
+/// to 1000 times slower than what this runtime is for. Anything else passes: brg_matmul where the processor has
+/// AVX-512, gemm:jit elsewhere.
+void refuse_reference(const std::string& implementation, const std::string& layer, const MatmulShape& shape,
+                      std::int64_t rows);
+
 /// y[rows,out] = x[rows,in] · W[out,in]ᵀ for any rows up to `max_rows`.
 class Matmul {
  public:
-  /// `layer` only names the first user in errors. Throws std::runtime_error if oneDNN offers nothing but its reference
-  /// implementation, which is 100 to 1000 times slower.
+  /// `layer` only names the first user in errors. Throws as refuse_reference, and std::runtime_error if oneDNN has no
+  /// implementation at all.
   Matmul(const OneDnnEngine& onednn, const MatmulShape& shape, std::int64_t max_rows, const std::string& layer);
 
   const dnnl::memory::desc& packed_weight() const { return packed_; }

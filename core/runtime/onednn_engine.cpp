@@ -48,7 +48,18 @@ ThreadCountScope::~ThreadCountScope() {
   omp_set_num_threads(previous_);
 }
 
-OneDnnEngine::OneDnnEngine(std::int64_t threads) : requested_threads_(threads), threads_(usable_threads(threads)) {
+bool multiplies_int8_exactly(dnnl::cpu_isa isa) {
+  // oneDNN's values are sets of features: an instruction set contains another if it has all its bits.
+  const auto contains = [isa](dnnl::cpu_isa part) {
+    return (static_cast<unsigned>(isa) & static_cast<unsigned>(part)) == static_cast<unsigned>(part);
+  };
+  return contains(dnnl::cpu_isa::avx2_vnni) || contains(dnnl::cpu_isa::avx512_core_vnni);
+}
+
+OneDnnEngine::OneDnnEngine(std::int64_t threads)
+    : requested_threads_(threads),
+      threads_(usable_threads(threads)),
+      multiplies_int8_exactly_(runtime::multiplies_int8_exactly(dnnl::get_effective_cpu_isa())) {
   check_onednn_version(compiled_onednn_version(), loaded_onednn_version());
   engine_ = dnnl::engine(dnnl::engine::kind::cpu, 0);
   stream_ = dnnl::stream(engine_);

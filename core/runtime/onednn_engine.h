@@ -32,6 +32,10 @@ class ThreadCountScope {
   int previous_;
 };
 
+/// Whether s8 × s8 sums are exact. Without VNNI instructions oneDNN adds pairs of products in 16 bits, which saturate:
+/// full-range int8 layers then come out up to 10 % wrong, and nothing says so.
+bool multiplies_int8_exactly(dnnl::cpu_isa isa);
+
 /// Used by one thread at a time.
 class OneDnnEngine {
  public:
@@ -42,11 +46,13 @@ class OneDnnEngine {
   const dnnl::engine& engine() const { return engine_; }
   const dnnl::stream& stream() const { return stream_; }
   std::int64_t threads() const { return threads_; }
+  bool multiplies_int8_exactly() const { return multiplies_int8_exactly_; }
   std::string description() const;  ///< oneDNN's version and the threads, one line
 
  private:
   std::int64_t requested_threads_;
   std::int64_t threads_;
+  bool multiplies_int8_exactly_;
   dnnl::engine engine_;
   dnnl::stream stream_;
 };

@@ -37,7 +37,10 @@ void Workspace::finish_row(const Linear& next, std::int64_t row, float maximum) 
     return;
   }
   const std::int64_t offset = row * next.in();
-  input_.row_scales[row] = quantize_row(input_.values + offset, next.in(), maximum, input_.codes + offset);
+  float* values = input_.values + offset;
+  std::int8_t* codes = input_.codes + offset;
+  input_.row_scales[row] = quantize_row(values, next.in(), maximum, codes);
+  if (next.codes_as_f32()) std::copy(codes, codes + next.in(), values);
 }
 
 }  // namespace retort::runtime

@@ -35,6 +35,17 @@ TEST(OneDnnEngine, TakesAtMostTheMachinesProcessorsAndSaysSo) {
   EXPECT_EQ(OneDnnEngine(1).description().find("requested"), std::string::npos);
 }
 
+TEST(OneDnnEngine, TrustsInt8OnlyWithVnni) {
+  using dnnl::cpu_isa;
+  for (const cpu_isa isa : {cpu_isa::sse41, cpu_isa::avx2, cpu_isa::avx512_core}) {
+    EXPECT_FALSE(multiplies_int8_exactly(isa)) << static_cast<int>(isa);
+  }
+  for (const cpu_isa isa : {cpu_isa::avx2_vnni, cpu_isa::avx2_vnni_2, cpu_isa::avx512_core_vnni,
+                            cpu_isa::avx512_core_bf16, cpu_isa::avx512_core_amx}) {
+    EXPECT_TRUE(multiplies_int8_exactly(isa)) << static_cast<int>(isa);
+  }
+}
+
 TEST(OneDnnEngine, RefusesLessThanOneThread) {
   EXPECT_THROW(OneDnnEngine(0), std::invalid_argument);
   EXPECT_THROW(OneDnnEngine(-2), std::invalid_argument);
