@@ -198,25 +198,4 @@ void validate_parameters(const Json& schema, Json& parameters, const std::string
   Checker(diagnostics).object(schema, parameters, pointer, true);
 }
 
-void resolve_paths(const Json& schema, Json& parameters, const std::filesystem::path& folder,
-                   const std::string& pointer, std::vector<Diagnostic>& diagnostics) {
-  if (parameters.is_string() && schema.value("format", "") == "path-exists") {
-    const std::string given = parameters;
-    if (given.empty()) return;
-    const std::filesystem::path path = (folder / given).lexically_normal();
-    std::error_code error;
-    if (!std::filesystem::exists(path, error))
-      diagnostics.push_back({pointer, "no such file or folder: '" + path.string() + "'",
-                             "a relative path starts at the config's folder"});
-    parameters = path.string();
-  } else if (parameters.is_object() && schema.contains("properties")) {
-    for (const auto& [name, property] : schema.at("properties").items())
-      if (parameters.contains(name))
-        resolve_paths(property, parameters[name], folder, pointer + "/" + pointer_step(name), diagnostics);
-  } else if (parameters.is_array() && schema.contains("items")) {
-    for (std::size_t i = 0; i < parameters.size(); ++i)
-      resolve_paths(schema.at("items"), parameters[i], folder, pointer + "/" + std::to_string(i), diagnostics);
-  }
-}
-
 }  // namespace retort::host

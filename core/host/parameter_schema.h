@@ -7,7 +7,6 @@
 #include <retort/abi/base.h>
 
 #include <deque>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -21,11 +20,6 @@ namespace retort::host {
 /// unknown key (with the nearest known one), wrong type, out of range, not in the enum, required and missing.
 void validate_parameters(const Json& schema, Json& parameters, const std::string& pointer,
                          std::vector<Diagnostic>& diagnostics);
-
-/// For validated parameters: makes every non-empty string of format "path-exists" absolute, relative to `folder`, and
-/// reports those that do not exist.
-void resolve_paths(const Json& schema, Json& parameters, const std::filesystem::path& folder,
-                   const std::string& pointer, std::vector<Diagnostic>& diagnostics);
 
 /// Why `schema` itself cannot be used, or "". A keyword that the host would not enforce is a reason.
 std::string invalid_schema_reason(const Json& schema);

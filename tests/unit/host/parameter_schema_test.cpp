@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <map>
 
 #include "host/plugin_error.h"
@@ -91,20 +90,6 @@ TEST(Parameters, AnInnerObjectWithoutPropertiesIsFreeForm) {
   EXPECT_EQ(findings_of(R"({"a": 1})", {{"type", "object"}}),
             Texts{"/stages/0/kd/a: unknown parameter \"a\" (there are no parameters here)"});
   EXPECT_EQ(findings_of("[]").size(), 1u);
-}
-
-TEST(Parameters, PathsStartAtTheConfig) {
-  const auto folder = std::filesystem::temp_directory_path();
-  Json parameters = {{"path", "."}};
-  std::vector<Diagnostic> diagnostics;
-  resolve_paths(schema, parameters, folder, "/kd", diagnostics);
-  EXPECT_TRUE(diagnostics.empty());
-  EXPECT_TRUE(std::filesystem::path(parameters["path"].get<std::string>()).is_absolute());
-  parameters["path"] = "no/such/file";
-  resolve_paths(schema, parameters, folder, "/kd", diagnostics);
-  ASSERT_EQ(diagnostics.size(), 1u);
-  EXPECT_EQ(diagnostics[0].pointer, "/kd/path");
-  EXPECT_NE(diagnostics[0].message.find((folder / "no/such/file").string()), std::string::npos);
 }
 
 TEST(Schema, TheUsableOneIsUsable) {
