@@ -1,0 +1,115 @@
+// retort eval MODEL DATA
+#include <iostream>
+
+#include "host/json.h"
+#include "host/log.h"
+#include "host/number_format.h"
+#include "host/plugin_error.h"
+#include "host/progress.h"
+#include "model_options.h"
+#include "text/dataset.h"
+
+namespace retort::apps {
+
+namespace po = boost::program_options;
+
+namespace {
+
+struct Labelled {
+  std::filesystem::path file;
+  std::vector<runtime::LabelledUtterance> utterances;
+  std::size_t unlabelled = 0, rejected = 0;
+};
+
+/// `path`: a dataset folder (its test split) or a JSONL file.
+Labelled read_labelled(const std::filesystem::path& path) {
+  Labelled data;
+  data.file = std::filesystem::is_directory(path) ? path / "test.jsonl" : path;
+  const text::Split split = text::read_split(data.file);
+  data.rejected = split.rejected.size();
+  for (const text::Example& example : split.examples) {
+    if (example.calls)
+      data.utterances.push_back({example.utterance, *example.calls});
+    else
+      ++data.unlabelled;
+  }
+  if (data.utterances.empty())
+    throw std::invalid_argument("'" + data.file.string() + "' has no labelled row: each needs an assistant message");
+  return data;
+}
+
+host::Json to_json(const runtime::Evaluation& evaluation, const Labelled& data, const std::string& model) {
+  host::Json tools = host::Json::object();
+  for (const auto& [name, score] : evaluation.tools)
+    tools[name] = {{"utterances", score.utterances}, {"exact", score.exact}};
+  host::Json misses = host::Json::array();
+  for (const runtime::Evaluation::Miss& miss : evaluation.misses)
+    misses.push_back({{"utterance", miss.utterance},
+                      {"expected", text::calls_to_json(miss.expected)},
+                      {"found", miss.found},
+                      {"reason", miss.reason}});
+  return {{"model", model},
+          {"data", data.file.string()},
+          {"utterances", evaluation.utterances},
+          {"unlabelled", data.unlabelled},
+          {"rejected", data.rejected},
+          {"exact_match", evaluation.exact_match},
+          {"malformed", evaluation.malformed},
+          {"p50_ms", evaluation.p50_ms},
+          {"p90_ms", evaluation.p90_ms},
+          {"p99_ms", evaluation.p99_ms},
+          {"tools", tools},
+          {"misses", misses}};
+}
+
+void print_text(const runtime::Evaluation& evaluation, const Labelled& data) {
+  std::cout << "utterances   " << evaluation.utterances << " (" << data.unlabelled << " unlabelled, " << data.rejected
+            << " rejected)\n"
+            << "exact match  " << host::format_percent(evaluation.exact_match) << "\n"
+            << "malformed    " << host::format_percent(evaluation.malformed) << "\n"
+            << "latency      p50 " << host::format_ms(evaluation.p50_ms) << "  p90 "
+            << host::format_ms(evaluation.p90_ms) << "  p99 " << host::format_ms(evaluation.p99_ms) << "\n";
+  for (const auto& [name, score] : evaluation.tools)
+    std::cout << "  " << name << ": " << score.exact << "/" << score.utterances << "\n";
+}
+
+}  // namespace
+
+int eval_command(const Arguments& arguments) {
+  po::options_description options("options"), hidden;
+  po::positional_options_description positional;
+  options.add_options()("json", po::bool_switch(), "as JSON, every miss included");
+  add_model_options(options);
+  hidden.add_options()("model", po::value<std::string>()->required())("data", po::value<std::string>()->required());
+  positional.add("model", 1).add("data", 1);
+  const auto variables = parse_command_line(
+      arguments,
+      {"retort eval MODEL DATA [options]",
+       "Measures a model on labelled utterances: a dataset artifact (its test split) or a JSONL file of chat rows.",
+       "retort eval runs/quickstart/model runs/quickstart/stages/prototype"},
+      options, positional, hidden);
+  if (!variables) return exit_success;
+
+  const Labelled data = read_labelled((*variables)["data"].as<std::string>());
+  const std::string path = (*variables)["model"].as<std::string>();
+  runtime::CallModel model = open_model(path, *variables);
+  host::Progress progress(host::standard_error());
+  runtime::Evaluation evaluation;
+  try {
+    evaluation = runtime::evaluate(model, data.utterances, [&](std::int64_t done, std::int64_t total) {
+      progress.update("eval", done, total, "utterances");
+      return !host::stop_requested();
+    });
+  } catch (const std::runtime_error&) {
+    if (host::stop_requested()) return exit_interrupted;
+    throw;
+  }
+  progress.clear();
+  if ((*variables)["json"].as<bool>())
+    std::cout << to_json(evaluation, data, path).dump(2, ' ', false, host::Json::error_handler_t::replace) << "\n";
+  else
+    print_text(evaluation, data);
+  return exit_success;
+}
+
+}  // namespace retort::apps

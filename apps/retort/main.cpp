@@ -1,0 +1,112 @@
+// retort: finds the command, runs it, and turns what it throws into an exit code and one message.
+#include <boost/program_options.hpp>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <map>
+#include <new>
+
+#include "command.h"
+#include "host/diagnostic.h"
+#include "host/interruption.h"
+#include "host/log.h"
+#include "host/plugin_error.h"
+#include "host/stage_key.h"
+
+namespace retort::apps {
+namespace {
+
+struct Entry {
+  Command command;
+  const char* summary;
+};
+
+const std::map<std::string, Entry>& commands() {
+  static const std::map<std::string, Entry> all = {
+      {"run", {run_command, "run a config; goes on where an earlier run of it stopped"}},
+      {"check", {check_command, "say everything that is wrong with a config"}},
+      {"plan", {plan_command, "say what a run would do, and why"}},
+      {"show", {show_command, "describe a run, an artifact or a model folder"}},
+      {"call", {call_command, "let a model answer one utterance with calls"}},
+      {"eval", {eval_command, "measure a model on a labelled dataset"}},
+      {"plugins", {plugins_command, "list, describe and verify plugins"}},
+  };
+  return all;
+}
+
+void print_help(std::ostream& out) {
+  out << "retort " << host::product_version() << ": from a function-calling prototype to a super-tiny model\n\n"
+      << "  retort COMMAND [arguments]        retort COMMAND --help\n\ncommands:\n";
+  for (const char* name : {"run", "check", "plan", "show", "call", "eval", "plugins"})
+    out << "  " << name << std::string(10 - std::string(name).size(), ' ') << commands().at(name).summary << "\n";
+  out << "\noptions:\n  --version   print the version\n  --help      print this\n\n"
+      << "exit codes: 0 done, 1 failed, 2 wrong arguments or config, 130 stopped by Ctrl-C\n"
+      << "example: retort run configs/quickstart.json\n";
+}
+
+int unknown_command(const std::string& name) {
+  std::vector<std::string> names = {"help"};
+  for (const auto& command : commands()) names.push_back(command.first);
+  const std::string nearest = host::nearest_name(name, names);
+  std::cerr << "error: unknown command '" << name << "'"
+            << (nearest.empty() ? "; see `retort help`" : "; did you mean '" + nearest + "'?") << "\n";
+  return exit_usage;
+}
+
+int dispatch(const Arguments& arguments) {
+  const std::string name = arguments.empty() ? "" : arguments[0];
+  if (name.empty()) {
+    print_help(std::cerr);
+    return exit_usage;
+  }
+  if (name == "--version" || name == "version") {
+    std::cout << "retort " << host::product_version() << "\n";
+    return exit_success;
+  }
+  if (name == "--help" || name == "-h" || (name == "help" && arguments.size() == 1)) {
+    print_help(std::cout);
+    return exit_success;
+  }
+  if (name == "help") return dispatch({arguments[1], "--help"});
+  const auto found = commands().find(name);
+  if (found == commands().end()) return unknown_command(name);
+  return found->second.command(Arguments(arguments.begin() + 1, arguments.end()));
+}
+
+int guarded(const Arguments& arguments) {
+  try {
+    return dispatch(arguments);
+  } catch (const boost::program_options::error& error) {
+    host::log_error(std::string(error.what()) + "; see `retort " + (arguments.empty() ? "" : arguments[0]) +
+                    " --help`");
+    return exit_usage;
+  } catch (const std::invalid_argument& error) {
+    host::log_error(error.what());
+    return exit_usage;
+  } catch (const host::PluginError& error) {
+    host::log_error(error.what());
+    return error.code() == RETORT_ERROR_INVALID_ARGUMENT ? exit_usage : exit_failure;
+  } catch (const std::bad_alloc&) {
+    host::log_error("out of memory");
+    return exit_failure;
+  } catch (const std::exception& error) {
+    host::log_error(error.what());
+    return exit_failure;
+  }
+}
+
+}  // namespace
+}  // namespace retort::apps
+
+int main(int count, char** values) {
+  retort::host::start_log(false);
+  retort::host::install_signal_handlers();
+  const int code = retort::apps::guarded(retort::apps::Arguments(values + 1, values + count));
+  // A result that could not be written (a full disk behind a redirection) is not a success.
+  std::cout.flush();
+  if (code == 0 && !std::cout) {
+    std::fputs("error: cannot write the result to standard output\n", stderr);
+    return retort::apps::exit_failure;
+  }
+  return code;
+}
