@@ -1,4 +1,5 @@
 // What the models came to: table, charts, tools, misses.
+#include <algorithm>
 #include <cstdio>
 #include <set>
 
@@ -44,10 +45,13 @@ std::string results_rows(const RunResults& results) {
                     format_count(stage.parameters), format_bytes(stage.bytes), compared(teacher.bytes, stage.bytes),
                     format_ms(stage.p50_ms), format_ms(stage.p90_ms), compared(teacher.p50_ms, stage.p50_ms)});
   }
+  int emphasised = -1;
+  for (std::size_t i = 0; i < results.rows.size(); ++i)
+    if (&results.stages[results.rows[i]] == final_model(results)) emphasised = static_cast<int>(i);
   const std::string reference = escape_html(teacher.name);
   return html_table({"model", "exact match", "against " + reference, "malformed", "parameters", "size", "smaller",
                      "median", "90 %", "faster"},
-                    rows, 1, static_cast<int>(rows.size()) - 1) +
+                    rows, 1, emphasised) +
          "<p class=\"source\">“against”, “smaller” and “faster” compare with " + reference + "</p>";
 }
 
@@ -98,9 +102,13 @@ std::string as_text(const Json& value) {
 }  // namespace
 
 const StageResult* final_model(const RunResults& results) {
-  for (auto row = results.rows.rbegin(); row != results.rows.rend(); ++row)
-    if (results.stages[*row].kind == "model") return &results.stages[*row];
-  return nullptr;
+  const StageResult* last = nullptr;
+  for (const std::size_t row : results.rows) {
+    const StageResult& stage = results.stages[row];
+    if (stage.kind == "model" && (last == nullptr || last->exact_match.is_null() || !stage.exact_match.is_null()))
+      last = &stage;
+  }
+  return last;
 }
 
 std::string results_section(const RunResults& results) {
@@ -127,6 +135,24 @@ std::string tools_section(const RunResults& results) {
   return "<h2>Tools</h2><p>Exact match of the utterances whose expected calls name the tool.</p>" +
          html_table({"tool", "utterances", escape_html(teacher.name), escape_html(last->name), "difference"}, rows, 1) +
          evaluation_source(results);
+}
+
+std::string losses_section(const RunResults& results) {
+  std::vector<std::pair<std::string, std::int64_t>> steps;  // in order of first appearance: that of the models
+  for (const Json& lost : results.attribution) {
+    if (!lost.is_object()) continue;
+    const std::string step = as_text(lost.value("kept_by", Json())) + " → " + as_text(lost.value("lost_at", Json()));
+    const auto known = std::find_if(steps.begin(), steps.end(), [&](const auto& entry) { return entry.first == step; });
+    if (known == steps.end())
+      steps.emplace_back(step, 1);
+    else
+      ++known->second;
+  }
+  if (steps.empty()) return "";
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [step, count] : steps) rows.push_back({step, std::to_string(count)});
+  return "<h2>Where calls were lost</h2><p>Utterances that a model answers right and the next one does not.</p>" +
+         html_table({"from → to", "utterances"}, rows, 1) + evaluation_source(results);
 }
 
 std::string misses_section(const RunResults& results) {

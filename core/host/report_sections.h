@@ -12,12 +12,13 @@ std::string header_section(const RunFolder& folder, const RunResults& results);
 std::string results_section(const RunResults& results);  ///< table and charts
 std::string tools_section(const RunResults& results);    ///< exact match of each tool, teacher against final model
 std::string misses_section(const RunResults& results);   ///< the first 50 of each model
+std::string losses_section(const RunResults& results);   ///< between which models calls were lost
 std::string training_section(const std::vector<Json>& metrics);
 std::string rejected_section(const RunResults& results);  ///< rows left out, counted in the artifacts' rejected.jsonl
 std::string lineage_section(const RunResults& results);
 std::string record_section(const RunResults& results);  ///< versions, machine, resolved config
 
-/// The last model of the table.
+/// The last model of the table that was evaluated, else the last one.
 const StageResult* final_model(const RunResults& results);
 
 /// Rows of cells that are HTML already. `number_from`: the first column that holds figures; `emphasised`: a row, or -1.

@@ -77,6 +77,22 @@ std::vector<ResolvedStage> resolve_stages(const Json& document, const Registry& 
   return stages;
 }
 
+/// "/stages/2" before "/stages/10": numbers by value, all else as text.
+bool comes_before(const Diagnostic& a, const Diagnostic& b) {
+  const auto key = [](const std::string& pointer) {
+    std::string padded;
+    for (std::size_t begin = 0, end; begin < pointer.size(); begin = end) {
+      end = std::min(pointer.find('/', begin + 1), pointer.size());
+      std::string step = pointer.substr(begin + 1, end - begin - 1);
+      const bool number = !step.empty() && step.find_first_not_of("0123456789") == std::string::npos;
+      if (number && step.size() < 12) step.insert(0, 12 - step.size(), '0');
+      padded += "/" + step;
+    }
+    return padded;
+  };
+  return key(a.pointer) < key(b.pointer);
+}
+
 /// The config with every default written out.
 Json complete_document(const Json& document, const Json& scalars, const std::vector<ResolvedStage>& stages) {
   Json complete = document;
@@ -129,9 +145,8 @@ ResolvedConfig load_and_resolve(const std::filesystem::path& file, const std::ve
   add_config_plugins(config, options, diagnostics);
   registry.emplace(std::move(options));
   ResolvedConfig resolved = resolve_config(config, *registry, diagnostics);
-  // Findings in the order of the file's places read better than in the order of the checks; the sort is stable.
-  std::stable_sort(diagnostics.begin(), diagnostics.end(),
-                   [](const Diagnostic& a, const Diagnostic& b) { return a.pointer < b.pointer; });
+  // By place they read better than in the order of the checks.
+  std::stable_sort(diagnostics.begin(), diagnostics.end(), comes_before);
   if (!diagnostics.empty()) throw ConfigError(file, std::move(diagnostics));
   return resolved;
 }

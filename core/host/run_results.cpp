@@ -44,11 +44,31 @@ void add_artifact(const RunFolder& folder, std::size_t index, RunResults& result
     }
     const std::filesystem::path evaluation = path / "evaluation.json";
     if (stage.kind != "report" || !std::filesystem::exists(evaluation)) return;
-    add_evaluation(read_json(evaluation), results.stages);
+    const Json json = read_json(evaluation);
+    add_evaluation(json, results.stages);
+    for (const Json& lost : json.value("attribution", Json::array())) results.attribution.push_back(lost);
     results.evaluations.push_back("artifacts/" + stage.artifact + "/evaluation.json");
   } catch (const std::exception&) {
     // Not readable: its figures are not known, which is what the table then says.
   }
+}
+
+/// Hashes of the weight files of a stage's artifact; "" if it has none.
+std::string weights_of(const RunResults& results, const StageResult& stage) {
+  std::string hashes;
+  for (const ArtifactRecord& artifact : results.artifacts)
+    if (artifact.manifest.stage == stage.name)
+      for (const Json& file : artifact.manifest.files)
+        if (file["path"].get<std::string>().ends_with(".safetensors")) hashes += file["sha256"].get<std::string>();
+  return hashes;
+}
+
+/// An export holds the weights of a model that has its own row.
+bool is_copy(const RunResults& results, const StageResult& stage, const std::vector<std::size_t>& rows) {
+  const std::string weights = weights_of(results, stage);
+  return !weights.empty() && stage.exact_match.is_null() && std::any_of(rows.begin(), rows.end(), [&](std::size_t row) {
+    return weights_of(results, results.stages[row]) == weights;
+  });
 }
 
 std::vector<std::size_t> table_rows(const RunResults& results) {
@@ -57,7 +77,9 @@ std::vector<std::size_t> table_rows(const RunResults& results) {
   for (std::size_t i = 0; i < results.stages.size(); ++i) {
     const StageResult& stage = results.stages[i];
     const bool listed = chosen.is_array() && std::find(chosen.begin(), chosen.end(), Json(stage.name)) != chosen.end();
-    if (chosen.is_array() && !chosen.empty() ? listed : stage.kind == "model") rows.push_back(i);
+    const bool wanted =
+        chosen.is_array() && !chosen.empty() ? listed : stage.kind == "model" && !is_copy(results, stage, rows);
+    if (wanted) rows.push_back(i);
   }
   return rows;
 }

@@ -33,6 +33,7 @@ struct RunResults {
   std::optional<std::size_t> teacher;  ///< what others are compared with: the stage given as an input "teacher", else
                                        ///< the first that makes a model
   std::vector<ArtifactRecord> artifacts;
+  Json attribution = Json::array();      ///< calls lost between two models: {"kept_by", "lost_at", …}
   std::vector<std::string> evaluations;  ///< evaluation.json files used, relative to the run directory
 };
 
