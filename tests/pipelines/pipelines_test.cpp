@@ -1,0 +1,112 @@
+// Every config under configs/ is a test: it validates, it runs shrunk to a few steps, and killed halfway it goes on and
+// ends with the same bytes. How a config is shrunk stands in it: "smoke": {"set": {"sft.epochs": 1, …}}.
+// configs/tasks/ holds tool sets, not configs.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "child_command.h"
+
+namespace retort::apps {
+namespace {
+
+using Json = nlohmann::json;
+
+std::vector<std::string> all_configs() {
+  const std::filesystem::path folder = std::filesystem::path(RETORT_SOURCE) / "configs";
+  std::vector<std::string> configs;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    const std::string path = entry.path().lexically_relative(folder).string();
+    if (entry.is_regular_file() && entry.path().extension() == ".json" && !path.starts_with("tasks/"))
+      configs.push_back(path);
+  }
+  std::sort(configs.begin(), configs.end());
+  return configs;
+}
+
+class PipelineConfigTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    if (!RETORT_WITH_TRAINING) GTEST_SKIP() << "built without the training stages (RETORT_TRAIN=OFF)";
+    // Paths in shipped configs are relative to the source folder.
+    std::filesystem::current_path(RETORT_SOURCE);
+    config_ = (std::filesystem::path("configs") / GetParam()).string();
+    std::ifstream file(config_);
+    const Json json = Json::parse(file, nullptr, true, true);
+    if (json.contains("smoke"))
+      for (const auto& [key, value] : json["smoke"].at("set").items())
+        overrides_.insert(overrides_.end(), {"--set", key + "=" + value.dump()});
+    for (const Json& stage : json.at("stages")) stages_.push_back(stage.at("name"));
+    std::string pattern = (std::filesystem::temp_directory_path() / "retort-pipeline-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
+  }
+  std::vector<std::string> arguments(const std::string& command, const std::string& run = "") const {
+    std::vector<std::string> all = {command, config_, "--allow-writable-plugins"};
+    if (!run.empty()) all.insert(all.end(), {"--run-dir", (folder_ / run).string()});
+    all.insert(all.end(), overrides_.begin(), overrides_.end());
+    return all;
+  }
+  Json manifest(const std::string& run, const std::string& stage) const {
+    std::ifstream file(folder_ / run / "stages" / stage / "manifest.json");
+    return Json::parse(file);
+  }
+  /// Reports hold measured times, and what is made from a report may too.
+  bool depends_on_times(const Json& made) const {
+    if (made.at("kind") == "report") return true;
+    for (const Json& input : made.at("inputs"))
+      if (depends_on_times(manifest("whole", input.at("stage")))) return true;
+    return false;
+  }
+  std::string config_;
+  std::vector<std::string> overrides_, stages_;
+  std::filesystem::path folder_;
+};
+
+TEST_P(PipelineConfigTest, Validates) {
+  const Outcome plain = ChildCommand(folder_, {"check", config_, "--allow-writable-plugins"}).wait();
+  EXPECT_EQ(plain.code, 0) << plain.err;
+  const Outcome smoke = ChildCommand(folder_, arguments("check")).wait();
+  EXPECT_EQ(smoke.code, 0) << smoke.err;
+}
+
+TEST_P(PipelineConfigTest, RunsAndResumesToTheSameBytes) {
+  ASSERT_FALSE(overrides_.empty()) << config_ << " needs \"smoke\": {\"set\": {…}} that shrinks it to a few steps";
+  const auto start = std::chrono::steady_clock::now();
+  const Outcome whole = ChildCommand(folder_, arguments("run", "whole")).wait();
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  const auto duration = std::chrono::steady_clock::now() - start;
+
+  // Killed at a third and at two thirds of the time the whole run took; where exactly does not matter.
+  for (const int third : {1, 2}) {
+    const ChildCommand child(folder_, arguments("run", "resumed"));
+    std::this_thread::sleep_for(duration * third / 3);
+    ::kill(child.id(), SIGKILL);
+    child.wait();
+  }
+  const Outcome resumed = ChildCommand(folder_, arguments("run", "resumed")).wait();
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  for (const std::string& stage : stages_) {
+    const Json one = manifest("whole", stage), other = manifest("resumed", stage);
+    if (depends_on_times(one)) continue;
+    EXPECT_EQ(one.at("sha256"), other.at("sha256")) << stage;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Configs, PipelineConfigTest, ::testing::ValuesIn(all_configs()), [](const auto& parameter) {
+  std::string name = parameter.param;
+  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+  return name;
+});
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PipelineConfigTest);
+
+}  // namespace
+}  // namespace retort::apps

@@ -1,0 +1,64 @@
+// Runs the built `retort` as a user would, in a folder of its own, and keeps what it said.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+namespace retort::apps {
+
+struct Outcome {
+  int code = -1;  ///< exit code, or minus the signal
+  std::string out, err;
+};
+
+class ChildCommand {
+ public:
+  /// Starts it with standard output and error into files of `folder`. HOME and the caches are in `folder` too.
+  ChildCommand(const std::filesystem::path& folder, std::vector<std::string> arguments,
+               std::filesystem::path standard_output = {})
+      : folder_(folder), out_(standard_output.empty() ? folder / "stdout.txt" : std::move(standard_output)) {
+    arguments.insert(arguments.begin(), RETORT_COMMAND);
+    std::vector<char*> values;
+    for (std::string& argument : arguments) values.push_back(argument.data());
+    values.push_back(nullptr);
+    child_ = ::fork();
+    if (child_ != 0) return;
+    ::setenv("HOME", folder.c_str(), 1);
+    for (const char* name : {"XDG_CACHE_HOME", "XDG_DATA_HOME"}) ::setenv(name, folder.c_str(), 1);
+    ::unsetenv("RETORT_PLUGIN_PATH");
+    const int out = ::open(out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    const int err = ::open((folder / "stderr.txt").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    ::dup2(out, STDOUT_FILENO);
+    ::dup2(err, STDERR_FILENO);
+    ::execv(values[0], values.data());
+    ::_exit(127);
+  }
+  pid_t id() const { return child_; }
+  Outcome wait() const {
+    int status = 0;
+    ::waitpid(child_, &status, 0);
+    Outcome outcome;
+    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    if (std::filesystem::is_regular_file(out_)) outcome.out = content(out_);
+    outcome.err = content(folder_ / "stderr.txt");
+    return outcome;
+  }
+
+ private:
+  static std::string content(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  }
+  std::filesystem::path folder_, out_;
+  pid_t child_ = -1;
+};
+
+}  // namespace retort::apps

@@ -1,0 +1,212 @@
+// The command line as users and scripts see it: exit codes, messages, --help.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "child_command.h"
+
+namespace retort::apps {
+namespace {
+
+using Json = nlohmann::json;
+
+class CommandLineTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "retort-cli-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  Outcome retort(const std::vector<std::string>& arguments, const std::filesystem::path& out = {}) const {
+    return ChildCommand(folder_, arguments, out).wait();
+  }
+  /// Also gives --run-dir and lets the test plugin lie in a build folder of any mode.
+  std::vector<std::string> on_config(const std::string& command, std::vector<std::string> more = {}) const {
+    more.insert(more.begin(), {command, (folder_ / "config.json").string(), "--allow-writable-plugins"});
+    if (command != "check") more.insert(more.end(), {"--run-dir", run_folder()});
+    return more;
+  }
+  std::string run_folder() const { return (folder_ / "run").string(); }
+  void write_config(const Json& changes = Json::object()) const {
+    Json json = Json::parse(R"({"name": "tiny", "stages": [
+      {"name": "source", "use": "stage.test_source"},
+      {"name": "count", "use": "stage.test_count", "inputs": {"dataset": "source"}},
+      {"name": "report", "use": "stage.test_report", "inputs": {"models": "count"}},
+      {"name": "quick", "use": "stage.test_count", "inputs": {"dataset": "source", "teacher": "count"}}]})");
+    json["plugins"] = {TEST_STAGES_PLUGIN};
+    json.update(changes);
+    std::ofstream(folder_ / "config.json") << json.dump(2);
+  }
+  std::filesystem::path folder_;
+};
+
+TEST_F(CommandLineTest, VersionAndHelp) {
+  EXPECT_EQ(retort({"--version"}).out, "retort " RETORT_VERSION "\n");
+  const Outcome help = retort({"help"});
+  EXPECT_EQ(help.code, 0);
+  for (const char* command : {"run", "check", "plan", "show", "call", "eval", "plugins"})
+    EXPECT_NE(help.out.find(command), std::string::npos) << command;
+  EXPECT_EQ(retort({"--help"}).out, help.out);
+  EXPECT_EQ(retort({}).code, 2);
+}
+
+TEST_F(CommandLineTest, EveryCommandHasHelpWithAnExample) {
+  for (const char* command : {"run", "check", "plan", "show", "call", "eval", "plugins"}) {
+    const Outcome help = retort({command, "--help"});
+    EXPECT_EQ(help.code, 0) << command << help.err;
+    EXPECT_NE(help.out.find(std::string("retort ") + command), std::string::npos) << command;
+    if (command != std::string("plugins"))  // it has subcommands, each with its own
+      EXPECT_NE(help.out.find("example: retort "), std::string::npos) << command;
+    EXPECT_EQ(help.err, "") << command;
+  }
+  for (const char* subcommand : {"list", "show", "check"})
+    EXPECT_NE(retort({"plugins", subcommand, "--help"}).out.find("example: retort plugins"), std::string::npos);
+  EXPECT_EQ(retort({"help", "run"}).out, retort({"run", "--help"}).out);
+}
+
+TEST_F(CommandLineTest, UnknownCommandSuggestsTheNearest) {
+  const Outcome outcome = retort({"rnu"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("did you mean 'run'?"), std::string::npos) << outcome.err;
+}
+
+TEST_F(CommandLineTest, WrongArgumentsAreUsageErrors) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"run"},
+                                             {"run", "--no-such-option"},
+                                             {"check", "a", "b"},
+                                             {"call", "model"},
+                                             {"call", "m", "t", "--time", "x"},
+                                             {"call", "m", "t", "--time", "-1"},
+                                             {"eval"},
+                                             {"show"},
+                                             {"show", "/does/not/exist"},
+                                             {"plan", "--quie"}}) {
+    const Outcome outcome = retort(arguments);
+    EXPECT_EQ(outcome.code, 2) << arguments[0] << outcome.err;
+    EXPECT_EQ(outcome.out, "") << arguments[0];
+    EXPECT_NE(outcome.err.find("error: "), std::string::npos) << arguments[0] << outcome.err;
+  }
+}
+
+TEST_F(CommandLineTest, AbsentFilesAreNamed) {
+  const Outcome config = retort({"check", (folder_ / "absent.json").string()});
+  EXPECT_EQ(config.code, 1);
+  EXPECT_NE(config.err.find("absent.json"), std::string::npos) << config.err;
+  for (const char* command : {"call", "eval"}) {
+    const Outcome model = retort({command, (folder_ / "absent").string(), (folder_ / "absent").string()});
+    EXPECT_NE(model.code, 0) << command;
+    EXPECT_NE(model.err.find("absent"), std::string::npos) << model.err;
+  }
+}
+
+TEST_F(CommandLineTest, CheckReportsEveryMistakeAtOnce) {
+  write_config();
+  const Outcome good = retort(on_config("check"));
+  EXPECT_EQ(good.code, 0) << good.err;
+  EXPECT_NE(good.out.find("ok, 4 stages"), std::string::npos) << good.out;
+  const Outcome bad = retort(on_config("check", {"--set", "sead=1", "--set", "threads=0", "--set", "count.stepz=1",
+                                                 "--set", "source.rows=x", "--set", "quick.inputs.teacher=report"}));
+  EXPECT_EQ(bad.code, 2);
+  for (const char* pointer :
+       {"5 mistakes", "/sead", "/threads", "/stages/1/stepz", "/stages/0/rows", "/stages/3/inputs/teacher"})
+    EXPECT_NE(bad.err.find(pointer), std::string::npos) << pointer << bad.err;
+}
+
+TEST_F(CommandLineTest, CheckPrintsTheResolvedConfig) {
+  write_config();
+  const Outcome outcome = retort(on_config("check", {"--resolved", "--set", "count.steps=9"}));
+  const Json config = Json::parse(outcome.out);
+  EXPECT_EQ(config["stages"][1]["steps"], 9);
+  EXPECT_EQ(config["stages"][3]["steps"], 5);
+}
+
+TEST_F(CommandLineTest, RunPrintsTableAndPaths) {
+  write_config();
+  const Outcome outcome = retort(on_config("run"));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  for (const char* text : {"accuracy", "count", "75.0%", "report.html", "run/model", "time"})
+    EXPECT_NE(outcome.out.find(text), std::string::npos) << text << outcome.out;
+  EXPECT_EQ(outcome.err.find('\r'), std::string::npos) << "no redrawn bars when it is not a terminal";
+
+  const Json show = Json::parse(retort({"show", run_folder(), "--json"}).out);
+  EXPECT_EQ(show["state"], "complete");
+  ASSERT_EQ(show["stages"].size(), 4u);
+  EXPECT_EQ(show["stages"][1]["exact_match"], 0.75);
+  EXPECT_EQ(show["stages"][1]["params"], 5000);
+  EXPECT_TRUE(show["stages"][3]["exact_match"].is_null());
+  EXPECT_EQ(show["stages"][3]["stage"], "stage.test_count");
+
+  EXPECT_NE(retort({"show", run_folder()}).out.find("75.0%"), std::string::npos);
+  const Outcome artifact = retort({"show", run_folder() + "/stages/count"});
+  EXPECT_NE(artifact.out.find("weights/model.safetensors"), std::string::npos) << artifact.out << artifact.err;
+  EXPECT_EQ(Json::parse(retort({"show", run_folder() + "/model", "--json"}).out)["kind"], "model");
+
+  const Outcome plan = retort(on_config("plan", {"--json", "--set", "quick.steps=9"}));
+  ASSERT_EQ(plan.code, 0) << plan.err;
+  EXPECT_EQ(Json::parse(plan.out)[1]["action"], "cached");
+  EXPECT_EQ(Json::parse(plan.out)[3]["action"], "run");
+}
+
+TEST_F(CommandLineTest, QuietRunSaysNothingBesidesTheResult) {
+  write_config();
+  const Outcome outcome = retort(on_config("run", {"--quiet"}));
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.err, "");
+}
+
+TEST_F(CommandLineTest, FailingStageIsExitCodeOne) {
+  write_config();
+  const Outcome outcome = retort(on_config("run", {"--set", "count.fail_at=2"}));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.err.find("step 2 failed as told"), std::string::npos) << outcome.err;
+  EXPECT_NE(retort({"show", run_folder()}).out.find("failed"), std::string::npos);
+}
+
+TEST_F(CommandLineTest, CtrlCIsExitCode130AndTheRunGoesOn) {
+  write_config();
+  ChildCommand child(folder_, on_config("run", {"--set", "count.steps=1000", "--set", "count.step_ms=10"}));
+  for (int i = 0; i < 3000 && !std::filesystem::exists(folder_ / "run/stages/source"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  ::kill(child.id(), SIGINT);
+  const Outcome outcome = child.wait();
+  EXPECT_EQ(outcome.code, 130) << outcome.err;
+  EXPECT_NE(outcome.err.find("goes on from here"), std::string::npos) << outcome.err;
+  EXPECT_EQ(Json::parse(retort({"show", run_folder(), "--json"}).out)["state"], "interrupted");
+  EXPECT_EQ(retort(on_config("run")).code, 0);
+}
+
+TEST_F(CommandLineTest, KilledRunIsCalledKilled) {
+  write_config();
+  ChildCommand child(folder_, on_config("run", {"--set", "count.steps=1000", "--set", "count.step_ms=10"}));
+  for (int i = 0; i < 3000 && !std::filesystem::exists(folder_ / "run/stages/source"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(
+      Json::parse(ChildCommand(folder_, {"show", run_folder(), "--json"}, folder_ / "show.json").wait().out)["state"],
+      "running");
+  ::kill(child.id(), SIGKILL);
+  child.wait();
+  EXPECT_EQ(Json::parse(retort({"show", run_folder(), "--json"}).out)["state"], "killed");
+}
+
+TEST_F(CommandLineTest, FullStandardOutputIsAFailure) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  EXPECT_EQ(retort({"help"}, "/dev/full").code, 1);
+}
+
+TEST_F(CommandLineTest, PinnedPluginThatChangedIsRefused) {
+  write_config({{"plugins", {{{"path", TEST_STAGES_PLUGIN}, {"sha256", std::string(64, '0')}}}}});
+  const Outcome outcome = retort(on_config("check"));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("test_stages_plugin"), std::string::npos) << outcome.err;
+}
+
+}  // namespace
+}  // namespace retort::apps
