@@ -64,13 +64,29 @@ bool allows_only_strings(const Json& schema) {
          std::all_of(values->begin(), values->end(), [](const Json& value) { return value.is_string(); });
 }
 
-/// An argument's value as text, without the leading space.
-std::string value_text(const Call& call, const std::string& argument, const Json& value, const Json& schema) {
-  if (!allows_only_strings(schema)) return compact(value);
+/// A list of strings stands item by item, so that each item is copied as a single string would be.
+bool is_list_of_strings(const Json& schema) {
+  return schema.is_object() && schema.value("type", Json()) == "array" && schema.contains("items") &&
+         allows_only_strings(schema["items"]);
+}
+
+const std::string& string_of(const Call& call, const std::string& argument, const Json& value) {
   if (!value.is_string())
     throw std::invalid_argument("argument \"" + argument + "\" of " + call.name + ": expected a string, found " +
                                 model::excerpt(value));
-  return value.get<std::string>();
+  return value.get_ref<const std::string&>();
+}
+
+/// What follows the argument's token, once or (for a list of strings) once an item: text with its leading space.
+std::vector<std::string> value_texts(const Call& call, const std::string& argument, const Json& value,
+                                     const Json& schema) {
+  if (is_list_of_strings(schema) && value.is_array()) {
+    std::vector<std::string> texts;
+    for (const Json& item : value) texts.push_back(" " + string_of(call, argument, item));
+    if (texts.empty()) texts.emplace_back();
+    return texts;
+  }
+  return {" " + (allows_only_strings(schema) ? string_of(call, argument, value) : compact(value))};
 }
 
 const Json& required_schema(const Tool& tool, const std::string& argument) {
@@ -126,7 +142,8 @@ std::string PromptContract::training_text(std::string_view utterance, const std:
     const Tool* known = tool(call.name);
     if (known == nullptr) throw std::invalid_argument("unknown tool \"" + call.name + "\"");
     for (const auto& item : call.arguments.items())
-      text += "\n " + value_text(call, item.key(), item.value(), required_schema(*known, item.key()));
+      for (const std::string& value : value_texts(call, item.key(), item.value(), required_schema(*known, item.key())))
+        text += "\n" + value;
   }
   return text;
 }
@@ -148,9 +165,11 @@ void PromptContract::append_call(const Tokenizer& tokenizer, const Call& call, s
   ids.push_back(special_id(tokenizer, call_token(call.name)));
   for (const auto& item : call.arguments.items()) {  // both objects are ordered by name
     const Json& schema = required_schema(*known, item.key());
-    ids.push_back(special_id(tokenizer, argument_token(item.key())));
-    const auto value = tokenizer.encode(" " + value_text(call, item.key(), item.value(), schema));
-    ids.insert(ids.end(), value.begin(), value.end());
+    for (const std::string& text : value_texts(call, item.key(), item.value(), schema)) {
+      ids.push_back(special_id(tokenizer, argument_token(item.key())));
+      const auto value = tokenizer.encode(text);
+      ids.insert(ids.end(), value.begin(), value.end());
+    }
   }
 }
 
@@ -255,9 +274,15 @@ class FunctionalReader {
     const Json* schema = argument_schema(*tool_, name);
     if (schema == nullptr) return "unknown " + place;
     Json& arguments = calls_.back().arguments;
-    if (arguments.contains(name)) return place + " stands twice";
+    const bool list = is_list_of_strings(*schema);
+    if (!list && arguments.contains(name)) return place + " stands twice";
     std::string text = tokenizer_.decode(ids);
     if (text.starts_with(' ')) text.erase(0, 1);
+    if (list) {
+      Json& items = arguments.emplace(name, Json::array()).first.value();
+      if (!ids.empty()) items.push_back(text);
+      return std::nullopt;
+    }
     if (allows_only_strings(*schema)) {
       arguments[name] = text;
       return std::nullopt;

@@ -5,11 +5,13 @@
 // that begins with a space, so that a value that stands in the utterance has the same tokens there and here:
 //   prompt    <|user|> turn on the kitchen light<|assistant|>
 //   response  <|call:light_set|><|room|> kitchen<|state|> on<|end|>
-// Several calls follow each other; no call at all is <|none|><|end|>. Strings stand as they are (a value is what lies
-// between two special tokens, less the one leading space); numbers, booleans, arrays and objects stand as compact JSON,
-// a string value in a place whose schema allows other types too as quoted JSON. Arguments stand in the order of the
-// tool's schema, which as nlohmann::json is by name. An argument's token is <|NAME|>, or <|arg:NAME|> where <|NAME|>
-// would be one of the format's own (an argument called "user", "end", "call:x", …).
+// Several calls follow each other; no call at all is <|none|><|end|>. A string is what lies between two special tokens,
+// less the one leading space. A list of strings repeats its argument's token, once an item:
+//   <|call:shopping_add|><|items|> red wine<|items|> bread<|end|>
+// Numbers, booleans, objects and other lists stand as compact JSON, and so does a string where the schema allows other
+// types too. Arguments stand in alphabetical order. An
+// argument's token is <|NAME|>, or <|arg:NAME|> where <|NAME|> would be one of the format's own (an argument called
+// "user", "end", "call:x", …).
 //
 // Format "json": the response is one compact JSON call a line, {"name":…,"arguments":{…}}, between the same
 // <|assistant|> and <|end|>; no call is an empty response.

@@ -111,7 +111,7 @@ std::string_view planning_templates() {
 +~ i want {items} on the shopping list
 +~ there is no more {items}
 - add {items} to the list
-- put {items} on the (shopping|grocery) list
+- put {items} on my (shopping|grocery) list
 - write {items} on my shopping list
 -~ i need {items} on the shopping list
 -~ we need to buy {items}

@@ -44,6 +44,12 @@ std::size_t only_occurrence(const std::string& utterance, const std::string& val
   return place;
 }
 
+/// The nearest place at or after `at` that does not split a UTF-8 character.
+std::size_t character_boundary(const std::string& word, std::size_t at) {
+  while (at < word.size() && (static_cast<unsigned char>(word[at]) & 0xC0U) == 0x80U) ++at;
+  return at;
+}
+
 bool is_closed(const json& schema) {
   return schema.contains("enum") || schema.contains("const") || schema.contains("pattern");
 }
@@ -125,14 +131,27 @@ class Augmenter {
  private:
   std::string new_value(const Place& place) {
     const std::vector<std::string>& pool = pools_.at(place);
-    const bool random_words =
-        !is_closed(schema_of(tools_, place.first, place.second)) && fraction(random_) < options_.random_share;
-    if (!random_words) return pool[below(random_, pool.size())];
+    if (!takes_random(place) || fraction(random_) >= options_.random_share) return pool[below(random_, pool.size())];
     std::string value;
     for (std::size_t left = 1 + below(random_, static_cast<std::size_t>(options_.longest_random)); left > 0; --left) {
-      value += (value.empty() ? "" : " ") + words_[below(random_, words_.size())];
+      value += (value.empty() ? "" : " ") + word();
     }
     return value;
+  }
+
+  bool takes_random(const Place& place) const {
+    const std::vector<std::string>& named = options_.random_arguments;
+    if (!named.empty() && std::find(named.begin(), named.end(), place.second) == named.end()) return false;
+    return !is_closed(schema_of(tools_, place.first, place.second));
+  }
+
+  /// Spliced words have rare sequences of tokens, which no model can recall and only copying gets right.
+  std::string word() {
+    const std::string& first = words_[below(random_, words_.size())];
+    if (fraction(random_) >= options_.spliced_share) return first;
+    const std::string& second = words_[below(random_, words_.size())];
+    const std::string head = first.substr(0, character_boundary(first, 1 + below(random_, first.size())));
+    return head + second.substr(character_boundary(second, below(random_, second.size())));
   }
 
   const std::vector<text::Tool>& tools_;

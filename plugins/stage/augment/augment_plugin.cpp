@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <retort/plugin.hpp>
 #include <retort/stage.hpp>
+#include <string>
 #include <vector>
 
 #include "augment.h"
@@ -22,6 +23,8 @@ class AugmentStage final : public retort::Stage {
     double swap_share = 0.5;
     double random_share = 0.0;
     std::int64_t longest_random = 4;
+    double spliced_share = 0.0;
+    std::vector<std::string> random_arguments;
     bool closed = false;
     std::int64_t seed = 0;
   };
@@ -42,6 +45,12 @@ class AugmentStage final : public retort::Stage {
         .at_least(1)
         .unit("words")
         .doc("length of such a row at most")
+        .number("spliced_share", &Params::spliced_share)
+        .at_least(0)
+        .at_most(1)
+        .doc("of those words: the head of one known word and the tail of another; 0 is off")
+        .strings("random_arguments", &Params::random_arguments)
+        .doc("arguments that get such rows; empty: every free-text one")
         .boolean("closed", &Params::closed)
         .doc("swap values of arguments with an enum too; right only where no wording depends on them")
         .integer("seed", &Params::seed)
@@ -65,6 +74,8 @@ class AugmentStage final : public retort::Stage {
     options.swap_share = params_.swap_share;
     options.random_share = params_.random_share;
     options.longest_random = params_.longest_random;
+    options.spliced_share = params_.spliced_share;
+    options.random_arguments = params_.random_arguments;
     options.closed = params_.closed;
     options.seed = params_.seed == 0 ? context.seed() : static_cast<std::uint64_t>(params_.seed);
     std::vector<text::Example> held_out;

@@ -1,0 +1,57 @@
+// Calibration signals against hand-computed numbers.
+#include "train/calibration.h"
+
+#include <gtest/gtest.h>
+#include <retort/abi/pruner.h>
+#include <torch/torch.h>
+
+#include "runtime/random_model.h"
+
+namespace retort::train {
+
+TEST(Calibration, NormIsMinitrons) {
+  // a[position, sample, channel] = [[[1,−2,0],[3,0,1]],[[0,2,−4],[2,2,0]]] → [2.549510, 2.236068, 2.061553]
+  const torch::Tensor a = torch::tensor({1.0f, -2.0f, 0.0f, 3.0f, 0.0f, 1.0f, 0.0f, 2.0f, -4.0f, 2.0f, 2.0f, 0.0f})
+                              .view({2, 2, 3})
+                              .transpose(0, 1);
+  const torch::Tensor norm = squared_mean_absolute(a, torch::tensor({2, 2}, torch::kInt64)).sqrt();
+  EXPECT_NEAR(norm[0].item<double>(), 2.549510, 1e-6);
+  EXPECT_NEAR(norm[1].item<double>(), 2.236068, 1e-6);
+  EXPECT_NEAR(norm[2].item<double>(), 2.061553, 1e-6);
+}
+
+TEST(Calibration, PaddingDoesNotCount) {
+  torch::Tensor a = torch::ones({1, 4, 2});
+  a.narrow(1, 2, 2).fill_(100);
+  const torch::Tensor squared = squared_mean_absolute(a, torch::tensor({2}, torch::kInt64));
+  EXPECT_FLOAT_EQ(squared[0].item<float>(), 1.0f);
+}
+
+TEST(Calibration, SignalsHaveTheModelsShape) {
+  const model::ModelConfig config = runtime::testing::awkward_config();
+  DecoderModule decoder(config, 1);
+  const std::vector<Sequence> sequences = {{{1, 2, 3}, {4, 5}, 0}, {{1, 6}, {4}, 1}};
+  const PruneSignalTensors signals =
+      prune_signals(decoder, sequences,
+                    RETORT_SIGNAL_HIDDEN_NORMS | RETORT_SIGNAL_FEED_FORWARD_NORMS | RETORT_SIGNAL_HEAD_NORMS |
+                        RETORT_SIGNAL_BLOCK_INFLUENCE | RETORT_SIGNAL_TOKEN_COUNTS);
+  EXPECT_EQ(signals.hidden_norms.sizes(), torch::IntArrayRef({config.hidden_size}));
+  EXPECT_EQ(signals.feed_forward_norms.sizes(), torch::IntArrayRef({config.layers, config.intermediate_size}));
+  EXPECT_EQ(signals.head_norms.sizes(), torch::IntArrayRef({config.layers, config.heads}));
+  EXPECT_TRUE((signals.block_influence >= 0).all().item<bool>());
+  EXPECT_TRUE((signals.block_influence <= 2).all().item<bool>());
+  EXPECT_EQ(signals.token_counts[1].item<float>(), 2);
+  EXPECT_EQ(signals.token_counts[4].item<float>(), 2);
+  EXPECT_EQ(signals.token_counts[7].item<float>(), 0);
+}
+
+TEST(Calibration, ModuleInputsAreTheFirstValidRows) {
+  const model::ModelConfig config = runtime::testing::awkward_config();
+  DecoderModule decoder(config, 1);
+  const auto inputs = module_inputs(decoder, {{{1, 2, 3}, {4, 5}, 0}, {{1, 6}, {4}, 1}}, 6);
+  EXPECT_EQ(inputs.at("model.layers.0.mlp.down_proj").sizes(), torch::IntArrayRef({6, config.intermediate_size}));
+  EXPECT_EQ(inputs.at("lm_head").sizes(), torch::IntArrayRef({6, config.hidden_size}));
+  EXPECT_EQ(inputs.size(), static_cast<std::size_t>(7 * config.layers + 1));
+}
+
+}  // namespace retort::train
