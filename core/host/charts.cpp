@@ -39,6 +39,41 @@ struct Scale {
   }
 };
 
+/// "1 MB" for a tick, where a table says "1.00 MB".
+std::string tick_bytes(double bytes) {
+  std::string text = format_bytes(bytes);
+  if (text.find('.') == std::string::npos) return text;
+  const std::size_t space = text.find(' ');
+  const std::size_t last = text.find_last_not_of("0", space - 1);
+  const std::size_t end = text[last] == '.' ? last : last + 1;
+  return text.substr(0, end) + text.substr(space);
+}
+
+/// Something written around (x, y), as wide as twice `reach`.
+struct Place {
+  double x, y, reach;
+};
+
+/// The height of a label for the dot at (x, y): the nearest line below or above it that nothing else takes.
+double free_label(double x, double y, double top, double bottom, std::vector<Place>& taken) {
+  constexpr double reach = 36, line = 13;
+  double chosen = y + 20;
+  for (int i = 0; i < 10; ++i) {
+    const double candidate = i % 2 == 0 ? y + 20 + line * (i / 2) : y - 12 - line * (i / 2);
+    const bool free = candidate > top - 6 && candidate < bottom &&
+                      std::none_of(
+                          taken.begin(), taken.end(),
+                          [&](const Place& place) {
+                            return std::abs(place.x - x) < reach + place.reach && std::abs(place.y - candidate) < line;
+                          });
+    if (!free) continue;
+    chosen = candidate;
+    break;
+  }
+  taken.push_back({x, chosen, reach});
+  return chosen;
+}
+
 std::string color_class(std::size_t index) {
   return "s" + std::to_string(index % 6);
 }
@@ -89,26 +124,19 @@ std::string accuracy_chart(const std::vector<ChartPoint>& models) {
   }
   for (const double tick : logarithmic_ticks(low_x, high_x)) {
     svg += svg_line(x(std::log10(tick)), height - bottom, x(std::log10(tick)), height - bottom + 5, "axis");
-    svg += svg_text(x(std::log10(tick)), height - bottom + 19, "middle", "label", format_bytes(tick));
+    svg += svg_text(x(std::log10(tick)), height - bottom + 19, "middle", "label", tick_bytes(tick));
   }
   svg += svg_line(left, height - bottom, width - right, height - bottom, "axis");
   svg += svg_text((left + width - right) / 2, height - 6, "middle", "title", "bytes of weights (logarithmic)");
-  std::vector<std::pair<double, double>> labels;  // places taken, so that labels of close models do not overlap
+  std::vector<Place> taken;
+  for (const ChartPoint& model : models) taken.push_back({x(std::log10(model.x)), y(model.y) + 4, 20});
   for (std::size_t i = 0; i < models.size(); ++i) {
     const double at_x = x(std::log10(models[i].x)), at_y = y(models[i].y);
     svg += "<circle cx=\"" + px(at_x) + "\" cy=\"" + px(at_y) + "\" r=\"6\" class=\"dot " + color_class(i) +
            "\"><title>" +
            escape_html(models[i].label + ": " + format_percent(models[i].y) + ", " + format_bytes(models[i].x)) +
            "</title></circle>";
-    double label_y = at_y + 20;
-    for (int tries = 0; tries < 8; ++tries) {
-      const bool taken = std::any_of(labels.begin(), labels.end(), [&](const auto& place) {
-        return std::abs(place.first - at_x) < 70 && std::abs(place.second - label_y) < 13;
-      });
-      if (!taken) break;
-      label_y += 13;
-    }
-    labels.emplace_back(at_x, label_y);
+    const double label_y = free_label(at_x, at_y, top, height - bottom, taken);
     const bool near_right = at_x > width - right - 50;
     svg += svg_text(near_right ? at_x + 8 : at_x, label_y, near_right ? "end" : "middle", "name", models[i].label);
   }
@@ -172,7 +200,7 @@ std::vector<std::pair<double, double>> thinned(const std::vector<std::pair<doubl
 
 std::string curve_chart(const std::vector<std::pair<double, double>>& points) {
   if (points.size() < 2) return "";
-  constexpr double width = 340, height = 170, left = 52, right = 12, top = 10, bottom = 26;
+  constexpr double width = 340, height = 170, left = 52, right = 18, top = 10, bottom = 26;
   double low = points[0].second, high = low;
   for (const auto& [step, value] : points) {
     low = std::min(low, value);

@@ -45,7 +45,7 @@ summary { cursor: pointer; color: var(--accent); font-weight: 550; }
 pre { overflow: auto; max-height: 520px; background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 16px; line-height: 1.45; }
 svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif; }
 svg text { fill: var(--soft); }
-svg .name, svg .value { fill: var(--ink); font-size: 12.5px; }
+svg .name, svg .value { fill: var(--ink); font-size: 12.5px; paint-order: stroke; stroke: var(--card); stroke-width: 3px; }
 svg .title { font-size: 12px; }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .axis, .whisker { stroke: var(--soft); stroke-width: 1.2; }

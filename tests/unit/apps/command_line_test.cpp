@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -62,13 +63,24 @@ TEST_F(CommandLineTest, EveryCommandHasHelpWithAnExample) {
     const Outcome help = retort({command, "--help"});
     EXPECT_EQ(help.code, 0) << command << help.err;
     EXPECT_NE(help.out.find(std::string("retort ") + command), std::string::npos) << command;
-    if (command != std::string("plugins"))  // it has subcommands, each with its own
-      EXPECT_NE(help.out.find("example: retort "), std::string::npos) << command;
+    const bool has_subcommands = command == std::string("plugins");  // each with its own example
+    EXPECT_TRUE(has_subcommands || help.out.find("example: retort ") != std::string::npos) << command;
     EXPECT_EQ(help.err, "") << command;
   }
   for (const char* subcommand : {"list", "show", "check"})
     EXPECT_NE(retort({"plugins", subcommand, "--help"}).out.find("example: retort plugins"), std::string::npos);
   EXPECT_EQ(retort({"help", "run"}).out, retort({"run", "--help"}).out);
+}
+
+TEST_F(CommandLineTest, NeedsNoLibTorch) {
+  std::string libraries;
+  std::FILE* pipe = ::popen("ldd '" RETORT_COMMAND "'", "r");
+  ASSERT_NE(pipe, nullptr);
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) libraries += static_cast<char>(c);
+  if (::pclose(pipe) != 0) GTEST_SKIP() << "no ldd here";
+  EXPECT_NE(libraries.find("retort-core"), std::string::npos) << libraries;
+  for (const char* library : {"torch", "c10", "cuda"})
+    EXPECT_EQ(libraries.find(library), std::string::npos) << libraries;
 }
 
 TEST_F(CommandLineTest, UnknownCommandSuggestsTheNearest) {
