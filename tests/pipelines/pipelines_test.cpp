@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -37,6 +38,8 @@ class PipelineConfigTest : public ::testing::TestWithParam<std::string> {
     config_ = (std::filesystem::path("configs") / GetParam()).string();
     std::ifstream file(config_);
     const Json json = Json::parse(file, nullptr, true, true);
+    find_data(json.value("data", Json()));
+    if (IsSkipped()) return;
     if (json.contains("smoke"))
       for (const auto& [key, value] : json["smoke"].at("set").items())
         overrides_.insert(overrides_.end(), {"--set", key + "=" + value.dump()});
@@ -49,9 +52,19 @@ class PipelineConfigTest : public ::testing::TestWithParam<std::string> {
     std::error_code ignored;
     if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
   }
+  /// "data" below ../shared is looked for in RETORT_SHARED, where that is set; a test without its data is skipped.
+  void find_data(const Json& data) {
+    const std::string shared = "../shared";
+    if (!data.is_string() || !data.get<std::string>().starts_with(shared)) return;
+    const char* folder = std::getenv("RETORT_SHARED");
+    const std::string path = (folder == nullptr ? shared : folder) + data.get<std::string>().substr(shared.size());
+    if (!std::filesystem::exists(path)) GTEST_SKIP() << config_ << " needs " << path << "; set RETORT_SHARED";
+    data_ = {"--set", "data=" + path};
+  }
   std::vector<std::string> arguments(const std::string& command, const std::string& run = "") const {
     std::vector<std::string> all = {command, config_, "--allow-writable-plugins"};
     if (!run.empty()) all.insert(all.end(), {"--run-dir", (folder_ / run).string()});
+    all.insert(all.end(), data_.begin(), data_.end());
     all.insert(all.end(), overrides_.begin(), overrides_.end());
     return all;
   }
@@ -67,12 +80,14 @@ class PipelineConfigTest : public ::testing::TestWithParam<std::string> {
     return false;
   }
   std::string config_;
-  std::vector<std::string> overrides_, stages_;
+  std::vector<std::string> data_, overrides_, stages_;
   std::filesystem::path folder_;
 };
 
 TEST_P(PipelineConfigTest, Validates) {
-  const Outcome plain = ChildCommand(folder_, {"check", config_, "--allow-writable-plugins"}).wait();
+  std::vector<std::string> unchanged = {"check", config_, "--allow-writable-plugins"};
+  unchanged.insert(unchanged.end(), data_.begin(), data_.end());
+  const Outcome plain = ChildCommand(folder_, unchanged).wait();
   EXPECT_EQ(plain.code, 0) << plain.err;
   const Outcome smoke = ChildCommand(folder_, arguments("check")).wait();
   EXPECT_EQ(smoke.code, 0) << smoke.err;
