@@ -108,9 +108,15 @@ class ParameterSet {
   /// The JSON Schema, with P's default values.
   std::string schema() const { return schema_body(P{}); }
 
+  /// Steps by struct_size: a newer host's entries may be longer than this header's.
   P parse(const retort_parameter* parameters, std::uint64_t count) const {
     P result{};
-    for (std::uint64_t i = 0; i < count; ++i) assign(result, to_view(parameters[i].path), parameters[i]);
+    const char* entry = reinterpret_cast<const char*>(parameters);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const retort_parameter& parameter = *reinterpret_cast<const retort_parameter*>(entry);
+      assign(result, to_view(parameter.path), parameter);
+      entry += parameter.struct_size;
+    }
     return result;
   }
 

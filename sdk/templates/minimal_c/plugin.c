@@ -106,8 +106,11 @@ static retort_error* create(uint32_t index, const retort_parameter* parameters, 
   instance = malloc(sizeof *instance);
   if (instance == NULL) return host->error_new(RETORT_ERROR_RUNTIME, out_of_memory);
   instance->scale = 1; /* the host fills defaults in; this is for hosts that pass nothing */
-  for (uint64_t i = 0; i < count; ++i)
-    if (equal(parameters[i].path, "/scale")) instance->scale = parameters[i].number;
+  /* A newer host's entries may be longer than this header's: step by struct_size. */
+  for (const retort_parameter* next = parameters; count > 0; --count) {
+    if (equal(next->path, "/scale")) instance->scale = next->number;
+    next = (const retort_parameter*)((const char*)next + next->struct_size);
+  }
   *out = instance;
   return NULL;
 }

@@ -81,7 +81,8 @@ typedef struct retort_tensor {
 
 /* One parameter, validated by the host against the component's schema, defaults filled in. Nested objects and arrays
  * are flattened: `path` is the JSON pointer of a scalar, "/optimizer/learning_rate" or "/layers/0". An array or object
- * with no members appears as one entry of type RETORT_PARAMETER_EMPTY. */
+ * with no members appears as one entry of type RETORT_PARAMETER_EMPTY. In an array of them the next entry lies
+ * struct_size bytes after this one. */
 #define RETORT_PARAMETER_BOOLEAN 1
 #define RETORT_PARAMETER_INTEGER 2
 #define RETORT_PARAMETER_NUMBER 3
