@@ -16,9 +16,9 @@ namespace {
 using nlohmann::json;
 
 /// Shares of 100: no tool, one call, two calls; the rest has three.
-constexpr std::size_t kNonePercent = 10;
-constexpr std::size_t kSinglePercent = 62;
-constexpr std::size_t kPairPercent = 21;
+constexpr std::size_t kNonePercent = 12;
+constexpr std::size_t kSinglePercent = 70;
+constexpr std::size_t kPairPercent = 15;
 constexpr int kWrapPercent = 35;
 constexpr int kPunctuatedPercent = 15;
 

@@ -82,7 +82,7 @@ SlotValue spoken_list(std::size_t count, Random& random, const std::string& arti
 }
 
 SlotValue items(Split split, Random& random) {
-  return spoken_list(1 + random.below(3), random, "", [&] {
+  return spoken_list(1 + random.below(2), random, "", [&] {
     const bool unseen = split == Split::test && random.chance(10);
     const std::string& item = random.pick(unseen ? unseen_items() : shopping_items());
     return SlotValue{item, item, false};
@@ -96,7 +96,7 @@ SlotValue vacuum_rooms(Split, Random& random) {
 
 SlotValue time_of_day(Split, Random& random) {
   const int hour = random.between(5, 23);
-  const int minute = random.chance(80) ? 15 * random.between(0, 3) : 5 * random.between(0, 11);
+  const int minute = 15 * random.between(0, 3);
   const int minutes_of_day = random.chance(2) ? 0 : hour * 60 + minute;
   return {clock_text(minutes_of_day), say_time(minutes_of_day, random), false};
 }
