@@ -23,7 +23,7 @@ endif()
 set(sdk_package_folder ${CMAKE_INSTALL_DATADIR}/cmake/retort-sdk)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/sdk/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT sdk)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/sdk/templates DESTINATION ${CMAKE_INSTALL_DATADIR}/retort-sdk
-  COMPONENT sdk OPTIONAL)
+  COMPONENT sdk)
 install(TARGETS retort-sdk EXPORT retort-sdk)
 install(EXPORT retort-sdk NAMESPACE retort:: FILE retort-sdk-targets.cmake DESTINATION ${sdk_package_folder}
   COMPONENT sdk)
@@ -46,11 +46,11 @@ install(FILES ${PROJECT_BINARY_DIR}/sdk/retort-sdk.pc DESTINATION ${CMAKE_INSTAL
 
 foreach(guide README.md CONTRIBUTING.md)
   install(FILES ${PROJECT_SOURCE_DIR}/${guide} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/retort-doc
-    COMPONENT doc OPTIONAL)
+    COMPONENT doc)
 endforeach()
 foreach(folder core sdk)
   install(FILES ${PROJECT_SOURCE_DIR}/${folder}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/retort-doc/${folder}
-    COMPONENT doc OPTIONAL)
+    COMPONENT doc)
 endforeach()
 
 set(components runtime sdk doc)

@@ -17,7 +17,7 @@ expect_lacks "Depends of retort" 'torch' "$(field retort Depends)"
 expect_contains "contents of retort" '^\./usr/bin/retort$' "$(contents retort)"
 expect_contains "contents of retort" '^\./usr/lib/[^/]+/libretort-core\.so\.0$' "$(contents retort)"
 expect_contains "contents of retort" '^\./usr/lib/[^/]+/retort/retort-plugin-scan$' "$(contents retort)"
-expect_contains "contents of retort" '^\./usr/lib/[^/]+/retort/plugins/teacher[._]rules\.so$' "$(contents retort)"
+expect_contains "contents of retort" '^\./usr/lib/[^/]+/retort/plugins/teacher_rules\.so$' "$(contents retort)"
 expect_contains "contents of retort" '^\./usr/share/retort/configs/quickstart\.json$' "$(contents retort)"
 expect_lacks "contents of retort" 'retort-train|stage_sft|include/' "$(contents retort)"
 
