@@ -11,8 +11,8 @@ namespace retort::host {
 /// The whole file. Throws std::runtime_error: path and the system's reason.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes under a temporary name in the same folder, fsyncs file and folder, renames. On any error the temporary file is
-/// removed, an older file of that name stays, and std::runtime_error names the path and the system's reason.
+/// Writes under a temporary name in the same folder, fsyncs file and folder, renames. On any error the temporary file
+/// is removed, an older file of that name stays, and std::runtime_error names the path and the system's reason.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 /// The same for content too large for one string: `write` is called with an open file descriptor.
