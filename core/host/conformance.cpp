@@ -56,7 +56,7 @@ void check_interface_of(CheckLog& log, const Subject& subject, const std::string
 void check_component(CheckLog& log, const retort_plugin_entry& entry, std::uint32_t index, const ComponentInfo& info) {
   const KnownInterface& known = *find_interface(info.interface);
   log.run(info.id, "id and summary", [&] {
-    expect(info.id.rfind(std::string(known.prefix) + ".", 0) == 0,
+    expect(info.id.starts_with(std::string(known.prefix) + "."),
            "ids of " + info.interface + " begin with \"" + std::string(known.prefix) + ".\"");
     expect(!info.summary.empty() && info.summary.find('\n') == std::string::npos, "the summary is not one line");
   });

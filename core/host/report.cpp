@@ -98,7 +98,7 @@ std::string header_section(const RunFolder& folder, const RunResults& results) {
   const Json& record = results.record;
   const std::string state = escape_html(actual_state(folder, results));
   std::string html = "<h1>" + text_of(record, "name") + "</h1>";
-  if (record.value("description", "") != "") html += "<p>" + text_of(record, "description") + "</p>";
+  if (!record.value("description", "").empty()) html += "<p>" + text_of(record, "description") + "</p>";
   html += "<p class=\"soft\"><span class=\"state " + state + "\">" + state + "</span> · started " +
           text_of(record, "started");
   if (record.value("seconds", Json()).is_number())

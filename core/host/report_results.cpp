@@ -76,7 +76,7 @@ std::string charts(const RunResults& results) {
 
 /// One tool's figure: {"utterances", "exact"} or a share.
 Json tool_share(const Json& tools, const std::string& name) {
-  const Json tool = tools.is_object() ? tools.value(name, Json()) : Json();
+  Json tool = tools.is_object() ? tools.value(name, Json()) : Json();
   if (tool.is_number()) return tool;
   if (!tool.is_object()) return nullptr;
   const Json all = tool.value("utterances", Json()), exact = tool.value("exact", Json());
@@ -85,7 +85,7 @@ Json tool_share(const Json& tools, const std::string& name) {
 }
 
 std::string tool_count(const Json& tools, const std::string& name) {
-  const Json tool = tools.is_object() ? tools.value(name, Json()) : Json();
+  Json tool = tools.is_object() ? tools.value(name, Json()) : Json();
   const Json all = tool.is_object() ? tool.value("utterances", Json()) : Json();
   return all.is_number() ? all.dump() : "–";
 }

@@ -31,7 +31,7 @@ bool is_frame_group(const std::string& group) {
 }
 
 bool begins_with(const std::string& text, std::string_view start) {
-  return text.rfind(start, 0) == 0;
+  return text.starts_with(start);
 }
 
 /// Replaces {a}, {b}, {c} by the clauses.

@@ -40,7 +40,7 @@ void add_token(nlohmann::json& arguments, const std::string& token, const std::s
     open.clear();
     return;
   }
-  const bool begins = tag.rfind("B-", 0) == 0;
+  const bool begins = tag.starts_with("B-");
   if ((!begins && tag.rfind("I-", 0) != 0) || tag.size() == 2) {
     throw std::invalid_argument("tag: expected O, B-slot or I-slot, found \"" + tag + "\"");
   }

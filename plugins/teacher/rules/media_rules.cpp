@@ -34,8 +34,8 @@ Answer music(Phrase phrase) {
     if (!query) query = phrase.cut_text_after(verb);
   }
   if (!query || !phrase.only("i want to") || holds_connector(*query)) return std::nullopt;
-  if (query->rfind("some ", 0) == 0) query = query->substr(5);
-  if (query->rfind("the ", 0) == 0 &&
+  if (query->starts_with("some ")) query = query->substr(5);
+  if (query->starts_with("the ") &&
       (Phrase(split_words(*query)).has("song") || Phrase(split_words(*query)).has("track") ||
        Phrase(split_words(*query)).has("music"))) {
     return std::nullopt;
@@ -112,7 +112,7 @@ Answer vacuum(Phrase phrase) {
 }
 
 /// The person is the word after the verb, or after "to".
-Answer message(Phrase phrase) {
+Answer message(Phrase phrase) {  // NOLINT(performance-unnecessary-value-param): all rules have one signature
   Words words = phrase.words();
   const auto starts = [&](std::string_view sequence) { return Phrase(words).begins_with(sequence); };
   if (starts("i want to") || starts("i need")) words.erase(words.begin(), words.begin() + (starts("i need") ? 2 : 3));
