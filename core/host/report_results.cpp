@@ -85,7 +85,7 @@ Json tool_share(const Json& tools, const std::string& name) {
 }
 
 std::string tool_count(const Json& tools, const std::string& name) {
-  Json tool = tools.is_object() ? tools.value(name, Json()) : Json();
+  const Json tool = tools.is_object() ? tools.value(name, Json()) : Json();
   const Json all = tool.is_object() ? tool.value("utterances", Json()) : Json();
   return all.is_number() ? all.dump() : "–";
 }
