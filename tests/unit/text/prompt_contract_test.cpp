@@ -90,6 +90,10 @@ TEST(PromptContract, SpellsFunctionalTokens) {
             "<|call:light_set|><|level|> 5<|room|> kitchen<|state|> on<|end|>");
   EXPECT_EQ(task.text(task.respond({{"light_set", {{"room", "r"}, {"user", "me"}, {"mixed", "7"}}}})),
             "<|call:light_set|><|mixed|> \"7\"<|room|> r<|arg:user|> me<|end|>");
+  EXPECT_EQ(task.text(task.respond({{"light_set", {{"room", "r"}, {"tags", {"a b", "c"}}}}})),
+            "<|call:light_set|><|room|> r<|tags|> a b<|tags|> c<|end|>");
+  EXPECT_EQ(task.text(task.respond({{"light_set", {{"room", "r"}, {"tags", Json::array()}}}})),
+            "<|call:light_set|><|room|> r<|tags|><|end|>");
   const std::vector<std::string> tokens = task.contract.special_tokens();
   EXPECT_EQ(std::vector<std::string>(tokens.begin(), tokens.begin() + 7),
             (std::vector<std::string>{"<|pad|>", "<|user|>", "<|assistant|>", "<|end|>", "<|none|>",
@@ -139,7 +143,7 @@ TEST(PromptContract, MalformedFunctionalResponses) {
       {"<|call:light_set|><|room|> x<|level|><|end|>", "not valid JSON"},
       {"<|call:light_set|><|room|> x<|level|> 5.5<|end|>", "/level"},
       {"<|call:light_set|><|room|> x<|state|> dim<|end|>", "/state"},
-      {"<|call:light_set|><|room|> x<|tags|> [1]<|end|>", "/tags/0"},
+      {"<|call:light_set|><|tags|> a<|tags|> b<|end|>", "room"},
       {"<|call:light_set|><|room|> x<|mixed|> seven<|end|>", "argument \"mixed\""}};
   for (const auto& [response, reason] : cases)
     EXPECT_TRUE(contains(task.reason(std::string(response)), reason))
