@@ -66,7 +66,7 @@ void check_component(CheckLog& log, const retort_plugin_entry& entry, std::uint3
     check_twice(entry, index, info);
   });
   if (!created) return;
-  const ScopedInstance instance(entry, index, placeholder_parameters(info.parameters_schema));
+  const ScopedInstance instance(entry, index, least_parameters(info.parameters_schema));
   const void* table = nullptr;
   const bool offered = log.run(info.id, "offers " + info.interface + " and nothing unknown", [&] {
     expect(entry.get_interface(instance.get(), to_abi("retort.no-such-interface/1")) == nullptr,

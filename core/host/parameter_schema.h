@@ -29,7 +29,7 @@ bool has_defaults_for_all(const Json& schema);
 
 /// The smallest parameters that pass: defaults, and for what is required the least value of its type. Only good for
 /// asking an instance what does not depend on its parameters.
-Json placeholder_parameters(const Json& schema);
+Json least_parameters(const Json& schema);
 
 /// `key` as a step of a JSON pointer: "~" and "/" escaped (RFC 6901).
 std::string pointer_step(const std::string& key);

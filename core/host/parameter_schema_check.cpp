@@ -125,7 +125,7 @@ Json least_value(const Json& schema) {
   if (schema.contains("enum")) return schema.at("enum").at(0);
   if (type == "boolean") return false;
   if (type == "string") return "";
-  if (type == "object") return placeholder_parameters(schema);
+  if (type == "object") return least_parameters(schema);
   if (type == "array") {
     Json array = Json::array();
     for (std::size_t i = 0; i < schema.value("minItems", std::size_t{0}); ++i)
@@ -152,7 +152,7 @@ bool has_defaults_for_all(const Json& schema) {
   return schema.value("required", Json::array()).empty();
 }
 
-Json placeholder_parameters(const Json& schema) {
+Json least_parameters(const Json& schema) {
   Json parameters = Json::object();
   for (const Json& name : schema.value("required", Json::array())) {
     const std::string key = name;

@@ -119,7 +119,7 @@ Json stage_json(const retort_stage_description& description) {
 
 Json describe_stage(const retort_plugin_entry& entry, std::uint32_t index, const ComponentInfo& info) {
   try {
-    const ScopedInstance instance(entry, index, placeholder_parameters(info.parameters_schema));
+    const ScopedInstance instance(entry, index, least_parameters(info.parameters_schema));
     const void* table = entry.get_interface(instance.get(), to_abi(info.interface));
     const std::string reason = invalid_table_reason(*find_interface(info.interface), table);
     if (!reason.empty()) throw std::runtime_error(reason);

@@ -7,7 +7,7 @@
 
 namespace retort::host {
 
-/// Calls init(), reads every component, asks stages to describe themselves (on an instance with placeholder
+/// Calls init(), reads every component, asks stages to describe themselves (on an instance with least
 /// parameters). Throws std::runtime_error that names the file and the first thing that is wrong with it.
 PluginInfo describe_plugin(const PluginLibrary& library);
 

@@ -80,7 +80,7 @@ TEST(Parameters, RequiredOnesHaveNoDefault) {
   EXPECT_EQ(findings_of("{}", required),
             Texts{"/stages/0/kd/model: missing: a string is required (folder of the model)"});
   EXPECT_FALSE(has_defaults_for_all(required));
-  EXPECT_EQ(placeholder_parameters(required), Json({{"model", ""}}));
+  EXPECT_EQ(least_parameters(required), Json({{"model", ""}}));
 }
 
 TEST(Parameters, AnInnerObjectWithoutPropertiesIsFreeForm) {
@@ -125,14 +125,14 @@ TEST(Schema, NestingHasALimit) {
   EXPECT_NE(invalid_schema_reason(deep).find("deeper"), std::string::npos);
 }
 
-TEST(Schema, PlaceholdersPassWhereverTheTypeAllows) {
+TEST(Schema, LeastParametersPassWhereverTheTypeAllows) {
   const Json wanting =
       Json::parse(R"({"type": "object", "required": ["a", "b", "c", "d", "e", "f", "g"], "properties": {
     "a": {"type": "integer", "exclusiveMinimum": 3}, "b": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     "c": {"type": "string", "enum": ["x", "y"]}, "d": {"type": "array", "items": {"type": "boolean"}, "minItems": 2},
     "e": {"type": "object", "required": ["z"], "properties": {"z": {"type": "integer", "maximum": -5}}},
     "f": {"type": "number", "minimum": 2.5}, "g": {"type": "number", "exclusiveMaximum": 0}}})");
-  Json parameters = placeholder_parameters(wanting);
+  Json parameters = least_parameters(wanting);
   EXPECT_EQ(findings(parameters, wanting), Texts()) << parameters.dump();
   EXPECT_EQ(parameters.at("a"), 4);
   EXPECT_EQ(parameters.at("e").at("z"), -5);
