@@ -21,6 +21,7 @@ constexpr char user_token_text[] = "<|user|>";
 constexpr char assistant_token_text[] = "<|assistant|>";
 constexpr char end_token_text[] = "<|end|>";
 constexpr char none_token_text[] = "<|none|>";
+constexpr char next_token_text[] = "<|next|>";
 constexpr std::string_view call_prefix = "<|call:";
 constexpr std::string_view token_suffix = "|>";
 
@@ -29,7 +30,7 @@ std::string call_token(const std::string& tool) {
 }
 
 std::string argument_token(const std::string& name) {
-  static const std::set<std::string> reserved = {"pad", "user", "assistant", "end", "none"};
+  static const std::set<std::string> reserved = {"pad", "user", "assistant", "end", "none", "next"};
   const bool clashes = reserved.contains(name) || name.starts_with("call:") || name.starts_with("arg:");
   return (clashes ? "<|arg:" : "<|") + name + "|>";
 }
@@ -77,7 +78,7 @@ const std::string& string_of(const Call& call, const std::string& argument, cons
   return value.get_ref<const std::string&>();
 }
 
-/// What follows the argument's token, once or (for a list of strings) once an item: text with its leading space.
+/// What follows the argument's token, or the items of a list of strings: texts with their leading space.
 std::vector<std::string> value_texts(const Call& call, const std::string& argument, const Json& value,
                                      const Json& schema) {
   if (is_list_of_strings(schema) && value.is_array()) {
@@ -124,6 +125,7 @@ std::vector<std::string> PromptContract::special_tokens() const {
   std::vector<std::string> tokens = {pad_token_text, user_token_text, assistant_token_text, end_token_text};
   if (format_ == json_format) return tokens;
   tokens.push_back(none_token_text);
+  tokens.push_back(next_token_text);
   for (const Tool& known : tools_) tokens.push_back(call_token(known.name));
   for (const auto& [token, argument] : argument_of_token_) tokens.push_back(token);
   return tokens;
@@ -165,10 +167,12 @@ void PromptContract::append_call(const Tokenizer& tokenizer, const Call& call, s
   ids.push_back(special_id(tokenizer, call_token(call.name)));
   for (const auto& item : call.arguments.items()) {  // both objects are ordered by name
     const Json& schema = required_schema(*known, item.key());
+    std::string before = argument_token(item.key());
     for (const std::string& text : value_texts(call, item.key(), item.value(), schema)) {
-      ids.push_back(special_id(tokenizer, argument_token(item.key())));
+      ids.push_back(special_id(tokenizer, before));
       const auto value = tokenizer.encode(text);
       ids.insert(ids.end(), value.begin(), value.end());
+      before = next_token_text;
     }
   }
 }
@@ -245,8 +249,9 @@ class FunctionalReader {
       std::vector<TokenId> text;
       for (++i; i < body.size() && !tokenizer_.is_special(body[i]); ++i) text.push_back(body[i]);
       const auto argument = argument_of_token_.find(token);
-      auto reason =
-          argument != argument_of_token_.end() ? read_argument(argument->second, text) : read_call(token, text);
+      auto reason = token == next_token_text               ? read_next_item(text)
+                    : argument != argument_of_token_.end() ? read_argument(argument->second, text)
+                                                           : read_call(token, text);
       if (reason) return reason;
     }
     return std::nullopt;
@@ -265,7 +270,22 @@ class FunctionalReader {
     if (tool_ == nullptr) return "unknown tool \"" + std::string(token) + "\"";
     if (!text.empty()) return "text between <|call:" + tool_->name + "|> and its first argument";
     calls_.push_back({tool_->name, Json::object()});
+    list_ = nullptr;
     return std::nullopt;
+  }
+
+  std::optional<std::string> read_next_item(const std::vector<TokenId>& ids) {
+    if (list_ == nullptr || list_->empty())
+      return std::string(next_token_text) + " without an item of a list before it";
+    list_->push_back(string_of(ids));
+    return std::nullopt;
+  }
+
+  /// A string or an item, less its leading space.
+  std::string string_of(const std::vector<TokenId>& ids) const {
+    std::string text = tokenizer_.decode(ids);
+    if (text.starts_with(' ')) text.erase(0, 1);
+    return text;
   }
 
   std::optional<std::string> read_argument(const std::string& name, const std::vector<TokenId>& ids) {
@@ -274,13 +294,12 @@ class FunctionalReader {
     const Json* schema = argument_schema(*tool_, name);
     if (schema == nullptr) return "unknown " + place;
     Json& arguments = calls_.back().arguments;
-    const bool list = is_list_of_strings(*schema);
-    if (!list && arguments.contains(name)) return place + " stands twice";
-    std::string text = tokenizer_.decode(ids);
-    if (text.starts_with(' ')) text.erase(0, 1);
-    if (list) {
-      Json& items = arguments.emplace(name, Json::array()).first.value();
-      if (!ids.empty()) items.push_back(text);
+    if (arguments.contains(name)) return place + " stands twice";
+    const std::string text = string_of(ids);
+    list_ = nullptr;
+    if (is_list_of_strings(*schema)) {
+      list_ = &(arguments[name] = Json::array());
+      if (!ids.empty()) list_->push_back(text);
       return std::nullopt;
     }
     if (allows_only_strings(*schema)) {
@@ -299,6 +318,7 @@ class FunctionalReader {
   const std::vector<Tool>& tools_;
   const Arguments& argument_of_token_;
   const Tool* tool_ = nullptr;  ///< of the last call
+  Json* list_ = nullptr;        ///< the last argument in calls_, where it is a list of strings
   std::vector<Call> calls_;
 };
 

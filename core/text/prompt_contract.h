@@ -6,8 +6,9 @@
 //   prompt    <|user|> turn on the kitchen light<|assistant|>
 //   response  <|call:light_set|><|room|> kitchen<|state|> on<|end|>
 // Several calls follow each other; no call at all is <|none|><|end|>. A string is what lies between two special tokens,
-// less the one leading space. A list of strings repeats its argument's token, once an item:
-//   <|call:shopping_add|><|items|> red wine<|items|> bread<|end|>
+// less the one leading space. In a list of strings, <|next|> begins every item but the first, so that a model need not
+// count how many it has already given:
+//   <|call:shopping_add|><|items|> red wine<|next|> bread<|end|>
 // Numbers, booleans, objects and other lists stand as compact JSON, and so does a string where the schema allows other
 // types too. Arguments stand in alphabetical order. An
 // argument's token is <|NAME|>, or <|arg:NAME|> where <|NAME|> would be one of the format's own (an argument called
@@ -46,7 +47,8 @@ class PromptContract {
   const std::string& format() const { return format_; }
   const std::vector<Tool>& tools() const { return tools_; }
   /// What the tokenizer must hold as special tokens, in order: <|pad|>, <|user|>, <|assistant|>, <|end|>, then for
-  /// functional_tokens <|none|>, a <|call:NAME|> for every tool and a <|ARGUMENT|> for every distinct argument name.
+  /// functional_tokens <|none|>, <|next|>, a <|call:NAME|> for every tool and a <|ARGUMENT|> for every distinct
+  /// argument name.
   std::vector<std::string> special_tokens() const;
   /// The text whose BPE pieces matter: utterance or value with its leading space.
   std::string training_text(std::string_view utterance, const std::vector<Call>& calls) const;

@@ -91,14 +91,14 @@ TEST(PromptContract, SpellsFunctionalTokens) {
   EXPECT_EQ(task.text(task.respond({{"light_set", {{"room", "r"}, {"user", "me"}, {"mixed", "7"}}}})),
             "<|call:light_set|><|mixed|> \"7\"<|room|> r<|arg:user|> me<|end|>");
   EXPECT_EQ(task.text(task.respond({{"light_set", {{"room", "r"}, {"tags", {"a b", "c"}}}}})),
-            "<|call:light_set|><|room|> r<|tags|> a b<|tags|> c<|end|>");
+            "<|call:light_set|><|room|> r<|tags|> a b<|next|> c<|end|>");
   EXPECT_EQ(task.text(task.respond({{"light_set", {{"room", "r"}, {"tags", Json::array()}}}})),
             "<|call:light_set|><|room|> r<|tags|><|end|>");
   const std::vector<std::string> tokens = task.contract.special_tokens();
-  EXPECT_EQ(std::vector<std::string>(tokens.begin(), tokens.begin() + 7),
-            (std::vector<std::string>{"<|pad|>", "<|user|>", "<|assistant|>", "<|end|>", "<|none|>",
+  EXPECT_EQ(std::vector<std::string>(tokens.begin(), tokens.begin() + 8),
+            (std::vector<std::string>{"<|pad|>", "<|user|>", "<|assistant|>", "<|end|>", "<|none|>", "<|next|>",
                                       "<|call:light_set|>", "<|call:stop|>"}));
-  EXPECT_EQ(tokens.size(), 7U + 11U);
+  EXPECT_EQ(tokens.size(), 8U + 11U);
   EXPECT_EQ(task.contract.training_text("u", {{"light_set", {{"room", "a b"}, {"level", 5}}}}), " u\n 5\n a b");
 }
 
@@ -143,7 +143,12 @@ TEST(PromptContract, MalformedFunctionalResponses) {
       {"<|call:light_set|><|room|> x<|level|><|end|>", "not valid JSON"},
       {"<|call:light_set|><|room|> x<|level|> 5.5<|end|>", "/level"},
       {"<|call:light_set|><|room|> x<|state|> dim<|end|>", "/state"},
-      {"<|call:light_set|><|tags|> a<|tags|> b<|end|>", "room"},
+      {"<|call:light_set|><|tags|> a<|next|> b<|end|>", "lacks the required argument \"room\""},
+      {"<|call:light_set|><|room|> x<|tags|> a<|tags|> b<|end|>", "stands twice"},
+      {"<|call:light_set|><|room|> x<|tags|><|next|> b<|end|>", "<|next|> without an item"},
+      {"<|call:light_set|><|tags|> a<|room|> x<|next|> b<|end|>", "<|next|> without an item"},
+      {"<|call:light_set|><|room|> x<|tags|> a<|call:stop|><|next|> b<|end|>", "<|next|> without an item"},
+      {"<|next|> b<|end|>", "<|next|> without an item"},
       {"<|call:light_set|><|room|> x<|mixed|> seven<|end|>", "argument \"mixed\""}};
   for (const auto& [response, reason] : cases)
     EXPECT_TRUE(contains(task.reason(std::string(response)), reason))
