@@ -48,14 +48,4 @@ inline BatchRows batch_rows(const std::vector<Sequence>& sequences, std::span<co
   return rows;
 }
 
-/// The parts of a batch that go through the model together.
-inline std::vector<std::span<const std::size_t>> micro_batches(const std::vector<std::size_t>& batch,
-                                                               std::int64_t micro_batch_size) {
-  const std::size_t size = micro_batch_size > 0 ? static_cast<std::size_t>(micro_batch_size) : batch.size();
-  std::vector<std::span<const std::size_t>> parts;
-  for (std::size_t begin = 0; begin < batch.size(); begin += size)
-    parts.push_back(std::span(batch).subspan(begin, std::min(size, batch.size() - begin)));
-  return parts;
-}
-
 }  // namespace retort::train

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "model/model_folder.h"
+#include "train/causal_attention.h"
 #include "train/fused_operations.h"
 
 namespace retort::train {
@@ -113,9 +114,9 @@ Tensor DecoderModule::heads_of(const Tensor& h, const Tensor& weight, std::int64
 
 Tensor DecoderModule::attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& visible) const {
   const std::int64_t times = config_.heads / config_.kv_heads;
-  const Tensor mixed = torch::scaled_dot_product_attention(
-      q.transpose(1, 2), repeat_kv(k, times).to(q.scalar_type()), repeat_kv(v, times).to(q.scalar_type()),
-      visible.defined() ? std::optional<Tensor>(visible) : std::nullopt, 0.0, !visible.defined());
+  const Tensor mixed =
+      torch::scaled_dot_product_attention(q.transpose(1, 2), repeat_kv(k, times).to(q.scalar_type()),
+                                          repeat_kv(v, times).to(q.scalar_type()), visible, 0.0, false);
   return mixed.transpose(1, 2).reshape({q.size(0), q.size(1), config_.heads * config_.head_dim});
 }
 
@@ -124,7 +125,7 @@ Tensor DecoderModule::hidden(const Tensor& ids) {
   return run_layers(torch::embedding(embedding_, ids), [&](const Tensor& h, const Layer& layer, std::int64_t) {
     const Tensor q = rotate(heads_of(h, layer.q, config_.heads), cosine, sine);
     const Tensor k = rotate(heads_of(h, layer.k, config_.kv_heads), cosine, sine);
-    return attend(q, k.transpose(1, 2), heads_of(h, layer.v, config_.kv_heads).transpose(1, 2), {});
+    return causal_attention(q, k, heads_of(h, layer.v, config_.kv_heads));
   });
 }
 
@@ -136,13 +137,13 @@ Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths
   cache.lengths = lengths.clone();
   return run_layers(torch::embedding(embedding_, ids), [&](const Tensor& h, const Layer& layer, std::int64_t) {
     const Tensor q = rotate(heads_of(h, layer.q, config_.heads), cosine, sine);
-    const Tensor k = rotate(heads_of(h, layer.k, config_.kv_heads), cosine, sine).transpose(1, 2);
-    const Tensor v = heads_of(h, layer.v, config_.kv_heads).transpose(1, 2);
+    const Tensor k = rotate(heads_of(h, layer.k, config_.kv_heads), cosine, sine);
+    const Tensor v = heads_of(h, layer.v, config_.kv_heads);
     for (auto [store, fresh] : {std::pair{&cache.keys, k}, std::pair{&cache.values, v}}) {
       store->push_back(torch::zeros({batch, config_.kv_heads, capacity, config_.head_dim}));
-      store->back().narrow(2, 0, time).copy_(fresh);
+      store->back().narrow(2, 0, time).copy_(fresh.transpose(1, 2));
     }
-    return attend(q, k, v, {});
+    return causal_attention(q, k, v);
   });
 }
 

@@ -63,8 +63,8 @@ class DecoderModule {
   torch::Tensor norm(const torch::Tensor& x, const torch::Tensor& weight) const;
   /// h [B,T,D] through a projection → [B,T,heads,head_dim]
   torch::Tensor heads_of(const torch::Tensor& h, const torch::Tensor& weight, std::int64_t heads) const;
-  /// q [B,T,H,head_dim], k and v [B,K,S,head_dim] → [B,T,H·head_dim]; causal unless `visible` [B,1,1,S] says what each
-  /// sequence may look at.
+  /// One position a sequence against its cache: q [B,1,H,head_dim], k and v [B,K,S,head_dim], visible [B,1,1,S] what
+  /// each sequence may look at → [B,1,H·head_dim].
   torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                        const torch::Tensor& visible) const;
   torch::Tensor feed_forward(const torch::Tensor& x, const Layer& layer, std::int64_t index);

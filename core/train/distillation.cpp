@@ -1,9 +1,11 @@
 #include "train/distillation.h"
 
+#include <mutex>
 #include <numeric>
 #include <stdexcept>
 
 #include "train/batch_rows.h"
+#include "train/data_parallel.h"
 #include "train/epochs.h"
 #include "train/model_weights.h"
 #include "train/plugin_loss.h"
@@ -49,8 +51,9 @@ struct Distiller {
   CallModule& teacher;
   DecoderModule& student;
   const std::vector<Sequence>& sequences;
-  MetricMap metrics;
-  double rows_seen = 0;
+  DataParallel& parallel;
+  MetricMap metrics;  ///< of the last step, a row's mean
+  std::mutex plugin_mutex;
 
   Tensor rows_of(DecoderModule& decoder, const BatchRows& rows) const {
     return decoder.hidden(rows.ids).reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
@@ -71,10 +74,11 @@ struct Distiller {
     return signals;
   }
 
-  /// Adds the gradient of one micro-batch; returns its share of the step's loss.
-  double accumulate(const std::vector<Sequence>& data, std::span<const std::size_t> part, double total_rows) {
+  /// The loss of a part of a batch, and what the plugin reports about it.
+  Tensor loss_of(const std::vector<Sequence>& data, std::span<const std::size_t> part, double total_rows,
+                 MetricMap& report) {
     const BatchRows rows = batch_rows(data, part, job.prompt_loss_weight);
-    if (rows.index.size(0) == 0) return 0;
+    if (rows.index.size(0) == 0) return {};
     DistillSignals signals = teacher_signals(rows);
     signals.mask = rows.weights;
     if ((wanted.signals & RETORT_SIGNAL_LABELS) != 0) signals.labels = rows.labels;
@@ -85,10 +89,8 @@ struct Distiller {
       if ((wanted.signals & RETORT_SIGNAL_HIDDEN_STATES) != 0) signals.student_hidden = hidden.to(torch::kFloat32);
       logits = student.logits(hidden);
     }
-    const Tensor loss = distill_loss(job.strategy, logits, signals, metrics) / total_rows;
-    loss.backward();
-    rows_seen += static_cast<double>(rows.index.size(0));
-    return loss.item<double>();
+    const std::lock_guard lock(plugin_mutex);  // an instance is used by one thread at a time
+    return distill_loss(job.strategy, logits, signals, report) / total_rows;
   }
 
   /// The batch's prompts with the student's own answers (GKD, arXiv 2306.13649, algorithm 1).
@@ -121,9 +123,12 @@ struct Distiller {
     for (const std::size_t i : chosen)
       total_rows += static_cast<double>(data[i].response.size()) +
                     job.prompt_loss_weight * static_cast<double>(data[i].prompt.size() - 1);
-    double loss = 0;
-    for (const auto part : micro_batches(chosen, job.training.micro_batch_size))
-      loss += accumulate(data, part, total_rows);
+    const auto parts = parallel.parts(chosen, job.training.micro_batch_size);
+    std::vector<MetricMap> reports(parts.size());
+    const double loss = parallel.accumulate(
+        parts.size(), [&](std::size_t part) { return loss_of(data, parts[part], total_rows, reports[part]); });
+    for (const MetricMap& report : reports)
+      for (const auto& [name, sum] : report) metrics[name] += sum / std::max(1.0, total_rows);
     return loss;
   }
 };
@@ -146,18 +151,19 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   EpochBatches batches(sequences, job.training, job.seed);
   Trainer trainer(*student, job.training, batches.total_steps(), job.seed, job.work, hooks);
   student->dropout = job.training.dropout;
-  Distiller distiller{job, requirements_of(job.strategy), teacher, *student, sequences, {}, 0};
+  // Dropout draws from one generator, in an order that threads would make random.
+  auto parallel = std::make_unique<DataParallel>(student->parameters(), student->dropout > 0 ? 1 : job.threads);
+  Distiller distiller{job, requirements_of(job.strategy), teacher, *student, sequences, *parallel, {}, {}};
   trainer.run("distilling", [&](std::int64_t step) {
     distiller.metrics.clear();
-    distiller.rows_seen = 0;
     const double loss = distiller.step(batches.at(step), step);
-    for (const auto& [name, sum] : distiller.metrics)
-      hooks.metric(name, step, sum / std::max(1.0, distiller.rows_seen));
+    for (const auto& [name, mean] : distiller.metrics) hooks.metric(name, step, mean);
     if (!validation.empty() && batches.ends_epoch(step))
       hooks.metric("validation_exact_match", step,
                    exact_match_share(*student, teacher.tokenizer, teacher.contract, validation));
     return loss;
   });
+  parallel.reset();
   trainer.use_averaged_weights();
   student->dropout = 0;
   if (!validation.empty())

@@ -10,19 +10,14 @@
 
 namespace retort::train {
 
-struct DistillationJob {
-  std::filesystem::path dataset;                 ///< labelled train.jsonl
+/// Validates at the end of every epoch.
+struct DistillationJob : TrainingJob {
   std::filesystem::path teacher;                 ///< model folder
   std::optional<std::filesystem::path> student;  ///< model folder with the teacher's tokenizer; nothing: a new model
   NewModel model;                                ///< without `student`; vocabulary_size is the teacher's
   DistillPlugin strategy;
   double prompt_loss_weight = 0;      ///< of the prompt's positions; 0 = responses only
   double sampling_temperature = 0.9;  ///< of on-policy batches, where the strategy asks for them (GKD)
-  std::int64_t validation_limit = 200;
-  TrainingOptions training;
-  std::uint64_t seed = 0;
-  std::int64_t threads = 1;
-  std::filesystem::path output, work;
 };
 
 /// Loss: the plugin's sum over rows, divided by the number of rows of the whole batch. Throws as fine_tune, and

@@ -4,6 +4,7 @@
 
 #include "text/bpe_trainer.h"
 #include "train/batch_rows.h"
+#include "train/data_parallel.h"
 #include "train/epochs.h"
 #include "train/model_weights.h"
 #include "train/trainer.h"
@@ -74,33 +75,30 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   EpochBatches batches(sequences, job.training, job.seed);
   Trainer trainer(decoder, job.training, batches.total_steps(), job.seed, job.work, hooks);
   decoder.dropout = job.training.dropout;
+  // Dropout draws from one generator, in an order that threads would make random.
+  auto parallel = std::make_unique<DataParallel>(decoder.parameters(), decoder.dropout > 0 ? 1 : job.threads);
   trainer.run("fine-tuning", [&](std::int64_t step) {
     const std::vector<std::size_t>& batch = batches.at(step);
     double total_weight = 0;
     for (const std::size_t i : batch)
       total_weight += static_cast<double>(sequences[i].response.size()) +
                       job.prompt_loss_weight * static_cast<double>(sequences[i].prompt.size() - 1);
-    double loss = 0;
-    for (const std::span<const std::size_t> part : micro_batches(batch, job.training.micro_batch_size)) {
-      const BatchRows rows = batch_rows(sequences, part, job.prompt_loss_weight);
-      torch::Tensor part_loss;
-      {
-        const MixedPrecision mixed(job.training.precision);
-        const torch::Tensor hidden =
-            decoder.hidden(rows.ids).reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
-        part_loss =
-            (torch::cross_entropy_loss(decoder.logits(hidden), rows.labels, {}, at::Reduction::None) * rows.weights)
-                .sum() /
-            total_weight;
-      }
-      part_loss.backward();
-      loss += part_loss.item<double>();
-    }
+    const auto parts = parallel->parts(batch, job.training.micro_batch_size);
+    const double loss = parallel->accumulate(parts.size(), [&](std::size_t part) {
+      const BatchRows rows = batch_rows(sequences, parts[part], job.prompt_loss_weight);
+      const MixedPrecision mixed(job.training.precision);
+      const torch::Tensor hidden =
+          decoder.hidden(rows.ids).reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
+      const torch::Tensor losses =
+          torch::cross_entropy_loss(decoder.logits(hidden), rows.labels, {}, at::Reduction::None);
+      return (losses * rows.weights).sum() / total_weight;
+    });
     if (!validation.empty() && batches.ends_epoch(step))
       hooks.metric("validation_exact_match", step,
                    exact_match_share(decoder, module.tokenizer, module.contract, validation));
     return loss;
   });
+  parallel.reset();
   trainer.use_averaged_weights();
   decoder.dropout = 0;
   if (!validation.empty())

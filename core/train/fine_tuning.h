@@ -8,7 +8,7 @@
 #include <string>
 
 #include "train/hooks.h"
-#include "train/training_options.h"
+#include "train/training_job.h"
 
 namespace retort::train {
 
@@ -25,23 +25,12 @@ struct NewModel {
   double rope_theta = 10000;
 };
 
-struct FineTuningJob {
-  std::filesystem::path dataset;               ///< folder with tools.json, train.jsonl, maybe validation.jsonl
+/// Validates at the end of every epoch.
+struct FineTuningJob : TrainingJob {
   std::optional<std::filesystem::path> start;  ///< model folder; nothing: a new model
   NewModel model;                              ///< used without `start`
   std::string call_format = "functional_tokens";
-  double prompt_loss_weight = 0;        ///< of the prompt's tokens in the loss; 0 = responses only
-  std::int64_t validation_limit = 200;  ///< validation utterances answered at the end of every epoch; 0 = off
-  TrainingOptions training;
-  std::uint64_t seed = 0;
-  std::int64_t threads = 1;
-  std::filesystem::path output, work;  ///< existing folders
-};
-
-/// The size of what a job wrote.
-struct ModelSize {
-  std::int64_t parameters = 0;
-  std::int64_t bytes = 0;  ///< of all weights as stored
+  double prompt_loss_weight = 0;  ///< of the prompt's tokens in the loss; 0 = responses only
 };
 
 /// Loss: mean negative log-likelihood of a batch's response tokens (and weighted prompt tokens), normalised over the

@@ -4,12 +4,7 @@
 
 #include <cmath>
 
-// Several versions of each loop, the widest that the CPU runs chosen at load.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define RETORT_VECTORISED __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define RETORT_VECTORISED
-#endif
+#include "train/vectorised.h"
 
 namespace retort::train {
 namespace {
@@ -134,46 +129,142 @@ struct Rotate : torch::autograd::Function<Rotate> {
   }
 };
 
-RETORT_VECTORISED void swiglu_row(const float* gate, const float* sigmoid, const float* up, float* y,
-                                  std::int64_t size) {
-  for (std::int64_t i = 0; i < size; ++i) y[i] = gate[i] * sigmoid[i] * up[i];
-}
-
-RETORT_VECTORISED void swiglu_row_gradient(const float* gate, const float* sigmoid, const float* up, const float* g,
-                                           float* dgate, float* dup, std::int64_t size) {
-  for (std::int64_t i = 0; i < size; ++i) {
-    const float s = sigmoid[i];
-    dup[i] = g[i] * gate[i] * s;
-    dgate[i] = g[i] * up[i] * s * (1.0f + gate[i] * (1.0f - s));
+[[gnu::always_inline]] inline void load(const float* from, std::int64_t count, Lanes& to) {
+  to = Lanes{};
+  if (count >= lane_count) {
+    to = *reinterpret_cast<const Lanes*>(from);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = from[i];
   }
 }
 
+using HalfLanes = std::uint16_t __attribute__((vector_size(32), aligned(2), may_alias));
+
+/// bfloat16 is the upper half of a float.
+[[gnu::always_inline]] inline void load(const at::BFloat16* from, std::int64_t count, Lanes& to) {
+  IntegerLanes bits = {};
+  if (count >= lane_count) {
+    bits = __builtin_convertvector(*reinterpret_cast<const HalfLanes*>(from), IntegerLanes);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) bits[i] = from[i].x;
+  }
+  bits <<= 16;
+  to = reinterpret_cast<const Lanes&>(bits);
+}
+
+[[gnu::always_inline]] inline void store(const Lanes& from, std::int64_t count, float* to) {
+  if (count >= lane_count) {
+    *reinterpret_cast<Lanes*>(to) = from;
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = from[i];
+  }
+}
+
+/// Rounds to the nearest, ties to even.
+[[gnu::always_inline]] inline void store(const Lanes& from, std::int64_t count, at::BFloat16* to) {
+  const IntegerLanes bits = reinterpret_cast<const IntegerLanes&>(from);
+  const IntegerLanes rounded = ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16) & 0xffff;
+  if (count >= lane_count) {
+    *reinterpret_cast<HalfLanes*>(to) = __builtin_convertvector(rounded, HalfLanes);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) to[i].x = static_cast<std::uint16_t>(rounded[i]);
+  }
+}
+
+/// 1 / (1 + exp(−x)), by way of exp(−|x|), which cannot overflow.
+[[gnu::always_inline]] inline void sigmoid(const Lanes& x, Lanes& y) {
+  const Lanes zero = {};
+  Lanes e = x > zero ? -x : x;
+  exponentiate(e);
+  y = (x > zero ? zero + 1.0f : e) / (1.0f + e);
+}
+
+template <typename Number>
+[[gnu::always_inline]] inline void swiglu_values(const Number* gate, const Number* up, Number* y, std::int64_t size) {
+  for (std::int64_t i = 0; i < size; i += lane_count) {
+    Lanes g, u, s;
+    load(gate + i, size - i, g);
+    load(up + i, size - i, u);
+    sigmoid(g, s);
+    store(g * s * u, size - i, y + i);
+  }
+}
+
+template <typename Number>
+[[gnu::always_inline]] inline void swiglu_gradients(const Number* gate, const Number* up, const Number* dy,
+                                                    Number* dgate, Number* dup, std::int64_t size) {
+  for (std::int64_t i = 0; i < size; i += lane_count) {
+    Lanes g, u, d, s;
+    load(gate + i, size - i, g);
+    load(up + i, size - i, u);
+    load(dy + i, size - i, d);
+    sigmoid(g, s);
+    store(d * g * s, size - i, dup + i);
+    store(d * u * s * (1.0f + g * (1.0f - s)), size - i, dgate + i);
+  }
+}
+
+// target_clones takes no templates.
+RETORT_VECTORISED void swiglu_run(const float* gate, const float* up, float* y, std::int64_t size) {
+  swiglu_values(gate, up, y, size);
+}
+RETORT_VECTORISED void swiglu_run(const at::BFloat16* gate, const at::BFloat16* up, at::BFloat16* y,
+                                  std::int64_t size) {
+  swiglu_values(gate, up, y, size);
+}
+RETORT_VECTORISED void swiglu_run_gradient(const float* gate, const float* up, const float* dy, float* dgate,
+                                           float* dup, std::int64_t size) {
+  swiglu_gradients(gate, up, dy, dgate, dup, size);
+}
+RETORT_VECTORISED void swiglu_run_gradient(const at::BFloat16* gate, const at::BFloat16* up, const at::BFloat16* dy,
+                                           at::BFloat16* dgate, at::BFloat16* dup, std::int64_t size) {
+  swiglu_gradients(gate, up, dy, dgate, dup, size);
+}
+
+/// body(first, count) for the values of every block of rows.
+template <typename Body>
+void for_runs(const Tensor& x, const Body& body) {
+  const std::int64_t size = x.size(-1);
+  for_blocks(x.numel() / size,
+             [&](std::int64_t, std::int64_t begin, std::int64_t end) { body(begin * size, (end - begin) * size); });
+}
+
+template <typename Number>
+Tensor swiglu_all(const Tensor& gate, const Tensor& up) {
+  Tensor y = torch::empty_like(gate);
+  const Number *g = gate.data_ptr<Number>(), *u = up.data_ptr<Number>();
+  Number* out = y.data_ptr<Number>();
+  for_runs(gate, [&](std::int64_t first, std::int64_t count) { swiglu_run(g + first, u + first, out + first, count); });
+  return y;
+}
+
+template <typename Number>
+variable_list swiglu_all_gradients(const Tensor& gate, const Tensor& up, const Tensor& dy) {
+  Tensor dgate = torch::empty_like(gate), dup = torch::empty_like(gate);
+  const Number *g = gate.data_ptr<Number>(), *u = up.data_ptr<Number>(), *d = dy.data_ptr<Number>();
+  Number *gate_out = dgate.data_ptr<Number>(), *up_out = dup.data_ptr<Number>();
+  for_runs(gate, [&](std::int64_t first, std::int64_t count) {
+    swiglu_run_gradient(g + first, u + first, d + first, gate_out + first, up_out + first, count);
+  });
+  return {dgate, dup};
+}
+
+bool is_half(const Tensor& x) {
+  return x.scalar_type() == torch::kBFloat16;
+}
+
+/// Saves its inputs only: the sigmoid is cheaper made again than kept.
 struct SwiGlu : torch::autograd::Function<SwiGlu> {
   static Tensor forward(AutogradContext* context, const Tensor& gate_in, const Tensor& up_in) {
     const Tensor gate = gate_in.contiguous(), up = up_in.contiguous();
-    const Tensor sigmoid = torch::sigmoid(gate);
-    Tensor y = torch::empty_like(gate);
-    const std::int64_t size = gate.size(-1);
-    for_blocks(gate.numel() / size, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
-      const std::int64_t first = begin * size, count = (end - begin) * size;
-      swiglu_row(gate.data_ptr<float>() + first, sigmoid.data_ptr<float>() + first, up.data_ptr<float>() + first,
-                 y.data_ptr<float>() + first, count);
-    });
-    context->save_for_backward({gate, sigmoid, up});
-    return y;
+    context->save_for_backward({gate, up});
+    return is_half(gate) ? swiglu_all<at::BFloat16>(gate, up) : swiglu_all<float>(gate, up);
   }
   static variable_list backward(AutogradContext* context, variable_list upstream) {
     const variable_list saved = context->get_saved_variables();
     const Tensor gradient = upstream[0].contiguous();
-    Tensor dgate = torch::empty_like(gradient), dup = torch::empty_like(gradient);
-    const std::int64_t size = gradient.size(-1);
-    for_blocks(gradient.numel() / size, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
-      const std::int64_t first = begin * size, count = (end - begin) * size;
-      swiglu_row_gradient(saved[0].data_ptr<float>() + first, saved[1].data_ptr<float>() + first,
-                          saved[2].data_ptr<float>() + first, gradient.data_ptr<float>() + first,
-                          dgate.data_ptr<float>() + first, dup.data_ptr<float>() + first, count);
-    });
-    return {dgate, dup};
+    return is_half(saved[0]) ? swiglu_all_gradients<at::BFloat16>(saved[0], saved[1], gradient)
+                             : swiglu_all_gradients<float>(saved[0], saved[1], gradient);
   }
 };
 
@@ -194,7 +285,8 @@ Tensor ref_rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
 }
 
 Tensor rotate(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
-  return fusable(x) ? Rotate::apply(x, cosine.contiguous(), sine.contiguous()) : ref_rotate(x, cosine, sine);
+  const Tensor wide = x.to(torch::kFloat32);
+  return fusable(wide) ? Rotate::apply(wide, cosine.contiguous(), sine.contiguous()) : ref_rotate(wide, cosine, sine);
 }
 
 Tensor ref_swiglu(const Tensor& gate, const Tensor& up) {
@@ -202,7 +294,9 @@ Tensor ref_swiglu(const Tensor& gate, const Tensor& up) {
 }
 
 Tensor swiglu(const Tensor& gate, const Tensor& up) {
-  return fusable(gate) && fusable(up) ? SwiGlu::apply(gate, up) : ref_swiglu(gate, up);
+  const bool one_type =
+      gate.scalar_type() == up.scalar_type() && (is_half(gate) || gate.scalar_type() == torch::kFloat32);
+  return one_type && gate.is_cpu() && gate.numel() > 0 ? SwiGlu::apply(gate, up) : ref_swiglu(gate, up);
 }
 
 }  // namespace retort::train

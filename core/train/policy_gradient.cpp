@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "train/batch_rows.h"
+#include "train/data_parallel.h"
 #include "train/epochs.h"
 #include "train/model_weights.h"
 #include "train/plugin_loss.h"
@@ -47,7 +48,8 @@ class PolicyStep {
         policy_(policy),
         reference_(reference),
         examples_(examples),
-        prompts_(prompts) {}
+        prompts_(prompts),
+        gradients_(policy.decoder->parameters(), 1) {}
 
   double accumulate(const std::vector<std::size_t>& batch, std::int64_t step, const RunHooks& hooks) {
     RolloutBatch rollouts = roll_out(batch, step);
@@ -147,20 +149,16 @@ class PolicyStep {
     tensors.step_rows = static_cast<std::int64_t>(kept.size());
     tensors.step_tokens = static_cast<std::int64_t>(tensors.mask.index_select(0, index).sum().item<double>());
 
-    double loss = 0;
-    for (const auto part : micro_batches(kept, job_.training.micro_batch_size)) {
-      const std::vector<std::size_t> rows(part.begin(), part.end());
+    const auto parts = gradients_.parts(kept, job_.training.micro_batch_size);
+    return gradients_.accumulate(parts.size(), [&](std::size_t part) {
+      const std::vector<std::size_t> rows(parts[part].begin(), parts[part].end());
       const Tensor chosen = torch::tensor(std::vector<std::int64_t>(rows.begin(), rows.end()), torch::kInt64);
       RlTensors slice = tensors;
       slice.rewards = rollouts.rewards.view({-1}).index_select(0, chosen).unsqueeze(1);
       for (Tensor* tensor : {&slice.mask, &slice.old_log_probs, &slice.reference_log_probs, &slice.advantages})
         if (tensor->defined()) *tensor = tensor->index_select(0, chosen);
-      const Tensor part_loss =
-          rl_loss(job_.algorithm, log_probs(*policy_.decoder, rollouts.sequences, rows), slice, metrics);
-      part_loss.backward();
-      loss += part_loss.item<double>();
-    }
-    return loss;
+      return rl_loss(job_.algorithm, log_probs(*policy_.decoder, rollouts.sequences, rows), slice, metrics);
+    });
   }
 
   const PolicyGradientJob& job_;
@@ -169,6 +167,7 @@ class PolicyStep {
   DecoderModule* reference_;
   const std::vector<text::Example>& examples_;
   const std::vector<Sequence>& prompts_;
+  DataParallel gradients_;  ///< of one thread: a plugin's loss takes most of a part
 };
 
 ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {

@@ -23,19 +23,14 @@ struct Rollout {
 using RewardFunction =
     std::function<std::vector<double>(const std::vector<text::Tool>& tools, const std::vector<Rollout>&)>;
 
-struct PolicyGradientJob {
-  std::filesystem::path dataset;  ///< prompts and references: the labelled rows of train.jsonl
-  std::filesystem::path policy;   ///< model folder to start from; also the frozen reference where one is asked for
+/// Prompts and references are the labelled rows of train.jsonl; a batch counts prompts, each answered group_size times.
+struct PolicyGradientJob : TrainingJob {
+  std::filesystem::path policy;  ///< model folder to start from; also the frozen reference where one is asked for
   RlPlugin algorithm;
   RewardFunction reward;
   double temperature = 1.0;  ///< of the rollouts; above 0
   std::int64_t max_new_tokens = 64;
-  std::int64_t validation_limit = 200;
   std::int64_t validation_steps = 10;  ///< steps between validations
-  TrainingOptions training;            ///< batch_size counts prompts; each is answered group_size times
-  std::uint64_t seed = 0;
-  std::int64_t threads = 1;
-  std::filesystem::path output, work;
 };
 
 /// One optimiser step per batch of rollouts (strictly on-policy). Throws std::invalid_argument for an algorithm that

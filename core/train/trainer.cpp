@@ -122,12 +122,14 @@ MixedPrecision::MixedPrecision(const std::string& precision)
   if (!active_) return;
   at::autocast::set_autocast_enabled(at::kCPU, true);
   at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  // A forward pass uses each weight once, and LibTorch's cache of converted weights is shared by threads.
+  at::autocast::set_autocast_cache_enabled(false);
   at::autocast::increment_nesting();
 }
 
 MixedPrecision::~MixedPrecision() {
   if (!active_) return;
-  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  if (at::autocast::decrement_nesting() == 0) at::autocast::set_autocast_cache_enabled(true);
   at::autocast::set_autocast_enabled(at::kCPU, false);
 }
 

@@ -1,0 +1,40 @@
+// One optimiser step's gradient from several threads at once: each takes a part of the batch through the whole model.
+// A small model's operations are too short to be shared by threads one by one. Internal to core/train.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <boost/asio/thread_pool.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace retort::train {
+
+class DataParallel {
+ public:
+  /// While it lives, LibTorch's operations run on one thread each if `threads` is above 1. `parameters` are those of
+  /// the model that learns.
+  DataParallel(std::vector<torch::Tensor> parameters, std::int64_t threads);
+  ~DataParallel();
+  DataParallel(const DataParallel&) = delete;
+  DataParallel& operator=(const DataParallel&) = delete;
+
+  /// The parts of a batch: as many as threads, or more where micro_batch_size (0 = no limit) asks for smaller ones.
+  std::vector<std::span<const std::size_t>> parts(const std::vector<std::size_t>& batch,
+                                                  std::int64_t micro_batch_size) const;
+
+  /// Calls loss_of(part) for every part below `count`, several at a time, and adds the gradients of the scalars that it
+  /// returns to the parameters' in the order of the parts: the result does not depend on which is done first. Returns
+  /// the sum of the scalars. An undefined tensor adds nothing. Rethrows the first part's exception after all are done.
+  double accumulate(std::size_t count, const std::function<torch::Tensor(std::size_t part)>& loss_of);
+
+ private:
+  std::vector<torch::Tensor> parameters_;
+  std::int64_t threads_;
+  std::unique_ptr<boost::asio::thread_pool> pool_;  ///< null with one thread
+};
+
+}  // namespace retort::train
