@@ -30,6 +30,18 @@ inline void record_size(const StageContext& context, const train::ModelSize& siz
   context.fact("bytes", std::to_string(size.bytes));
 }
 
+/// What every training job takes from the stage's context and from parameters named alike.
+template <typename Params>
+void fill(train::TrainingJob& job, const StageContext& context, const Params& params) {
+  job.dataset = context.input_folder("dataset");
+  job.validation_limit = params.validation_limit;
+  job.training = params.training;
+  job.seed = context.seed();
+  job.threads = context.threads();
+  job.output = context.output_folder();
+  job.work = context.work_folder();
+}
+
 template <typename Table>
 train::PluginHandle<Table> handle(const SlotComponent& slot) {
   return {slot.instance(), &slot.functions<Table>(), [](retort_error* error) { throw_if_error(error); }};

@@ -43,19 +43,13 @@ class DistillStage : public retort::Stage {
 
   void run(const retort::StageContext& context) override {
     retort::train::DistillationJob job;
-    job.dataset = context.input_folder("dataset");
+    retort::stages::fill(job, context, params_);
     job.teacher = context.input_folder("teacher");
     if (context.has_input("student")) job.student = context.input_folder("student");
     job.model = params_.model;
     job.strategy = retort::stages::handle<retort_distill_v1>(*context.slot("algorithm"));
     job.prompt_loss_weight = params_.prompt_loss_weight;
     job.sampling_temperature = params_.sampling_temperature;
-    job.validation_limit = params_.validation_limit;
-    job.training = params_.training;
-    job.seed = context.seed();
-    job.threads = context.threads();
-    job.output = context.output_folder();
-    job.work = context.work_folder();
     retort::stages::record_size(context, retort::train::distill(job, retort::stages::hooks(context)));
   }
 

@@ -91,19 +91,13 @@ class RlStage : public retort::Stage {
 
   void run(const retort::StageContext& context) override {
     retort::train::PolicyGradientJob job;
-    job.dataset = context.input_folder("dataset");
+    retort::stages::fill(job, context, params_);
     job.policy = context.input_folder("model");
     job.algorithm = retort::stages::handle<retort_rl_v1>(*context.slot("algorithm"));
     job.reward = CallReward(*context.slot("reward"), context.slot("environment"));
     job.temperature = params_.temperature;
     job.max_new_tokens = params_.max_new_tokens;
-    job.validation_limit = params_.validation_limit;
     job.validation_steps = params_.validation_steps;
-    job.training = params_.training;
-    job.seed = context.seed();
-    job.threads = context.threads();
-    job.output = context.output_folder();
-    job.work = context.work_folder();
     retort::stages::record_size(context, retort::train::policy_gradient(job, retort::stages::hooks(context)));
   }
 

@@ -40,17 +40,11 @@ class SftStage : public retort::Stage {
 
   void run(const retort::StageContext& context) override {
     retort::train::FineTuningJob job;
-    job.dataset = context.input_folder("dataset");
+    retort::stages::fill(job, context, params_);
     if (context.has_input("model")) job.start = context.input_folder("model");
     job.model = params_.model;
     job.call_format = params_.call_format;
     job.prompt_loss_weight = params_.prompt_loss_weight;
-    job.validation_limit = params_.validation_limit;
-    job.training = params_.training;
-    job.seed = context.seed();
-    job.threads = context.threads();
-    job.output = context.output_folder();
-    job.work = context.work_folder();
     retort::stages::record_size(context, retort::train::fine_tune(job, retort::stages::hooks(context)));
   }
 
