@@ -176,7 +176,7 @@ std::string_view device_templates() {
 -~ {appliance} on => {"on":true}
 -~ i want the {appliance} off => {"on":false}
 
-@ oven_heat temperature=oven minutes=minutes
+@ oven_heat weight=2 temperature=oven minutes=minutes
 + heat the oven to {temperature}
 + preheat the oven to {temperature}
 + set the oven to {temperature}
@@ -186,6 +186,8 @@ std::string_view device_templates() {
 + turn on the oven at {temperature}
 + turn on the oven at {temperature} for {minutes}
 + preheat the oven to {temperature} with convection => {"convection":true}
++ preheat the oven for {minutes} at {temperature}
++ preheat the oven at {temperature} for {minutes}
 + heat the oven to {temperature} without convection => {"convection":false}
 + run the oven at {temperature} for {minutes}
 + run the oven with convection at {temperature} => {"convection":true}

@@ -16,9 +16,12 @@ namespace {
 using nlohmann::json;
 
 /// Shares of 100: no tool, one call, two calls; the rest has three.
-constexpr std::size_t kNonePercent = 12;
-constexpr std::size_t kSinglePercent = 70;
-constexpr std::size_t kPairPercent = 15;
+struct Mix {
+  std::size_t none, single, pair;
+};
+/// What people say; training utterances ask for several things more often, because these are the hard ones.
+constexpr Mix kSpoken{12, 70, 15};
+constexpr Mix kTrained{10, 40, 32};
 constexpr int kWrapPercent = 35;
 constexpr int kPunctuatedPercent = 15;
 
@@ -93,6 +96,7 @@ Grammar::Grammar() {
        {device_templates(), media_templates(), planning_templates(), other_templates()}) {
     parse(source);
   }
+  for (std::size_t i = 0; i + 1 < intents_.size(); ++i) by_weight_.insert(by_weight_.end(), intents_[i].weight, i);
 }
 
 void Grammar::parse(std::string_view source) {
@@ -112,7 +116,12 @@ void Grammar::parse(std::string_view source) {
       const std::size_t equals = word.find('=');
       kinds[word.substr(0, equals)] = word.substr(equals + 1);
     }
-    if (!is_frame_group(group)) intents_.push_back({group, {}});
+    if (is_frame_group(group)) continue;
+    intents_.push_back({group, 1, {}});
+    if (const auto weight = kinds.find("weight"); weight != kinds.end()) {
+      intents_.back().weight = std::stoul(weight->second);
+      kinds.erase(weight);
+    }
   }
 }
 
@@ -146,6 +155,10 @@ const Frame* Grammar::draw_frame(const std::string& group, Split split, bool imp
   return fitting.empty() ? nullptr : random.pick(fitting);
 }
 
+std::size_t Grammar::draw_intent(Split split, Random& random) const {
+  return split == Split::train ? random.pick(by_weight_) : random.below(intents_.size() - 1);
+}
+
 Utterance Grammar::draw_one(const Intent& intent, Split split, Random& random) const {
   const ClauseTemplate& chosen = draw_template(intent, split, random);
   const Clause clause = chosen.draw(split, random);
@@ -166,7 +179,7 @@ Utterance Grammar::draw_several(std::size_t clauses, Split split, Random& random
   std::string ids;
   bool first_imperative = true;
   while (texts.size() < clauses) {
-    const std::size_t index = random.below(intents_.size() - 1);
+    const std::size_t index = draw_intent(split, random);
     if (!used.insert(index).second) continue;
     const ClauseTemplate& chosen = draw_template(intents_[index], split, random);
     const Clause clause = chosen.draw(split, random);
@@ -189,14 +202,15 @@ Utterance Grammar::draw_several(std::size_t clauses, Split split, Random& random
 }
 
 Utterance Grammar::draw(Split split, Random& random) const {
+  const Mix& mix = split == Split::train ? kTrained : kSpoken;
   const std::size_t share = random.below(100);
   Utterance utterance;
-  if (share < kNonePercent) {
+  if (share < mix.none) {
     utterance = draw_one(intents_.back(), split, random);
-  } else if (share < kNonePercent + kSinglePercent) {
-    utterance = draw_one(intents_[random.below(intents_.size() - 1)], split, random);
+  } else if (share < mix.none + mix.single) {
+    utterance = draw_one(intents_[draw_intent(split, random)], split, random);
   } else {
-    utterance = draw_several(share < kNonePercent + kSinglePercent + kPairPercent ? 2 : 3, split, random);
+    utterance = draw_several(share < mix.none + mix.single + mix.pair ? 2 : 3, split, random);
   }
   utterance.text = punctuate(std::move(utterance.text), random);
   return utterance;

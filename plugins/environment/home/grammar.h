@@ -27,7 +27,8 @@ struct Frame {
 };
 
 struct Intent {
-  std::string tool;  ///< "none" for what no tool answers
+  std::string tool;        ///< "none" for what no tool answers
+  std::size_t weight = 1;  ///< of its share in training utterances
   std::vector<ClauseTemplate> templates;
 };
 
@@ -49,11 +50,14 @@ class Grammar {
   void parse_template(const std::string& line, const std::map<std::string, std::string>& kinds,
                       const std::string& group);
   Utterance draw(Split split, Random& random) const;
+  /// Not "none". Training draws by weight, the others all alike.
+  std::size_t draw_intent(Split split, Random& random) const;
   Utterance draw_one(const Intent& intent, Split split, Random& random) const;
   Utterance draw_several(std::size_t clauses, Split split, Random& random) const;
   const Frame* draw_frame(const std::string& group, Split split, bool imperative, Random& random) const;
 
-  std::vector<Intent> intents_;  ///< "none" is the last
+  std::vector<Intent> intents_;         ///< "none" is the last
+  std::vector<std::size_t> by_weight_;  ///< indices of intents_ but "none", each as often as it weighs
   std::map<std::string, std::vector<Frame>> frames_;
 };
 

@@ -5,7 +5,7 @@ namespace retort::home {
 
 std::string_view media_templates() {
   return R"(
-@ music_play query=music room=room:speaker
+@ music_play weight=2 query=music room=room:speaker
 + play {query}
 + play some {query:genre}
 + play {query} in the {room}
@@ -36,9 +36,12 @@ std::string_view media_templates() {
 + stop playing music => {"action":"stop"}
 + turn off the music => {"action":"stop"}
 + shut off the music => {"action":"stop"}
++ switch the music off => {"action":"stop"}
 + resume the (music|song) => {"action":"resume"}
 + continue the (music|song) => {"action":"resume"}
 + keep playing the music => {"action":"resume"}
++ continue playing => {"action":"resume"}
++ keep on playing => {"action":"resume"}
 + play the next (song|track) => {"action":"next"}
 + skip this (song|track) => {"action":"next"}
 + go to the next (song|track) => {"action":"next"}
@@ -78,7 +81,7 @@ std::string_view media_templates() {
 - bring the {device} volume (up|down) to {level}
 -~ {device} volume to {level}
 
-@ tv_channel channel=channel room=room:television
+@ tv_channel weight=2 channel=channel room=room:television
 + switch to channel {channel}
 + switch the tv to channel {channel}
 + switch the tv in the {room} to channel {channel}
@@ -100,7 +103,7 @@ std::string_view media_templates() {
 - change the {room} tv to channel {channel}
 -~ i want to watch channel {channel} in the {room}
 
-@ vacuum_start rooms=vacuum_rooms
+@ vacuum_start weight=2 rooms=vacuum_rooms
 + vacuum {rooms}
 + clean {rooms} with the vacuum
 + start vacuuming {rooms}
@@ -139,7 +142,7 @@ std::string_view media_templates() {
 - tell the vacuum to go back to its (dock|base)
 -~ the robot vacuum can go home
 
-@ message_send person=person text=message
+@ message_send weight=2 person=person text=message
 + tell {person} that {text}
 + tell {person} {text}
 + message {person} that {text}
@@ -151,6 +154,7 @@ std::string_view media_templates() {
 + send {person} the message {text}
 + send a message to {person} that {text}
 + write {person} that {text}
++ make sure {person} knows {text}
 + write a message to {person} saying {text}
 + send a text to {person} saying {text}
 +~ i want to tell {person} that {text}

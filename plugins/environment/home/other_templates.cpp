@@ -62,6 +62,10 @@ std::string_view other_templates() {
 +~ my {animal} is sick
 +~ my {animal} likes {dish}
 +~ {person} is my friend
++~ how old is {person}
++~ have you met {person}
++~ do you know who {person} is
++~ do you know where {person} lives
 +~ {person} likes {sport}
 +~ is {dish} healthy
 +~ is {person} a good name for a {animal}

@@ -5,7 +5,7 @@ namespace retort::home {
 
 std::string_view planning_templates() {
   return R"(
-@ timer_start minutes=minutes label=label
+@ timer_start weight=2 minutes=minutes label=label
 + set a timer for {minutes}
 + set a timer for {minutes} for the {label}
 + set a {label} timer for {minutes}
@@ -71,7 +71,7 @@ std::string_view planning_templates() {
 - get rid of my {time:alarm_short} alarm
 -~ i do not need my {time:alarm_short} alarm anymore
 
-@ reminder_add text=errand time=time day=day
+@ reminder_add weight=2 text=errand time=time day=day
 + remind me to {text} at {time}
 + remind me at {time} to {text}
 + remind me to {text} {day:on_day} at {time}
@@ -94,7 +94,7 @@ std::string_view planning_templates() {
 -~ do not let me forget about {text:event} at {time}
 -~ i want to be reminded about {text:event} at {time}
 
-@ shopping_add items=items
+@ shopping_add weight=4 items=items
 + add {items} to the shopping list
 + add {items} to my (shopping|grocery) list
 + put {items} on the shopping list
@@ -116,7 +116,7 @@ std::string_view planning_templates() {
 -~ i need {items} on the shopping list
 -~ we need to buy {items}
 
-@ weather_get city=city day=day
+@ weather_get weight=2 city=city day=day
 +~ what is the weather [like] in {city} {day:on_day}
 +~ what is the weather [like] in {city}
 +~ what is the weather [like] {day:on_day}

@@ -84,7 +84,9 @@ SlotValue spoken_list(std::size_t count, Random& random, const std::string& arti
 SlotValue items(Split split, Random& random) {
   return spoken_list(1 + random.below(2), random, "", [&] {
     const bool unseen = split == Split::test && random.chance(10);
-    const std::string& item = random.pick(unseen ? unseen_items() : shopping_items());
+    const std::string item = unseen              ? random.pick(unseen_items())
+                             : random.chance(40) ? draw_product(food_products(), split, random)
+                                                 : random.pick(shopping_items());
     return SlotValue{item, item, false};
   });
 }

@@ -3,8 +3,9 @@
 // One line a template. "+" belongs to training and validation, "-" to the test split only; "~" after it marks a clause
 // that is not an imperative, so that "could you" does not fit before it. In the text, {slot} or {slot:kind} is a value
 // (kinds: slots.h), (a|b) one of, [a] optional, and "=> {…}" gives arguments that the wording itself implies.
-// "@ tool slot=kind …" begins a tool; "@ none" the utterances that no tool answers; "@ wrap", "@ pair" and "@ triple"
-// the frames around one, two and three clauses, which stand as {a}, {b} and {c}.
+// "@ tool weight=2 slot=kind …" begins a tool, which training then sees that many times as often as others; "@ none"
+// the utterances that no tool answers; "@ wrap", "@ pair" and "@ triple" the frames around one, two and three clauses,
+// which stand as {a}, {b} and {c}.
 #pragma once
 
 #include <string_view>

@@ -202,6 +202,22 @@ const std::vector<PhraseProduct>& errand_products() {
   return list;
 }
 
+const std::vector<PhraseProduct>& food_products() {
+  static const std::vector<PhraseProduct> list = {
+      {{"fresh", "frozen", "organic", "canned", "dried"},
+       {"tomatoes", "apples", "carrots", "onions", "spinach", "strawberries", "salmon", "chicken", "lemons", "peas",
+        "beans", "mushrooms", "peaches", "corn", "herbs"}},
+      {{"brown", "white"}, {"bread", "rice", "sugar", "flour", "onions", "beans"}},
+      {{"almond", "coconut", "soy"}, {"milk", "yogurt", "flour", "oil", "cookies"}},
+      {{"apple", "tomato", "carrot", "lemon"}, {"juice", "soup", "cake", "sauce"}},
+      {{"garlic", "onion", "chocolate", "coffee", "orange", "honey", "rice", "potato"},
+       {"sauce", "powder", "crackers", "syrup", "salad"}},
+      {{"green", "black", "mint", "ginger"}, {"tea", "soap"}},
+      {{"vanilla", "strawberry", "caramel"}, {"ice cream", "yogurt", "cookies", "cake"}},
+      {{"goat", "cream", "cottage"}, {"cheese"}}};
+  return list;
+}
+
 const Words& countries() {
   static const Words list = {"france", "spain",  "italy", "japan", "brazil",
                              "canada", "norway", "egypt", "india", "poland"};

@@ -30,7 +30,7 @@ const Words& cities();
 const Words& genres();
 const Words& artists();
 const Words& timer_labels();
-const Words& shopping_items();
+const Words& shopping_items();  ///< what most lists hold; food_products() gives the rest
 const Words& events();
 const Words& fixed_messages();
 const Words& fixed_errands();
@@ -39,10 +39,11 @@ const Words& fixed_errands();
 const Words& unseen_music();
 const Words& unseen_items();
 
-/// Phrases whose product gives messages and errands: one of each list, joined by a space, empty ones left out.
+/// Phrases whose product gives messages, errands and food: one of each list, joined by a space, empty ones left out.
 using PhraseProduct = std::vector<Words>;
 const std::vector<PhraseProduct>& message_products();
 const std::vector<PhraseProduct>& errand_products();
+const std::vector<PhraseProduct>& food_products();
 
 const Words& countries();
 const Words& dishes();

@@ -47,7 +47,8 @@ Answer music(Phrase phrase) {
 }
 
 Answer music_control(Phrase phrase) {
-  if (!phrase.cut_any({"music", "song", "track"})) return std::nullopt;
+  const bool resumes = phrase.begins_with("continue playing") || phrase.begins_with("keep on playing");
+  if (!phrase.cut_any({"music", "song", "track"}) && !resumes) return std::nullopt;
   const char* action = nullptr;
   if (phrase.cut("pause"))
     action = "pause";
@@ -55,11 +56,12 @@ Answer music_control(Phrase phrase) {
     action = "next";
   else if (phrase.cut("previous"))
     action = "previous";
-  else if (phrase.cut_any({"resume", "continue", "keep playing"}))
+  else if (phrase.cut_any({"resume", "continue playing", "continue", "keep playing", "keep on playing"}))
     action = "resume";
   else if (phrase.cut_any({"stop playing", "stop", "off"}))
     action = "stop";
-  if (action == nullptr || !phrase.only("the this play go back to turn shut i want hear skip")) return std::nullopt;
+  if (action == nullptr || !phrase.only("the this play go back to turn shut switch i want hear skip"))
+    return std::nullopt;
   return make_call("music_control", {{"action", action}});
 }
 
@@ -119,6 +121,8 @@ Answer message(Phrase phrase) {  // NOLINT(performance-unnecessary-value-param):
   std::size_t person = 1;
   if (starts("send a message to") || starts("write a message to") || starts("send a text to")) {
     person = 4;
+  } else if (starts("make sure")) {
+    person = 2;
   } else if (!starts("tell") && !starts("message") && !starts("text") && !starts("let") && !starts("send") &&
              !starts("write")) {
     return std::nullopt;
@@ -129,6 +133,7 @@ Answer message(Phrase phrase) {  // NOLINT(performance-unnecessary-value-param):
     if (name == other) return std::nullopt;
   }
   const bool let = words[0] == "let";
+  const bool sure = words[0] == "make";
   const bool send = words[0] == "send" && person == 1;
   Words rest(words.begin() + static_cast<std::ptrdiff_t>(person) + 1, words.end());
   const auto skip = [&](std::string_view sequence) {
@@ -137,6 +142,7 @@ Answer message(Phrase phrase) {  // NOLINT(performance-unnecessary-value-param):
     return true;
   };
   if (let && !skip("know")) return std::nullopt;
+  if (sure && !skip("knows")) return std::nullopt;
   if (send && !skip("a message") && !skip("the message")) return std::nullopt;
   if (!skip("that")) skip("saying");
   const std::string text = joined(rest);

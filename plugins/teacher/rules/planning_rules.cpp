@@ -146,6 +146,7 @@ const std::vector<ClauseRule>& planning_rules() {
 
 bool is_off_topic(const Phrase& phrase) {
   for (const char* start : {"do you",
+                            "have you",
                             "are you",
                             "who",
                             "how are",
