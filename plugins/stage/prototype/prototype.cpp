@@ -35,11 +35,14 @@ json read_items(const std::string& text, std::size_t count, const std::string& c
                            found + "; this is a fault of the component");
 }
 
-json to_request(const Example& example, const json& tools) {
+/// The request as text. `tools` is text already: it is the same in every request, and longer than all the rest.
+std::string to_request(const Example& example, const std::string& tools) {
   const json row = text::to_row(example);
-  json request = {{"messages", json::array({row["messages"][0]})}, {"tools", tools}};
+  json request = {{"messages", json::array({row["messages"][0]})}};
   if (example.calls) request["recorded"] = row["messages"][1];
-  return request;
+  std::string text = request.dump();
+  text.insert(text.size() - 1, ",\"tools\":" + tools);
+  return text;
 }
 
 std::variant<Reply, Rejection> read_reply(const Example& example, const json& response) {
@@ -82,12 +85,12 @@ Rejection rejection_of(double score, const std::string& reason, const json* exec
 class Labeller {
  public:
   Labeller(const std::vector<text::Tool>& tools, const PrototypeComponents& components, const PrototypeOptions& options)
-      : tools_(text::tools_to_json(tools)), components_(components), options_(options) {}
+      : tools_(text::tools_to_json(tools).dump()), components_(components), options_(options) {}
 
   void label(const std::vector<Example>& examples, std::size_t begin, std::size_t end, Labelled& result) const {
-    json requests = json::array();
-    for (std::size_t i = begin; i < end; ++i) requests.push_back(to_request(examples[i], tools_));
-    const json responses = read_items(components_.complete(requests.dump()), end - begin, "teacher");
+    std::string requests = "[";
+    for (std::size_t i = begin; i < end; ++i) requests += (i == begin ? "" : ",") + to_request(examples[i], tools_);
+    const json responses = read_items(components_.complete(requests + "]"), end - begin, "teacher");
     std::vector<std::size_t> answered;
     std::vector<Reply> replies;
     for (std::size_t i = begin; i < end; ++i) {
@@ -116,7 +119,7 @@ class Labeller {
       if (judged) items.back()["reference"] = {{"calls", text::calls_to_json(*example.calls)}};
     }
     if (items.empty()) return;
-    const json scores = read_items(components_.score(tools_.dump(), items.dump()), items.size(), "reward");
+    const json scores = read_items(components_.score(tools_, items.dump()), items.size(), "reward");
     for (std::size_t k = 0; k < answered.size(); ++k) {
       if (!scores[k].is_object() || !scores[k].contains("score") || !scores[k]["score"].is_number()) {
         throw std::runtime_error("reward: expected items with a number \"score\", found " + scores[k].dump());
@@ -154,7 +157,7 @@ class Labeller {
     ++result.rejected_by[rejection.kind];
   }
 
-  json tools_;
+  std::string tools_;
   const PrototypeComponents& components_;
   const PrototypeOptions& options_;
 };

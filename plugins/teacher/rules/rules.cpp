@@ -123,7 +123,11 @@ Answer answer(std::string_view utterance) {
 }
 
 std::string complete(std::string_view requests) {
-  const json parsed = json::parse(requests, nullptr, false);
+  // The rules know the tools; what each request says of them is passed over.
+  const auto keep = [](int depth, json::parse_event_t event, json& key) {
+    return !(event == json::parse_event_t::key && depth == 2 && key == "tools");
+  };
+  const json parsed = json::parse(requests, keep, false);
   if (!parsed.is_array()) throw std::invalid_argument("teacher.rules: expected a JSON array of chat requests");
   json responses = json::array();
   for (const json& request : parsed) {
