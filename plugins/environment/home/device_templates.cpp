@@ -176,7 +176,7 @@ std::string_view device_templates() {
 -~ {appliance} on => {"on":true}
 -~ i want the {appliance} off => {"on":false}
 
-@ oven_heat weight=2 temperature=oven minutes=minutes
+@ oven_heat weight=3 temperature=oven minutes=minutes
 + heat the oven to {temperature}
 + preheat the oven to {temperature}
 + set the oven to {temperature}

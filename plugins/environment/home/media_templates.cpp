@@ -159,6 +159,10 @@ std::string_view media_templates() {
 + send a text to {person} saying {text}
 +~ i want to tell {person} that {text}
 +~ i need {person} to know that {text}
++~ i need {person} to know {text}
++~ i want {person} to know {text}
++ write to {person} that {text}
++ send {person} a text that {text}
 - message {person} {text}
 - let {person} know {text}
 - send a text to {person} that {text}

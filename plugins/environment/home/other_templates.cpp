@@ -66,6 +66,9 @@ std::string_view other_templates() {
 +~ have you met {person}
 +~ do you know who {person} is
 +~ do you know where {person} lives
++~ do you remember {person}
++~ do you like {person}
++~ do you know the president of {country}
 +~ {person} likes {sport}
 +~ is {dish} healthy
 +~ is {person} a good name for a {animal}
@@ -133,6 +136,9 @@ std::string_view other_templates() {
 + first {a}, then {b}
 + {a} and after that {b}
 + {a}, after that {b}
++ {a}, and {b}
++ {a}, and then {b}
++ {a}, and after that {b}
 - {a}, then {b}
 - first {a} then {b}
 - {a}, and also {b}
@@ -146,6 +152,10 @@ std::string_view other_templates() {
 + first {a}, then {b} and {c}
 + {a} and {b} and then {c}
 + {a}, {b} and also {c}
++ {a}, {b}, {c}
++ {a}, and then {b} and {c}
++ {a}, then {b}, then {c}
++ first {a} and then {b} and {c}
 - {a}, then {b} and {c}
 - first {a} then {b} and then {c}
 - {a} and then {b} and {c}

@@ -110,11 +110,24 @@ std::string_view planning_templates() {
 +~ we have no more {items}
 +~ i want {items} on the shopping list
 +~ there is no more {items}
++ add {items} to my list
++ write {items} on my list
++ put {items} on the grocery list
++ note {items} on the shopping list
++~ i want to buy {items}
++~ i need {items} from the store
++~ we need to get {items}
++~ we still need {items}
++~ i want {items} on my list
++~ do not forget to buy {items}
++~ there is no {items} left
 - add {items} to the list
 - put {items} on my (shopping|grocery) list
 - write {items} on my shopping list
 -~ i need {items} on the shopping list
 -~ we need to buy {items}
+- note {items} on my grocery list
+-~ i want to buy {items} so put it on the list
 
 @ weather_get weight=2 city=city day=day
 +~ what is the weather [like] in {city} {day:on_day}

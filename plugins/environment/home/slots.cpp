@@ -35,6 +35,10 @@ Draw open(const Words& values) {
   };
 }
 
+bool contains(const Words& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
 std::string draw_product(const std::vector<PhraseProduct>& products, Split split, Random& random) {
   for (;;) {
     std::string phrase;
@@ -42,7 +46,9 @@ std::string draw_product(const std::vector<PhraseProduct>& products, Split split
       const std::string& word = random.pick(part);
       if (!word.empty()) phrase += (phrase.empty() ? "" : " ") + word;
     }
-    if (split == Split::test || !reserved_for_test(phrase)) return phrase;
+    if (split == Split::test) return phrase;
+    if (reserved_for_test(phrase) || contains(unseen_items(), phrase) || contains(unseen_music(), phrase)) continue;
+    return phrase;
   }
 }
 
@@ -60,6 +66,7 @@ SlotValue errand(Split split, Random& random) {
 
 SlotValue music(Split split, Random& random) {
   if (split == Split::test && random.chance(10)) return free_text(random.pick(unseen_music()));
+  if (split == Split::train && random.chance(30)) return free_text(draw_product(mixed_music(), split, random));
   return free_text(random.pick(random.chance(50) ? genres() : artists()));
 }
 
@@ -81,18 +88,25 @@ SlotValue spoken_list(std::size_t count, Random& random, const std::string& arti
   return {values, surface, false};
 }
 
+/// People name one thing or two; training goes up to three, because finding the next item is what has to be learnt.
+std::size_t list_length(Split split, Random& random) {
+  return 1 + random.below(split == Split::train ? 3 : 2);
+}
+
 SlotValue items(Split split, Random& random) {
-  return spoken_list(1 + random.below(2), random, "", [&] {
+  return spoken_list(list_length(split, random), random, "", [&] {
     const bool unseen = split == Split::test && random.chance(10);
+    const bool mixed = split == Split::train && random.chance(20);
     const std::string item = unseen              ? random.pick(unseen_items())
+                             : mixed             ? draw_product(mixed_items(), split, random)
                              : random.chance(40) ? draw_product(food_products(), split, random)
                                                  : random.pick(shopping_items());
     return SlotValue{item, item, false};
   });
 }
 
-SlotValue vacuum_rooms(Split, Random& random) {
-  return spoken_list(1 + random.below(2), random, "the ",
+SlotValue vacuum_rooms(Split split, Random& random) {
+  return spoken_list(list_length(split, random), random, "the ",
                      [&] { return named(random.pick(rooms_with("vacuum")), random); });
 }
 

@@ -218,6 +218,24 @@ const std::vector<PhraseProduct>& food_products() {
   return list;
 }
 
+const std::vector<PhraseProduct>& mixed_items() {
+  static const std::vector<PhraseProduct> list = {
+      {{"apple", "banana", "cashew", "cherry", "corn",    "garlic", "ginger", "hazelnut", "herb",    "honey",  "lemon",
+        "mint",  "olive",  "onion",  "pepper", "pumpkin", "raisin", "rice",   "tomato",   "vanilla", "walnut", "wheat"},
+       {"bread", "butter", "cereal", "cheese", "chips", "cookies", "cream", "flour", "jam", "milk", "noodles", "oil",
+        "pasta", "rolls", "sauce", "soup", "tea", "vinegar"}}};
+  return list;
+}
+
+const std::vector<PhraseProduct>& mixed_music() {
+  static const std::vector<PhraseProduct> list = {
+      {{"classic", "modern", "live", "acoustic", "slow", "happy", "german", "irish", "country", "relaxing", "summer"},
+       {"jazz", "rock", "blues", "reggae", "techno", "hits", "music", "songs", "ballads", "opera"}},
+      {{"jazz", "blues", "rock", "techno", "folk", "dance", "piano", "guitar", "party"},
+       {"music", "hits", "songs", "classics", "duets"}}};
+  return list;
+}
+
 const Words& countries() {
   static const Words list = {"france", "spain",  "italy", "japan", "brazil",
                              "canada", "norway", "egypt", "india", "poland"};

@@ -45,6 +45,10 @@ const std::vector<PhraseProduct>& message_products();
 const std::vector<PhraseProduct>& errand_products();
 const std::vector<PhraseProduct>& food_products();
 
+/// Words put together at random, for training only: they can be copied but not recalled.
+const std::vector<PhraseProduct>& mixed_items();
+const std::vector<PhraseProduct>& mixed_music();
+
 const Words& countries();
 const Words& dishes();
 const Words& topics();

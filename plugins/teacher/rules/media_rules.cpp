@@ -102,7 +102,7 @@ Answer vacuum(Phrase phrase) {
   json rooms = json::array();
   while (const auto room = phrase.cut_room()) rooms.push_back(*room);
   if (!rooms.empty()) {
-    if (!phrase.only("clean with the start in send to run have let use i want should be vacuum robot and")) {
+    if (!phrase.only("clean with the start in send to run have let use i want should be vacuum robot and ,")) {
       return std::nullopt;
     }
     return make_call("vacuum_start", {{"rooms", rooms}});
@@ -117,10 +117,19 @@ Answer vacuum(Phrase phrase) {
 Answer message(Phrase phrase) {  // NOLINT(performance-unnecessary-value-param): all rules have one signature
   Words words = phrase.words();
   const auto starts = [&](std::string_view sequence) { return Phrase(words).begins_with(sequence); };
+  const bool wished =
+      words.size() > 4 && (starts("i want") || starts("i need")) && words[3] == "to" && words[4] == "know";
+  if (wished) {  // "i want anna to know …" asks for the same as "let anna know …"
+    words.erase(words.begin() + 3);
+    words.erase(words.begin());
+    words.front() = "let";
+  }
   if (starts("i want to") || starts("i need")) words.erase(words.begin(), words.begin() + (starts("i need") ? 2 : 3));
   std::size_t person = 1;
   if (starts("send a message to") || starts("write a message to") || starts("send a text to")) {
     person = 4;
+  } else if (starts("write to")) {
+    person = 2;
   } else if (starts("make sure")) {
     person = 2;
   } else if (!starts("tell") && !starts("message") && !starts("text") && !starts("let") && !starts("send") &&
@@ -143,7 +152,7 @@ Answer message(Phrase phrase) {  // NOLINT(performance-unnecessary-value-param):
   };
   if (let && !skip("know")) return std::nullopt;
   if (sure && !skip("knows")) return std::nullopt;
-  if (send && !skip("a message") && !skip("the message")) return std::nullopt;
+  if (send && !skip("a message") && !skip("a text") && !skip("the message")) return std::nullopt;
   if (!skip("that")) skip("saying");
   const std::string text = joined(rest);
   if (text.empty() || holds_connector(text)) return std::nullopt;

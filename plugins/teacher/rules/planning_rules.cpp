@@ -75,6 +75,7 @@ bool is_item(const Words& words) {
       "text", "song",  "track",  "oven",   "weather", "write", "no",     "we",      "up",     "down",
       "and",  "at",    "run",    "unlock", "dock",    "clean", "sound",  "add",     "shut"};
   if (words.empty() || words.size() > 3) return false;
+  if (words.back() == "bulbs") return true;
   return std::none_of(words.begin(), words.end(), [](const std::string& word) {
     return std::find(others.begin(), others.end(), word) != others.end();
   });
@@ -100,15 +101,16 @@ std::optional<json> read_items(const std::string& text) {
 
 Answer shopping(Phrase phrase) {
   phrase.cut("so put it on the list");
-  const bool listed =
-      phrase.cut_any({"to the shopping list", "to my shopping list", "to my grocery list", "to the groceries",
-                      "on the shopping list", "on my list", "shopping list", "to the list"});
+  const bool listed = phrase.cut_any({"to the shopping list", "to my shopping list", "to my grocery list",
+                                      "to the groceries", "on the shopping list", "on the grocery list", "on my list",
+                                      "from the store", "shopping list", "to my list", "to the list"});
   std::optional<std::string> text;
-  for (const char* start :
-       {"we need to buy", "i need to buy", "we are out of", "we have no more", "there is no more", "we need"}) {
+  for (const char* start : {"we need to buy", "i need to buy", "i want to buy", "do not forget to buy", "we are out of",
+                            "we have no more", "there is no more", "we need to get", "we still need", "we need"}) {
     if (!text && phrase.begins_with(start)) text = phrase.cut_text_after(start);
   }
-  for (const char* verb : {"add", "put", "write", "i want"}) {
+  if (!text && phrase.begins_with("there is no") && phrase.cut("left")) text = phrase.cut_text_after("there is no");
+  for (const char* verb : {"add", "put", "write", "note", "i want", "i need"}) {
     if (!text && listed) text = phrase.cut_text_after(verb);
   }
   if (!text && listed && phrase.has("add")) {
