@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "model/json_cursor.h"
+#include "text/spoken_list.h"
 
 namespace retort::text {
 
@@ -65,7 +66,6 @@ bool allows_only_strings(const Json& schema) {
          std::all_of(values->begin(), values->end(), [](const Json& value) { return value.is_string(); });
 }
 
-/// A list of strings stands item by item, so that each item is copied as a single string would be.
 bool is_list_of_strings(const Json& schema) {
   return schema.is_object() && schema.value("type", Json()) == "array" && schema.contains("items") &&
          allows_only_strings(schema["items"]);
@@ -78,13 +78,15 @@ const std::string& string_of(const Call& call, const std::string& argument, cons
   return value.get_ref<const std::string&>();
 }
 
-/// What follows the argument's token, or the items of a list of strings: texts with their leading space.
+/// What follows the argument's token and each <|next|> after it: texts with their leading space.
 std::vector<std::string> value_texts(const Call& call, const std::string& argument, const Json& value,
-                                     const Json& schema) {
+                                     const Json& schema, const std::string& conjunction) {
   if (is_list_of_strings(schema) && value.is_array()) {
-    std::vector<std::string> texts;
-    for (const Json& item : value) texts.push_back(" " + string_of(call, argument, item));
-    if (texts.empty()) texts.emplace_back();
+    std::vector<std::string> items;
+    for (const Json& item : value) items.push_back(string_of(call, argument, item));
+    if (const auto spoken = join_spoken_list(items, conjunction)) return {" " + *spoken};
+    std::vector<std::string> texts = {""};
+    for (const std::string& item : items) texts.push_back(" " + item);
     return texts;
   }
   return {" " + (allows_only_strings(schema) ? string_of(call, argument, value) : compact(value))};
@@ -107,8 +109,8 @@ std::string json_lines(const std::vector<Call>& calls) {
 
 }  // namespace
 
-PromptContract::PromptContract(std::string format, std::vector<Tool> tools)
-    : format_(std::move(format)), tools_(std::move(tools)) {
+PromptContract::PromptContract(std::string format, std::vector<Tool> tools, std::string conjunction)
+    : format_(std::move(format)), tools_(std::move(tools)), conjunction_(std::move(conjunction)) {
   if (format_ != functional_format && format_ != json_format)
     throw std::invalid_argument("prompt format: expected \"functional_tokens\" or \"json\", found \"" + format_ + "\"");
   std::set<std::string> names;
@@ -144,8 +146,9 @@ std::string PromptContract::training_text(std::string_view utterance, const std:
     const Tool* known = tool(call.name);
     if (known == nullptr) throw std::invalid_argument("unknown tool \"" + call.name + "\"");
     for (const auto& item : call.arguments.items())
-      for (const std::string& value : value_texts(call, item.key(), item.value(), required_schema(*known, item.key())))
-        text += "\n" + value;
+      for (const std::string& value :
+           value_texts(call, item.key(), item.value(), required_schema(*known, item.key()), conjunction_))
+        if (!value.empty()) text += "\n" + value;
   }
   return text;
 }
@@ -168,7 +171,7 @@ void PromptContract::append_call(const Tokenizer& tokenizer, const Call& call, s
   for (const auto& item : call.arguments.items()) {  // both objects are ordered by name
     const Json& schema = required_schema(*known, item.key());
     std::string before = argument_token(item.key());
-    for (const std::string& text : value_texts(call, item.key(), item.value(), schema)) {
+    for (const std::string& text : value_texts(call, item.key(), item.value(), schema, conjunction_)) {
       ids.push_back(special_id(tokenizer, before));
       const auto value = tokenizer.encode(text);
       ids.insert(ids.end(), value.begin(), value.end());
@@ -239,8 +242,9 @@ class FunctionalReader {
  public:
   using Arguments = std::map<std::string, std::string, std::less<>>;
 
-  FunctionalReader(const Tokenizer& tokenizer, const std::vector<Tool>& tools, const Arguments& argument_of_token)
-      : tokenizer_(tokenizer), tools_(tools), argument_of_token_(argument_of_token) {}
+  FunctionalReader(const Tokenizer& tokenizer, const std::vector<Tool>& tools, const Arguments& argument_of_token,
+                   const std::string& conjunction)
+      : tokenizer_(tokenizer), tools_(tools), argument_of_token_(argument_of_token), conjunction_(conjunction) {}
 
   std::optional<std::string> read(const std::vector<TokenId>& body) {
     for (std::size_t i = 0; i < body.size();) {
@@ -275,8 +279,7 @@ class FunctionalReader {
   }
 
   std::optional<std::string> read_next_item(const std::vector<TokenId>& ids) {
-    if (list_ == nullptr || list_->empty())
-      return std::string(next_token_text) + " without an item of a list before it";
+    if (list_ == nullptr) return std::string(next_token_text) + " outside of a list that stands item by item";
     list_->push_back(string_of(ids));
     return std::nullopt;
   }
@@ -298,8 +301,13 @@ class FunctionalReader {
     const std::string text = string_of(ids);
     list_ = nullptr;
     if (is_list_of_strings(*schema)) {
-      list_ = &(arguments[name] = Json::array());
-      if (!ids.empty()) list_->push_back(text);
+      Json& list = arguments[name] = Json::array();
+      if (ids.empty())
+        list_ = &list;
+      else if (conjunction_.empty())
+        return place + ": a list that does not stand item by item";
+      else
+        list = split_spoken_list(text, conjunction_);
       return std::nullopt;
     }
     if (allows_only_strings(*schema)) {
@@ -318,7 +326,8 @@ class FunctionalReader {
   const std::vector<Tool>& tools_;
   const Arguments& argument_of_token_;
   const Tool* tool_ = nullptr;  ///< of the last call
-  Json* list_ = nullptr;        ///< the last argument in calls_, where it is a list of strings
+  const std::string& conjunction_;
+  Json* list_ = nullptr;  ///< the last argument in calls_, where it is a list that stands item by item
   std::vector<Call> calls_;
 };
 
@@ -330,19 +339,20 @@ ParsedResponse PromptContract::parse_functional(const Tokenizer& tokenizer, cons
     if (body.size() > 1) return Malformed{"something stands between <|none|> and <|end|>"};
     return std::vector<Call>{};
   }
-  FunctionalReader reader(tokenizer, tools_, argument_of_token_);
+  FunctionalReader reader(tokenizer, tools_, argument_of_token_, conjunction_);
   if (auto reason = reader.read(body)) return Malformed{*reason};
   return checked(reader.take());
 }
 
 Json PromptContract::to_json() const {
-  return {{"format", format_}, {"tools", tools_to_json(tools_)}};
+  return {{"format", format_}, {"conjunction", conjunction_}, {"tools", tools_to_json(tools_)}};
 }
 
 PromptContract PromptContract::from_json(const Json& json, const std::string& origin) {
   const model::JsonCursor root(json, origin);
   const std::string format = root.object().at("format").string();
-  return PromptContract(format, tools_from_json(root.at("tools").json(), origin + " /tools"));
+  return PromptContract(format, tools_from_json(root.at("tools").json(), origin + " /tools"),
+                        root.at("conjunction").string());
 }
 
 }  // namespace retort::text

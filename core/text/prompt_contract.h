@@ -6,9 +6,10 @@
 //   prompt    <|user|> turn on the kitchen light<|assistant|>
 //   response  <|call:light_set|><|room|> kitchen<|state|> on<|end|>
 // Several calls follow each other; no call at all is <|none|><|end|>. A string is what lies between two special tokens,
-// less the one leading space. In a list of strings, <|next|> begins every item but the first, so that a model need not
-// count how many it has already given:
-//   <|call:shopping_add|><|items|> red wine<|next|> bread<|end|>
+// less the one leading space. A list of strings stands as it is said, so that a model copies it in one go; where that
+// would not be read back (an item with a comma, with the conjunction, without a letter), <|next|> begins every item:
+//   <|call:shopping_add|><|items|> red wine, eggs and bread<|end|>
+//   <|call:shopping_add|><|items|><|next|> bread and butter<|next|> eggs<|end|>
 // Numbers, booleans, objects and other lists stand as compact JSON, and so does a string where the schema allows other
 // types too. Arguments stand in alphabetical order. An
 // argument's token is <|NAME|>, or <|arg:NAME|> where <|NAME|> would be one of the format's own (an argument called
@@ -41,8 +42,9 @@ using ParsedResponse = std::variant<std::vector<Call>, Malformed>;
 /// Immutable; every const function may be called from any thread.
 class PromptContract {
  public:
-  /// `format`: "functional_tokens" or "json". Throws std::invalid_argument for another.
-  PromptContract(std::string format, std::vector<Tool> tools);
+  /// `format`: "functional_tokens" or "json". Throws std::invalid_argument for another. `conjunction`: the word before
+  /// the last item of a list in the language of the utterances; "" has every list stand item by item.
+  PromptContract(std::string format, std::vector<Tool> tools, std::string conjunction = "and");
 
   const std::string& format() const { return format_; }
   const std::vector<Tool>& tools() const { return tools_; }
@@ -62,7 +64,8 @@ class PromptContract {
   ParsedResponse parse(const Tokenizer& tokenizer, const std::vector<TokenId>& response) const;
   TokenId end_token(const Tokenizer& tokenizer) const;
 
-  nlohmann::json to_json() const;  ///< {"format": …, "tools": […]}: stored in retort.json under "task"
+  /// {"format": …, "conjunction": …, "tools": […]}: stored in retort.json under "task".
+  nlohmann::json to_json() const;
   static PromptContract from_json(const nlohmann::json& json, const std::string& origin);
 
  private:
@@ -74,6 +77,7 @@ class PromptContract {
 
   std::string format_;
   std::vector<Tool> tools_;
+  std::string conjunction_;
   std::map<std::string, std::string, std::less<>> argument_of_token_;  ///< "<|room|>" → "room"
 };
 

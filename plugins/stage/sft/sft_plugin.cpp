@@ -9,6 +9,7 @@ class SftStage : public retort::Stage {
     retort::train::NewModel model;
     retort::train::TrainingOptions training;
     std::string call_format = "functional_tokens";
+    std::string conjunction = "and";
     double prompt_loss_weight = 0;
     std::int64_t validation_limit = 200;
   };
@@ -19,6 +20,8 @@ class SftStage : public retort::Stage {
         .string("call_format", &Params::call_format)
         .one_of({"functional_tokens", "json"})
         .doc("how a new model writes calls")
+        .string("conjunction", &Params::conjunction)
+        .doc("before the last item of a list, in the language of the utterances; \"\" = lists stand item by item")
         .number("prompt_loss_weight", &Params::prompt_loss_weight)
         .at_least(0)
         .at_most(1)
@@ -44,6 +47,7 @@ class SftStage : public retort::Stage {
     if (context.has_input("model")) job.start = context.input_folder("model");
     job.model = params_.model;
     job.call_format = params_.call_format;
+    job.conjunction = params_.conjunction;
     job.prompt_loss_weight = params_.prompt_loss_weight;
     retort::stages::record_size(context, retort::train::fine_tune(job, retort::stages::hooks(context)));
   }

@@ -91,7 +91,9 @@ TEST(PromptContract, SpellsFunctionalTokens) {
   EXPECT_EQ(task.text(task.respond({{"light_set", {{"room", "r"}, {"user", "me"}, {"mixed", "7"}}}})),
             "<|call:light_set|><|mixed|> \"7\"<|room|> r<|arg:user|> me<|end|>");
   EXPECT_EQ(task.text(task.respond({{"light_set", {{"room", "r"}, {"tags", {"a b", "c"}}}}})),
-            "<|call:light_set|><|room|> r<|tags|> a b<|next|> c<|end|>");
+            "<|call:light_set|><|room|> r<|tags|> a b and c<|end|>");
+  EXPECT_EQ(task.text(task.respond({{"light_set", {{"room", "r"}, {"tags", {"a and b", "c"}}}}})),
+            "<|call:light_set|><|room|> r<|tags|><|next|> a and b<|next|> c<|end|>");
   EXPECT_EQ(task.text(task.respond({{"light_set", {{"room", "r"}, {"tags", Json::array()}}}})),
             "<|call:light_set|><|room|> r<|tags|><|end|>");
   const std::vector<std::string> tokens = task.contract.special_tokens();
@@ -110,6 +112,18 @@ TEST(PromptContract, ValuesHaveTheUtterancesTokens) {
   EXPECT_EQ(value, task.tokenizer.encode(" kitchen"));
   EXPECT_TRUE(std::equal(value.begin(), value.end(), prompt.begin() + 1));
   EXPECT_EQ(value.size(), 1U);
+}
+
+TEST(PromptContract, WithoutAConjunctionListsStandItemByItem) {
+  const PromptContract contract("functional_tokens", tools(), "");
+  const Task task("functional_tokens");
+  const Ids response = contract.response(task.tokenizer, {{"light_set", {{"room", "r"}, {"tags", {"a", "b"}}}}});
+  EXPECT_EQ(task.text(response), "<|call:light_set|><|room|> r<|tags|><|next|> a<|next|> b<|end|>");
+  EXPECT_TRUE(std::holds_alternative<std::vector<Call>>(contract.parse(task.tokenizer, response)));
+  const Ids spoken = task.respond({{"light_set", {{"room", "r"}, {"tags", {"a", "b"}}}}});
+  const auto parsed = contract.parse(task.tokenizer, spoken);
+  ASSERT_TRUE(std::holds_alternative<Malformed>(parsed));
+  EXPECT_TRUE(contains(std::get<Malformed>(parsed).reason, "does not stand item by item"));
 }
 
 TEST(PromptContract, SpellsJson) {
@@ -143,12 +157,13 @@ TEST(PromptContract, MalformedFunctionalResponses) {
       {"<|call:light_set|><|room|> x<|level|><|end|>", "not valid JSON"},
       {"<|call:light_set|><|room|> x<|level|> 5.5<|end|>", "/level"},
       {"<|call:light_set|><|room|> x<|state|> dim<|end|>", "/state"},
-      {"<|call:light_set|><|tags|> a<|next|> b<|end|>", "lacks the required argument \"room\""},
+      {"<|call:light_set|><|tags|><|next|> a<|next|> b<|end|>", "lacks the required argument \"room\""},
+      {"<|call:light_set|><|tags|> a and b<|end|>", "lacks the required argument \"room\""},
       {"<|call:light_set|><|room|> x<|tags|> a<|tags|> b<|end|>", "stands twice"},
-      {"<|call:light_set|><|room|> x<|tags|><|next|> b<|end|>", "<|next|> without an item"},
-      {"<|call:light_set|><|tags|> a<|room|> x<|next|> b<|end|>", "<|next|> without an item"},
-      {"<|call:light_set|><|room|> x<|tags|> a<|call:stop|><|next|> b<|end|>", "<|next|> without an item"},
-      {"<|next|> b<|end|>", "<|next|> without an item"},
+      {"<|call:light_set|><|room|> x<|tags|> a<|next|> b<|end|>", "<|next|> outside of a list"},
+      {"<|call:light_set|><|tags|><|next|> a<|room|> x<|next|> b<|end|>", "<|next|> outside of a list"},
+      {"<|call:light_set|><|room|> x<|tags|><|call:stop|><|next|> b<|end|>", "<|next|> outside of a list"},
+      {"<|next|> b<|end|>", "<|next|> outside of a list"},
       {"<|call:light_set|><|room|> x<|mixed|> seven<|end|>", "argument \"mixed\""}};
   for (const auto& [response, reason] : cases)
     EXPECT_TRUE(contains(task.reason(std::string(response)), reason))
