@@ -69,6 +69,9 @@ std::string_view other_templates() {
 +~ do you remember {person}
 +~ do you like {person}
 +~ do you know the president of {country}
++~ do you know {country}
++~ do you know {topic}
++~ do you know a restaurant in {city}
 +~ {person} likes {sport}
 +~ is {dish} healthy
 +~ is {person} a good name for a {animal}
