@@ -24,6 +24,7 @@ constexpr Mix kSpoken{12, 70, 15};
 constexpr Mix kTrained{10, 40, 32};
 constexpr int kWrapPercent = 35;
 constexpr int kPunctuatedPercent = 15;
+constexpr int kFollowUpPercent = 10;  ///< of the pairs
 
 std::string numbered(const std::string& group, bool test_only, std::size_t index) {
   return group + (test_only ? ".test" : ".") + (index < 10 ? "0" : "") + std::to_string(index);
@@ -78,15 +79,21 @@ bool belongs(const std::string& text, Split split) {
   return (fnv1a(key) % 10 == 0) == (split == Split::validation);
 }
 
-const ClauseTemplate& draw_template(const Intent& intent, Split split, Random& random) {
+const ClauseTemplate& draw_template(const std::vector<ClauseTemplate>& templates, Split split, Random& random) {
   for (;;) {
-    const ClauseTemplate& candidate = random.pick(intent.templates);
+    const ClauseTemplate& candidate = random.pick(templates);
     if (candidate.test_only() == (split == Split::test)) return candidate;
   }
 }
 
 json call_of(const Intent& intent, const Clause& clause) {
   return {{"name", intent.tool}, {"arguments", clause.arguments}};
+}
+
+bool holds(const json& arguments, const json& required) {
+  return std::all_of(required.items().begin(), required.items().end(), [&](const auto& item) {
+    return arguments.contains(item.key()) && arguments[item.key()] == item.value();
+  });
 }
 
 }  // namespace
@@ -117,12 +124,32 @@ void Grammar::parse(std::string_view source) {
       kinds[word.substr(0, equals)] = word.substr(equals + 1);
     }
     if (is_frame_group(group)) continue;
+    if (group == "follow") {
+      begin_follow_up(kinds);
+      group += "." + follow_ups_.back().first + "." + follow_ups_.back().second;
+      continue;
+    }
     intents_.push_back({group, 1, {}});
     if (const auto weight = kinds.find("weight"); weight != kinds.end()) {
       intents_.back().weight = std::stoul(weight->second);
       kinds.erase(weight);
     }
   }
+}
+
+void Grammar::begin_follow_up(std::map<std::string, std::string>& kinds) {
+  const auto take = [&](const char* key) {
+    const auto found = kinds.find(key);
+    if (found == kinds.end()) return std::string();
+    return std::move(kinds.extract(found).mapped());
+  };
+  FollowUp follow_up;
+  follow_up.first = take("first");
+  follow_up.second = take("second");
+  follow_up.shared = take("share");
+  const std::string required = take("require");
+  if (!required.empty()) follow_up.required = json::parse(required);
+  follow_ups_.push_back(std::move(follow_up));
 }
 
 void Grammar::parse_template(const std::string& line, const std::map<std::string, std::string>& kinds,
@@ -142,7 +169,8 @@ void Grammar::parse_template(const std::string& line, const std::map<std::string
     fixed = json::parse(text.substr(arrow + 4));
     text.resize(arrow);
   }
-  std::vector<ClauseTemplate>& templates = intents_.back().templates;
+  std::vector<ClauseTemplate>& templates =
+      begins_with(group, "follow.") ? follow_ups_.back().templates : intents_.back().templates;
   templates.emplace_back(numbered(group, test_only, templates.size() + 1), text, kinds, std::move(fixed), test_only,
                          imperative);
 }
@@ -160,7 +188,7 @@ std::size_t Grammar::draw_intent(Split split, Random& random) const {
 }
 
 Utterance Grammar::draw_one(const Intent& intent, Split split, Random& random) const {
-  const ClauseTemplate& chosen = draw_template(intent, split, random);
+  const ClauseTemplate& chosen = draw_template(intent.templates, split, random);
   const Clause clause = chosen.draw(split, random);
   Utterance utterance{clause.text, json::array(), chosen.id()};
   if (intent.tool != "none") utterance.calls.push_back(call_of(intent, clause));
@@ -175,24 +203,45 @@ Utterance Grammar::draw_one(const Intent& intent, Split split, Random& random) c
 Utterance Grammar::draw_several(std::size_t clauses, Split split, Random& random) const {
   std::vector<std::string> texts;
   std::set<std::size_t> used;
-  Utterance utterance;
+  json calls = json::array();
   std::string ids;
   bool first_imperative = true;
   while (texts.size() < clauses) {
     const std::size_t index = draw_intent(split, random);
     if (!used.insert(index).second) continue;
-    const ClauseTemplate& chosen = draw_template(intents_[index], split, random);
+    const ClauseTemplate& chosen = draw_template(intents_[index].templates, split, random);
     const Clause clause = chosen.draw(split, random);
     if (texts.empty()) first_imperative = chosen.imperative();
     texts.push_back(clause.text);
-    utterance.calls.push_back(call_of(intents_[index], clause));
+    calls.push_back(call_of(intents_[index], clause));
     ids += (ids.empty() ? "" : "+") + chosen.id();
   }
-  const Frame* frame = draw_frame(clauses == 2 ? "pair" : "triple", split, first_imperative, random);
-  utterance.text = fill(frame->text, texts);
-  utterance.template_id = frame->id + "(" + ids + ")";
+  return framed(texts, std::move(calls), ids, first_imperative, split, random);
+}
+
+Utterance Grammar::draw_follow_up(Split split, Random& random) const {
+  const FollowUp& follow_up = random.pick(follow_ups_);
+  const auto first = std::find_if(intents_.begin(), intents_.end(),
+                                  [&](const Intent& intent) { return intent.tool == follow_up.first; });
+  for (;;) {
+    const ClauseTemplate& leading = draw_template(first->templates, split, random);
+    const Clause named = leading.draw(split, random);
+    if (!holds(named.arguments, follow_up.required)) continue;
+    const ClauseTemplate& following = draw_template(follow_up.templates, split, random);
+    Clause it = following.draw(split, random);
+    if (!follow_up.shared.empty()) it.arguments[follow_up.shared] = named.arguments.at(follow_up.shared);
+    json calls = json::array({call_of(*first, named), {{"name", follow_up.second}, {"arguments", it.arguments}}});
+    return framed({named.text, it.text}, std::move(calls), leading.id() + "+" + following.id(), leading.imperative(),
+                  split, random);
+  }
+}
+
+Utterance Grammar::framed(const std::vector<std::string>& texts, json calls, const std::string& ids, bool imperative,
+                          Split split, Random& random) const {
+  const Frame* frame = draw_frame(texts.size() == 2 ? "pair" : "triple", split, imperative, random);
+  Utterance utterance{fill(frame->text, texts), std::move(calls), frame->id + "(" + ids + ")"};
   if (random.chance(kWrapPercent)) {
-    const Frame* wrap = draw_frame("wrap", split, first_imperative, random);
+    const Frame* wrap = draw_frame("wrap", split, imperative, random);
     if (wrap != nullptr && wrap->text.back() == '}' && !begins_with(utterance.text, "first")) {
       utterance.text = fill(wrap->text, {utterance.text});
       utterance.template_id = wrap->id + "(" + utterance.template_id + ")";
@@ -209,6 +258,8 @@ Utterance Grammar::draw(Split split, Random& random) const {
     utterance = draw_one(intents_.back(), split, random);
   } else if (share < mix.none + mix.single) {
     utterance = draw_one(intents_[draw_intent(split, random)], split, random);
+  } else if (share < mix.none + mix.single + mix.pair && random.chance(kFollowUpPercent)) {
+    utterance = draw_follow_up(split, random);
   } else {
     utterance = draw_several(share < mix.none + mix.single + mix.pair ? 2 : 3, split, random);
   }

@@ -32,6 +32,14 @@ struct Intent {
   std::vector<ClauseTemplate> templates;
 };
 
+/// Clauses that speak of what the clause before them named: "… and set it to forty percent".
+struct FollowUp {
+  std::string first, second;                           ///< tools
+  nlohmann::json required = nlohmann::json::object();  ///< arguments that the first call must have
+  std::string shared;                                  ///< argument that goes over from the first call; "" for none
+  std::vector<ClauseTemplate> templates;
+};
+
 /// Immutable; every const function may be called from any thread.
 class Grammar {
  public:
@@ -47,6 +55,7 @@ class Grammar {
 
  private:
   void parse(std::string_view source);
+  void begin_follow_up(std::map<std::string, std::string>& kinds);  ///< takes what is not a slot out of them
   void parse_template(const std::string& line, const std::map<std::string, std::string>& kinds,
                       const std::string& group);
   Utterance draw(Split split, Random& random) const;
@@ -54,11 +63,16 @@ class Grammar {
   std::size_t draw_intent(Split split, Random& random) const;
   Utterance draw_one(const Intent& intent, Split split, Random& random) const;
   Utterance draw_several(std::size_t clauses, Split split, Random& random) const;
+  Utterance draw_follow_up(Split split, Random& random) const;
+  /// Puts the clauses into a frame, and that perhaps into a wrap.
+  Utterance framed(const std::vector<std::string>& texts, nlohmann::json calls, const std::string& ids, bool imperative,
+                   Split split, Random& random) const;
   const Frame* draw_frame(const std::string& group, Split split, bool imperative, Random& random) const;
 
   std::vector<Intent> intents_;         ///< "none" is the last
   std::vector<std::size_t> by_weight_;  ///< indices of intents_ but "none", each as often as it weighs
   std::map<std::string, std::vector<Frame>> frames_;
+  std::vector<FollowUp> follow_ups_;
 };
 
 }  // namespace retort::home

@@ -163,6 +163,33 @@ std::string_view other_templates() {
 - first {a} then {b} and then {c}
 - {a} and then {b} and {c}
 - {a} and {b} and also {c}
+
+@ follow first=light_switch second=light_dim require={"state":"on"} share=room brightness=percent
++ set it to {brightness}
++ set it to {brightness} brightness
++ dim it to {brightness}
++ turn it (up|down) to {brightness}
++ make it {brightness} bright
+- bring it (up|down) to {brightness}
+- change it to {brightness}
+
+@ follow first=light_switch second=light_color require={"state":"on"} share=room color=color
++ make it {color}
++ turn it {color}
++ set it to {color}
+- change it to {color}
+
+@ follow first=music_play second=volume_set level=percent
++ turn it (up|down) to {level} => {"device":"music"}
++ set it to {level} => {"device":"music"}
++ put it at {level} => {"device":"music"}
+- bring it (up|down) to {level} => {"device":"music"}
+
+@ follow first=appliance_switch second=tv_channel require={"appliance":"television","on":true} channel=channel
++ switch it to channel {channel}
++ put it on channel {channel}
++ set it to channel {channel}
+- change it to channel {channel}
 )";
 }
 

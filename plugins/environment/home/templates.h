@@ -5,7 +5,9 @@
 // (kinds: slots.h), (a|b) one of, [a] optional, and "=> {…}" gives arguments that the wording itself implies.
 // "@ tool weight=2 slot=kind …" begins a tool, which training then sees that many times as often as others; "@ none"
 // the utterances that no tool answers; "@ wrap", "@ pair" and "@ triple" the frames around one, two and three clauses,
-// which stand as {a}, {b} and {c}.
+// which stand as {a}, {b} and {c}. "@ follow first=TOOL second=TOOL require={…} share=ARGUMENT slot=kind …" begins
+// clauses for the second tool that speak of "it" after one for the first tool which had the required arguments; the
+// shared argument goes over from the first call.
 #pragma once
 
 #include <string_view>

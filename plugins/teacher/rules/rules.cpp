@@ -65,18 +65,38 @@ std::size_t connector(const Words& words, std::size_t begin) {
   }
 }
 
-/// The first clause as long as possible, the others likewise.
-std::optional<json> read_clauses(const Words& words) {
+/// What "it" means after a call; nothing where "it" would be unclear.
+Words meaning_of_it(const json& call) {
+  const std::string tool = call["name"];
+  const json& arguments = call["arguments"];
+  if (tool == "light_switch") return split_words(arguments["room"].get<std::string>() + " light");
+  if (tool == "music_play") return {"music"};
+  if (tool == "appliance_switch" && arguments["appliance"] == "television") return {"tv"};
+  return {};
+}
+
+/// "set it to …" after a call becomes "set the kitchen light to …".
+Words with_it_replaced(Words words, const json& before) {
+  const auto it = std::find(words.begin(), words.end(), "it");
+  Words meaning = meaning_of_it(before);
+  if (it == words.end() || meaning.empty()) return words;
+  *it = "the";
+  words.insert(it + 1, meaning.begin(), meaning.end());
+  return words;
+}
+
+/// The first clause as long as possible, the others likewise. `before`: the call of the clause before, or null.
+std::optional<json> read_clauses(const Words& words, const json& before = nullptr) {
   if (words.empty()) return std::nullopt;
   for (std::size_t end = words.size(); end > 0; --end) {
     const std::size_t gap = end == words.size() ? 0 : connector(words, end);
     if (end != words.size() && (gap == 0 || connector(words, end - 1) != 0)) continue;
     const Words head(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(end));
-    auto call = read_clause(head);
+    auto call = read_clause(before.is_null() ? head : with_it_replaced(head, before));
     if (!call) continue;
     json calls = json::array({std::move(*call)});
     if (end == words.size()) return calls;
-    auto rest = read_clauses(Words(words.begin() + static_cast<std::ptrdiff_t>(end + gap), words.end()));
+    auto rest = read_clauses(Words(words.begin() + static_cast<std::ptrdiff_t>(end + gap), words.end()), calls[0]);
     if (!rest) continue;
     for (json& next : *rest) calls.push_back(std::move(next));
     return calls;
