@@ -129,6 +129,24 @@ TEST(Grammar, SharesOfNoneAndOfSeveralCallsAreAsStated) {
   for (const auto& [tool, uses] : tool_uses) EXPECT_GT(uses, kSample / 100) << tool;
 }
 
+TEST(Grammar, SomePairsSpeakOfIt) {
+  for (const auto* sample : {&train(), &test()}) {
+    std::map<std::string, std::size_t> seconds;
+    for (const Utterance& utterance : *sample) {
+      if (utterance.template_id.find("+follow.") == std::string::npos) continue;
+      ASSERT_EQ(utterance.calls.size(), 2U) << utterance.text;
+      EXPECT_NE((" " + utterance.text + " ").find(" it "), std::string::npos) << utterance.text;
+      const auto& first = utterance.calls[0]["arguments"];
+      const auto& second = utterance.calls[1]["arguments"];
+      ++seconds[utterance.calls[1]["name"]];
+      if (utterance.calls[0]["name"] != "light_switch") continue;
+      EXPECT_EQ(first["state"], "on") << utterance.text;
+      EXPECT_EQ(first["room"], second["room"]) << utterance.text;
+    }
+    EXPECT_EQ(seconds.size(), 4U);
+  }
+}
+
 TEST(Grammar, FreeTextStandsInTheUtterance) {
   for (const Utterance& utterance : train()) {
     for (const auto& call : utterance.calls) {

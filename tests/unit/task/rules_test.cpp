@@ -47,6 +47,15 @@ TEST(Rules, ReadRequestsOfTheirOwn) {
       {"add milk, eggs and oat milk to the shopping list",
        R"([{"name":"shopping_add","arguments":{"items":["milk","eggs","oat milk"]}}])"},
       {"vacuum the hall and the study", R"([{"name":"vacuum_start","arguments":{"rooms":["hallway","office"]}}])"},
+      {"turn on the kitchen light and set it to forty percent",
+       R"([{"name":"light_switch","arguments":{"room":"kitchen","state":"on"}},
+           {"name":"light_dim","arguments":{"room":"kitchen","brightness":40}}])"},
+      {"play some jazz, then turn it down to 20 percent",
+       R"([{"name":"music_play","arguments":{"query":"jazz"}},
+           {"name":"volume_set","arguments":{"device":"music","level":20}}])"},
+      {"put the tv on and switch it to channel nine",
+       R"([{"name":"appliance_switch","arguments":{"appliance":"television","on":true}},
+           {"name":"tv_channel","arguments":{"channel":9}}])"},
       {"tell me a joke", "[]"}};
   for (const AnswerCase& one : cases) {
     const Answer found = answer(one.utterance);
@@ -57,7 +66,8 @@ TEST(Rules, ReadRequestsOfTheirOwn) {
 
 TEST(Rules, RefuseWhatTheyCannotReadWhole) {
   for (const char* utterance :
-       {"turn on the kitchen lights unless it is sunny", "", ",,, and then", "\xff\xfe", "paint the bedroom lights"}) {
+       {"turn on the kitchen lights unless it is sunny", "lock the front door and set it to forty percent", "",
+        ",,, and then", "\xff\xfe", "paint the bedroom lights"}) {
     const Answer found = answer(utterance);
     EXPECT_FALSE(found.understood) << utterance;
     EXPECT_TRUE(found.calls.empty()) << utterance;
