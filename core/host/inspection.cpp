@@ -73,8 +73,7 @@ std::string run_text(const std::filesystem::path& path) {
   std::string text = field("run", results.record.value("name", ""));
   text += field("state", actual_state(folder, results));
   text += field("started", results.record.value("started", ""));
-  if (const Json seconds = results.record.value("seconds", Json()); seconds.is_number())
-    text += field("time", format_duration(seconds.get<double>()));
+  text += field("made in", format_duration(making_seconds(results)));
   if (results.record.contains("error")) text += field("error", plain(results.record["error"]));
   text += "stages\n";
   for (const StageResult& stage : results.stages)

@@ -101,8 +101,7 @@ std::string header_section(const RunFolder& folder, const RunResults& results) {
   if (!record.value("description", "").empty()) html += "<p>" + text_of(record, "description") + "</p>";
   html += "<p class=\"soft\"><span class=\"state " + state + "\">" + state + "</span> · started " +
           text_of(record, "started");
-  if (record.value("seconds", Json()).is_number())
-    html += " · " + format_duration(record["seconds"].get<double>()) + " in all";
+  html += " · made in " + format_duration(making_seconds(results));
   html += " · " + text_of(record.value("machine", Json()), "cpu") + "</p>";
   if (record.contains("error")) html += "<p class=\"error\">" + text_of(record, "error") + "</p>";
   return html + headline(results);

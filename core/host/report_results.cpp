@@ -1,5 +1,6 @@
 // What the models came to: table, charts, tools, misses.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <set>
 
@@ -21,7 +22,7 @@ std::string compared(const Json& teacher, const Json& own) {
 
 std::string difference(const Json& teacher, const Json& own) {
   if (!teacher.is_number() || !own.is_number()) return "–";
-  const double points = (own.get<double>() - teacher.get<double>()) * 100;
+  const double points = std::round((own.get<double>() - teacher.get<double>()) * 1000) / 10 + 0.0;  // no "-0.0"
   char text[32];
   std::snprintf(text, sizeof text, "%+.1f pt", points);
   return text;

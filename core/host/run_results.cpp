@@ -160,6 +160,14 @@ std::string results_table(const RunResults& results) {
   return aligned(rows);
 }
 
+double making_seconds(const RunResults& results) {
+  double total = 0;
+  for (const Json& stage : results.record.value("stages", Json::array())) {
+    if (const Json seconds = stage.value("seconds", Json()); seconds.is_number()) total += seconds.get<double>();
+  }
+  return total;
+}
+
 std::string actual_state(const RunFolder& folder, const RunResults& results) {
   const std::string state = results.record.value("state", "unknown");
   return state == "running" && !RunLock::held(folder) ? "killed" : state;

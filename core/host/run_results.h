@@ -48,6 +48,9 @@ Json to_json(const RunResults& results);
 /// The table as text, without a final newline; "" when no stage makes a model.
 std::string results_table(const RunResults& results);
 
+/// Seconds that making the artifacts of all stages took, whichever runs made them; cached ones count what they took.
+double making_seconds(const RunResults& results);
+
 /// "running" in run.json but no process holds the run: it was killed.
 std::string actual_state(const RunFolder& folder, const RunResults& results);
 
