@@ -1,11 +1,13 @@
 #include "train/decoder_module.h"
 
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 
 #include "model/model_folder.h"
 #include "train/causal_attention.h"
 #include "train/fused_operations.h"
+#include "train/sequences.h"
 
 namespace retort::train {
 namespace {
@@ -24,7 +26,29 @@ bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
+/// Sets elements to zero and scales the others up, so that the mean stays.
+class Dropper {
+ public:
+  explicit Dropper(const Dropout& dropout) : keep_(1.0 - dropout.probability) {
+    if (keep_ < 1.0) generator_ = at::make_generator<at::CPUGeneratorImpl>(dropout.seed);
+  }
+  Tensor operator()(const Tensor& x) {
+    if (keep_ >= 1.0) return x;
+    return x * torch::empty_like(x, x.options().requires_grad(false)).bernoulli_(keep_, generator_).div_(keep_);
+  }
+
+ private:
+  double keep_;
+  std::optional<at::Generator> generator_;
+};
+
 }  // namespace
+
+Dropout dropout_of(double probability, std::uint64_t seed, std::int64_t step, std::size_t part) {
+  constexpr std::uint64_t own_streams = 0x64726f70;  // other draws of a training use the seed as it is
+  SeededSequence stream(seed ^ own_streams, (static_cast<std::uint64_t>(step) << 16) + part);
+  return {probability, stream.next()};
+}
 
 DecoderModule::DecoderModule(const model::ModelConfig& config, std::uint64_t seed) : config_(config) {
   torch::NoGradGuard no_grad;
@@ -90,8 +114,10 @@ Tensor DecoderModule::feed_forward(const Tensor& x, const Layer& layer, std::int
 }
 
 Tensor DecoderModule::run_layers(Tensor x,
-                                 const std::function<Tensor(const Tensor&, const Layer&, std::int64_t)>& attention) {
-  x = torch::dropout(x, dropout, dropout > 0);
+                                 const std::function<Tensor(const Tensor&, const Layer&, std::int64_t)>& attention,
+                                 const Dropout& dropout) {
+  Dropper drop(dropout);
+  x = drop(x);
   for (std::int64_t i = 0; i < config_.layers; ++i) {
     const Layer& layer = layers_[static_cast<std::size_t>(i)];
     observe(Site::layer_input, i, x);
@@ -99,8 +125,8 @@ Tensor DecoderModule::run_layers(Tensor x,
     observe(Site::attention_input, i, h);
     const Tensor mixed = attention(h, layer, i);
     observe(Site::attention_output, i, mixed);
-    x = x + torch::dropout(torch::linear(mixed, layer.o), dropout, dropout > 0);
-    x = x + torch::dropout(feed_forward(x, layer, i), dropout, dropout > 0);
+    x = x + drop(torch::linear(mixed, layer.o));
+    x = x + drop(feed_forward(x, layer, i));
     observe(Site::layer_output, i, x);
   }
   const Tensor out = norm(x, final_norm_);
@@ -120,13 +146,14 @@ Tensor DecoderModule::attend(const Tensor& q, const Tensor& k, const Tensor& v, 
   return mixed.transpose(1, 2).reshape({q.size(0), q.size(1), config_.heads * config_.head_dim});
 }
 
-Tensor DecoderModule::hidden(const Tensor& ids) {
+Tensor DecoderModule::hidden(const Tensor& ids, const Dropout& dropout) {
   const Tensor cosine = cosine_.narrow(0, 0, ids.size(1)), sine = sine_.narrow(0, 0, ids.size(1));
-  return run_layers(torch::embedding(embedding_, ids), [&](const Tensor& h, const Layer& layer, std::int64_t) {
+  const auto attention = [&](const Tensor& h, const Layer& layer, std::int64_t) {
     const Tensor q = rotate(heads_of(h, layer.q, config_.heads), cosine, sine);
     const Tensor k = rotate(heads_of(h, layer.k, config_.kv_heads), cosine, sine);
     return causal_attention(q, k, heads_of(h, layer.v, config_.kv_heads));
-  });
+  };
+  return run_layers(torch::embedding(embedding_, ids), attention, dropout);
 }
 
 Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths, std::int64_t capacity,

@@ -31,6 +31,16 @@ enum class Site {
 };
 using Observer = std::function<void(Site, std::int64_t layer, const torch::Tensor&)>;
 
+/// Dropout of one forward pass (Srivastava et al. 2014): on the embedding and on each residual branch. What it drops
+/// depends on the seed and the shape of the ids alone, so passes may run in threads.
+struct Dropout {
+  double probability = 0;  ///< 0 = off
+  std::uint64_t seed = 0;
+};
+
+/// What a pass over part `part` of the batch of step `step` drops.
+Dropout dropout_of(double probability, std::uint64_t seed, std::int64_t step, std::size_t part);
+
 class DecoderModule {
  public:
   /// Random weights that depend on `seed` alone: normal with 1/sqrt(fan-in), residual projections divided by sqrt(2L).
@@ -42,12 +52,11 @@ class DecoderModule {
   std::vector<torch::Tensor> parameters() const;
   torch::Tensor& weight(const std::string& name);
 
-  double dropout = 0;  ///< probability, on the embedding and on each residual branch; 0 = off
-  Observer observer;   ///< may be empty
+  Observer observer;  ///< may be empty
 
   /// ids [B,T] → [B,T,D] after the final norm. Sequences are padded on the right; attention is causal, so padding
   /// changes nothing before it. Without a cache positions count from 0.
-  torch::Tensor hidden(const torch::Tensor& ids);
+  torch::Tensor hidden(const torch::Tensor& ids, const Dropout& dropout = {});
   /// One more token for every sequence: ids [B] are written at cache.lengths, which grow by one. → [B,D]
   torch::Tensor hidden_step(const torch::Tensor& ids, KvCache& cache);
   /// The same as hidden(), and fills `cache` (made here, with room for `capacity` positions). `lengths` [B].
@@ -70,7 +79,8 @@ class DecoderModule {
   torch::Tensor feed_forward(const torch::Tensor& x, const Layer& layer, std::int64_t index);
   torch::Tensor run_layers(
       torch::Tensor x,
-      const std::function<torch::Tensor(const torch::Tensor& h, const Layer&, std::int64_t)>& attention);
+      const std::function<torch::Tensor(const torch::Tensor& h, const Layer&, std::int64_t)>& attention,
+      const Dropout& dropout = {});
   void link_layers();
   void observe(Site site, std::int64_t layer, const torch::Tensor& activation) const {
     if (observer) observer(site, layer, activation);

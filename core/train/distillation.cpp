@@ -55,8 +55,8 @@ struct Distiller {
   MetricMap metrics;  ///< of the last step, a row's mean
   std::mutex plugin_mutex;
 
-  Tensor rows_of(DecoderModule& decoder, const BatchRows& rows) const {
-    return decoder.hidden(rows.ids).reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
+  Tensor rows_of(DecoderModule& decoder, const BatchRows& rows, const Dropout& dropout = {}) const {
+    return decoder.hidden(rows.ids, dropout).reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
   }
 
   DistillSignals teacher_signals(const BatchRows& rows) const {
@@ -76,7 +76,7 @@ struct Distiller {
 
   /// The loss of a part of a batch, and what the plugin reports about it.
   Tensor loss_of(const std::vector<Sequence>& data, std::span<const std::size_t> part, double total_rows,
-                 MetricMap& report) {
+                 const Dropout& dropout, MetricMap& report) {
     const BatchRows rows = batch_rows(data, part, job.prompt_loss_weight);
     if (rows.index.size(0) == 0) return {};
     DistillSignals signals = teacher_signals(rows);
@@ -85,7 +85,7 @@ struct Distiller {
     Tensor logits;
     {
       const MixedPrecision mixed(job.training.precision);
-      const Tensor hidden = rows_of(student, rows);
+      const Tensor hidden = rows_of(student, rows, dropout);
       if ((wanted.signals & RETORT_SIGNAL_HIDDEN_STATES) != 0) signals.student_hidden = hidden.to(torch::kFloat32);
       logits = student.logits(hidden);
     }
@@ -125,8 +125,10 @@ struct Distiller {
                     job.prompt_loss_weight * static_cast<double>(data[i].prompt.size() - 1);
     const auto parts = parallel.parts(chosen, job.training.micro_batch_size);
     std::vector<MetricMap> reports(parts.size());
-    const double loss = parallel.accumulate(
-        parts.size(), [&](std::size_t part) { return loss_of(data, parts[part], total_rows, reports[part]); });
+    const double loss = parallel.accumulate(parts.size(), [&](std::size_t part) {
+      const Dropout dropout = dropout_of(job.training.dropout, job.seed, step_index, part);
+      return loss_of(data, parts[part], total_rows, dropout, reports[part]);
+    });
     for (const MetricMap& report : reports)
       for (const auto& [name, sum] : report) metrics[name] += sum / std::max(1.0, total_rows);
     return loss;
@@ -150,9 +152,7 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
 
   EpochBatches batches(sequences, job.training, job.seed);
   Trainer trainer(*student, job.training, batches.total_steps(), job.seed, job.work, hooks);
-  student->dropout = job.training.dropout;
-  // Dropout draws from one generator, in an order that threads would make random.
-  auto parallel = std::make_unique<DataParallel>(student->parameters(), student->dropout > 0 ? 1 : job.threads);
+  auto parallel = std::make_unique<DataParallel>(student->parameters(), job.threads);
   Distiller distiller{job, requirements_of(job.strategy), teacher, *student, sequences, *parallel, {}, {}};
   trainer.run("distilling", [&](std::int64_t step) {
     distiller.metrics.clear();
@@ -165,7 +165,6 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   });
   parallel.reset();
   trainer.use_averaged_weights();
-  student->dropout = 0;
   if (!validation.empty())
     hooks.metric("validation_exact_match", -1,
                  exact_match_share(*student, teacher.tokenizer, teacher.contract, validation));

@@ -74,9 +74,7 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
 
   EpochBatches batches(sequences, job.training, job.seed);
   Trainer trainer(decoder, job.training, batches.total_steps(), job.seed, job.work, hooks);
-  decoder.dropout = job.training.dropout;
-  // Dropout draws from one generator, in an order that threads would make random.
-  auto parallel = std::make_unique<DataParallel>(decoder.parameters(), decoder.dropout > 0 ? 1 : job.threads);
+  auto parallel = std::make_unique<DataParallel>(decoder.parameters(), job.threads);
   trainer.run("fine-tuning", [&](std::int64_t step) {
     const std::vector<std::size_t>& batch = batches.at(step);
     double total_weight = 0;
@@ -87,8 +85,9 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
     const double loss = parallel->accumulate(parts.size(), [&](std::size_t part) {
       const BatchRows rows = batch_rows(sequences, parts[part], job.prompt_loss_weight);
       const MixedPrecision mixed(job.training.precision);
+      const Dropout dropout = dropout_of(job.training.dropout, job.seed, step, part);
       const torch::Tensor hidden =
-          decoder.hidden(rows.ids).reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
+          decoder.hidden(rows.ids, dropout).reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
       const torch::Tensor losses =
           torch::cross_entropy_loss(decoder.logits(hidden), rows.labels, {}, at::Reduction::None);
       return (losses * rows.weights).sum() / total_weight;
@@ -100,7 +99,6 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   });
   parallel.reset();
   trainer.use_averaged_weights();
-  decoder.dropout = 0;
   if (!validation.empty())
     hooks.metric("validation_exact_match", -1,
                  exact_match_share(decoder, module.tokenizer, module.contract, validation));

@@ -70,7 +70,6 @@ Rows sample_batch(DecoderModule& decoder, const Rows& prompts, const SamplingOpt
 
 Rows sample(DecoderModule& decoder, const Rows& prompts, const SamplingOptions& options) {
   torch::NoGradGuard no_grad;
-  const double dropout = std::exchange(decoder.dropout, 0.0);
   std::vector<std::size_t> order(prompts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
@@ -88,7 +87,6 @@ Rows sample(DecoderModule& decoder, const Rows& prompts, const SamplingOptions& 
     Rows answers = sample_batch(decoder, part, options, std::move(streams));
     for (std::size_t i = begin; i < end; ++i) responses[order[i]] = std::move(answers[i - begin]);
   }
-  decoder.dropout = dropout;
   return responses;
 }
 

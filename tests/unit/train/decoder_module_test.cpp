@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <set>
+
 #include "runtime/decoder.h"
 #include "runtime/random_model.h"
 #include "train/model_weights.h"
@@ -91,6 +93,29 @@ TEST(DecoderModule, PaddingChangesNothing) {
   const torch::Tensor alone = decoder.hidden(pad({{4, 5, 6}}))[0];
   const torch::Tensor padded = decoder.hidden(pad({{4, 5, 6}, {1, 2, 3, 4, 5, 6, 7}}))[0].narrow(0, 0, 3);
   EXPECT_LT((alone - padded).abs().max().item<double>(), 1e-5);
+}
+
+TEST(DecoderModule, DropoutDependsOnItsSeedAlone) {
+  DecoderModule decoder(awkward_config(), 3);
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor ids = pad({{4, 5, 6, 7}, {1, 2, 3}});
+  const torch::Tensor plain = decoder.hidden(ids);
+  EXPECT_TRUE(torch::equal(decoder.hidden(ids, {0.0, 9}), plain));
+  const torch::Tensor dropped = decoder.hidden(ids, {0.3, 9});
+  torch::manual_seed(77);  // draws elsewhere change nothing
+  EXPECT_TRUE(torch::equal(decoder.hidden(ids, {0.3, 9}), dropped));
+  EXPECT_FALSE(torch::equal(dropped, plain));
+  EXPECT_FALSE(torch::equal(decoder.hidden(ids, {0.3, 10}), dropped));
+  EXPECT_TRUE(torch::equal(decoder.hidden(ids), plain));
+}
+
+TEST(DecoderModule, EveryPartOfEveryStepDropsSomethingElse) {
+  std::set<std::uint64_t> seeds;
+  for (const std::uint64_t seed : {1, 2})
+    for (std::int64_t step = 0; step < 50; ++step)
+      for (std::size_t part = 0; part < 4; ++part) seeds.insert(dropout_of(0.1, seed, step, part).seed);
+  EXPECT_EQ(seeds.size(), 2U * 50U * 4U);
+  EXPECT_EQ(dropout_of(0.1, 1, 5, 2).seed, dropout_of(0.1, 1, 5, 2).seed);
 }
 
 }  // namespace retort::train

@@ -120,7 +120,6 @@ TEST(FineTuning, MicroBatchesGiveTheSameStep) {
 
 TEST(FineTuning, ARunThatStoppedEndsWithTheSameBytes) {
   const Workplace place;
-  // Dropout takes the batch as a whole; without it, two threads share each step.
   for (const double dropout : {0.1, 0.0}) {
     const auto job = [&](const std::string& name) {
       FineTuningJob made = place.job(name + std::to_string(dropout));
