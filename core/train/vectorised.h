@@ -16,7 +16,7 @@ constexpr std::int64_t lane_count = 16;
 using Lanes = float __attribute__((vector_size(64), aligned(4), may_alias));
 using IntegerLanes = std::int32_t __attribute__((vector_size(64), aligned(4), may_alias));
 
-[[gnu::always_inline]] inline Lanes& lanes_at(float* x) {
+[[gnu::always_inline]] inline Lanes& lanes_at(float* x) {  // NOLINT(readability-non-const-parameter): written to
   return *reinterpret_cast<Lanes*>(x);
 }
 
