@@ -126,8 +126,8 @@ PromptContract::PromptContract(std::string format, std::vector<Tool> tools, std:
 std::vector<std::string> PromptContract::special_tokens() const {
   std::vector<std::string> tokens = {pad_token_text, user_token_text, assistant_token_text, end_token_text};
   if (format_ == json_format) return tokens;
-  tokens.push_back(none_token_text);
-  tokens.push_back(next_token_text);
+  tokens.emplace_back(none_token_text);
+  tokens.emplace_back(next_token_text);
   for (const Tool& known : tools_) tokens.push_back(call_token(known.name));
   for (const auto& [token, argument] : argument_of_token_) tokens.push_back(token);
   return tokens;
