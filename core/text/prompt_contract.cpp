@@ -8,6 +8,7 @@
 
 #include "model/json_cursor.h"
 #include "text/spoken_list.h"
+#include "text/spoken_order.h"
 
 namespace retort::text {
 
@@ -17,6 +18,8 @@ namespace {
 
 constexpr char functional_format[] = "functional_tokens";
 constexpr char json_format[] = "json";
+constexpr char spoken_order_name[] = "spoken";
+constexpr char alphabetical_order_name[] = "alphabetical";
 constexpr char pad_token_text[] = "<|pad|>";
 constexpr char user_token_text[] = "<|user|>";
 constexpr char assistant_token_text[] = "<|assistant|>";
@@ -109,10 +112,13 @@ std::string json_lines(const std::vector<Call>& calls) {
 
 }  // namespace
 
-PromptContract::PromptContract(std::string format, std::vector<Tool> tools, std::string conjunction)
-    : format_(std::move(format)), tools_(std::move(tools)), conjunction_(std::move(conjunction)) {
+PromptContract::PromptContract(std::string format, std::vector<Tool> tools, ResponseStyle style)
+    : format_(std::move(format)), tools_(std::move(tools)), style_(std::move(style)) {
   if (format_ != functional_format && format_ != json_format)
     throw std::invalid_argument("prompt format: expected \"functional_tokens\" or \"json\", found \"" + format_ + "\"");
+  if (style_.argument_order != spoken_order_name && style_.argument_order != alphabetical_order_name)
+    throw std::invalid_argument("argument order: expected \"spoken\" or \"alphabetical\", found \"" +
+                                style_.argument_order + "\"");
   std::set<std::string> names;
   for (const Tool& known : tools_) {
     if (!names.insert(known.name).second)
@@ -147,7 +153,7 @@ std::string PromptContract::training_text(std::string_view utterance, const std:
     if (known == nullptr) throw std::invalid_argument("unknown tool \"" + call.name + "\"");
     for (const auto& item : call.arguments.items())
       for (const std::string& value :
-           value_texts(call, item.key(), item.value(), required_schema(*known, item.key()), conjunction_))
+           value_texts(call, item.key(), item.value(), required_schema(*known, item.key()), style_.conjunction))
         if (!value.empty()) text += "\n" + value;
   }
   return text;
@@ -161,17 +167,26 @@ std::vector<TokenId> PromptContract::prompt(const Tokenizer& tokenizer, std::str
   return ids;
 }
 
-void PromptContract::append_call(const Tokenizer& tokenizer, const Call& call, std::vector<TokenId>& ids) const {
+void PromptContract::append_call(const Tokenizer& tokenizer, std::string_view utterance, const Call& call,
+                                 std::vector<TokenId>& ids) const {
   const Tool* known = tool(call.name);
   if (known == nullptr) throw std::invalid_argument("unknown tool \"" + call.name + "\"");
   if (!call.arguments.is_object())
     throw std::invalid_argument("arguments of " + call.name + ": expected an object, found " +
                                 model::excerpt(call.arguments));
   ids.push_back(special_id(tokenizer, call_token(call.name)));
-  for (const auto& item : call.arguments.items()) {  // both objects are ordered by name
+  std::map<std::string, std::vector<std::string>> texts;  // by argument, and so in alphabetical order
+  std::vector<SpokenArgument> arguments;
+  for (const auto& item : call.arguments.items()) {
     const Json& schema = required_schema(*known, item.key());
-    std::string before = argument_token(item.key());
-    for (const std::string& text : value_texts(call, item.key(), item.value(), schema, conjunction_)) {
+    auto& values = texts[item.key()] = value_texts(call, item.key(), item.value(), schema, style_.conjunction);
+    const std::string& first = values.front().empty() && values.size() > 1 ? values[1] : values.front();
+    arguments.push_back({item.key(), first.empty() ? first : first.substr(1)});
+  }
+  for (const std::string& argument :
+       spoken_order(style_.argument_order == spoken_order_name ? utterance : std::string_view(), arguments)) {
+    std::string before = argument_token(argument);
+    for (const std::string& text : texts[argument]) {
       ids.push_back(special_id(tokenizer, before));
       const auto value = tokenizer.encode(text);
       ids.insert(ids.end(), value.begin(), value.end());
@@ -180,14 +195,15 @@ void PromptContract::append_call(const Tokenizer& tokenizer, const Call& call, s
   }
 }
 
-std::vector<TokenId> PromptContract::response(const Tokenizer& tokenizer, const std::vector<Call>& calls) const {
+std::vector<TokenId> PromptContract::response(const Tokenizer& tokenizer, std::string_view utterance,
+                                              const std::vector<Call>& calls) const {
   std::vector<TokenId> ids;
   if (format_ == json_format) {
     ids = tokenizer.encode(json_lines(calls));
   } else if (calls.empty()) {
     ids = {special_id(tokenizer, none_token_text)};
   } else {
-    for (const Call& call : calls) append_call(tokenizer, call, ids);
+    for (const Call& call : calls) append_call(tokenizer, utterance, call, ids);
   }
   ids.push_back(end_token(tokenizer));
   return ids;
@@ -339,20 +355,23 @@ ParsedResponse PromptContract::parse_functional(const Tokenizer& tokenizer, cons
     if (body.size() > 1) return Malformed{"something stands between <|none|> and <|end|>"};
     return std::vector<Call>{};
   }
-  FunctionalReader reader(tokenizer, tools_, argument_of_token_, conjunction_);
+  FunctionalReader reader(tokenizer, tools_, argument_of_token_, style_.conjunction);
   if (auto reason = reader.read(body)) return Malformed{*reason};
   return checked(reader.take());
 }
 
 Json PromptContract::to_json() const {
-  return {{"format", format_}, {"conjunction", conjunction_}, {"tools", tools_to_json(tools_)}};
+  return {{"format", format_},
+          {"conjunction", style_.conjunction},
+          {"argument_order", style_.argument_order},
+          {"tools", tools_to_json(tools_)}};
 }
 
 PromptContract PromptContract::from_json(const Json& json, const std::string& origin) {
   const model::JsonCursor root(json, origin);
   const std::string format = root.object().at("format").string();
   return PromptContract(format, tools_from_json(root.at("tools").json(), origin + " /tools"),
-                        root.at("conjunction").string());
+                        {root.at("conjunction").string(), root.at("argument_order").string()});
 }
 
 }  // namespace retort::text

@@ -11,12 +11,12 @@
 //   <|call:shopping_add|><|items|> red wine, eggs and bread<|end|>
 //   <|call:shopping_add|><|items|><|next|> bread and butter<|next|> eggs<|end|>
 // Numbers, booleans, objects and other lists stand as compact JSON, and so does a string where the schema allows other
-// types too. Arguments stand in alphabetical order. An
-// argument's token is <|NAME|>, or <|arg:NAME|> where <|NAME|> would be one of the format's own (an argument called
-// "user", "end", "call:x", …).
+// types too. Arguments stand in the order in which the utterance says them, so that a model reads them off from left to
+// right, and what it does not say comes last; or in alphabetical order. An argument's token is <|NAME|>, or
+// <|arg:NAME|> where <|NAME|> would be one of the format's own (an argument called "user", "end", "call:x", …).
 //
 // Format "json": the response is one compact JSON call a line, {"name":…,"arguments":{…}}, between the same
-// <|assistant|> and <|end|>; no call is an empty response.
+// <|assistant|> and <|end|>, arguments in alphabetical order; no call is an empty response.
 #pragma once
 
 #include <map>
@@ -37,14 +37,20 @@ struct Malformed {
   std::string reason;
 };
 
+/// How functional_tokens writes what can be written in several ways. Every way is read alike.
+struct ResponseStyle {
+  /// The word before the last item of a list in the language of the utterances; "" has every list stand item by item.
+  std::string conjunction = "and";
+  std::string argument_order = "spoken";  ///< "spoken" or "alphabetical"
+};
+
 using ParsedResponse = std::variant<std::vector<Call>, Malformed>;
 
 /// Immutable; every const function may be called from any thread.
 class PromptContract {
  public:
-  /// `format`: "functional_tokens" or "json". Throws std::invalid_argument for another. `conjunction`: the word before
-  /// the last item of a list in the language of the utterances; "" has every list stand item by item.
-  PromptContract(std::string format, std::vector<Tool> tools, std::string conjunction = "and");
+  /// `format`: "functional_tokens" or "json". Throws std::invalid_argument for another, and for another order.
+  PromptContract(std::string format, std::vector<Tool> tools, ResponseStyle style = {});
 
   const std::string& format() const { return format_; }
   const std::vector<Tool>& tools() const { return tools_; }
@@ -56,28 +62,31 @@ class PromptContract {
   std::string training_text(std::string_view utterance, const std::vector<Call>& calls) const;
 
   std::vector<TokenId> prompt(const Tokenizer& tokenizer, std::string_view utterance) const;
-  /// Ends with <|end|>. Throws std::invalid_argument for a call of an unknown tool or argument, for a value that is not
-  /// a string where the schema allows only strings, and when the tokenizer lacks a special token.
-  std::vector<TokenId> response(const Tokenizer& tokenizer, const std::vector<Call>& calls) const;
+  /// The answer to `utterance`. Ends with <|end|>. Throws std::invalid_argument for a call of an unknown tool or
+  /// argument, for a value that is not a string where the schema allows only strings, and when the tokenizer lacks a
+  /// special token.
+  std::vector<TokenId> response(const Tokenizer& tokenizer, std::string_view utterance,
+                                const std::vector<Call>& calls) const;
   /// With or without the closing <|end|>; a response without one (cut short) is malformed. Checks each call against its
   /// tool's schema: invalid arguments are malformed too, with invalid_reason's text.
   ParsedResponse parse(const Tokenizer& tokenizer, const std::vector<TokenId>& response) const;
   TokenId end_token(const Tokenizer& tokenizer) const;
 
-  /// {"format": …, "conjunction": …, "tools": […]}: stored in retort.json under "task".
+  /// {"format": …, "conjunction": …, "argument_order": …, "tools": […]}: stored in retort.json under "task".
   nlohmann::json to_json() const;
   static PromptContract from_json(const nlohmann::json& json, const std::string& origin);
 
  private:
   const Tool* tool(std::string_view name) const;
-  void append_call(const Tokenizer& tokenizer, const Call& call, std::vector<TokenId>& ids) const;
+  void append_call(const Tokenizer& tokenizer, std::string_view utterance, const Call& call,
+                   std::vector<TokenId>& ids) const;
   ParsedResponse parse_functional(const Tokenizer& tokenizer, const std::vector<TokenId>& body) const;
   ParsedResponse parse_json(const Tokenizer& tokenizer, const std::vector<TokenId>& body) const;
   ParsedResponse checked(std::vector<Call> calls) const;
 
   std::string format_;
   std::vector<Tool> tools_;
-  std::string conjunction_;
+  ResponseStyle style_;
   std::map<std::string, std::string, std::less<>> argument_of_token_;  ///< "<|room|>" → "room"
 };
 

@@ -29,7 +29,7 @@ std::vector<text::Example> labelled_examples(const std::filesystem::path& file, 
 }
 
 CallModule new_module(const FineTuningJob& job, const std::vector<text::Example>& examples) {
-  text::PromptContract contract(job.call_format, text::read_tools(job.dataset / "tools.json"), job.conjunction);
+  text::PromptContract contract(job.call_format, text::read_tools(job.dataset / "tools.json"), job.style);
   std::vector<std::string> texts;
   for (const text::Example& example : examples)
     texts.push_back(contract.training_text(example.utterance, *example.calls));

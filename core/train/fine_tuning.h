@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "text/prompt_contract.h"
 #include "train/hooks.h"
 #include "train/training_job.h"
 
@@ -30,8 +31,8 @@ struct FineTuningJob : TrainingJob {
   std::optional<std::filesystem::path> start;  ///< model folder; nothing: a new model
   NewModel model;                              ///< used without `start`
   std::string call_format = "functional_tokens";
-  std::string conjunction = "and";  ///< how a new model joins lists: text::PromptContract
-  double prompt_loss_weight = 0;    ///< of the prompt's tokens in the loss; 0 = responses only
+  text::ResponseStyle style;      ///< of a new model
+  double prompt_loss_weight = 0;  ///< of the prompt's tokens in the loss; 0 = responses only
 };
 
 /// Loss: mean negative log-likelihood of a batch's response tokens (and weighted prompt tokens), normalised over the

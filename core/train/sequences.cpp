@@ -33,7 +33,7 @@ std::vector<Sequence> to_sequences(const std::vector<text::Example>& examples, c
   for (std::size_t i = 0; i < examples.size(); ++i) {
     Sequence sequence;
     sequence.prompt = contract.prompt(tokenizer, examples[i].utterance);
-    if (examples[i].calls) sequence.response = contract.response(tokenizer, *examples[i].calls);
+    if (examples[i].calls) sequence.response = contract.response(tokenizer, examples[i].utterance, *examples[i].calls);
     sequence.example = i;
     if (static_cast<std::int64_t>(sequence.length()) > max_length)
       throw std::invalid_argument("example " + std::to_string(i + 1) + " (\"" + examples[i].utterance + "\") has " +

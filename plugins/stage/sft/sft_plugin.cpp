@@ -10,6 +10,7 @@ class SftStage : public retort::Stage {
     retort::train::TrainingOptions training;
     std::string call_format = "functional_tokens";
     std::string conjunction = "and";
+    std::string argument_order = "spoken";
     double prompt_loss_weight = 0;
     std::int64_t validation_limit = 200;
   };
@@ -22,6 +23,9 @@ class SftStage : public retort::Stage {
         .doc("how a new model writes calls")
         .string("conjunction", &Params::conjunction)
         .doc("before the last item of a list, in the language of the utterances; \"\" = lists stand item by item")
+        .string("argument_order", &Params::argument_order)
+        .one_of({"spoken", "alphabetical"})
+        .doc("of a new model's calls; spoken = as the utterance says the values, the rest last")
         .number("prompt_loss_weight", &Params::prompt_loss_weight)
         .at_least(0)
         .at_most(1)
@@ -47,7 +51,7 @@ class SftStage : public retort::Stage {
     if (context.has_input("model")) job.start = context.input_folder("model");
     job.model = params_.model;
     job.call_format = params_.call_format;
-    job.conjunction = params_.conjunction;
+    job.style = {params_.conjunction, params_.argument_order};
     job.prompt_loss_weight = params_.prompt_loss_weight;
     retort::stages::record_size(context, retort::train::fine_tune(job, retort::stages::hooks(context)));
   }
@@ -58,6 +62,6 @@ class SftStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.sft", "1.0.0", "Apache-2.0",
-                   retort::component<SftStage>("stage.sft", "1.0.0",
+RETORT_PLUGIN_LIST("stage.sft", "1.1.0", "Apache-2.0",
+                   retort::component<SftStage>("stage.sft", "1.1.0",
                                                "supervised fine-tuning, from random weights or from a model"));

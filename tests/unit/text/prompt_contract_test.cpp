@@ -35,7 +35,9 @@ struct Task {
                                   " kitchen kitchen on on"},
                                  {.vocabulary_size = 400, .special_tokens = contract.special_tokens()}),
             "trained")) {}
-  Ids respond(const std::vector<Call>& calls) const { return contract.response(tokenizer, calls); }
+  Ids respond(const std::vector<Call>& calls, const std::string& utterance = "") const {
+    return contract.response(tokenizer, utterance, calls);
+  }
   std::string text(const Ids& ids) const { return tokenizer.decode(ids, true); }
   std::string reason(const Ids& ids) const {
     const auto parsed = contract.parse(tokenizer, ids);
@@ -104,6 +106,25 @@ TEST(PromptContract, SpellsFunctionalTokens) {
   EXPECT_EQ(task.contract.training_text("u", {{"light_set", {{"room", "a b"}, {"level", 5}}}}), " u\n 5\n a b");
 }
 
+TEST(PromptContract, ArgumentsStandAsTheUtteranceSaysThem) {
+  const Task task("functional_tokens");
+  const std::vector<Call> calls = {{"light_set", {{"level", 40}, {"room", "den"}, {"state", "on"}}}};
+  EXPECT_EQ(task.text(task.respond(calls, "switch on the light in the den, level 40")),
+            "<|call:light_set|><|state|> on<|room|> den<|level|> 40<|end|>");
+  EXPECT_EQ(task.text(task.respond(calls, "den on at forty")),
+            "<|call:light_set|><|room|> den<|state|> on<|level|> 40<|end|>");
+  EXPECT_EQ(task.text(task.respond({{"light_set", {{"room", "r"}, {"tags", {"a b", "c"}}}}}, "tag a b and c in r")),
+            "<|call:light_set|><|tags|> a b and c<|room|> r<|end|>");
+  EXPECT_EQ(task.text(task.respond({{"light_set", {{"room", "r"}, {"tags", {"a and b", "c"}}}}}, "a and b in r")),
+            "<|call:light_set|><|tags|><|next|> a and b<|next|> c<|room|> r<|end|>");
+  const PromptContract alphabetical("functional_tokens", tools(), {.argument_order = "alphabetical"});
+  EXPECT_EQ(task.text(alphabetical.response(task.tokenizer, "den on at 40", calls)),
+            "<|call:light_set|><|level|> 40<|room|> den<|state|> on<|end|>");
+  const Ids spoken = task.respond(calls, "den on at 40");
+  EXPECT_EQ(calls_to_json(std::get<std::vector<Call>>(alphabetical.parse(task.tokenizer, spoken))).dump(),
+            calls_to_json(calls).dump());
+}
+
 TEST(PromptContract, ValuesHaveTheUtterancesTokens) {
   const Task task("functional_tokens");
   const Ids prompt = task.contract.prompt(task.tokenizer, "kitchen light on");
@@ -115,9 +136,9 @@ TEST(PromptContract, ValuesHaveTheUtterancesTokens) {
 }
 
 TEST(PromptContract, WithoutAConjunctionListsStandItemByItem) {
-  const PromptContract contract("functional_tokens", tools(), "");
+  const PromptContract contract("functional_tokens", tools(), {.conjunction = ""});
   const Task task("functional_tokens");
-  const Ids response = contract.response(task.tokenizer, {{"light_set", {{"room", "r"}, {"tags", {"a", "b"}}}}});
+  const Ids response = contract.response(task.tokenizer, "", {{"light_set", {{"room", "r"}, {"tags", {"a", "b"}}}}});
   EXPECT_EQ(task.text(response), "<|call:light_set|><|room|> r<|tags|><|next|> a<|next|> b<|end|>");
   EXPECT_TRUE(std::holds_alternative<std::vector<Call>>(contract.parse(task.tokenizer, response)));
   const Ids spoken = task.respond({{"light_set", {{"room", "r"}, {"tags", {"a", "b"}}}}});
@@ -224,6 +245,8 @@ TEST(PromptContract, ConstructionAndJson) {
   auto twice = tools();
   twice.push_back(twice[0]);
   EXPECT_TRUE(contains(error_of([&] { PromptContract("json", twice); }), "\"light_set\" twice"));
+  EXPECT_TRUE(contains(error_of([] { PromptContract("json", tools(), {.argument_order = "random"}); }),
+                       "expected \"spoken\" or \"alphabetical\", found \"random\""));
   const PromptContract contract("functional_tokens", tools());
   const PromptContract again = PromptContract::from_json(contract.to_json(), "retort.json");
   EXPECT_EQ(again.to_json(), contract.to_json());
