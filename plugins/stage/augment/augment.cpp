@@ -16,6 +16,7 @@ using nlohmann::json;
 using text::Example;
 using Random = std::mt19937_64;
 using Place = std::pair<std::string, std::string>;  ///< tool, argument
+using Pools = std::map<Place, std::vector<std::string>>;
 
 /// std::uniform_*_distribution differ between libraries; these do not.
 std::size_t below(Random& random, std::size_t bound) {
@@ -54,6 +55,10 @@ bool is_closed(const json& schema) {
   return schema.contains("enum") || schema.contains("const") || schema.contains("pattern");
 }
 
+bool lists(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 json schema_of(const std::vector<text::Tool>& tools, const std::string& tool, const std::string& argument) {
   for (const text::Tool& candidate : tools) {
     if (candidate.name != tool || !candidate.parameters.contains("properties")) continue;
@@ -86,23 +91,29 @@ struct Source {
 };
 
 class Augmenter {
+  inline static const Place all_words = {};  ///< the pool of every value's words
+
  public:
   Augmenter(const std::vector<Example>& examples, const std::vector<text::Tool>& tools, const AugmentOptions& options)
       : tools_(tools), options_(options), random_(options.seed) {
     std::map<Place, std::set<std::string>> values;
-    std::set<std::string> words;
+    std::map<Place, std::set<std::string>> words;
     for (const Example& example : examples) {
       std::vector<SwapSite> sites = swap_sites(example, tools, options.closed);
       for (const SwapSite& site : sites) {
         const std::string value = example.utterance.substr(site.begin, site.end - site.begin);
-        values[place_of(example, site)].insert(value);
+        const Place pool = pool_of(place_of(example, site));
+        values[pool].insert(value);
         std::istringstream stream(value);
-        for (std::string word; stream >> word;) words.insert(word);
+        for (std::string word; stream >> word;) {
+          words[pool].insert(word);
+          words[all_words].insert(word);
+        }
       }
       if (!sites.empty()) sources_.push_back({&example, std::move(sites)});
     }
-    for (const auto& [place, set] : values) pools_[place].assign(set.begin(), set.end());
-    words_.assign(words.begin(), words.end());
+    for (const auto& [place, set] : values) values_[place].assign(set.begin(), set.end());
+    for (const auto& [place, set] : words) words_[place].assign(set.begin(), set.end());
   }
 
   bool has_sources() const { return !sources_.empty(); }
@@ -129,27 +140,35 @@ class Augmenter {
   }
 
  private:
+  /// Whose values and words `place` draws from.
+  Place pool_of(const Place& place) const {
+    return lists(options_.shared_arguments, place.second) ? Place("", place.second) : place;
+  }
+
   std::string new_value(const Place& place) {
-    const std::vector<std::string>& pool = pools_.at(place);
-    if (!takes_random(place) || fraction(random_) >= options_.random_share) return pool[below(random_, pool.size())];
+    const Place pool = pool_of(place);
+    const std::vector<std::string>& values = values_.at(pool);
+    if (!takes_random(place) || fraction(random_) >= options_.random_share)
+      return values[below(random_, values.size())];
+    const bool own_words = options_.own_words_share > 0 && fraction(random_) < options_.own_words_share;
+    const std::vector<std::string>& words = words_.at(own_words ? pool : all_words);
     std::string value;
     for (std::size_t left = 1 + below(random_, static_cast<std::size_t>(options_.longest_random)); left > 0; --left) {
-      value += (value.empty() ? "" : " ") + word();
+      value += (value.empty() ? "" : " ") + word(words);
     }
     return value;
   }
 
   bool takes_random(const Place& place) const {
-    const std::vector<std::string>& named = options_.random_arguments;
-    if (!named.empty() && std::find(named.begin(), named.end(), place.second) == named.end()) return false;
+    if (!options_.random_arguments.empty() && !lists(options_.random_arguments, place.second)) return false;
     return !is_closed(schema_of(tools_, place.first, place.second));
   }
 
   /// Spliced words have rare sequences of tokens, which no model can recall and only copying gets right.
-  std::string word() {
-    const std::string& first = words_[below(random_, words_.size())];
+  std::string word(const std::vector<std::string>& words) {
+    const std::string& first = words[below(random_, words.size())];
     if (fraction(random_) >= options_.spliced_share) return first;
-    const std::string& second = words_[below(random_, words_.size())];
+    const std::string& second = words[below(random_, words.size())];
     const std::string head = first.substr(0, character_boundary(first, 1 + below(random_, first.size())));
     return head + second.substr(character_boundary(second, below(random_, second.size())));
   }
@@ -158,8 +177,8 @@ class Augmenter {
   const AugmentOptions& options_;
   Random random_;
   std::vector<Source> sources_;
-  std::map<Place, std::vector<std::string>> pools_;
-  std::vector<std::string> words_;
+  Pools values_;
+  Pools words_;
 };
 
 }  // namespace

@@ -15,8 +15,10 @@ struct AugmentOptions {
   double swap_share = 0.5;          ///< chance of each value of a chosen example to be swapped; one at least is
   double random_share = 0.0;        ///< of the swaps: the new value is a row of words taken from any values; 0 is off
   std::int64_t longest_random = 4;  ///< words of such a row at most
+  double own_words_share = 0.0;     ///< of those rows: words taken from values of the same argument; 0 is off
   double spliced_share = 0.0;       ///< of those words: the head of one known word and the tail of another; 0 is off
   std::vector<std::string> random_arguments;  ///< arguments that get such rows; empty: every free-text one
+  std::vector<std::string> shared_arguments;  ///< tools draw the values of an argument of this name from each other
   bool closed = false;  ///< swap values of arguments with an enum too; the wording may depend on these
   std::uint64_t seed = 0;
 };

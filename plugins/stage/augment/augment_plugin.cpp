@@ -23,8 +23,10 @@ class AugmentStage final : public retort::Stage {
     double swap_share = 0.5;
     double random_share = 0.0;
     std::int64_t longest_random = 4;
+    double own_words_share = 0.0;
     double spliced_share = 0.0;
     std::vector<std::string> random_arguments;
+    std::vector<std::string> shared_arguments;
     bool closed = false;
     std::int64_t seed = 0;
   };
@@ -45,12 +47,19 @@ class AugmentStage final : public retort::Stage {
         .at_least(1)
         .unit("words")
         .doc("length of such a row at most")
+        .number("own_words_share", &Params::own_words_share)
+        .at_least(0)
+        .at_most(1)
+        .doc(
+            "share of such rows whose words come from the argument's own values, so that they look like them; 0 is off")
         .number("spliced_share", &Params::spliced_share)
         .at_least(0)
         .at_most(1)
         .doc("of those words: the head of one known word and the tail of another; 0 is off")
         .strings("random_arguments", &Params::random_arguments)
         .doc("arguments that get such rows; empty: every free-text one")
+        .strings("shared_arguments", &Params::shared_arguments)
+        .doc("arguments that mean the same in every tool that has them: tools draw values from each other")
         .boolean("closed", &Params::closed)
         .doc("swap values of arguments with an enum too; right only where no wording depends on them")
         .integer("seed", &Params::seed)
@@ -74,8 +83,10 @@ class AugmentStage final : public retort::Stage {
     options.swap_share = params_.swap_share;
     options.random_share = params_.random_share;
     options.longest_random = params_.longest_random;
+    options.own_words_share = params_.own_words_share;
     options.spliced_share = params_.spliced_share;
     options.random_arguments = params_.random_arguments;
+    options.shared_arguments = params_.shared_arguments;
     options.closed = params_.closed;
     options.seed = params_.seed == 0 ? context.seed() : static_cast<std::uint64_t>(params_.seed);
     std::vector<text::Example> held_out;
@@ -102,4 +113,4 @@ class AugmentStage final : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN(AugmentStage, "stage.augment", "1.0.0", "more labelled rows by swapping free-text values between rows");
+RETORT_PLUGIN(AugmentStage, "stage.augment", "1.1.0", "more labelled rows by swapping free-text values between rows");

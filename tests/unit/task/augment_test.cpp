@@ -5,6 +5,7 @@
 
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "grammar.h"
@@ -118,6 +119,56 @@ TEST(Augment, RandomWordsStandInTheUtteranceToo) {
       }
     }
   }
+}
+
+TEST(Augment, OwnWordsComeFromValuesOfTheSameArgument) {
+  const std::vector<text::Example> originals = {
+      example("tell anna bell that dinner is ready", "message_send",
+              {{"person", "anna bell"}, {"text", "dinner is ready"}}),
+      example("message tom sawyer see you", "message_send", {{"person", "tom sawyer"}, {"text", "see you"}})};
+  AugmentOptions options;
+  options.factor = 20;
+  options.random_share = 1.0;
+  options.own_words_share = 1.0;
+  options.random_arguments = {"person"};
+  const std::set<std::string> names = {"anna", "bell", "tom", "sawyer"};
+  std::set<std::string> persons;
+  for (const text::Example& one : augment(originals, tools(), options)) {
+    std::istringstream words(one.calls->front().arguments["person"].get<std::string>());
+    for (std::string word; words >> word;) EXPECT_TRUE(names.contains(word)) << one.utterance;
+    persons.insert(words.str());
+  }
+  EXPECT_GT(persons.size(), 4U);
+  options.own_words_share = 0;
+  std::set<std::string> foreign;
+  for (const text::Example& one : augment(originals, tools(), options)) {
+    std::istringstream words(one.calls->front().arguments["person"].get<std::string>());
+    for (std::string word; words >> word;)
+      if (!names.contains(word)) foreign.insert(word);
+  }
+  EXPECT_FALSE(foreign.empty());
+}
+
+TEST(Augment, ToolsDrawSharedArgumentsFromEachOther) {
+  const auto tool = [](const char* name, const json& properties) {
+    return json{{"type", "function"},
+                {"function", {{"name", name}, {"parameters", {{"type", "object"}, {"properties", properties}}}}}};
+  };
+  const std::vector<text::Tool> phone = text::tools_from_json(
+      json::array({tool("message_send", {{"person", {{"type", "string"}}}, {"text", {{"enum", {"dinner is ready"}}}}}),
+                   tool("call_start", {{"person", {{"type", "string"}}}})}),
+      "tools");
+  const std::vector<text::Example> originals = {
+      example("tell anna that dinner is ready", "message_send", {{"person", "anna"}, {"text", "dinner is ready"}}),
+      example("call tom", "call_start", {{"person", "tom"}})};
+  AugmentOptions options;
+  options.factor = 20;
+  EXPECT_EQ(augment(originals, phone, options).size(), 2U);  // each tool has one value only
+  options.shared_arguments = {"person"};
+  std::set<std::string> utterances;
+  for (const text::Example& one : augment(originals, phone, options)) utterances.insert(one.utterance);
+  EXPECT_EQ(utterances, (std::set<std::string>{"tell anna that dinner is ready", "tell tom that dinner is ready",
+                                               "call tom", "call anna"}));
 }
 
 TEST(Augment, AddsNothingWhereNothingCanBeSwapped) {
