@@ -201,7 +201,7 @@ std::vector<TokenId> PromptContract::response(const Tokenizer& tokenizer, std::s
   if (format_ == json_format) {
     ids = tokenizer.encode(json_lines(calls));
   } else if (calls.empty()) {
-    ids = {special_id(tokenizer, none_token_text)};
+    ids.push_back(special_id(tokenizer, none_token_text));
   } else {
     for (const Call& call : calls) append_call(tokenizer, utterance, call, ids);
   }
