@@ -3,6 +3,7 @@
 
 #include "../common/training_stage.h"
 #include "host/json.h"
+#include "host/number_format.h"
 #include "train/agreement.h"
 
 namespace {
@@ -49,7 +50,7 @@ class VerifyStage : public retort::Stage {
     const double share = result.at("same_calls").get<double>();
     context.fact("same_calls", result.at("same_calls").dump());
     context.fact("same_tokens", result.at("same_tokens").dump());
-    retort::log_info("runtime and LibTorch give the same calls on " + std::to_string(100 * share) + " % of " +
+    retort::log_info("runtime and LibTorch give the same calls on " + retort::host::format_percent(share) + " of " +
                      result.at("utterances").dump() + " utterances");
     if (share < params_.minimum)
       throw std::runtime_error("the runtime's calls equal LibTorch's on " + std::to_string(share) +
