@@ -42,6 +42,11 @@ struct Shape {
   std::int64_t hidden, intermediate, heads, kv_heads, head_dim, vocabulary;
 };
 
+/// Keeps the tests' names the same from run to run: googletest prints the bytes of what it does not know.
+void PrintTo(const Shape& shape, std::ostream* out) {
+  *out << shape.name;
+}
+
 class DecoderShapes : public ::testing::TestWithParam<Shape> {
  protected:
   void write(Storage storage) {
