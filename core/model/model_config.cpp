@@ -1,7 +1,11 @@
-// config.json of the Llama family, with the defaults of Transformers' LlamaConfig for absent fields.
+// config.json of each family, with the defaults of Transformers' configuration classes for absent fields.
 #include "model/model_config.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <stdexcept>
+#include <utility>
 
 #include "model/json_cursor.h"
 
@@ -36,40 +40,95 @@ void require_neutral(const JsonCursor& root, const char* key, const Json& neutra
     root.at(key).refuse(neutral.dump() + " (other values of " + key + " are not implemented)");
 }
 
-void require_default_rope(const JsonCursor& rope) {
-  for (const char* key : {"rope_type", "type"})
-    if (rope.object().has(key) && rope.at(key).json() != "default")
-      rope.at(key).refuse("\"default\" (scaled rotary embeddings are not implemented)");
-}
+/// What distinguishes a family, and the defaults of its configuration class.
+struct Family {
+  const char* architecture;
+  const char* model_type;
+  bool reads_attention_bias;  ///< attention_bias is a field of it; then it is of all four projections
+  bool input_bias;            ///< whatever the fields say
+  bool query_key_norm;
+  bool reads_sliding_window;
+  std::int64_t max_positions;
+  std::int64_t head_dim;  ///< 0 = hidden_size / num_attention_heads
+  std::int64_t kv_heads;  ///< 0 = num_attention_heads
+  std::int64_t bos_token, eos_token;
+};
+
+constexpr std::array<Family, 3> families = {{
+    {"LlamaForCausalLM", "llama", true, false, false, false, 2048, 0, 0, 1, 2},
+    {"Qwen2ForCausalLM", "qwen2", false, true, false, true, 32768, 0, 32, -1, -1},
+    {"Qwen3ForCausalLM", "qwen3", true, false, true, true, 32768, 128, 32, -1, -1},
+}};
 
 void refuse_unimplemented(const JsonCursor& root) {
   require_neutral(root, "hidden_act", "silu");
-  require_neutral(root, "attention_bias", false);
   require_neutral(root, "mlp_bias", false);
   require_neutral(root, "rope_interleaved", false);
   require_neutral(root, "partial_rotary_factor", 1.0);
   require_neutral(root, "is_encoder_decoder", false);
-  if (root.has("sliding_window")) root.at("sliding_window").refuse("null (a sliding window is not implemented)");
-  if (!root.has("rope_scaling")) return;
-  require_default_rope(root.at("rope_scaling"));
-  if (!root.at("rope_scaling").has("rope_type") && !root.at("rope_scaling").has("type"))
-    root.at("rope_scaling").refuse("null (scaled rotary embeddings are not implemented)");
 }
 
-void check_architecture(const JsonCursor& root) {
-  if (root.has("architectures")) {
-    const JsonCursor name = root.at("architectures").at(std::size_t{0});
-    if (name.string() != "LlamaForCausalLM")
-      name.refuse("\"LlamaForCausalLM\" (other architectures are not implemented)");
-  } else if (root.at("model_type").string() != "llama") {
-    root.at("model_type").refuse("\"llama\" (other architectures are not implemented)");
+const Family& family_of(const JsonCursor& root) {
+  std::string known;
+  const bool named = root.has("architectures");
+  const JsonCursor name = named ? root.at("architectures").at(std::size_t{0}) : root.at("model_type");
+  const std::string found = name.string();
+  for (const Family& family : families) {
+    const char* own = named ? family.architecture : family.model_type;
+    if (found == own) return family;
+    known += std::string(known.empty() ? "\"" : ", \"") + own + "\"";
   }
+  name.refuse("one of " + known + " (other architectures are not implemented)");
+}
+
+RopeScaling read_rope_scaling(const JsonCursor& root, std::int64_t max_positions) {
+  for (const char* key : {"rope_parameters", "rope_scaling"}) {
+    if (!root.has(key)) continue;
+    const JsonCursor rope = root.at(key);
+    const bool typed = rope.object().has("rope_type") || rope.has("type");
+    if (!typed && !rope.has("factor")) continue;  // Transformers 5 may leave rope_theta alone there
+    if (!typed) rope.refuse("a rope_type beside the factor");
+    return rope_scaling_from_json(rope, max_positions);
+  }
+  return {};
+}
+
+/// Qwen names the layers that slide one by one, or by the first of them.
+void read_sliding_window(const Family& family, const JsonCursor& root, ModelConfig& config) {
+  if (!family.reads_sliding_window) {
+    if (root.has("sliding_window")) root.at("sliding_window").refuse("null (this family has no sliding window here)");
+    return;
+  }
+  const bool used = root.has("use_sliding_window") && root.at("use_sliding_window").boolean();
+  const std::int64_t window = used && root.json().contains("sliding_window") && !root.has("sliding_window")
+                                  ? 0
+                                  : size_or(root, "sliding_window", 4096, greatest_positions);
+  std::vector<bool> sliding;
+  if (root.has("layer_types")) {
+    const JsonCursor types = root.at("layer_types").array();
+    if (static_cast<std::int64_t>(types.size()) != config.layers)
+      types.refuse(std::to_string(config.layers) + " names, one a layer", std::to_string(types.size()));
+    for (std::size_t i = 0; i < types.size(); ++i) {
+      const std::string type = types.at(i).string();
+      if (type != "full_attention" && type != "sliding_attention")
+        types.at(i).refuse("\"full_attention\" or \"sliding_attention\"");
+      sliding.push_back(type == "sliding_attention");
+    }
+  } else if (used && window > 0) {
+    const std::int64_t first =
+        root.has("max_window_layers") ? root.at("max_window_layers").integer(0, greatest_layers) : 28;
+    for (std::int64_t i = 0; i < config.layers; ++i) sliding.push_back(i >= first);
+  }
+  if (std::find(sliding.begin(), sliding.end(), true) == sliding.end()) return;
+  if (!used || window == 0)
+    root.at("layer_types").refuse("no \"sliding_attention\" without use_sliding_window and a sliding_window");
+  config.sliding_layers = std::move(sliding);
+  config.sliding_window = window;
 }
 
 /// Transformers 5 moves rope_theta into rope_parameters.
 double read_rope_theta(const JsonCursor& root) {
   const bool nested = root.has("rope_parameters");
-  if (nested) require_default_rope(root.at("rope_parameters"));
   const JsonCursor holder = nested && !root.has("rope_theta") ? root.at("rope_parameters") : root;
   if (!holder.has("rope_theta")) return 10000.0;
   const double theta = holder.at("rope_theta").number();
@@ -88,7 +147,10 @@ void check_sizes(const ModelConfig& config, const JsonCursor& root) {
 }  // namespace
 
 std::int64_t ModelConfig::parameters() const {
-  const std::int64_t attention = hidden_size * head_dim * (2 * heads + 2 * kv_heads);
+  std::int64_t attention = hidden_size * head_dim * (2 * heads + 2 * kv_heads);
+  if (input_bias) attention += head_dim * (heads + 2 * kv_heads);
+  if (output_bias) attention += hidden_size;
+  if (query_key_norm) attention += 2 * head_dim;
   const std::int64_t feed_forward = 3 * hidden_size * intermediate_size;
   const std::int64_t norms = 2 * hidden_size;
   const std::int64_t embedding = vocabulary_size * hidden_size;
@@ -98,25 +160,38 @@ std::int64_t ModelConfig::parameters() const {
 ModelConfig model_config_from_json(const Json& json, const std::string& origin) {
   const JsonCursor root(json, origin);
   root.object();
-  check_architecture(root);
+  const Family& family = family_of(root);
   refuse_unimplemented(root);
   ModelConfig config;
+  config.architecture = family.architecture;
   config.vocabulary_size = root.at("vocab_size").integer(1, greatest_vocabulary);
   config.hidden_size = root.at("hidden_size").integer(1, greatest_width);
   config.intermediate_size = root.at("intermediate_size").integer(1, greatest_width);
   config.layers = root.at("num_hidden_layers").integer(1, greatest_layers);
   config.heads = root.at("num_attention_heads").integer(1, greatest_heads);
-  config.kv_heads = size_or(root, "num_key_value_heads", config.heads, greatest_heads);
-  if (!root.has("head_dim") && config.hidden_size % config.heads != 0)
+  // Where Qwen's class has a number of its own, null asks for as many as there are query heads.
+  const bool default_kv_heads = family.kv_heads > 0 && !root.json().contains("num_key_value_heads");
+  config.kv_heads =
+      size_or(root, "num_key_value_heads", default_kv_heads ? family.kv_heads : config.heads, greatest_heads);
+  const bool default_head_dim = family.head_dim > 0 && !root.json().contains("head_dim");
+  if (!root.has("head_dim") && !default_head_dim && config.hidden_size % config.heads != 0)
     root.at("hidden_size").refuse("a multiple of num_attention_heads, or a head_dim beside it");
-  config.head_dim = size_or(root, "head_dim", config.hidden_size / config.heads, greatest_head_dim);
-  config.max_positions = size_or(root, "max_position_embeddings", 2048, greatest_positions);
+  config.head_dim = size_or(root, "head_dim", default_head_dim ? family.head_dim : config.hidden_size / config.heads,
+                            greatest_head_dim);
+  config.max_positions = size_or(root, "max_position_embeddings", family.max_positions, greatest_positions);
   config.rope_theta = read_rope_theta(root);
+  config.rope_scaling = read_rope_scaling(root, config.max_positions);
+  const bool attention_bias =
+      family.reads_attention_bias && root.has("attention_bias") && root.at("attention_bias").boolean();
+  config.input_bias = family.input_bias || attention_bias;
+  config.output_bias = attention_bias;
+  config.query_key_norm = family.query_key_norm;
+  read_sliding_window(family, root, config);
   config.rms_norm_epsilon = root.has("rms_norm_eps") ? root.at("rms_norm_eps").number() : 1e-6;
   if (!(config.rms_norm_epsilon >= 0)) root.at("rms_norm_eps").refuse("a number of at least 0");
   config.tie_word_embeddings = root.has("tie_word_embeddings") && root.at("tie_word_embeddings").boolean();
-  config.bos_token = token_or(root, "bos_token_id", 1);
-  config.eos_token = token_or(root, "eos_token_id", 2);
+  config.bos_token = token_or(root, "bos_token_id", family.bos_token);
+  config.eos_token = token_or(root, "eos_token_id", family.eos_token);
   config.pad_token = token_or(root, "pad_token_id", -1);
   check_sizes(config, root);
   return config;
@@ -124,30 +199,44 @@ ModelConfig model_config_from_json(const Json& json, const std::string& origin) 
 
 Json to_json(const ModelConfig& config) {
   const auto token = [](std::int64_t id) { return id < 0 ? Json(nullptr) : Json(id); };
-  return {{"architectures", Json::array({config.architecture})},
-          {"model_type", "llama"},
-          {"vocab_size", config.vocabulary_size},
-          {"hidden_size", config.hidden_size},
-          {"intermediate_size", config.intermediate_size},
-          {"num_hidden_layers", config.layers},
-          {"num_attention_heads", config.heads},
-          {"num_key_value_heads", config.kv_heads},
-          {"head_dim", config.head_dim},
-          {"max_position_embeddings", config.max_positions},
-          {"rope_theta", config.rope_theta},
-          {"rope_scaling", nullptr},
-          {"rms_norm_eps", config.rms_norm_epsilon},
-          {"hidden_act", "silu"},
-          {"attention_bias", false},
-          {"attention_dropout", 0.0},
-          {"mlp_bias", false},
-          {"tie_word_embeddings", config.tie_word_embeddings},
-          {"bos_token_id", token(config.bos_token)},
-          {"eos_token_id", token(config.eos_token)},
-          {"pad_token_id", token(config.pad_token)},
-          {"initializer_range", 0.02},
-          {"use_cache", true},
-          {"torch_dtype", "float32"}};
+  const auto* family = std::find_if(families.begin(), families.end(),
+                                    [&](const Family& known) { return config.architecture == known.architecture; });
+  if (family == families.end())
+    throw std::invalid_argument("architecture: expected one that config.json can name, found \"" + config.architecture +
+                                "\"");
+  Json json = {{"architectures", Json::array({config.architecture})},
+               {"model_type", family->model_type},
+               {"vocab_size", config.vocabulary_size},
+               {"hidden_size", config.hidden_size},
+               {"intermediate_size", config.intermediate_size},
+               {"num_hidden_layers", config.layers},
+               {"num_attention_heads", config.heads},
+               {"num_key_value_heads", config.kv_heads},
+               {"head_dim", config.head_dim},
+               {"max_position_embeddings", config.max_positions},
+               {"rope_theta", config.rope_theta},
+               {"rope_scaling", to_json(config.rope_scaling)},
+               {"rms_norm_eps", config.rms_norm_epsilon},
+               {"hidden_act", "silu"},
+               {"attention_dropout", 0.0},
+               {"tie_word_embeddings", config.tie_word_embeddings},
+               {"bos_token_id", token(config.bos_token)},
+               {"eos_token_id", token(config.eos_token)},
+               {"pad_token_id", token(config.pad_token)},
+               {"initializer_range", 0.02},
+               {"use_cache", true},
+               {"torch_dtype", "float32"}};
+  if (family->reads_attention_bias) json["attention_bias"] = config.output_bias;
+  if (std::string(family->model_type) == "llama") json["mlp_bias"] = false;
+  if (family->reads_sliding_window) {
+    const bool slides = !config.sliding_layers.empty();
+    json["use_sliding_window"] = slides;
+    json["sliding_window"] = slides ? Json(config.sliding_window) : Json(nullptr);
+    json["layer_types"] = Json::array();
+    for (std::int64_t i = 0; i < config.layers; ++i)
+      json["layer_types"].push_back(config.window(i) > 0 ? "sliding_attention" : "full_attention");
+  }
+  return json;
 }
 
 }  // namespace retort::model

@@ -31,8 +31,7 @@ bool is_float(DataType type) {
 
 /// Only matrices may be stored as int8 codes; norms stay in float.
 bool is_matrix(const std::string& tensor) {
-  return tensor.find("_proj.") != std::string::npos || tensor == "lm_head.weight" ||
-         tensor == "model.embed_tokens.weight";
+  return tensor.ends_with("_proj.weight") || tensor == "lm_head.weight" || tensor == "model.embed_tokens.weight";
 }
 
 std::string scale_name(const std::string& tensor) {
@@ -95,7 +94,7 @@ void refuse_unknown_tensors(const ModelConfig& config, const TensorIndex& index,
   }
   if (!unknown.empty())
     throw std::invalid_argument(origin + ": tensor '" + unknown.begin()->first +
-                                "': expected only tensors of a Llama model of this shape (see tensor_shapes)");
+                                "': expected only tensors of a model of this shape (see tensor_shapes)");
 }
 
 const char* transformers_dtype(const std::vector<TensorView>& tensors) {
@@ -203,6 +202,17 @@ std::vector<std::pair<std::string, Shape>> tensor_shapes(const ModelConfig& conf
   }
   shapes.push_back({"model.norm.weight", {D}});
   if (!config.tie_word_embeddings) shapes.push_back({"lm_head.weight", {config.vocabulary_size, D}});
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    const std::string attention = "model.layers." + std::to_string(layer) + ".self_attn.";
+    if (config.input_bias)
+      shapes.insert(shapes.end(), {{attention + "q_proj.bias", {queries}},
+                                   {attention + "k_proj.bias", {keys}},
+                                   {attention + "v_proj.bias", {keys}}});
+    if (config.output_bias) shapes.push_back({attention + "o_proj.bias", {D}});
+    if (config.query_key_norm)
+      shapes.insert(shapes.end(), {{attention + "q_norm.weight", {config.head_dim}},
+                                   {attention + "k_norm.weight", {config.head_dim}}});
+  }
   return shapes;
 }
 

@@ -71,11 +71,16 @@ std::int64_t attention_scratch(std::int64_t context) {
   return key_blocks(context) * kKeyBlock;
 }
 
-void attend(const float* query, const KvCache& cache, std::int64_t layer, std::int64_t head, std::int64_t length,
+void attend(const float* query, const KvCache& cache, std::int64_t layer, std::int64_t head, PositionRange range,
             float* scratch, float* out) {
-  score(query, cache.keys(layer, head), cache.head_dim(), key_blocks(length), scratch);
-  const float sum = exponentiate(length, scratch);
-  weigh_values(scratch, cache.values(layer, head), length, cache.padded_dim(), cache.head_dim(), 1.0f / sum, out);
+  const std::int64_t block = range.first / kKeyBlock;  // the scores before `first` in its block are not read
+  score(query, cache.keys(layer, head) + block * cache.head_dim() * kKeyBlock, cache.head_dim(),
+        key_blocks(range.end) - block, scratch);
+  float* scores = scratch + (range.first - block * kKeyBlock);
+  const std::int64_t length = range.end - range.first;
+  const float sum = exponentiate(length, scores);
+  weigh_values(scores, cache.values(layer, head) + range.first * cache.padded_dim(), length, cache.padded_dim(),
+               cache.head_dim(), 1.0f / sum, out);
 }
 
 }  // namespace retort::runtime

@@ -62,7 +62,8 @@ Decoder::State::State(const model::ModelFolder& folder, const DecoderOptions& op
       embedding(read_linear(folder.linear("model.embed_tokens"), "model.embed_tokens", folder.path().string())),
       final_norm(finite_f32(folder.tensor("model.norm.weight"), folder.path().string())),
       head(pool, head_weights(folder)),
-      rope(context, config.head_dim, config.rope_theta),
+      rope(context, model::rope_frequencies(config.rope_scaling, config.rope_theta, config.head_dim),
+           config.rope_scaling.attention_factor),
       cache(config.layers, config.kv_heads, config.head_dim, context),
       workspace(config, row_bucket(max_rows), context) {
   for (std::int64_t i = 0; i < config.layers; ++i) layers.emplace_back(folder, i, pool);

@@ -1,6 +1,7 @@
 // See decoder_layer.h.
 #include "runtime/decoder_layer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "runtime/attention.h"
@@ -18,6 +19,18 @@ std::vector<float> norm_weight(const model::ModelFolder& folder, std::int64_t in
   return finite_f32(folder.tensor(layer_name(index) + "." + name + ".weight"), folder.path().string());
 }
 
+/// Those of several projections one after the other.
+std::vector<float> biases(const model::ModelFolder& folder, std::int64_t index,
+                          std::initializer_list<const char*> names) {
+  std::vector<float> all;
+  for (const char* name : names) {
+    const model::TensorView& tensor = folder.tensor(layer_name(index) + ".self_attn." + name + ".bias");
+    const std::vector<float> values = finite_f32(tensor, folder.path().string());
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+
 }  // namespace
 
 DecoderLayer::DecoderLayer(const model::ModelFolder& folder, std::int64_t index, MatmulPool& pool)
@@ -26,26 +39,35 @@ DecoderLayer::DecoderLayer(const model::ModelFolder& folder, std::int64_t index,
       kv_heads_(folder.config().kv_heads),
       head_dim_(folder.config().head_dim),
       intermediate_size_(folder.config().intermediate_size),
+      window_(folder.config().window(index)),
       epsilon_(static_cast<float>(folder.config().rms_norm_epsilon)),
       attention_norm_(norm_weight(folder, index, "input_layernorm")),
       feed_forward_norm_(norm_weight(folder, index, "post_attention_layernorm")),
       qkv_(pool, read_fused(folder, layer_name(index) + ".self_attn", {"q_proj", "k_proj", "v_proj"})),
       o_(pool, read_fused(folder, layer_name(index) + ".self_attn", {"o_proj"})),
       gate_up_(pool, read_fused(folder, layer_name(index) + ".mlp", {"gate_proj", "up_proj"})),
-      down_(pool, read_fused(folder, layer_name(index) + ".mlp", {"down_proj"})) {}
+      down_(pool, read_fused(folder, layer_name(index) + ".mlp", {"down_proj"})) {
+  const model::ModelConfig& config = folder.config();
+  if (config.input_bias) qkv_bias_ = biases(folder, index, {"q_proj", "k_proj", "v_proj"});
+  if (config.output_bias) o_bias_ = biases(folder, index, {"o_proj"});
+  if (!config.query_key_norm) return;
+  query_norm_ = norm_weight(folder, index, "self_attn.q_norm");
+  key_norm_ = norm_weight(folder, index, "self_attn.k_norm");
+}
 
 void DecoderLayer::forward(std::int64_t rows, std::int64_t position, const RopeTable& rope, KvCache& cache,
                            Workspace& workspace) const {
   normalize(rows, attention_norm_, qkv_, workspace);
   qkv_.run(rows, workspace.input(), workspace.projected());
+  finish_projection(rows, workspace);
   store_keys_and_values(rows, position, rope, cache, workspace);
   attend_rows(rows, position, rope, cache, workspace);
-  project_back(rows, o_, workspace);
+  project_back(rows, o_, o_bias_, workspace);
 
   normalize(rows, feed_forward_norm_, gate_up_, workspace);
   gate_up_.run(rows, workspace.input(), workspace.projected());
   activate(rows, workspace);
-  project_back(rows, down_, workspace);
+  project_back(rows, down_, {}, workspace);
 }
 
 void DecoderLayer::normalize(std::int64_t rows, const std::vector<float>& weight, const Linear& next,
@@ -58,10 +80,30 @@ void DecoderLayer::normalize(std::int64_t rows, const std::vector<float>& weight
   }
 }
 
+void DecoderLayer::finish_projection(std::int64_t rows, Workspace& workspace) const {
+  if (qkv_bias_.empty() && query_norm_.empty()) return;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    float* projected = workspace.projected() + row * qkv_.out();
+    scale_row(workspace.input().row_scales[row], qkv_.out(), projected);
+    if (!qkv_bias_.empty()) add_scaled(qkv_bias_.data(), 1.0f, qkv_.out(), projected);
+    if (query_norm_.empty()) continue;
+    for (std::int64_t head = 0; head < heads_ + kv_heads_; ++head) {
+      float* values = projected + head * head_dim_;
+      const std::vector<float>& weight = head < heads_ ? query_norm_ : key_norm_;
+      rms_norm(values, weight.data(), head_dim_, epsilon_, values);
+    }
+  }
+}
+
+float DecoderLayer::projection_scale(std::int64_t row, Workspace& workspace) const {
+  const bool finished = !qkv_bias_.empty() || !query_norm_.empty();
+  return finished ? 1.0f : workspace.input().row_scales[row];
+}
+
 void DecoderLayer::store_keys_and_values(std::int64_t rows, std::int64_t position, const RopeTable& rope,
                                          KvCache& cache, Workspace& workspace) const {
   for (std::int64_t row = 0; row < rows; ++row) {
-    const float scale = workspace.input().row_scales[row];
+    const float scale = projection_scale(row, workspace);
     const float* keys = workspace.projected() + row * qkv_.out() + heads_ * head_dim_;
     const float* values = keys + kv_heads_ * head_dim_;
     const std::int64_t at = position + row;
@@ -78,13 +120,14 @@ void DecoderLayer::attend_rows(std::int64_t rows, std::int64_t position, const R
   const float temperature = 1.0f / std::sqrt(static_cast<float>(head_dim_));
   const std::int64_t group = heads_ / kv_heads_;
   for (std::int64_t row = 0; row < rows; ++row) {
-    const float scale = workspace.input().row_scales[row] * temperature;
+    const float scale = projection_scale(row, workspace) * temperature;
     const float* queries = workspace.projected() + row * qkv_.out();
     float* mixed = workspace.input().values + row * o_.in();
     const std::int64_t at = position + row;
+    const PositionRange seen{window_ > 0 ? std::max<std::int64_t>(0, at + 1 - window_) : 0, at + 1};
     for (std::int64_t head = 0; head < heads_; ++head) {
       rotate(queries + head * head_dim_, rope.cosine(at), rope.sine(at), head_dim_, scale, workspace.head());
-      attend(workspace.head(), cache, index_, head / group, at + 1, workspace.scores(), mixed + head * head_dim_);
+      attend(workspace.head(), cache, index_, head / group, seen, workspace.scores(), mixed + head * head_dim_);
     }
     workspace.finish_row(o_, row, o_.quantized() ? max_abs(mixed, o_.in()) : 0.0f);
   }
@@ -99,11 +142,13 @@ void DecoderLayer::activate(std::int64_t rows, Workspace& workspace) const {
   }
 }
 
-void DecoderLayer::project_back(std::int64_t rows, const Linear& linear, Workspace& workspace) const {
+void DecoderLayer::project_back(std::int64_t rows, const Linear& linear, const std::vector<float>& bias,
+                                Workspace& workspace) const {
   linear.run(rows, workspace.input(), workspace.projected());
   for (std::int64_t row = 0; row < rows; ++row) {
     add_scaled(workspace.projected() + row * linear.out(), workspace.input().row_scales[row], linear.out(),
                workspace.hidden() + row * linear.out());
+    if (!bias.empty()) add_scaled(bias.data(), 1.0f, linear.out(), workspace.hidden() + row * linear.out());
   }
 }
 

@@ -1,4 +1,4 @@
-// One transformer layer of the Llama family: RMSNorm, grouped-query attention with RoPE, RMSNorm, SwiGLU.
+// One transformer layer of the Llama and Qwen families: RMSNorm, grouped-query attention with RoPE, RMSNorm, SwiGLU.
 #pragma once
 
 #include <cstdint>
@@ -26,16 +26,23 @@ class DecoderLayer {
 
  private:
   void normalize(std::int64_t rows, const std::vector<float>& weight, const Linear& next, Workspace& workspace) const;
+  /// Queries, keys and values in projected() as the model defines them: scaled, with bias and norm. Leaves them alone
+  /// where the family has neither; then the row's scale is still to be applied.
+  void finish_projection(std::int64_t rows, Workspace& workspace) const;
+  float projection_scale(std::int64_t row, Workspace& workspace) const;
   void store_keys_and_values(std::int64_t rows, std::int64_t position, const RopeTable& rope, KvCache& cache,
                              Workspace& workspace) const;
   void attend_rows(std::int64_t rows, std::int64_t position, const RopeTable& rope, const KvCache& cache,
                    Workspace& workspace) const;
   void activate(std::int64_t rows, Workspace& workspace) const;
-  void project_back(std::int64_t rows, const Linear& linear, Workspace& workspace) const;
+  void project_back(std::int64_t rows, const Linear& linear, const std::vector<float>& bias,
+                    Workspace& workspace) const;
 
-  std::int64_t index_, heads_, kv_heads_, head_dim_, intermediate_size_;
+  std::int64_t index_, heads_, kv_heads_, head_dim_, intermediate_size_, window_;
   float epsilon_;
   std::vector<float> attention_norm_, feed_forward_norm_;  // [D]
+  std::vector<float> query_norm_, key_norm_;               // [head_dim], or empty
+  std::vector<float> qkv_bias_, o_bias_;                   // [(H + 2K) · head_dim] and [D], or empty
   Linear qkv_;                                             // [(H + 2K) · head_dim, D]
   Linear o_;                                               // [D, H · head_dim]
   Linear gate_up_;                                         // [2F, D]

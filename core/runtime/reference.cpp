@@ -1,6 +1,7 @@
 // See reference.h.
 #include "runtime/reference.h"
 
+#include <algorithm>
 #include <string>
 
 namespace retort::runtime {
@@ -17,7 +18,9 @@ void add(Row& target, const Row& x) {
 }  // namespace
 
 ReferenceModel::ReferenceModel(const model::ModelFolder& folder, Activations activations)
-    : config_(folder.config()), activations_(activations) {
+    : config_(folder.config()),
+      activations_(activations),
+      frequencies_(model::rope_frequencies(config_.rope_scaling, config_.rope_theta, config_.head_dim)) {
   const std::string path = folder.path().string();
   const auto linear = [&](const std::string& module) { return read_linear(folder.linear(module), module, path); };
   const auto norm = [&](const std::string& module) { return finite_f32(folder.tensor(module + ".weight"), path); };
@@ -29,6 +32,21 @@ ReferenceModel::ReferenceModel(const model::ModelFolder& folder, Activations act
                        linear(prefix + "self_attn.v_proj"), linear(prefix + "self_attn.o_proj"),
                        linear(prefix + "mlp.gate_proj"), linear(prefix + "mlp.up_proj"),
                        linear(prefix + "mlp.down_proj")});
+    Layer& layer = layers_.back();
+    const auto vector = [&](const std::string& name) {
+      return finite_f32(folder.tensor(prefix + "self_attn." + name), path);
+    };
+    if (config_.input_bias) {
+      layer.q_bias = vector("q_proj.bias");
+      layer.k_bias = vector("k_proj.bias");
+      layer.v_bias = vector("v_proj.bias");
+    }
+    if (config_.output_bias) layer.o_bias = vector("o_proj.bias");
+    if (config_.query_key_norm) {
+      layer.query_norm = vector("q_norm.weight");
+      layer.key_norm = vector("k_norm.weight");
+    }
+    layer.window = config_.window(i);
   }
   final_norm_ = norm("model.norm");
   head_ = read_linear(folder.head(), "lm_head", path);
@@ -44,27 +62,44 @@ Row ReferenceModel::linear(const LinearWeights& weights, const Row& x) const {
   return y;
 }
 
+Row ReferenceModel::biased(const LinearWeights& weights, const Row& bias, const Row& x) const {
+  Row y = linear(weights, x);
+  if (!bias.empty()) add(y, bias);
+  return y;
+}
+
+Row ReferenceModel::prepared(const Row& projected, std::int64_t head, const Row& norm, std::int64_t position) const {
+  Row x = head_of(projected, head, config_.head_dim);
+  if (!norm.empty()) x = ref_rms_norm(x, norm, config_.rms_norm_epsilon);
+  x = ref_rotate(x, position, frequencies_);
+  for (float& value : x) value *= static_cast<float>(config_.rope_scaling.attention_factor);
+  return x;
+}
+
 std::vector<Row> ReferenceModel::attention(const Layer& layer, const std::vector<Row>& rows) const {
   const std::int64_t group = config_.heads / config_.kv_heads;
   std::vector<std::vector<Row>> keys(static_cast<std::size_t>(config_.kv_heads)), values(keys.size());
   std::vector<Row> result;
   for (std::size_t t = 0; t < rows.size(); ++t) {
     const Row x = ref_rms_norm(rows[t], layer.attention_norm, config_.rms_norm_epsilon);
-    const Row q = linear(layer.q, x), k = linear(layer.k, x), v = linear(layer.v, x);
+    const Row q = biased(layer.q, layer.q_bias, x), k = biased(layer.k, layer.k_bias, x),
+              v = biased(layer.v, layer.v_bias, x);
     const auto position = static_cast<std::int64_t>(t);
+    const std::int64_t first = layer.window > 0 ? std::max<std::int64_t>(0, position + 1 - layer.window) : 0;
     for (std::int64_t head = 0; head < config_.kv_heads; ++head) {
       const auto index = static_cast<std::size_t>(head);
-      keys[index].push_back(ref_rotate(head_of(k, head, config_.head_dim), position, config_.rope_theta));
+      keys[index].push_back(prepared(k, head, layer.key_norm, position));
       values[index].push_back(head_of(v, head, config_.head_dim));
     }
     Row mixed;
     for (std::int64_t head = 0; head < config_.heads; ++head) {
-      const Row query = ref_rotate(head_of(q, head, config_.head_dim), position, config_.rope_theta);
       const auto index = static_cast<std::size_t>(head / group);
-      const Row out = ref_attend(query, keys[index], values[index]);
+      const Row out =
+          ref_attend(prepared(q, head, layer.query_norm, position), {keys[index].begin() + first, keys[index].end()},
+                     {values[index].begin() + first, values[index].end()});
       mixed.insert(mixed.end(), out.begin(), out.end());
     }
-    result.push_back(linear(layer.o, mixed));
+    result.push_back(biased(layer.o, layer.o_bias, mixed));
   }
   return result;
 }

@@ -45,12 +45,11 @@ RefQuantizedRow ref_quantize_row(const Row& x) {
   return result;
 }
 
-Row ref_rotate(const Row& x, std::int64_t position, double theta) {
+Row ref_rotate(const Row& x, std::int64_t position, const std::vector<double>& frequencies) {
   const std::size_t half = x.size() / 2;
   Row y(x.size());
   for (std::size_t i = 0; i < half; ++i) {
-    const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(x.size());
-    const double angle = static_cast<double>(position) * std::pow(theta, exponent);
+    const double angle = static_cast<double>(position) * frequencies[i];
     const double first = double{x[i]}, second = double{x[i + half]};
     y[i] = static_cast<float>(first * std::cos(angle) - second * std::sin(angle));
     y[i + half] = static_cast<float>(second * std::cos(angle) + first * std::sin(angle));

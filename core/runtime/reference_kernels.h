@@ -20,8 +20,8 @@ Row ref_linear(const Row& x, const std::vector<float>& weight, std::int64_t out)
 Row ref_linear_int8(const std::vector<std::int8_t>& x, const std::vector<std::int8_t>& weight, const Row& scales);
 Row ref_rms_norm(const Row& x, const Row& weight, double epsilon);
 RefQuantizedRow ref_quantize_row(const Row& x);
-/// One head at `position`, half-rotation order, frequencies theta^(−2i/d).
-Row ref_rotate(const Row& x, std::int64_t position, double theta);
+/// One head at `position`, half-rotation order, by position · frequencies[i] radians, i < d/2.
+Row ref_rotate(const Row& x, std::int64_t position, const std::vector<double>& frequencies);
 Row ref_swiglu(const Row& gate, const Row& up);
 /// softmax(query · keyᵀ / sqrt(d)) · value over all given positions.
 Row ref_attend(const Row& query, const std::vector<Row>& keys, const std::vector<Row>& values);

@@ -223,19 +223,21 @@ struct CausalAttention : torch::autograd::Function<CausalAttention> {
 
 }  // namespace
 
-Tensor ref_causal_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
+Tensor ref_causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t window) {
   const std::int64_t time = q.size(1), times = q.size(2) / k.size(2);
   const auto heads = [&](const Tensor& x, std::int64_t repeats) {
     return x.to(torch::kFloat32).transpose(1, 2).repeat_interleave(repeats, 1);
   };
   const Tensor scores = heads(q, 1).matmul(heads(k, times).transpose(2, 3)) / std::sqrt(static_cast<double>(q.size(3)));
-  const Tensor later = torch::ones({time, time}, torch::kBool).triu(1);
-  const Tensor weights = scores.masked_fill(later, -std::numeric_limits<double>::infinity()).softmax(-1);
+  Tensor unseen = torch::ones({time, time}, torch::kBool).triu(1);
+  if (window > 0) unseen = unseen.logical_or(torch::ones({time, time}, torch::kBool).tril(-window));
+  const Tensor weights = scores.masked_fill(unseen, -std::numeric_limits<double>::infinity()).softmax(-1);
   return weights.matmul(heads(v, times)).transpose(1, 2).reshape({q.size(0), time, q.size(2) * q.size(3)});
 }
 
-Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
-  if (!q.is_cpu() || q.numel() == 0) return ref_causal_attention(q, k, v);
+Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t window) {
+  const bool windowed = window > 0 && window < q.size(1);
+  if (!q.is_cpu() || q.numel() == 0 || windowed) return ref_causal_attention(q, k, v, window);
   return CausalAttention::apply(q.to(torch::kFloat32), k.to(torch::kFloat32), v.to(torch::kFloat32));
 }
 

@@ -8,10 +8,14 @@
 
 namespace retort::train {
 
-/// softmax(q·kᵀ / √head_dim, over the positions up to the query's own)·v (Vaswani et al., arXiv 1706.03762, eq. 1),
+/// softmax(q·kᵀ / √head_dim, over the positions up to the query's own, the last `window` of them where that is not 0)·v
+/// (Vaswani et al., arXiv 1706.03762, eq. 1),
 /// with grouped-query attention (arXiv 2305.13245): query head h reads kv head h / (H/K). q [B,T,H,head_dim]; k, v
 /// [B,T,K,head_dim], K a divisor of H → [B,T,H·head_dim], f32. The result does not depend on the number of threads.
-torch::Tensor causal_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v);
-torch::Tensor ref_causal_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v);
+/// A window shorter than T takes the composed form.
+torch::Tensor causal_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
+                               std::int64_t window = 0);
+torch::Tensor ref_causal_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
+                                   std::int64_t window = 0);
 
 }  // namespace retort::train

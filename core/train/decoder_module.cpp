@@ -57,6 +57,8 @@ DecoderModule::DecoderModule(const model::ModelConfig& config, std::uint64_t see
     Tensor weight;
     if (ends_with(name, "norm.weight")) {
       weight = torch::ones(shape);
+    } else if (ends_with(name, ".bias")) {
+      weight = torch::zeros(shape);
     } else {
       double deviation = 1.0 / std::sqrt(static_cast<double>(shape[1]));
       if (ends_with(name, "o_proj.weight") || ends_with(name, "down_proj.weight"))
@@ -67,12 +69,12 @@ DecoderModule::DecoderModule(const model::ModelConfig& config, std::uint64_t see
   }
   link_layers();
 
-  const Tensor inverse_frequency = torch::pow(
-      config.rope_theta, torch::arange(0, config.head_dim, 2, torch::kFloat64) / -static_cast<double>(config.head_dim));
-  const Tensor angles = torch::outer(torch::arange(config.max_positions, torch::kFloat64), inverse_frequency);
+  const Tensor frequencies =
+      torch::tensor(model::rope_frequencies(config.rope_scaling, config.rope_theta, config.head_dim), torch::kFloat64);
+  const Tensor angles = torch::outer(torch::arange(config.max_positions, torch::kFloat64), frequencies);
   const Tensor both_halves = torch::cat({angles, angles}, -1);
-  cosine_ = both_halves.cos().to(torch::kFloat32);
-  sine_ = both_halves.sin().to(torch::kFloat32);
+  cosine_ = (both_halves.cos() * config.rope_scaling.attention_factor).to(torch::kFloat32);
+  sine_ = (both_halves.sin() * config.rope_scaling.attention_factor).to(torch::kFloat32);
 }
 
 void DecoderModule::link_layers() {
@@ -86,6 +88,17 @@ void DecoderModule::link_layers() {
                        weight(prefix + "self_attn.o_proj.weight"), weight(prefix + "post_attention_layernorm.weight"),
                        weight(prefix + "mlp.gate_proj.weight"), weight(prefix + "mlp.up_proj.weight"),
                        weight(prefix + "mlp.down_proj.weight")});
+    Layer& layer = layers_.back();
+    if (config_.input_bias) {
+      layer.q_bias = weight(prefix + "self_attn.q_proj.bias");
+      layer.k_bias = weight(prefix + "self_attn.k_proj.bias");
+      layer.v_bias = weight(prefix + "self_attn.v_proj.bias");
+    }
+    if (config_.output_bias) layer.o_bias = weight(prefix + "self_attn.o_proj.bias");
+    if (config_.query_key_norm) {
+      layer.q_norm = weight(prefix + "self_attn.q_norm.weight");
+      layer.k_norm = weight(prefix + "self_attn.k_norm.weight");
+    }
   }
 }
 
@@ -125,7 +138,7 @@ Tensor DecoderModule::run_layers(Tensor x,
     observe(Site::attention_input, i, h);
     const Tensor mixed = attention(h, layer, i);
     observe(Site::attention_output, i, mixed);
-    x = x + drop(torch::linear(mixed, layer.o));
+    x = x + drop(torch::linear(mixed, layer.o, layer.o_bias));
     x = x + drop(feed_forward(x, layer, i));
     observe(Site::layer_output, i, x);
   }
@@ -134,8 +147,18 @@ Tensor DecoderModule::run_layers(Tensor x,
   return out;
 }
 
-Tensor DecoderModule::heads_of(const Tensor& h, const Tensor& weight, std::int64_t heads) const {
-  return torch::linear(h, weight).view({h.size(0), h.size(1), heads, config_.head_dim});
+Tensor DecoderModule::heads_of(const Tensor& h, const Tensor& weight, const Tensor& bias, std::int64_t heads) const {
+  return torch::linear(h, weight, bias).view({h.size(0), h.size(1), heads, config_.head_dim});
+}
+
+DecoderModule::Projected DecoderModule::project(const Tensor& h, const Layer& layer) const {
+  Projected result{heads_of(h, layer.q, layer.q_bias, config_.heads),
+                   heads_of(h, layer.k, layer.k_bias, config_.kv_heads),
+                   heads_of(h, layer.v, layer.v_bias, config_.kv_heads)};
+  if (!layer.q_norm.defined()) return result;
+  result.q = norm(result.q, layer.q_norm);
+  result.k = norm(result.k, layer.k_norm);
+  return result;
 }
 
 Tensor DecoderModule::attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& visible) const {
@@ -148,10 +171,10 @@ Tensor DecoderModule::attend(const Tensor& q, const Tensor& k, const Tensor& v, 
 
 Tensor DecoderModule::hidden(const Tensor& ids, const Dropout& dropout) {
   const Tensor cosine = cosine_.narrow(0, 0, ids.size(1)), sine = sine_.narrow(0, 0, ids.size(1));
-  const auto attention = [&](const Tensor& h, const Layer& layer, std::int64_t) {
-    const Tensor q = rotate(heads_of(h, layer.q, config_.heads), cosine, sine);
-    const Tensor k = rotate(heads_of(h, layer.k, config_.kv_heads), cosine, sine);
-    return causal_attention(q, k, heads_of(h, layer.v, config_.kv_heads));
+  const auto attention = [&](const Tensor& h, const Layer& layer, std::int64_t index) {
+    const Projected projected = project(h, layer);
+    return causal_attention(rotate(projected.q, cosine, sine), rotate(projected.k, cosine, sine), projected.v,
+                            config_.window(index));
   };
   return run_layers(torch::embedding(embedding_, ids), attention, dropout);
 }
@@ -162,15 +185,14 @@ Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths
   const Tensor cosine = cosine_.narrow(0, 0, time), sine = sine_.narrow(0, 0, time);
   cache = {};
   cache.lengths = lengths.clone();
-  return run_layers(torch::embedding(embedding_, ids), [&](const Tensor& h, const Layer& layer, std::int64_t) {
-    const Tensor q = rotate(heads_of(h, layer.q, config_.heads), cosine, sine);
-    const Tensor k = rotate(heads_of(h, layer.k, config_.kv_heads), cosine, sine);
-    const Tensor v = heads_of(h, layer.v, config_.kv_heads);
+  return run_layers(torch::embedding(embedding_, ids), [&](const Tensor& h, const Layer& layer, std::int64_t index) {
+    const Projected projected = project(h, layer);
+    const Tensor q = rotate(projected.q, cosine, sine), k = rotate(projected.k, cosine, sine), v = projected.v;
     for (auto [store, fresh] : {std::pair{&cache.keys, k}, std::pair{&cache.values, v}}) {
       store->push_back(torch::zeros({batch, config_.kv_heads, capacity, config_.head_dim}));
       store->back().narrow(2, 0, time).copy_(fresh.transpose(1, 2));
     }
-    return causal_attention(q, k, v);
+    return causal_attention(q, k, v, config_.window(index));
   });
 }
 
@@ -181,16 +203,20 @@ Tensor DecoderModule::hidden_step(const Tensor& ids, KvCache& cache) {
   // Every sequence stands at its own position: as [1,B,heads,head_dim], rotate() takes the batch for time.
   const Tensor cosine = cosine_.index_select(0, cache.lengths), sine = sine_.index_select(0, cache.lengths);
   const auto rotated = [&](const Tensor& x) { return rotate(x.transpose(0, 1), cosine, sine).transpose(0, 1); };
-  const Tensor visible = (torch::arange(used).unsqueeze(0) <= cache.lengths.unsqueeze(1)).view({batch, 1, 1, used});
+  const Tensor back = cache.lengths.unsqueeze(1) - torch::arange(used).unsqueeze(0);  // [B,used] positions behind
+  const auto visible = [&](std::int64_t window) {
+    const Tensor seen = window > 0 ? (back >= 0).logical_and(back < window) : back >= 0;
+    return seen.view({batch, 1, 1, used});
+  };
   const Tensor out = run_layers(
       torch::embedding(embedding_, ids.unsqueeze(1)), [&](const Tensor& h, const Layer& layer, std::int64_t index) {
         const auto i = static_cast<std::size_t>(index);
-        const Tensor q = rotated(heads_of(h, layer.q, config_.heads));
-        const Tensor k = rotated(heads_of(h, layer.k, config_.kv_heads));
-        const Tensor v = heads_of(h, layer.v, config_.kv_heads);
+        const Projected projected = project(h, layer);
+        const Tensor q = rotated(projected.q), k = rotated(projected.k), v = projected.v;
         cache.keys[i].index_put_({rows, torch::indexing::Slice(), cache.lengths}, k.squeeze(1));
         cache.values[i].index_put_({rows, torch::indexing::Slice(), cache.lengths}, v.squeeze(1));
-        return attend(q, cache.keys[i].narrow(2, 0, used), cache.values[i].narrow(2, 0, used), visible);
+        return attend(q, cache.keys[i].narrow(2, 0, used), cache.values[i].narrow(2, 0, used),
+                      visible(config_.window(index)));
       });
   cache.lengths = cache.lengths + 1;
   return out.squeeze(1);

@@ -1,5 +1,5 @@
-// The Llama-family decoder on LibTorch, for training and as the reference of the runtime. Internal to core/train.
-// B batch, T time, D hidden, F feed-forward, H heads, K kv heads, V vocabulary, C cache length.
+// The decoder of the Llama and Qwen families on LibTorch, for training and as the reference of the runtime. Internal to
+// core/train. B batch, T time, D hidden, F feed-forward, H heads, K kv heads, V vocabulary, C cache length.
 #pragma once
 
 #include <torch/torch.h>
@@ -68,10 +68,17 @@ class DecoderModule {
  private:
   struct Layer {
     torch::Tensor input_norm, q, k, v, o, post_norm, gate, up, down;
+    torch::Tensor q_bias, k_bias, v_bias, o_bias, q_norm, k_norm;  ///< undefined where the family has none
   };
   torch::Tensor norm(const torch::Tensor& x, const torch::Tensor& weight) const;
-  /// h [B,T,D] through a projection → [B,T,heads,head_dim]
-  torch::Tensor heads_of(const torch::Tensor& h, const torch::Tensor& weight, std::int64_t heads) const;
+  /// h [B,T,D] through a projection → [B,T,heads,head_dim]; `bias` may be undefined.
+  torch::Tensor heads_of(const torch::Tensor& h, const torch::Tensor& weight, const torch::Tensor& bias,
+                         std::int64_t heads) const;
+  /// Queries, keys and values of h, the first two normed where the family does so, not yet rotated.
+  struct Projected {
+    torch::Tensor q, k, v;  ///< [B,T,H,head_dim], [B,T,K,head_dim] twice
+  };
+  Projected project(const torch::Tensor& h, const Layer& layer) const;
   /// One position a sequence against its cache: q [B,1,H,head_dim], k and v [B,K,S,head_dim], visible [B,1,1,S] what
   /// each sequence may look at → [B,1,H·head_dim].
   torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,

@@ -104,6 +104,10 @@ std::unique_ptr<DecoderModule> cut(DecoderModule& full, const KeepPlan& plan) {
   config.kv_heads = equal_count(kv_heads, "kv heads");
   config.heads = config.kv_heads * (old.heads / old.kv_heads);
   config.intermediate_size = equal_count(channels, "feed-forward channels");
+  config.sliding_layers.clear();
+  for (const std::int64_t layer : layers)
+    if (!old.sliding_layers.empty())
+      config.sliding_layers.push_back(old.sliding_layers[static_cast<std::size_t>(layer)]);
 
   auto small = std::make_unique<DecoderModule>(config, 0);
   const auto move = [&](const std::string& to, const std::string& from, const Tensor& rows, const Tensor& columns) {
@@ -133,6 +137,16 @@ std::unique_ptr<DecoderModule> cut(DecoderModule& full, const KeepPlan& plan) {
     matrix("mlp.gate_proj.weight", channel, hidden);
     matrix("mlp.up_proj.weight", channel, hidden);
     matrix("mlp.down_proj.weight", hidden, channel);
+    if (config.input_bias) {
+      matrix("self_attn.q_proj.bias", query, {});
+      matrix("self_attn.k_proj.bias", key, {});
+      matrix("self_attn.v_proj.bias", key, {});
+    }
+    if (config.output_bias) matrix("self_attn.o_proj.bias", hidden, {});
+    if (config.query_key_norm) {
+      matrix("self_attn.q_norm.weight", {}, {});
+      matrix("self_attn.k_norm.weight", {}, {});
+    }
   }
   return small;
 }

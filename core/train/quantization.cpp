@@ -116,10 +116,11 @@ ModelSize run(const QuantizationJob& job, const RunHooks& hooks) {
   std::int64_t done = 0;
   for (const auto& [name, weight] : module.decoder->weights()) {
     hooks.throw_if_stopped();
-    const std::string linear = module_of(name);
+    const bool matrix = weight.dim() == 2;
+    const std::string linear = matrix ? module_of(name) : name;
     const bool skip = (linear == "model.embed_tokens" && !job.embedding) || (linear == "lm_head" && !job.head);
     if (skip) ignored.push_back(linear);
-    if (weight.dim() != 2 || skip) {
+    if (!matrix || skip) {
       store(name, model::DataType::f32, weight);
     } else {
       const WeightQuantizer::Result result = quantizer.run(linear, weight.detach());

@@ -1,4 +1,4 @@
-// config.json of real Llama models, round trips, and refusals by field name.
+// config.json of real models of each family, round trips, and refusals by field name.
 #include "model/model_config.h"
 
 #include "fixtures.h"
@@ -32,6 +32,101 @@ TEST(ModelConfig, ReadsSmolLm2) {
   EXPECT_EQ(config.parameters(), 134515008);  // as its model card counts
 }
 
+/// Qwen/Qwen2.5-0.5B's config.json.
+Json qwen2() {
+  return Json::parse(R"({"architectures": ["Qwen2ForCausalLM"], "attention_dropout": 0.0, "bos_token_id": 151643,
+    "eos_token_id": 151643, "hidden_act": "silu", "hidden_size": 896, "initializer_range": 0.02,
+    "intermediate_size": 4864, "max_position_embeddings": 32768, "max_window_layers": 24, "model_type": "qwen2",
+    "num_attention_heads": 14, "num_hidden_layers": 24, "num_key_value_heads": 2, "rms_norm_eps": 1e-06,
+    "rope_theta": 1000000.0, "sliding_window": 32768, "tie_word_embeddings": true, "torch_dtype": "bfloat16",
+    "use_cache": true, "use_mrope": false, "use_sliding_window": false, "vocab_size": 151936})");
+}
+
+/// Qwen/Qwen3-0.6B's config.json.
+Json qwen3() {
+  return Json::parse(R"({"architectures": ["Qwen3ForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
+    "bos_token_id": 151643, "eos_token_id": 151645, "head_dim": 128, "hidden_act": "silu", "hidden_size": 1024,
+    "initializer_range": 0.02, "intermediate_size": 3072, "max_position_embeddings": 40960, "max_window_layers": 28,
+    "model_type": "qwen3", "num_attention_heads": 16, "num_hidden_layers": 28, "num_key_value_heads": 8,
+    "rms_norm_eps": 1e-06, "rope_scaling": null, "rope_theta": 1000000, "sliding_window": null,
+    "tie_word_embeddings": true, "torch_dtype": "bfloat16", "use_cache": true, "use_sliding_window": false,
+    "vocab_size": 151936})");
+}
+
+/// meta-llama/Llama-3.2-1B's config.json.
+Json llama3() {
+  return Json::parse(R"({"architectures": ["LlamaForCausalLM"], "attention_bias": false, "bos_token_id": 128000,
+    "eos_token_id": 128001, "head_dim": 64, "hidden_act": "silu", "hidden_size": 2048, "intermediate_size": 8192,
+    "max_position_embeddings": 131072, "mlp_bias": false, "model_type": "llama", "num_attention_heads": 32,
+    "num_hidden_layers": 16, "num_key_value_heads": 8, "pretraining_tp": 1, "rms_norm_eps": 1e-05,
+    "rope_scaling": {"factor": 32.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0,
+      "original_max_position_embeddings": 8192, "rope_type": "llama3"},
+    "rope_theta": 500000.0, "tie_word_embeddings": true, "torch_dtype": "bfloat16", "vocab_size": 128256})");
+}
+
+TEST(ModelConfig, ReadsQwen2) {
+  const ModelConfig config = model_config_from_json(qwen2(), "config.json");
+  EXPECT_EQ(config.architecture, "Qwen2ForCausalLM");
+  EXPECT_TRUE(config.input_bias);
+  EXPECT_FALSE(config.output_bias);
+  EXPECT_FALSE(config.query_key_norm);
+  EXPECT_EQ(config.window(23), 0);            // use_sliding_window is off
+  EXPECT_EQ(config.parameters(), 494032768);  // as its model card counts
+}
+
+TEST(ModelConfig, ReadsQwen3) {
+  const ModelConfig config = model_config_from_json(qwen3(), "config.json");
+  EXPECT_TRUE(config.query_key_norm);
+  EXPECT_FALSE(config.input_bias);
+  EXPECT_EQ(config.head_dim, 128);  // not hidden_size / num_attention_heads
+  EXPECT_EQ(config.parameters(), 596049920);
+  Json biased = qwen3();
+  biased["attention_bias"] = true;
+  const ModelConfig with_bias = model_config_from_json(biased, "config.json");
+  EXPECT_EQ(with_bias.parameters() - config.parameters(), 28 * (128 * (16 + 2 * 8) + 1024));
+}
+
+TEST(ModelConfig, ReadsLlama3) {
+  const ModelConfig config = model_config_from_json(llama3(), "config.json");
+  EXPECT_EQ(config.rope_scaling.type, RopeType::llama3);
+  EXPECT_EQ(config.parameters(), 1235814400);  // as its model card counts
+}
+
+TEST(ModelConfig, EveryFamilyRoundTrips) {
+  for (const Json& json : {qwen2(), qwen3(), llama3()}) {
+    const ModelConfig config = model_config_from_json(json, "config.json");
+    EXPECT_EQ(model_config_from_json(to_json(config), "again"), config);
+  }
+  ModelConfig config = model_config_from_json(qwen2(), "config.json");
+  config.sliding_window = 100;
+  config.sliding_layers.assign(24, false);
+  config.sliding_layers[3] = true;
+  EXPECT_EQ(model_config_from_json(to_json(config), "again"), config);
+  config.architecture = "GemmaForCausalLM";
+  EXPECT_TRUE(contains(error_of([&] { to_json(config); }), "found \"GemmaForCausalLM\""));
+}
+
+TEST(ModelConfig, SlidingWindowsStandByLayerOrFromALayerOn) {
+  Json json = qwen2();
+  json["use_sliding_window"] = true;
+  json["sliding_window"] = 64;
+  json["max_window_layers"] = 22;
+  ModelConfig config = model_config_from_json(json, "config.json");
+  EXPECT_EQ(config.window(21), 0);
+  EXPECT_EQ(config.window(22), 64);
+  json["layer_types"] = Json::array();
+  for (int i = 0; i < 24; ++i) json["layer_types"].push_back(i == 1 ? "sliding_attention" : "full_attention");
+  config = model_config_from_json(json, "config.json");
+  EXPECT_EQ(config.window(1), 64);
+  EXPECT_EQ(config.window(22), 0);
+  json["use_sliding_window"] = false;
+  EXPECT_TRUE(contains(error_of([&] { model_config_from_json(json, "config.json"); }), "/layer_types"));
+  json["layer_types"][5] = "chunked_attention";
+  EXPECT_TRUE(contains(error_of([&] { model_config_from_json(json, "config.json"); }), "/layer_types/5"));
+  json["layer_types"].erase(0);
+  EXPECT_TRUE(contains(error_of([&] { model_config_from_json(json, "config.json"); }), "expected 24 names"));
+}
+
 TEST(ModelConfig, FillsInTransformersDefaults) {
   const Json json = {{"model_type", "llama"},  {"vocab_size", 512},        {"hidden_size", 64},
                      {"num_hidden_layers", 5}, {"intermediate_size", 172}, {"num_attention_heads", 8}};
@@ -42,6 +137,15 @@ TEST(ModelConfig, FillsInTransformersDefaults) {
   EXPECT_EQ(config.rms_norm_epsilon, 1e-6);
   EXPECT_FALSE(config.tie_word_embeddings);
   EXPECT_EQ(config.eos_token, 2);
+
+  Json qwen = json;
+  qwen["model_type"] = "qwen3";
+  qwen["num_attention_heads"] = 32;
+  const ModelConfig other = model_config_from_json(qwen, "config.json");
+  EXPECT_EQ(other.head_dim, 128);
+  EXPECT_EQ(other.kv_heads, 32);
+  EXPECT_EQ(other.max_positions, 32768);
+  EXPECT_EQ(other.eos_token, -1);
 }
 
 TEST(ModelConfig, RoundTrips) {
@@ -65,11 +169,11 @@ TEST(ModelConfig, ReadsNewerSpellings) {
 TEST(ModelConfig, RefusesByField) {
   const std::pair<const char*, Json> cases[] = {{"architectures", {"GemmaForCausalLM"}},
                                                 {"hidden_act", "gelu"},
-                                                {"attention_bias", true},
+                                                {"attention_bias", 1},
                                                 {"mlp_bias", true},
                                                 {"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8.0}}},
                                                 {"rope_scaling", {{"factor", 2.0}}},
-                                                {"rope_parameters", {{"rope_type", "yarn"}}},
+                                                {"rope_parameters", {{"rope_type", "dynamic"}, {"factor", 2.0}}},
                                                 {"rope_interleaved", true},
                                                 {"sliding_window", 4096},
                                                 {"vocab_size", 0},

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "random_model.h"
@@ -11,7 +12,7 @@
 namespace retort::runtime {
 namespace {
 
-TEST(Attend, EqualsReferenceAtEveryLengthAroundBlockBorders) {
+TEST(Attend, EqualsReferenceForRangesAroundBlockBorders) {
   for (const std::int64_t head_dim : {2, 8, 10, 16, 33, 64}) {
     constexpr std::int64_t context = 130;
     KvCache cache(2, 3, head_dim, context);
@@ -26,13 +27,16 @@ TEST(Attend, EqualsReferenceAtEveryLengthAroundBlockBorders) {
     const Row query = testing::random_values(head_dim, random);
     Row scaled = query;
     for (float& value : scaled) value /= std::sqrt(static_cast<float>(head_dim));
-    for (const std::int64_t length : {1, 2, 31, 32, 33, 64, 65, 130}) {
-      Row out(query.size());
-      attend(scaled.data(), cache, 1, 2, length, scratch.data(), out.data());
-      const Row expected =
-          ref_attend(query, {keys.begin(), keys.begin() + length}, {values.begin(), values.begin() + length});
-      for (std::size_t d = 0; d < out.size(); ++d) {
-        ASSERT_NEAR(out[d], expected[d], 2e-6f) << "head_dim " << head_dim << ", length " << length << ", at " << d;
+    for (const std::int64_t end : {1, 2, 31, 32, 33, 64, 65, 130}) {
+      for (const std::int64_t window : {1, 7, 32, 33, 130}) {
+        const std::int64_t first = std::max<std::int64_t>(0, end - window);
+        Row out(query.size());
+        attend(scaled.data(), cache, 1, 2, {first, end}, scratch.data(), out.data());
+        const Row expected = ref_attend(query, {keys.begin() + first, keys.begin() + end},
+                                        {values.begin() + first, values.begin() + end});
+        for (std::size_t d = 0; d < out.size(); ++d) {
+          ASSERT_NEAR(out[d], expected[d], 2e-6f) << "head_dim " << head_dim << ", [" << first << "," << end << ")";
+        }
       }
     }
   }

@@ -40,6 +40,7 @@ struct Shape {
   const char* name;
   bool tied;
   std::int64_t hidden, intermediate, heads, kv_heads, head_dim, vocabulary;
+  const char* family = "";  ///< of awkward_config, whose sizes count where it is given
 };
 
 /// Keeps the tests' names the same from run to run: googletest prints the bytes of what it does not know.
@@ -51,7 +52,8 @@ class DecoderShapes : public ::testing::TestWithParam<Shape> {
  protected:
   void write(Storage storage) {
     const Shape& shape = GetParam();
-    config_ = testing::awkward_config();
+    const std::string family = shape.family;
+    config_ = family.empty() ? testing::awkward_config() : testing::awkward_config(family);
     config_.tie_word_embeddings = shape.tied;
     config_.hidden_size = shape.hidden;
     config_.intermediate_size = shape.intermediate;
@@ -127,7 +129,10 @@ INSTANTIATE_TEST_SUITE_P(Sizes, DecoderShapes,
                          ::testing::Values(Shape{"pruned", true, 70, 97, 6, 2, 10, 131},
                                            Shape{"untied", false, 70, 97, 6, 2, 10, 131},
                                            Shape{"even", false, 64, 128, 4, 4, 16, 256},
-                                           Shape{"odd_heads", true, 33, 61, 3, 1, 14, 77}),
+                                           Shape{"odd_heads", true, 33, 61, 3, 1, 14, 77},
+                                           Shape{"qwen2", true, 70, 97, 6, 2, 10, 131, "qwen2"},
+                                           Shape{"qwen3", true, 70, 97, 6, 2, 18, 131, "qwen3"},
+                                           Shape{"llama3", false, 70, 97, 6, 2, 10, 131, "llama3"}),
                          [](const ::testing::TestParamInfo<Shape>& shape) { return shape.param.name; });
 
 class AwkwardDecoder : public ::testing::Test {

@@ -33,7 +33,7 @@ Codes quantise(const std::vector<float>& weight, std::int64_t rows) {
 }
 
 bool is_quantised(const std::string& tensor, const std::vector<std::string>& ignore) {
-  const bool linear = tensor.find("_proj.") != std::string::npos || tensor == "lm_head.weight";
+  const bool linear = tensor.ends_with("_proj.weight") || tensor == "lm_head.weight";
   return linear && std::none_of(ignore.begin(), ignore.end(),
                                 [&](const std::string& module) { return tensor == module + ".weight"; });
 }
@@ -64,6 +64,28 @@ model::ModelConfig awkward_config() {
   return config;
 }
 
+model::ModelConfig awkward_config(const std::string& family) {
+  model::ModelConfig config = awkward_config();
+  if (family == "qwen2") {
+    config.architecture = "Qwen2ForCausalLM";
+    config.input_bias = true;
+    config.sliding_window = 7;
+    config.sliding_layers = {false, true, false};
+    config.rope_scaling = {
+        .type = model::RopeType::yarn, .factor = 4, .original_positions = 32, .attention_factor = 1.1};
+  } else if (family == "qwen3") {
+    config.architecture = "Qwen3ForCausalLM";
+    config.query_key_norm = true;
+  } else if (family == "llama3") {
+    config.input_bias = config.output_bias = true;
+    config.tie_word_embeddings = false;
+    config.rope_scaling = {.type = model::RopeType::llama3, .factor = 8, .original_positions = 64};
+  } else {
+    throw std::invalid_argument("no family " + family);
+  }
+  return config;
+}
+
 std::vector<float> random_values(std::int64_t count, std::mt19937& random, float deviation) {
   std::normal_distribution<float> normal(0.0f, deviation);
   std::vector<float> values(static_cast<std::size_t>(count));
@@ -77,7 +99,8 @@ Weights random_weights(const model::ModelConfig& config, std::uint32_t seed) {
   for (const auto& [name, shape] : model::tensor_shapes(config)) {
     if (shape.size() == 1) {
       weights[name] = random_values(shape[0], random, 0.1f);
-      for (float& value : weights[name]) value += 1.0f;
+      if (name.ends_with("norm.weight"))
+        for (float& value : weights[name]) value += 1.0f;
     } else {
       weights[name] = random_values(shape[0] * shape[1], random, 1.0f / std::sqrt(static_cast<float>(shape[1])));
     }

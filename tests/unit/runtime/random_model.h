@@ -30,7 +30,11 @@ using Weights = std::map<std::string, std::vector<float>>;  // by Hugging Face n
 /// Sizes that no vector length divides: D 70, F 97, H 6, K 2, head_dim 10, V 131, L 3; tied embedding.
 model::ModelConfig awkward_config();
 
-/// Normal, standard deviation 1/sqrt(in) for matrices; norms near 1.
+/// The same sizes as another family: "qwen2" (biases, layer 1 slides over 7 positions, YaRN), "qwen3" (norms of queries
+/// and keys), "llama3" (its RoPE scaling, all four biases, untied head).
+model::ModelConfig awkward_config(const std::string& family);
+
+/// Normal, standard deviation 1/sqrt(in) for matrices; norms near 1, biases near 0.
 Weights random_weights(const model::ModelConfig& config, std::uint32_t seed);
 std::vector<float> random_values(std::int64_t count, std::mt19937& random, float deviation = 1.0f);
 

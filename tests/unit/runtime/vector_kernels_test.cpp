@@ -72,13 +72,17 @@ TEST(QuantizeRow, OfZerosIsZeroWithScaleZero) {
 
 TEST(Rotate, EqualsReference) {
   for (const std::int64_t head_dim : {2, 8, 10, 16, 30, 64}) {
-    const RopeTable table(600, head_dim, 10000.0);
+    const std::vector<double> frequencies = model::rope_frequencies({}, 10000.0, head_dim);
+    const RopeTable table(600, frequencies, 1.0), hot(600, frequencies, 1.5);
     for (const std::int64_t position : {0, 1, 33, 599}) {
       const Row x = random_row(head_dim, 4);
       Row y(x.size());
       rotate(x.data(), table.cosine(position), table.sine(position), head_dim, 0.5f, y.data());
-      Row expected = ref_rotate(x, position, 10000.0);
+      Row expected = ref_rotate(x, position, frequencies);
       for (float& value : expected) value *= 0.5f;
+      expect_close(y, expected, 1e-6f);
+      rotate(x.data(), hot.cosine(position), hot.sine(position), head_dim, 0.5f, y.data());
+      for (float& value : expected) value *= 1.5f;
       expect_close(y, expected, 1e-6f);
     }
   }

@@ -47,6 +47,21 @@ TEST(CausalAttention, ReferenceEqualsLibTorchs) {
   EXPECT_LT(largest_difference(reference, libtorch, random_inputs(19, 4, 4, 8)), tolerance);
 }
 
+TEST(CausalAttention, AWindowHidesWhatIsFurtherBack) {
+  torch::manual_seed(5);
+  const std::vector<Tensor> inputs = random_inputs(19, 4, 2, 8);
+  const Tensor windowed = causal_attention(inputs[0], inputs[1], inputs[2], 5);
+  for (const std::int64_t t : {3, 4, 5, 18}) {
+    const std::int64_t first = std::max<std::int64_t>(0, t - 4);
+    std::vector<Tensor> seen;
+    for (const Tensor& input : inputs) seen.push_back(input.narrow(1, first, t - first + 1));
+    const Tensor expected = causal_attention(seen[0], seen[1], seen[2]).select(1, t - first);
+    EXPECT_LT((windowed.select(1, t) - expected).abs().max().item<double>(), tolerance) << t;
+  }
+  EXPECT_TRUE(torch::equal(causal_attention(inputs[0], inputs[1], inputs[2], 19),
+                           causal_attention(inputs[0], inputs[1], inputs[2])));
+}
+
 TEST(CausalAttention, StaysFiniteWhereScoresAreFarApart) {
   torch::manual_seed(3);
   std::vector<Tensor> inputs = random_inputs(40, 2, 2, 16);

@@ -43,6 +43,24 @@ TEST(DecoderModule, AgreesWithTheRuntimeOnFloatWeights) {
   EXPECT_LT(difference(logits_of(*decoder, tokens), served.forward_all(tokens)), 1e-4);  // logits of order 1, f32
 }
 
+TEST(DecoderModule, EveryFamilyAgreesWithTheRuntime) {
+  for (const char* family : {"qwen2", "qwen3", "llama3"}) {
+    const TemporaryFolder folder;
+    write_model(folder.path(), awkward_config(family), random_weights(awkward_config(family), 1), Storage::f32);
+    const model::ModelFolder opened(folder.path());
+    const std::unique_ptr<DecoderModule> decoder = load_decoder(opened);
+    runtime::Decoder served(opened, {});
+    std::vector<text::TokenId> longer;  // than the window of the layer that slides
+    for (int i = 0; i < 40; ++i) longer.push_back((i * 37 + 11) % 131);
+    EXPECT_LT(difference(logits_of(*decoder, longer), served.forward_all(longer)), 1e-4) << family;
+    const auto sampled = sample(*decoder, {longer}, {.max_new_tokens = 8, .end_token = -1});
+    for (const text::TokenId token : sampled[0]) {
+      EXPECT_EQ(logits_of(*decoder, longer)[-1].argmax().item<std::int64_t>(), token) << family;
+      longer.push_back(token);
+    }
+  }
+}
+
 TEST(DecoderModule, LoadsInt8WeightsDequantised) {
   const TemporaryFolder exact, coded;
   const auto weights = random_weights(awkward_config(), 2);
