@@ -7,6 +7,7 @@
 #include "train/data_parallel.h"
 #include "train/epochs.h"
 #include "train/model_weights.h"
+#include "train/task_adaptation.h"
 #include "train/trainer.h"
 #include "train/validation.h"
 
@@ -28,8 +29,12 @@ std::vector<text::Example> labelled_examples(const std::filesystem::path& file, 
   return labelled;
 }
 
+text::PromptContract new_contract(const FineTuningJob& job) {
+  return {job.call_format, text::read_tools(job.dataset / "tools.json"), job.style};
+}
+
 CallModule new_module(const FineTuningJob& job, const std::vector<text::Example>& examples) {
-  text::PromptContract contract(job.call_format, text::read_tools(job.dataset / "tools.json"), job.style);
+  text::PromptContract contract = new_contract(job);
   std::vector<std::string> texts;
   for (const text::Example& example : examples)
     texts.push_back(contract.training_text(example.utterance, *example.calls));
@@ -60,10 +65,16 @@ CallModule new_module(const FineTuningJob& job, const std::vector<text::Example>
   return {std::move(tokenizer), std::move(contract), std::move(decoder)};
 }
 
+CallModule starting_module(const FineTuningJob& job, const std::vector<text::Example>& examples) {
+  if (!job.start) return new_module(job, examples);
+  const model::ModelFolder folder(*job.start);
+  return folder.retort().contains("task") ? load_call_module(*job.start) : adapt_to_task(folder, new_contract(job));
+}
+
 ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   const std::vector<text::Example> examples = labelled_examples(job.dataset / "train.jsonl", hooks);
-  CallModule module = job.start ? load_call_module(*job.start) : new_module(job, examples);
+  CallModule module = starting_module(job, examples);
   DecoderModule& decoder = *module.decoder;
   const std::vector<Sequence> sequences =
       to_sequences(examples, module.contract, module.tokenizer, decoder.config().max_positions);

@@ -28,10 +28,11 @@ struct NewModel {
 
 /// Validates at the end of every epoch.
 struct FineTuningJob : TrainingJob {
-  std::optional<std::filesystem::path> start;  ///< model folder; nothing: a new model
-  NewModel model;                              ///< used without `start`
+  /// A model folder, with a task or pretrained without one; nothing: a new model.
+  std::optional<std::filesystem::path> start;
+  NewModel model;  ///< used without `start`
   std::string call_format = "functional_tokens";
-  text::ResponseStyle style;      ///< of a new model
+  text::ResponseStyle style;      ///< both: of a new model, and of one that knows no task yet
   double prompt_loss_weight = 0;  ///< of the prompt's tokens in the loss; 0 = responses only
 };
 
