@@ -27,6 +27,7 @@ int plan_command(const Arguments& arguments);
 int show_command(const Arguments& arguments);
 int call_command(const Arguments& arguments);
 int eval_command(const Arguments& arguments);
+int generate_command(const Arguments& arguments);
 int plugins_command(const Arguments& arguments);
 
 /// What --help of a command prints before its options.

@@ -29,6 +29,7 @@ const std::map<std::string, Entry>& commands() {
       {"show", {show_command, "describe a run, an artifact or a model folder"}},
       {"call", {call_command, "let a model answer one utterance with calls"}},
       {"eval", {eval_command, "measure a model on a labelled dataset"}},
+      {"generate", {generate_command, "let a model continue a text"}},
       {"plugins", {plugins_command, "list, describe and verify plugins"}},
   };
   return all;
@@ -37,7 +38,7 @@ const std::map<std::string, Entry>& commands() {
 void print_help(std::ostream& out) {
   out << "retort " << host::product_version() << ": from a function-calling prototype to a super-tiny model\n\n"
       << "  retort COMMAND [arguments]        retort COMMAND --help\n\ncommands:\n";
-  for (const char* name : {"run", "check", "plan", "show", "call", "eval", "plugins"})
+  for (const char* name : {"run", "check", "plan", "show", "call", "eval", "generate", "plugins"})
     out << "  " << name << std::string(10 - std::string(name).size(), ' ') << commands().at(name).summary << "\n";
   out << "\noptions:\n  --version   print the version\n  --help      print this\n\n"
       << "exit codes: 0 done, 1 failed, 2 wrong arguments or config, 130 stopped by Ctrl-C\n"

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <stdexcept>
 
+#include "runtime/generation.h"
+
 namespace retort::runtime {
 namespace {
 

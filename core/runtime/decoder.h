@@ -1,4 +1,4 @@
-// Inference of a Llama-family model on oneDNN kernels with a KV cache: prefill, one-row decode, greedy generation.
+// Inference of a decoder (Llama, Qwen2, Qwen3) on oneDNN kernels with a KV cache: prefill and one-row decode.
 // One engine thread: an object must be used by one thread at a time. No LibTorch.
 #pragma once
 
@@ -49,15 +49,5 @@ class Decoder {
   struct State;
   std::unique_ptr<State> state_;
 };
-
-struct Generation {
-  std::vector<TokenId> tokens;  ///< without the prompt; ends with `end` unless cut short
-  double prefill_ms = 0;
-  double decode_ms = 0;
-};
-
-/// Greedy decoding from an empty cache until `end`, `max_new_tokens` or a full cache; ties go to the smaller id. Throws
-/// std::invalid_argument as Decoder::forward for the prompt, std::runtime_error when every logit is NaN.
-Generation generate_greedy(Decoder& decoder, std::span<const TokenId> prompt, TokenId end, std::int64_t max_new_tokens);
 
 }  // namespace retort::runtime

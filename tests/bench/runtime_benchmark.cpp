@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "random_model.h"
-#include "runtime/decoder.h"
+#include "runtime/generation.h"
 #include "runtime/linear.h"
 
 namespace retort::runtime {

@@ -1,11 +1,12 @@
-// Greedy generation: against a plain loop over the reference model, and where it stops.
+// Generation: greedily against a plain loop over the reference model, with draws, and where it stops.
+#include "runtime/generation.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <stdexcept>
 
 #include "random_model.h"
-#include "runtime/decoder.h"
 #include "runtime/reference.h"
 
 namespace retort::runtime {
@@ -58,6 +59,35 @@ TEST_F(Greedy, StopsWhenTheCacheIsFull) {
   Decoder decoder(model, {.context = 8});
   EXPECT_EQ(generate_greedy(decoder, prompt_, kNoEnd, 100).tokens, by_reference(4));  // 5 + 3 fed back, one more
   EXPECT_EQ(decoder.position(), 8);
+}
+
+TEST_F(Greedy, StopsWithAnyOfSeveralEndsAndWhenAsked) {
+  const model::ModelFolder model(folder_.path());
+  Decoder decoder(model, {});
+  const std::vector<TokenId> all = by_reference(6);
+  const auto first =
+      std::find_if(all.begin(), all.end(), [&](TokenId token) { return token == all[2] || token == all[4]; });
+  EXPECT_EQ(generate(decoder, prompt_, {.ends = {all[4], all[2]}}).tokens,
+            std::vector<TokenId>(all.begin(), first + 1));
+  std::vector<TokenId> seen;
+  const auto three = [&seen](TokenId token) {
+    seen.push_back(token);
+    return seen.size() < 3;
+  };
+  EXPECT_EQ(generate(decoder, prompt_, {.token = three}).tokens, seen);
+  EXPECT_EQ(seen, std::vector<TokenId>(all.begin(), all.begin() + 3));
+}
+
+TEST_F(Greedy, DrawsFollowTheSeed) {
+  const model::ModelFolder model(folder_.path());
+  Decoder decoder(model, {});
+  const auto drawn = [&](std::uint64_t seed) {
+    return generate(decoder, prompt_, {.max_new_tokens = 20, .sampling = {.temperature = 1, .seed = seed}}).tokens;
+  };
+  EXPECT_EQ(drawn(1), drawn(1));
+  EXPECT_NE(drawn(1), drawn(2));
+  EXPECT_EQ(generate(decoder, prompt_, {.max_new_tokens = 6, .sampling = {.temperature = 1, .top_k = 1}}).tokens,
+            by_reference(6));
 }
 
 TEST_F(Greedy, AsksForNothingGivesNothing) {

@@ -13,7 +13,7 @@
 
 #include "host/files.h"
 #include "random_model.h"
-#include "runtime/decoder.h"
+#include "runtime/generation.h"
 
 namespace retort::runtime {
 namespace {

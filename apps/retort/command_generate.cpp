@@ -1,0 +1,118 @@
+// retort generate MODEL "PROMPT"
+#include <iostream>
+
+#include "host/json.h"
+#include "host/log.h"
+#include "host/number_format.h"
+#include "host/plugin_error.h"
+#include "model_options.h"
+#include "runtime/text_model.h"
+
+namespace retort::apps {
+
+namespace po = boost::program_options;
+
+namespace {
+
+void add_sampling_options(po::options_description& options) {
+  options.add_options()("greedy", po::bool_switch(), "always the likeliest token; the same as --temperature 0")(
+      "temperature", po::value<double>()->default_value(0.8, "0.8")->value_name("T"), "0 = greedy")(
+      "top-k", po::value<std::int64_t>()->default_value(40)->value_name("K"), "draw from the K likeliest; 0 = all")(
+      "top-p", po::value<double>()->default_value(0.95, "0.95")->value_name("P"),
+      "draw from the fewest that together have probability P")(
+      "min-p", po::value<double>()->default_value(0.05, "0.05")->value_name("P"),
+      "draw from those at least P times as likely as the likeliest")(
+      "repetition-penalty", po::value<double>()->default_value(1)->value_name("R"), "1 = off")(
+      "seed", po::value<std::uint64_t>()->default_value(0)->value_name("N"), "of the draws");
+}
+
+runtime::SamplingOptions sampling_of(const po::variables_map& variables) {
+  runtime::SamplingOptions sampling;
+  sampling.temperature = variables["greedy"].as<bool>() ? 0 : variables["temperature"].as<double>();
+  sampling.top_k = variables["top-k"].as<std::int64_t>();
+  sampling.top_p = variables["top-p"].as<double>();
+  sampling.min_p = variables["min-p"].as<double>();
+  sampling.repetition_penalty = variables["repetition-penalty"].as<double>();
+  sampling.seed = variables["seed"].as<std::uint64_t>();
+  return sampling;
+}
+
+double per_second(std::size_t tokens, double milliseconds) {
+  return milliseconds > 0 ? static_cast<double>(tokens) * 1000 / milliseconds : 0;
+}
+
+/// The first token comes with the prefill.
+std::size_t decoded(const runtime::Generation& generation) {
+  return generation.tokens.empty() ? 0 : generation.tokens.size() - 1;
+}
+
+void print_json(const runtime::Continuation& result) {
+  const runtime::Generation& generation = result.generation;
+  const host::Json json = {{"prompt_token_ids", result.prompt},
+                           {"token_ids", generation.tokens},
+                           {"text", result.text},
+                           {"ended", result.ended},
+                           {"timings",
+                            {{"prefill_ms", generation.prefill_ms},
+                             {"decode_ms", generation.decode_ms},
+                             {"prefill_tokens_per_second", per_second(result.prompt.size(), generation.prefill_ms)},
+                             {"decode_tokens_per_second", per_second(decoded(generation), generation.decode_ms)}}}};
+  std::cout << json.dump(-1, ' ', false, host::Json::error_handler_t::replace) << "\n";
+}
+
+void print_timings(const runtime::Continuation& result) {
+  const runtime::Generation& generation = result.generation;
+  std::cerr << "prompt " << result.prompt.size() << " tokens in " << host::format_ms(generation.prefill_ms)
+            << "; generated " << generation.tokens.size() << " in " << host::format_ms(generation.decode_ms) << " ("
+            << static_cast<std::int64_t>(per_second(decoded(generation), generation.decode_ms)) << " tokens/s)"
+            << (result.ended ? "" : "; cut short") << "\n";
+}
+
+}  // namespace
+
+int generate_command(const Arguments& arguments) {
+  po::options_description options("options"), hidden;
+  po::positional_options_description positional;
+  options.add_options()("tokens,n", po::value<std::int64_t>()->default_value(128)->value_name("N"),
+                        "generate at most N tokens")(
+      "json", po::bool_switch(), "one JSON object: prompt_token_ids, token_ids, text, ended, timings");
+  add_sampling_options(options);
+  add_model_options(options);
+  hidden.add_options()("model", po::value<std::string>()->required())("prompt", po::value<std::string>()->required());
+  positional.add("model", 1).add("prompt", 1);
+  const auto variables = parse_command_line(
+      arguments,
+      {"retort generate MODEL PROMPT [options]",
+       "Lets a model folder continue PROMPT, in which special tokens may stand as text; prints what it says as it "
+       "comes "
+       "and the speed to stderr. Ends with the model's end token, after N tokens, or when its context is full.",
+       "retort generate smollm2 \"The capital of France is\" -n 16 --greedy"},
+      options, positional, hidden);
+  if (!variables) return exit_success;
+  runtime::GenerationOptions generation;
+  generation.max_new_tokens = (*variables)["tokens"].as<std::int64_t>();
+  if (generation.max_new_tokens < 1)
+    throw std::invalid_argument("-n: expected 1 or more, found " + std::to_string(generation.max_new_tokens));
+  generation.sampling = sampling_of(*variables);
+  generation.token = [](runtime::TokenId) { return !host::stop_requested(); };
+
+  const bool json = (*variables)["json"].as<bool>();
+  runtime::TextModel model((*variables)["model"].as<std::string>(), decoder_options(*variables));
+  const auto [first, end] = model.padding_rows();
+  if (first < end)
+    host::log_info("embedding rows " + std::to_string(first) + " to " + std::to_string(end - 1) +
+                   " belong to no token: padding");
+  const auto piece = [json](std::string_view text) {
+    if (!json) std::cout << text << std::flush;
+  };
+  const runtime::Continuation result = model.continue_text((*variables)["prompt"].as<std::string>(), generation, piece);
+  if (json) {
+    print_json(result);
+  } else {
+    std::cout << "\n";
+    print_timings(result);
+  }
+  return host::stop_requested() ? exit_interrupted : exit_success;
+}
+
+}  // namespace retort::apps

@@ -1,0 +1,79 @@
+// See text_model.h.
+#include "runtime/text_model.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "model/generation_config.h"
+
+namespace retort::runtime {
+namespace {
+
+void check_vocabulary(const model::ModelFolder& folder, const text::Tokenizer& tokenizer) {
+  if (tokenizer.vocabulary_size() <= folder.config().vocabulary_size) return;
+  throw std::invalid_argument(folder.path().string() + ": expected a tokenizer.json with ids below vocab_size, " +
+                              std::to_string(folder.config().vocabulary_size) + ", found ids up to " +
+                              std::to_string(tokenizer.vocabulary_size() - 1) +
+                              "; the tokenizer belongs to another model");
+}
+
+std::vector<TokenId> ends_of(const model::ModelFolder& folder) {
+  std::vector<TokenId> ends;
+  for (const std::int64_t token : model::end_tokens(folder)) ends.push_back(static_cast<TokenId>(token));
+  return ends;
+}
+
+}  // namespace
+
+struct TextModel::State {
+  State(const std::filesystem::path& path, const DecoderOptions& options)
+      : folder(path),
+        tokenizer(text::Tokenizer::load(path)),
+        decoder((check_vocabulary(folder, tokenizer), folder), options),
+        ends(ends_of(folder)) {}
+
+  model::ModelFolder folder;
+  text::Tokenizer tokenizer;
+  Decoder decoder;
+  std::vector<TokenId> ends;
+};
+
+TextModel::TextModel(const std::filesystem::path& folder, DecoderOptions options)
+    : state_(std::make_unique<State>(folder, options)) {}
+
+TextModel::~TextModel() = default;
+
+Continuation TextModel::continue_text(std::string_view prompt, GenerationOptions options,
+                                      const std::function<void(std::string_view)>& piece) {
+  Continuation result;
+  result.prompt = state_->tokenizer.encode(prompt, text::Tokenizer::Special::parse);
+  if (options.ends.empty()) options.ends = state_->ends;
+  text::StreamingDecoder streaming(state_->tokenizer);
+  const auto emit = [&](const std::string& text) {
+    result.text += text;
+    if (piece && !text.empty()) piece(text);
+  };
+  const auto inner = std::move(options.token);
+  options.token = [&](TokenId token) {
+    if (!state_->tokenizer.is_special(token)) emit(streaming.push(token));
+    return !inner || inner(token);
+  };
+  result.generation = generate(state_->decoder, result.prompt, options);
+  emit(streaming.finish());
+  const std::vector<TokenId>& tokens = result.generation.tokens;
+  result.ended =
+      !tokens.empty() && std::find(options.ends.begin(), options.ends.end(), tokens.back()) != options.ends.end();
+  return result;
+}
+
+const text::Tokenizer& TextModel::tokenizer() const {
+  return state_->tokenizer;
+}
+Decoder& TextModel::decoder() {
+  return state_->decoder;
+}
+std::pair<std::int64_t, std::int64_t> TextModel::padding_rows() const {
+  return {state_->tokenizer.vocabulary_size(), state_->folder.config().vocabulary_size};
+}
+
+}  // namespace retort::runtime

@@ -1,0 +1,70 @@
+// Continuing text with a folder that knows no task: what ends it, what is printed, and parts that do not belong
+// together.
+#include "runtime/text_model.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <stdexcept>
+
+#include "host/json.h"
+#include "markov_model.h"
+#include "random_model.h"
+
+namespace retort::runtime {
+namespace {
+
+class TextModelTest : public ::testing::Test {
+ protected:
+  TextModelTest() {
+    testing::write_markov_model(folder_.path(), {{"Ġon", "Ġoff"}, {"Ġoff", "!"}});
+    std::filesystem::remove(folder_.path() / "retort.json");
+  }
+  void end_with(const nlohmann::json& tokens) const {
+    host::write_json(folder_.path() / "generation_config.json", {{"eos_token_id", tokens}});
+  }
+  std::int64_t id(const std::string& token) const { return text::Tokenizer::load(folder_.path()).find(token).value(); }
+
+  testing::TemporaryFolder folder_;
+};
+
+TEST_F(TextModelTest, EndsWithTheModelsEndToken) {
+  end_with(nlohmann::json::array({id("<|user|>"), id("<|end|>")}));
+  TextModel model(folder_.path(), {});
+  std::string pieces;
+  const Continuation result =
+      model.continue_text(" turn the light on", {}, [&](std::string_view piece) { pieces += piece; });
+  EXPECT_EQ(result.text, " off!");
+  EXPECT_EQ(pieces, result.text);
+  EXPECT_TRUE(result.ended);
+  EXPECT_EQ(result.generation.tokens.back(), id("<|end|>"));
+  EXPECT_EQ(result.prompt, model.tokenizer().encode(" turn the light on"));
+}
+
+TEST_F(TextModelTest, WithoutAnEndTokenItIsCutShort) {
+  TextModel model(folder_.path(), {});
+  const Continuation result = model.continue_text(" turn the light on", {.max_new_tokens = 5});
+  EXPECT_EQ(result.generation.tokens.size(), 5U);
+  EXPECT_EQ(result.text, " off!");  // then <|end|> again and again, which is no text
+  EXPECT_FALSE(result.ended);
+  const Continuation own = model.continue_text(" turn the light on", {.ends = {static_cast<TokenId>(id("Ġoff"))}});
+  EXPECT_EQ(own.text, " off");
+  EXPECT_TRUE(own.ended);
+}
+
+TEST_F(TextModelTest, SpecialTokensInThePromptAreTokens) {
+  TextModel model(folder_.path(), {});
+  const Continuation result = model.continue_text("<|user|> light", {.max_new_tokens = 1});
+  EXPECT_EQ(result.prompt.front(), id("<|user|>"));
+}
+
+TEST_F(TextModelTest, RefusesPartsThatDoNotFit) {
+  end_with(100000);
+  EXPECT_THROW(TextModel(folder_.path(), {}), std::invalid_argument);
+  std::filesystem::remove(folder_.path() / "generation_config.json");
+  std::filesystem::remove(folder_.path() / "tokenizer.json");
+  EXPECT_THROW(TextModel(folder_.path(), {}), std::exception);
+}
+
+}  // namespace
+}  // namespace retort::runtime
