@@ -1,6 +1,6 @@
 // Every config under configs/ is a test: it validates, it runs shrunk to a few steps, and killed halfway it goes on and
 // ends with the same bytes. How a config is shrunk stands in it: "smoke": {"set": {"sft.epochs": 1, …}}.
-// configs/tasks/ holds tool sets, not configs.
+// configs/tasks/ holds tool sets, not configs. A small model with random weights stands in for pretrained ones.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -11,6 +11,10 @@
 #include <thread>
 
 #include "child_command.h"
+#include "host/files.h"
+#include "runtime/random_model.h"
+#include "text/bpe_trainer.h"
+#include "text/tokenizer.h"
 
 namespace retort::apps {
 namespace {
@@ -43,10 +47,13 @@ class PipelineConfigTest : public ::testing::TestWithParam<std::string> {
     if (json.contains("smoke"))
       for (const auto& [key, value] : json["smoke"].at("set").items())
         overrides_.insert(overrides_.end(), {"--set", key + "=" + value.dump()});
-    for (const Json& stage : json.at("stages")) stages_.push_back(stage.at("name"));
     std::string pattern = (std::filesystem::temp_directory_path() / "retort-pipeline-XXXXXX").string();
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;
+    for (const Json& stage : json.at("stages")) {
+      stages_.push_back(stage.at("name"));
+      if (stage.at("use") == "stage.import_model") write_stand_in(stage.at("name"));
+    }
   }
   void TearDown() override {
     std::error_code ignored;
@@ -59,7 +66,19 @@ class PipelineConfigTest : public ::testing::TestWithParam<std::string> {
     const char* folder = std::getenv("RETORT_SHARED");
     const std::string path = (folder == nullptr ? shared : folder) + data.get<std::string>().substr(shared.size());
     if (!std::filesystem::exists(path)) GTEST_SKIP() << config_ << " needs " << path << "; set RETORT_SHARED";
-    data_ = {"--set", "data=" + path};
+    data_.insert(data_.end(), {"--set", "data=" + path});
+  }
+  /// What an import stage reads instead of a pretrained model.
+  void write_stand_in(const std::string& stage) {
+    const std::filesystem::path model = folder_ / ("pretrained-" + stage);
+    const std::string tokenizer = text::train_byte_level_bpe({"play some music", "what is the weather in the city"},
+                                                             {.vocabulary_size = 300, .special_tokens = {"<|eot|>"}});
+    model::ModelConfig config = runtime::testing::awkward_config();
+    config.vocabulary_size = text::Tokenizer::parse(tokenizer, "the stand-in's tokenizer").vocabulary_size();
+    runtime::testing::write_model(model, config, runtime::testing::random_weights(config, 1),
+                                  runtime::testing::Storage::f32);
+    host::write_file_atomically(model / "tokenizer.json", tokenizer);
+    data_.insert(data_.end(), {"--set", stage + ".path=" + model.string()});
   }
   std::vector<std::string> arguments(const std::string& command, const std::string& run = "") const {
     std::vector<std::string> all = {command, config_, "--allow-writable-plugins"};
