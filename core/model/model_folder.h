@@ -1,5 +1,5 @@
 // A Hugging Face model folder: config.json, *.safetensors (sharded or not), and Retort's own retort.json beside them.
-// Understands compressed-tensors int8 per channel (W8A8: symmetric weights, dynamic per-token activations).
+// Understands compressed-tensors int8 per channel and int4 in groups (quantization_config.h says which).
 #pragma once
 
 #include <filesystem>
@@ -9,19 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "model/linear_weight.h"
 #include "model/model_config.h"
 #include "model/safetensors.h"
 #include "model/tensor_view.h"
 
 namespace retort::model {
-
-/// One linear layer's weight [out,in]: either a float tensor, or int8 codes with one scale per output row:
-/// w = code · scale. `weight` holds the codes (DataType::i8) in the second case, `scale` [out] or [out,1] is then set.
-struct LinearWeight {
-  const TensorView* weight = nullptr;
-  const TensorView* scale = nullptr;
-  bool quantized() const { return scale != nullptr; }
-};
 
 /// An opened folder; views stay valid as long as it lives. Safe to share between threads.
 class ModelFolder {
@@ -37,7 +30,7 @@ class ModelFolder {
   const nlohmann::json& config_json() const;                ///< config.json as it stands in the folder
   bool quantized() const;                                   ///< has a quantization_config
   const TensorView& tensor(const std::string& name) const;  ///< throws if absent
-  LinearWeight linear(const std::string& module) const;     ///< "model.layers.0.self_attn.q_proj" → weight and scale
+  LinearWeight linear(const std::string& module) const;     ///< "model.layers.0.self_attn.q_proj"
   LinearWeight head() const;                                ///< lm_head, or the embedding where it is tied
   std::int64_t weight_bytes() const;                        ///< bytes of all tensors as stored
   const nlohmann::json& retort() const;                     ///< retort.json, or an empty object
@@ -54,8 +47,11 @@ class ModelFolder {
 std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensor_shapes(const ModelConfig& config);
 
 /// Writes config.json and model.safetensors into `folder` (made if absent). `tensors` under their Hugging Face names;
-/// a quantised linear module has "<module>.weight" I8 [out,in] and "<module>.weight_scale" F32 [out,1].
-/// `quantization_config` (see int8_quantization_config) is stored in config.json when not null.
+/// a quantised module has, instead of a float "<module>.weight" [out,in],
+///   int8  "<module>.weight" I8 [out,in] and "<module>.weight_scale" F32 [out,1]
+///   int4  "<module>.weight_packed" I32 [out,⌈in/8⌉] (see LinearWeight), "<module>.weight_scale" F32 [out,in/group]
+///         and "<module>.weight_shape" I64 [2]
+/// `quantization_config` (see quantization_config.h) is stored in config.json when not null.
 void save_model(const std::filesystem::path& folder, const ModelConfig& config, std::vector<TensorView> tensors,
                 const nlohmann::json& quantization_config = nullptr);
 
@@ -64,7 +60,7 @@ enum class EmbeddingStorage { floating_point, int8 };
 
 /// The compressed-tensors description of int8 per output channel, symmetric, for all Linear layers, with dynamic
 /// per-token int8 activations; `ignore` names modules left in float (e.g. "lm_head"). An int8 embedding is a second
-/// group, weights only: readers that know the target "Embedding" load it, older ones need it left in float.
+/// group, weights only. Other schemes: quantization_config().
 nlohmann::json int8_quantization_config(const std::vector<std::string>& ignore,
                                         EmbeddingStorage embedding = EmbeddingStorage::floating_point);
 

@@ -1,5 +1,7 @@
-// Reads and writes compressed-tensors' description of int8 (github.com/neuralmagic/compressed-tensors).
+// Reads and writes compressed-tensors' description of int8 and int4; fields as in its quantization/quant_args.py.
 #include "model/quantization_config.h"
+
+#include <algorithm>
 
 #include "model/model_folder.h"
 
@@ -8,73 +10,142 @@ namespace {
 
 using Json = nlohmann::json;
 
-void require(const JsonCursor& holder, const char* key, const Json& value) {
-  if (holder.at(key).json() != value)
-    holder.at(key).refuse(value.dump() + " (only int8 per channel with dynamic per-token activations is implemented)");
+constexpr char mixed_format[] = "mixed-precision";
+
+/// Expects one of `values`; the first is the usual one.
+void require(const JsonCursor& holder, const char* key, const std::vector<Json>& values) {
+  const JsonCursor found = holder.at(key);
+  if (std::find(values.begin(), values.end(), found.json()) != values.end()) return;
+  std::string expected;
+  for (const Json& value : values) expected += (expected.empty() ? "" : " or ") + value.dump();
+  found.refuse(expected +
+               " (int8 per channel with dynamic activations and int4 in groups, both symmetric, are "
+               "implemented)");
 }
 
-void require_absent(const JsonCursor& holder, const char* key) {
+void require_if_there(const JsonCursor& holder, const char* key, const std::vector<Json>& values) {
+  if (holder.has(key)) require(holder, key, values);
+}
+
+/// Null, absent, {} and [] say nothing.
+void require_empty(const JsonCursor& holder, const char* key) {
+  if (holder.has(key) && !(holder.at(key).json().is_structured() && holder.at(key).size() == 0))
+    holder.at(key).refuse("null (not implemented)");
+}
+
+void require_null(const JsonCursor& holder, const char* key) {
   if (holder.has(key)) holder.at(key).refuse("null (not implemented)");
 }
 
-Json scheme(const char* strategy, bool dynamic) {
-  return {{"num_bits", 8},
+Json arguments(const WeightScheme& scheme, const char* strategy, bool dynamic) {
+  return {{"num_bits", scheme.bits},
           {"type", "int"},
           {"symmetric", true},
           {"strategy", strategy},
           {"dynamic", dynamic},
-          {"group_size", nullptr},
+          {"group_size", scheme.group_size > 0 ? Json(scheme.group_size) : Json(nullptr)},
           {"block_structure", nullptr},
           {"actorder", nullptr},
           {"observer", dynamic ? Json(nullptr) : Json("minmax")},
           {"observer_kwargs", Json::object()}};
 }
 
-void check_group(const JsonCursor& group) {
-  for (const char* key : {"weights", "input_activations"}) {
-    const bool weights = std::string(key) == "weights";
-    if (!weights && group.at("targets").json() == Json::array({"Embedding"})) continue;  // a look-up has no activations
-    const JsonCursor part = group.at(key).object();
-    require(part, "num_bits", 8);
-    require(part, "type", "int");
-    require(part, "symmetric", true);
-    require(part, "strategy", weights ? "channel" : "token");
-    if (weights && part.has("dynamic")) require(part, "dynamic", false);
-    if (!weights) require(part, "dynamic", true);
+const char* format_of(const WeightScheme& scheme) {
+  return scheme.bits == 4 ? "pack-quantized" : "int-quantized";
+}
+
+Json group_of(const QuantizedModules& modules) {
+  const bool activations = modules.scheme.bits == 8 && modules.target != "Embedding";  // a look-up has none
+  return {{"targets", Json::array({modules.target})},
+          {"weights", arguments(modules.scheme, modules.scheme.group_size > 0 ? "group" : "channel", false)},
+          {"input_activations", activations ? arguments({8, 0}, "token", true) : Json(nullptr)},
+          {"output_activations", nullptr},
+          {"format", format_of(modules.scheme)}};
+}
+
+WeightScheme read_weights(const JsonCursor& weights) {
+  require(weights, "num_bits", {8, 4});
+  require(weights, "type", {"int"});
+  require(weights, "symmetric", {true});
+  require_if_there(weights, "dynamic", {false});
+  // "group" reorders columns and stores weight_g_idx; the others only order the quantiser's work.
+  require_if_there(weights, "actorder", {false, "weight", "static"});
+  WeightScheme scheme{weights.at("num_bits").json().get<int>(), 0};
+  require(weights, "strategy", {scheme.bits == 4 ? "group" : "channel"});
+  if (scheme.bits == 4) {
+    require(weights, "group_size", {128, 64, 32});
+    scheme.group_size = weights.at("group_size").json().get<std::int64_t>();
   }
-  require_absent(group, "output_activations");
+  return scheme;
+}
+
+WeightScheme read_group(const JsonCursor& group, const JsonCursor& config) {
+  const WeightScheme scheme = read_weights(group.at("weights").object());
+  // "naive-quantized" is the older name of "int-quantized".
+  std::vector<Json> formats = {format_of(scheme)};
+  if (scheme.bits == 8) formats.emplace_back("naive-quantized");
+  require_if_there(group, "format", formats);
+  formats.emplace_back(mixed_format);
+  require(config, "format", formats);
+  if (scheme.bits == 4) {
+    require_null(group, "input_activations");
+  } else if (group.at("targets").json() != Json::array({"Embedding"})) {
+    const JsonCursor activations = group.at("input_activations").object();
+    require(activations, "num_bits", {8});
+    require(activations, "type", {"int"});
+    require(activations, "symmetric", {true});
+    require(activations, "strategy", {"token"});
+    require(activations, "dynamic", {true});
+  }
+  require_null(group, "output_activations");
+  return scheme;
 }
 
 }  // namespace
 
-Json int8_quantization_config(const std::vector<std::string>& ignore, EmbeddingStorage embedding) {
-  const auto group = [](const char* target, const Json& activations) -> Json {
-    return {{"targets", Json::array({target})},
-            {"weights", scheme("channel", false)},
-            {"input_activations", activations},
-            {"output_activations", nullptr}};
-  };
-  Json groups = {{"group_0", group("Linear", scheme("token", true))}};
-  if (embedding == EmbeddingStorage::int8) groups["group_1"] = group("Embedding", nullptr);
+Json quantization_config(const std::vector<QuantizedModules>& groups, const std::vector<std::string>& ignore) {
+  Json described = Json::object();
+  std::string format;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    described["group_" + std::to_string(i)] = group_of(groups[i]);
+    const std::string own = format_of(groups[i].scheme);
+    format = format.empty() || format == own ? own : mixed_format;
+  }
   return {{"quant_method", "compressed-tensors"},
-          {"format", "int-quantized"},
+          {"format", format},
           {"quantization_status", "compressed"},
           {"global_compression_ratio", nullptr},
           {"kv_cache_scheme", nullptr},
           {"ignore", ignore},
-          {"config_groups", groups}};
+          {"config_groups", described}};
 }
 
-void check_int8_quantization_config(const JsonCursor& config) {
+Json int8_quantization_config(const std::vector<std::string>& ignore, EmbeddingStorage embedding) {
+  std::vector<QuantizedModules> groups = {{"Linear", {8, 0}}};
+  if (embedding == EmbeddingStorage::int8) groups.push_back({"Embedding", {8, 0}});
+  return quantization_config(groups, ignore);
+}
+
+std::vector<WeightScheme> read_quantization_config(const JsonCursor& config) {
   config.object();
-  require(config, "quant_method", "compressed-tensors");
-  // "naive-quantized" is the older name of the same layout.
-  if (config.at("format").json() != "naive-quantized") require(config, "format", "int-quantized");
-  if (config.has("quantization_status")) require(config, "quantization_status", "compressed");
-  require_absent(config, "kv_cache_scheme");
+  require(config, "quant_method", {"compressed-tensors"});
+  require(config, "format", {"int-quantized", "naive-quantized", "pack-quantized", mixed_format});
+  require_if_there(config, "quantization_status", {"compressed"});
+  require_null(config, "kv_cache_scheme");
+  for (const char* key : {"transform_config", "sparsity_config"}) require_empty(config, key);
   const JsonCursor groups = config.at("config_groups").object();
   if (groups.size() == 0) groups.refuse("at least one group");
-  for (const auto& item : groups.json().items()) check_group(groups.at(item.key()));
+  std::vector<WeightScheme> schemes;
+  for (const auto& item : groups.json().items()) {
+    const WeightScheme scheme = read_group(groups.at(item.key()).object(), config);
+    if (std::find(schemes.begin(), schemes.end(), scheme) == schemes.end()) schemes.push_back(scheme);
+  }
+  return schemes;
+}
+
+std::string name_of(const WeightScheme& scheme) {
+  return "int" + std::to_string(scheme.bits) +
+         (scheme.group_size > 0 ? " in groups of " + std::to_string(scheme.group_size) : "");
 }
 
 }  // namespace retort::model

@@ -1,12 +1,39 @@
-// The one quantisation scheme that is understood, as compressed-tensors' quantization_config states it: int8 weights
-// with one symmetric scale per output channel, int8 activations with one dynamic symmetric scale per token.
+// config.json's quantization_config in the terms of compressed-tensors. Two schemes are understood, both symmetric:
+//   int8  codes of 8 bits, one scale per output channel, dynamic int8 activations per token (W8A8); an embedding has
+//         no activations. Stored as "int-quantized".
+//   int4  codes of 4 bits, a scale for 32, 64 or 128 input columns, float activations (W4A16). "pack-quantized".
 #pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 #include "model/json_cursor.h"
 
 namespace retort::model {
 
-/// Throws std::invalid_argument, by field, where `config` (config.json's quantization_config) asks for another scheme.
-void check_int8_quantization_config(const JsonCursor& config);
+struct WeightScheme {
+  int bits = 8;                 ///< 4 or 8
+  std::int64_t group_size = 0;  ///< 32, 64 or 128 with 4 bits, 0 (per channel) with 8
+  bool operator==(const WeightScheme&) const = default;
+};
+
+/// The modules that share a scheme: a class ("Linear", "Embedding") or a module's name ("lm_head"), which wins.
+struct QuantizedModules {
+  std::string target;
+  WeightScheme scheme;
+};
+
+/// The description of `groups`; `ignore` names modules left in float. Every group states its format, because readers
+/// choose by it (compressed-tensors 0.11 and later); where formats differ the whole is "mixed-precision".
+nlohmann::json quantization_config(const std::vector<QuantizedModules>& groups, const std::vector<std::string>& ignore);
+
+/// The schemes that `config` (config.json's quantization_config) states, each once; at least one. Throws
+/// std::invalid_argument, by field, for another scheme and for what would change the weights (zero points, an order of
+/// columns, transforms, sparsity).
+std::vector<WeightScheme> read_quantization_config(const JsonCursor& config);
+
+/// "int8", "int4 in groups of 64".
+std::string name_of(const WeightScheme& scheme);
 
 }  // namespace retort::model

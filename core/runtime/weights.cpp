@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace retort::runtime {
 namespace {
@@ -39,15 +39,18 @@ std::vector<float> finite_f32(const model::TensorView& tensor, const std::string
 LinearWeights read_linear(const model::LinearWeight& weight, const std::string& module, const std::string& folder) {
   LinearWeights result;
   result.name = module;
-  result.shape = {weight.quantized() ? Arithmetic::int8 : Arithmetic::f32, weight.weight->shape.at(1),
-                  weight.weight->shape.at(0)};
+  result.shape = {weight.bits == 8 ? Arithmetic::int8 : Arithmetic::f32, weight.shape[1], weight.shape[0]};
   if (!weight.quantized()) {
     result.values = finite_f32(*weight.weight, folder);
     return result;
   }
-  result.codes.resize(weight.weight->bytes());
-  std::memcpy(result.codes.data(), weight.weight->data, result.codes.size());
-  result.scales = finite_f32(*weight.scale, folder);
+  std::vector<float> scales = finite_f32(*weight.scale, folder);
+  if (weight.bits == 4) {
+    result.values = model::to_f32(weight);
+  } else {
+    result.codes = model::codes_of(weight);
+    result.scales = std::move(scales);
+  }
   return result;
 }
 

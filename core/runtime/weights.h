@@ -23,7 +23,7 @@ struct LinearWeights {
 /// A float tensor as f32. Throws std::runtime_error naming the tensor and the place of the first NaN or infinity.
 std::vector<float> finite_f32(const model::TensorView& tensor, const std::string& folder);
 
-/// One module's weight as the folder stores it.
+/// One module's weight as the folder stores it; int4 as f32.
 LinearWeights read_linear(const model::LinearWeight& weight, const std::string& module, const std::string& folder);
 
 /// w = code · scale; returns float weights unchanged.

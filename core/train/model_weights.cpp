@@ -11,17 +11,12 @@ std::unique_ptr<DecoderModule> load_decoder(const model::ModelFolder& folder) {
   auto decoder = std::make_unique<DecoderModule>(folder.config(), 0);
   torch::NoGradGuard no_grad;
   for (const auto& [name, target] : decoder->weights()) {
-    const model::TensorView& stored = folder.tensor(name);
     torch::Tensor weight = target;
-    if (stored.type == model::DataType::i8) {
-      const model::LinearWeight linear = folder.linear(name.substr(0, name.size() - std::string(".weight").size()));
-      const std::vector<float> scale = model::to_f32(*linear.scale);
-      const torch::Tensor codes = torch::from_blob(const_cast<std::byte*>(stored.data), target.sizes(), torch::kInt8);
-      weight.copy_(codes.to(torch::kFloat32) * torch::from_blob(const_cast<float*>(scale.data()), {target.size(0), 1}));
-    } else {
-      std::vector<float> values = model::to_f32(stored);
-      weight.copy_(torch::from_blob(values.data(), target.sizes()));
-    }
+    const bool matrix = target.dim() == 2;
+    std::vector<float> values =
+        matrix ? model::to_f32(folder.linear(name.substr(0, name.size() - std::string(".weight").size())))
+               : model::to_f32(folder.tensor(name));
+    weight.copy_(torch::from_blob(values.data(), target.sizes()));
   }
   return decoder;
 }

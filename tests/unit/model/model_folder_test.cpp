@@ -192,7 +192,7 @@ TEST(ModelFolder, RefusesOtherQuantisationsByField) {
                                                 {"/kv_cache_scheme", Json::object()},
                                                 {"/quantization_status", "frozen"},
                                                 {"/config_groups", Json::object()},
-                                                {"/config_groups/group_0/weights/num_bits", 4},
+                                                {"/config_groups/group_0/weights/num_bits", 3},
                                                 {"/config_groups/group_0/weights/strategy", "group"},
                                                 {"/config_groups/group_0/weights/symmetric", false},
                                                 {"/config_groups/group_0/weights/type", "float"},

@@ -60,7 +60,7 @@ TEST(ReadLinear, ReadsAnInt8EmbeddingToo) {
       "e.weight", model::DataType::i8, {2, 3}, reinterpret_cast<const std::byte*>(codes.data())};
   const model::TensorView scale{
       "e.scale", model::DataType::f32, {2, 1}, reinterpret_cast<const std::byte*>(scales.data())};
-  const LinearWeights read = read_linear({&weight, &scale}, "e", "test");
+  const LinearWeights read = read_linear({&weight, &scale, 8, 0, {2, 3}}, "e", "test");
   EXPECT_EQ(read.shape, (MatmulShape{Arithmetic::int8, 3, 2}));
   EXPECT_EQ(dequantized(read), (std::vector<float>{0.5f, -1.0f, 1.5f, -254.0f, 0.0f, 254.0f}));
 }
