@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "runtime/vector_kernels.h"
+
 namespace retort::runtime {
 namespace {
 
@@ -45,6 +47,15 @@ Linear::Linear(MatmulPool& pool, const LinearWeights& weights)
   const ThreadCountScope threads(pool.onednn().threads());
   weight_ = pack(pool.onednn(), weights, kernel_shape_.arithmetic, matmul_.packed_weight());
   if (kernel_shape_.arithmetic == Arithmetic::int8) scales_ = copy_scales(pool.onednn(), weights.scales);
+}
+
+void Linear::finish_row(const Activation& in, std::int64_t row, float maximum) const {
+  in.row_scales[row] = 1.0f;
+  if (!quantized()) return;
+  float* values = in.values + row * shape_.in;
+  std::int8_t* codes = in.codes + row * shape_.in;
+  in.row_scales[row] = quantize_row(values, shape_.in, maximum, codes);
+  if (codes_as_f32()) std::copy(codes, codes + shape_.in, values);
 }
 
 void Linear::run(std::int64_t rows, const Activation& in, float* out) const {

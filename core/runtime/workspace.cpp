@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "runtime/attention.h"
-#include "runtime/vector_kernels.h"
 
 namespace retort::runtime {
 namespace {
@@ -28,19 +27,11 @@ Workspace::Workspace(const model::ModelConfig& config, std::int64_t rows, std::i
       head_(config.head_dim),
       values_(rows * widest_input(config)),
       row_scales_(rows),
-      codes_(rows * widest_input(config)),
-      input_{values_.data(), codes_.data(), row_scales_.data()} {}
-
-void Workspace::finish_row(const Linear& next, std::int64_t row, float maximum) {
-  if (!next.quantized()) {
-    input_.row_scales[row] = 1.0f;
-    return;
-  }
-  const std::int64_t offset = row * next.in();
-  float* values = input_.values + offset;
-  std::int8_t* codes = input_.codes + offset;
-  input_.row_scales[row] = quantize_row(values, next.in(), maximum, codes);
-  if (next.codes_as_f32()) std::copy(codes, codes + next.in(), values);
-}
+      group_scales_(rows * Activation::scale_groups(widest_input(config))),
+      codes_(rows * Activation::code_bytes(widest_input(config))),
+      halves_(rows * widest_input(config)),
+      group_sums_(rows * Activation::scale_groups(widest_input(config))),
+      input_{values_.data(), codes_.data(),        row_scales_.data(),
+             halves_.data(), group_scales_.data(), group_sums_.data()} {}
 
 }  // namespace retort::runtime

@@ -25,12 +25,14 @@ class Workspace {
 
   /// The input of the next linear layer. `values` is also where the row is prepared before it is quantised.
   Activation& input() { return input_; }
-  /// Row `row` of input().values is complete and max |value| is `maximum`: quantises it if `next` is int8.
-  void finish_row(const Linear& next, std::int64_t row, float maximum);
+  /// Linear::finish_row of input().
+  void finish_row(const Linear& next, std::int64_t row, float maximum) { next.finish_row(input_, row, maximum); }
 
  private:
-  AlignedBuffer<float> hidden_, projected_, logits_, scores_, head_, values_, row_scales_;
+  AlignedBuffer<float> hidden_, projected_, logits_, scores_, head_, values_, row_scales_, group_scales_;
   AlignedBuffer<std::int8_t> codes_;
+  AlignedBuffer<std::uint16_t> halves_;
+  AlignedBuffer<std::int32_t> group_sums_;
   Activation input_;
 };
 

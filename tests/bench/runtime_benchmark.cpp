@@ -50,7 +50,7 @@ void run_linear(benchmark::State& state, Arithmetic arithmetic) {
   AlignedBuffer<std::int8_t> codes(row_bucket(rows) * in);
   const ThreadCountScope threads(1);
   for (auto iteration : state) {
-    linear.run(rows, {values.data(), codes.data(), nullptr}, y.data());
+    linear.run(rows, {.values = values.data(), .codes = codes.data()}, y.data());
     benchmark::ClobberMemory();
   }
   state.SetLabel(linear.implementation());

@@ -43,7 +43,7 @@ TEST_P(LinearSizes, F32EqualsReference) {
   const Linear linear(pool_, weights);
   std::vector<float> x = testing::random_values(row_bucket(rows) * in, random_);
   std::vector<float> y(static_cast<std::size_t>(row_bucket(rows) * out));
-  linear.run(rows, {x.data(), nullptr, nullptr}, y.data());
+  linear.run(rows, {.values = x.data()}, y.data());
   // Sums of `in` products of unit normals in f32: the error grows as sqrt(in) · 6e-8 · few.
   const float tolerance = 2e-6f * static_cast<float>(in);
   for (std::int64_t row = 0; row < rows; ++row) {
@@ -63,7 +63,7 @@ TEST_P(LinearSizes, Int8EqualsReferenceExactlyUpToOneRounding) {
   for (std::int8_t& value : x) value = static_cast<std::int8_t>(code(random_));
   std::vector<float> y(static_cast<std::size_t>(row_bucket(rows) * out));
   std::vector<float> values(x.begin(), x.end());  // what a processor without VNNI multiplies
-  linear.run(rows, {values.data(), x.data(), nullptr}, y.data());
+  linear.run(rows, {.values = values.data(), .codes = x.data()}, y.data());
   // Integer sums are exact; f32 sums of the same products, each at most 127 · 127 · 0.02, are not.
   const float sum_error = linear.codes_as_f32() ? 1e-7f * 323.0f * static_cast<float>(in) : 1e-9f;
   for (std::int64_t row = 0; row < rows; ++row) {
@@ -125,7 +125,7 @@ TEST(Linear, GivesTheSameBitsWithTwoThreads) {
     const Linear linear(pool, weights);
     const ThreadCountScope scope(onednn.threads());
     results.emplace_back(std::size_t{64 * 333});
-    linear.run(33, {x.data(), nullptr, nullptr}, results.back().data());
+    linear.run(33, {.values = x.data()}, results.back().data());
   }
   results[0].resize(33 * 333);
   results[1].resize(33 * 333);
