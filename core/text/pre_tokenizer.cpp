@@ -36,7 +36,6 @@ PreTokenizer PreTokenizer::gpt2() {
 PreTokenizer PreTokenizer::from_json(const JsonCursor& json) {
   PreTokenizer result;
   result.add_steps(json);
-  if (!result.byte_level_) json.refuse("a ByteLevel pre-tokenizer (others are not implemented)");
   return result;
 }
 
@@ -53,16 +52,37 @@ void PreTokenizer::add_steps(const JsonCursor& json) {
     add_split(json);
   } else if (type == "Digits") {
     steps_.push_back({.pattern = {Regex(flag_or(json, "individual_digits", false) ? R"(\p{N})" : R"(\p{N}+)")}});
+  } else if (type == "Metaspace") {
+    add_metaspace(json);
   } else {
-    json.at("type").refuse("\"Sequence\", \"ByteLevel\", \"Split\" or \"Digits\" (others are not implemented)");
+    json.at("type").refuse(R"("Sequence", "ByteLevel", "Split", "Digits" or "Metaspace" (others are not implemented))");
   }
+}
+
+/// Two spellings: prepend_scheme, and before it add_prefix_space (true: always, false: never).
+void PreTokenizer::add_metaspace(const JsonCursor& json) {
+  Step step;
+  step.space = step.prefix_text = json.at("replacement").string();
+  if (step.space.empty()) json.at("replacement").refuse("a character");
+  const std::string scheme = json.has("prepend_scheme")                ? json.at("prepend_scheme").string()
+                             : flag_or(json, "add_prefix_space", true) ? "always"
+                                                                       : "never";
+  if (scheme != "always" && scheme != "first" && scheme != "never")
+    json.at("prepend_scheme").refuse("\"always\", \"first\" or \"never\"");
+  step.prefix = scheme == "always" ? Prefix::always : scheme == "first" ? Prefix::first : Prefix::never;
+  if (flag_or(json, "split", true)) {
+    step.pattern.emplace_back(quoted_for_regex(step.space));
+    step.merge_with_next = true;
+  }
+  steps_.push_back(std::move(step));
 }
 
 void PreTokenizer::add_byte_level(const JsonCursor& json) {
   if (byte_level_) json.refuse("ByteLevel once");
   byte_level_ = true;
   Step step;
-  step.add_prefix_space = flag_or(json, "add_prefix_space", true);
+  step.prefix_text = " ";
+  step.prefix = flag_or(json, "add_prefix_space", true) ? Prefix::always : Prefix::never;
   if (flag_or(json, "use_regex", true)) step.pattern.emplace_back(gpt2_pattern);
   steps_.push_back(std::move(step));
 }
@@ -86,30 +106,44 @@ void PreTokenizer::add_split(const JsonCursor& json) {
   steps_.push_back(std::move(step));
 }
 
-void PreTokenizer::split(std::string_view text, const std::function<void(std::string_view)>& piece) const {
-  if (!text.empty()) run(0, text, piece);
+void PreTokenizer::split(std::string_view text, const PieceFunction& piece, Place place) const {
+  if (!text.empty()) run(0, text, place, piece);
 }
 
-void PreTokenizer::run(std::size_t index, std::string_view text,
-                       const std::function<void(std::string_view)>& piece) const {
+void PreTokenizer::run(std::size_t index, std::string_view text, Place place, const PieceFunction& piece) const {
   if (index == steps_.size()) {
     piece(text);
     return;
   }
   const Step& step = steps_[index];
-  std::string prefixed;
-  if (step.add_prefix_space && text.front() != ' ') {
-    prefixed.reserve(text.size() + 1);
-    prefixed += ' ';
-    prefixed += text;
-    text = prefixed;
+  std::string changed;
+  if (!step.space.empty()) {
+    for (const char c : text)
+      if (c == ' ')
+        changed += step.space;
+      else
+        changed += c;
+    text = changed;
   }
-  if (step.pattern.empty()) {
-    run(index + 1, text, piece);
-    return;
+  const bool prefixed = step.prefix == Prefix::always || (step.prefix == Prefix::first && place == Place::first);
+  if (prefixed && !text.starts_with(step.prefix_text)) {
+    changed = step.prefix_text + std::string(text);
+    text = changed;
   }
+  if (step.pattern.empty())
+    run(index + 1, text, place, piece);
+  else
+    cut(index, text, place, piece);
+}
+
+void PreTokenizer::cut(std::size_t index, std::string_view text, Place place, const PieceFunction& piece) const {
+  const Step& step = steps_[index];
   std::size_t done = 0;  // everything before it is handed on
   std::size_t from = 0;
+  const auto hand_on = [&](std::size_t end, bool dropped) {
+    if (end > done && !dropped) run(index + 1, text.substr(done, end - done), done == 0 ? place : Place::later, piece);
+    done = end;
+  };
   while (from < text.size()) {
     const auto match = step.pattern.front().find(text, from);
     if (!match) break;
@@ -118,11 +152,11 @@ void PreTokenizer::run(std::size_t index, std::string_view text,
       while (from < text.size() && (static_cast<unsigned char>(text[from]) & 0xC0U) == 0x80U) ++from;
       continue;
     }
-    if (match->begin > done && !step.drop_gaps) run(index + 1, text.substr(done, match->begin - done), piece);
-    if (!step.drop_matches) run(index + 1, text.substr(match->begin, match->end - match->begin), piece);
-    done = from = match->end;
+    hand_on(match->begin, step.drop_gaps);
+    if (!step.merge_with_next) hand_on(match->end, step.drop_matches);
+    from = match->end;
   }
-  if (done < text.size() && !step.drop_gaps) run(index + 1, text.substr(done), piece);
+  hand_on(text.size(), step.drop_gaps);
 }
 
 }  // namespace retort::text

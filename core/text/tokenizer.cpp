@@ -1,11 +1,6 @@
 // Encoding follows Hugging Face tokenizers' order: added tokens, normaliser, pre-tokenizer, bytes, merges.
 #include "text/tokenizer.h"
 
-#include <utf8proc.h>
-
-#include <algorithm>
-#include <cstdlib>
-#include <stdexcept>
 #include <utility>
 
 #include "host/files.h"
@@ -15,10 +10,6 @@
 
 namespace retort::text {
 namespace {
-
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
 
 bool is_valid_utf8(std::string_view text) {
   while (!text.empty()) {
@@ -30,35 +21,6 @@ bool is_valid_utf8(std::string_view text) {
 }
 
 }  // namespace
-
-std::string to_nfc(std::string_view text) {
-  if (is_ascii(text)) return std::string(text);
-  utf8proc_uint8_t* normalized = nullptr;
-  const auto length =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
-                   &normalized, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  if (length < 0) throw std::runtime_error(std::string("NFC normalisation: ") + utf8proc_errmsg(length));
-  std::string result(reinterpret_cast<const char*>(normalized), static_cast<std::size_t>(length));
-  std::free(normalized);
-  return result;
-}
-
-void Tokenizer::State::encode_piece(std::string_view piece, std::vector<TokenId>& ids_out) const {
-  thread_local std::vector<TokenId> symbols;
-  if (ignore_merges) {
-    std::string key;
-    for (const char byte : piece)
-      key += entries[static_cast<std::size_t>(byte_ids[static_cast<unsigned char>(byte)])].text;
-    if (const auto whole = ids.find(key); whole != ids.end()) {
-      ids_out.push_back(whole->second);
-      return;
-    }
-  }
-  symbols.clear();
-  for (const char byte : piece) symbols.push_back(byte_ids[static_cast<unsigned char>(byte)]);
-  merges.apply(symbols);
-  ids_out.insert(ids_out.end(), symbols.begin(), symbols.end());
-}
 
 Tokenizer::Tokenizer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Tokenizer::~Tokenizer() = default;
@@ -83,20 +45,21 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, Special special) c
   std::string repaired;
   if (!is_valid_utf8(text)) text = repaired = replace_invalid_utf8(text);
   const bool parse_special = special == Special::parse;
-  const auto encode_plain = [&](std::string_view plain) {
-    state_->pre_tokenizer.split(plain, [&](std::string_view piece) { state_->encode_piece(piece, ids); });
-  };
+  const char* const begin = text.data();
   state_->raw_tokens.split(text, parse_special, [&](const Segment& segment) {
     if (segment.token != nullptr) {
       ids.push_back(segment.token->id);
       return;
     }
-    const std::string normalized = state_->normalize_nfc ? to_nfc(segment.text) : std::string(segment.text);
+    auto place = segment.text.data() == begin ? PreTokenizer::Place::first : PreTokenizer::Place::later;
+    const std::string normalized = state_->normalizer.apply(segment.text);
     state_->normalized_tokens.split(normalized, parse_special, [&](const Segment& part) {
       if (part.token != nullptr)
         ids.push_back(part.token->id);
       else
-        encode_plain(part.text);
+        state_->pre_tokenizer.split(
+            part.text, [&](std::string_view piece) { state_->encode_piece(piece, ids); }, place);
+      place = PreTokenizer::Place::later;
     });
   });
   return ids;
@@ -106,7 +69,13 @@ std::string Tokenizer::decode(const std::vector<TokenId>& ids, bool with_special
   std::string bytes;
   for (const TokenId id : ids)
     if (with_special || !is_special(id)) bytes += token_bytes(id);
-  return replace_invalid_utf8(bytes);
+  std::size_t stripped = 0;
+  while (stripped < state_->decoder.spaces_stripped() && stripped < bytes.size() && bytes[stripped] == ' ') ++stripped;
+  return replace_invalid_utf8(std::string_view(bytes).substr(stripped));
+}
+
+std::optional<TokenId> Tokenizer::begin_token() const {
+  return state_->begin;
 }
 
 std::int64_t Tokenizer::vocabulary_size() const {
@@ -137,9 +106,20 @@ std::string Tokenizer::to_json() const {
   return state_->json;
 }
 
+StreamingDecoder::StreamingDecoder(const Tokenizer& tokenizer, Place place)
+    : tokenizer_(tokenizer), strip_(place == Place::text_begin ? tokenizer.state_->decoder.spaces_stripped() : 0) {}
+
 std::string StreamingDecoder::push(TokenId id) {
   if (tokenizer_.is_special(id)) return "";
   pending_ += tokenizer_.token_bytes(id);
+  while (strip_ > 0 && !pending_.empty()) {
+    if (pending_[0] == ' ') {
+      pending_.erase(0, 1);
+      --strip_;
+    } else {
+      strip_ = 0;
+    }
+  }
   const std::size_t complete = pending_.size() - incomplete_end(pending_);
   std::string text = replace_invalid_utf8(std::string_view(pending_).substr(0, complete));
   pending_.erase(0, complete);

@@ -1,4 +1,6 @@
-// Byte-level BPE from a Hugging Face tokenizer.json: encode, decode, streaming decode. No training (bpe_trainer.h).
+// BPE from a Hugging Face tokenizer.json, byte-level or SentencePiece-style with byte fallback: encode, decode,
+// streaming decode. README.md lists what of the format is understood. No training (bpe_trainer.h), no other formats
+// (gguf_tokenizer.h, llama2c_tokenizer.h).
 #pragma once
 
 #include <cstdint>
@@ -27,8 +29,12 @@ class Tokenizer {
 
   enum class Special { parse, as_text };  ///< whether "<|…|>" in the text becomes the special token
   std::vector<TokenId> encode(std::string_view text, Special special = Special::as_text) const;
-  /// Special tokens are left out unless `with_special`. Invalid UTF-8 sequences become U+FFFD.
+  /// Special tokens are left out unless `with_special`. Each maximal invalid part of UTF-8 becomes one U+FFFD; the
+  /// space that a SentencePiece-style normaliser put before the text is taken away.
   std::string decode(const std::vector<TokenId>& ids, bool with_special = false) const;
+
+  /// What the file's post_processor puts before a text (Llama's <s>, for example); encode() never adds it.
+  std::optional<TokenId> begin_token() const;
 
   std::int64_t vocabulary_size() const;                       ///< largest id + 1
   std::optional<TokenId> find(std::string_view token) const;  ///< by its text; added tokens first
@@ -38,21 +44,26 @@ class Tokenizer {
   std::string to_json() const;  ///< the tokenizer.json text it was made from
 
  private:
+  friend class StreamingDecoder;
   struct State;
   explicit Tokenizer(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
-/// Turns a growing list of ids into text without ever emitting half a character.
+/// Turns a growing list of ids into text without ever emitting half a character; the parts together are what decode()
+/// gives. Borrows the tokenizer.
 class StreamingDecoder {
  public:
-  explicit StreamingDecoder(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+  /// A text that begins loses the space that the normaliser put before it, a continuation keeps its own.
+  enum class Place { text_begin, continuation };
+  explicit StreamingDecoder(const Tokenizer& tokenizer, Place place = Place::text_begin);
   std::string push(TokenId id);  ///< the text that became complete
   std::string finish();          ///< what is left, incomplete sequences as U+FFFD
 
  private:
   const Tokenizer& tokenizer_;
   std::string pending_;
+  std::size_t strip_;  ///< spaces to take away yet
 };
 
 }  // namespace retort::text

@@ -1,5 +1,5 @@
-// Reads tokenizer.json: model BPE with a byte-level alphabet, normalizers NFC or none, decoder ByteLevel.
-// post_processor, truncation and padding are not applied: callers place special tokens themselves.
+// Reads tokenizer.json: model BPE, on bytes (pre-tokenizer and decoder ByteLevel) or on characters. Of post_processor
+// only the token that it puts first is kept; truncation and padding are not applied: callers place special tokens.
 #include <utility>
 
 #include "text/byte_alphabet.h"
@@ -18,27 +18,6 @@ constexpr std::int64_t greatest_id = (std::int64_t{1} << 24) - 1;  // bounds the
 void require_neutral(const JsonCursor& holder, const char* key, const nlohmann::json& neutral) {
   if (holder.has(key) && holder.at(key).json() != neutral)
     holder.at(key).refuse(neutral.dump() + " (other values are not implemented)");
-}
-
-bool reads_nfc(const JsonCursor& normalizer) {
-  const std::string type = normalizer.at("type").string();
-  if (type == "NFC") return true;
-  if (type != "Sequence") normalizer.at("type").refuse("\"NFC\" or \"Sequence\" (others are not implemented)");
-  const JsonCursor parts = normalizer.at("normalizers").array();
-  bool nfc = false;
-  for (std::size_t i = 0; i < parts.size(); ++i) nfc = reads_nfc(parts.at(i)) || nfc;
-  return nfc;
-}
-
-void check_decoder(const JsonCursor& decoder) {
-  const std::string type = decoder.at("type").string();
-  if (type == "Sequence") {
-    const JsonCursor parts = decoder.at("decoders").array();
-    if (parts.size() != 1) parts.refuse("one decoder, ByteLevel");
-    check_decoder(parts.at(std::size_t{0}));
-  } else if (type != "ByteLevel") {
-    decoder.at("type").refuse("\"ByteLevel\" (other decoders are not implemented)");
-  }
 }
 
 /// Both spellings: "left right" and ["left", "right"].
@@ -78,21 +57,21 @@ void Tokenizer::State::read_vocabulary(const JsonCursor& vocabulary) {
     if (entries.size() <= place) entries.resize(place + 1);
     if (!entries[place].text.empty())
       vocabulary.at(item.key()).refuse("an id of its own", "the id of \"" + entries[place].text + "\"");
-    // A token outside the alphabet (only ever an added one) stands for its own text.
-    entries[place].bytes = from_alphabet(item.key()).value_or(item.key());
+    entries[place].bytes = decoder.bytes_of(item.key());
     entries[place].text = item.key();
     ids.emplace(item.key(), static_cast<TokenId>(id));
   }
 }
 
 void Tokenizer::State::read_byte_ids(const JsonCursor& vocabulary) {
-  for (unsigned byte = 0; byte < 256; ++byte) {
-    const std::string& character = alphabet_character(static_cast<unsigned char>(byte));
-    const auto found = ids.find(character);
+  for (unsigned value = 0; value < 256; ++value) {
+    const auto byte = static_cast<unsigned char>(value);
+    const std::string& token = byte_level ? alphabet_character(byte) : byte_token(byte);
+    const auto found = ids.find(token);
     if (found == ids.end())
-      vocabulary.refuse("a token for each of the 256 bytes", "none for byte " + std::to_string(byte) + ", \"" +
-                                                                 character + "\"; text with it could not be encoded");
-    byte_ids[byte] = found->second;
+      vocabulary.refuse("a token for each of the 256 bytes", "none for byte " + std::to_string(value) + ", \"" + token +
+                                                                 "\"; text with it could not be encoded");
+    byte_ids[value] = found->second;
   }
 }
 
@@ -125,28 +104,72 @@ void Tokenizer::State::read_added_tokens(const JsonCursor& added) {
     if (!added_ids.emplace(token.content, token.id).second)
       added.at(i).refuse("each content once", "\"" + token.content + "\" twice");
     entry = {token.content, token.content, true, token.special};
-    if (token.normalized && normalize_nfc) token.content = to_nfc(token.content);
+    if (token.normalized) token.content = normalizer.apply(token.content);
     (token.normalized ? normalized : raw).push_back(std::move(token));
   }
   raw_tokens = AddedTokenFinder(std::move(raw));
   normalized_tokens = AddedTokenFinder(std::move(normalized));
 }
 
-void Tokenizer::State::read(const JsonCursor& root) {
-  const JsonCursor model = root.object().at("model").object();
+/// The first token of TemplateProcessing's "single", which may stand in a Sequence of post-processors.
+void Tokenizer::State::read_begin(const JsonCursor& post_processor) {
+  const std::string type = post_processor.at("type").string();
+  if (type == "Sequence") {
+    const JsonCursor parts = post_processor.at("processors").array();
+    for (std::size_t i = 0; i < parts.size(); ++i) read_begin(parts.at(i));
+  } else if (type == "TemplateProcessing") {
+    const JsonCursor single = post_processor.at("single").array();
+    if (single.size() == 0 || !single.at(std::size_t{0}).object().has("SpecialToken")) return;
+    const JsonCursor name = single.at(std::size_t{0}).at("SpecialToken").at("id");
+    const JsonCursor token_ids = post_processor.at("special_tokens").at(name.string()).at("ids").array();
+    if (token_ids.size() == 0) token_ids.refuse("the id of \"" + name.string() + "\"");
+    begin = static_cast<TokenId>(token_ids.at(std::size_t{0}).integer(0, greatest_id));
+    if (static_cast<std::size_t>(*begin) >= entries.size() || entries[static_cast<std::size_t>(*begin)].text.empty())
+      token_ids.refuse("the id of a token");
+  }
+}
+
+void Tokenizer::State::read_model(const JsonCursor& model) {
   if (model.at("type").string() != "BPE") model.at("type").refuse("\"BPE\" (other models are not implemented)");
   require_neutral(model, "dropout", 0.0);
   require_neutral(model, "continuing_subword_prefix", "");
   require_neutral(model, "end_of_word_suffix", "");
-  require_neutral(model, "byte_fallback", false);
-  ignore_merges = model.has("ignore_merges") && model.at("ignore_merges").boolean();
-  normalize_nfc = root.has("normalizer") && reads_nfc(root.at("normalizer"));
-  pre_tokenizer = PreTokenizer::from_json(root.at("pre_tokenizer"));
-  check_decoder(root.at("decoder"));
+  const auto flag = [&](const char* key) { return model.has(key) && model.at(key).boolean(); };
+  ignore_merges = flag("ignore_merges");
+  fuse_unknown = flag("fuse_unk");
+  byte_fallback = !byte_level && flag("byte_fallback");
   read_vocabulary(model.at("vocab"));
-  read_byte_ids(model.at("vocab"));
+  if (byte_level || byte_fallback) read_byte_ids(model.at("vocab"));
+  if (model.has("unk_token")) {
+    const auto found = ids.find(model.at("unk_token").string());
+    if (found != ids.end()) unknown = found->second;
+  }
+  if (!byte_level && !byte_fallback && !unknown)
+    model.refuse("byte_fallback or an unk_token of the vocabulary", "neither; text could not be encoded");
   read_merges(model.at("merges"));
+  find_word_borders();
+}
+
+void Tokenizer::State::find_word_borders() {
+  words_are_separate = !byte_level && !ignore_merges && ids.contains(space_symbol);
+  for (const Entry& entry : entries) {
+    for (std::size_t place = entry.text.find(space_symbol, 1); place != std::string::npos && words_are_separate;
+         place = entry.text.find(space_symbol, place + 1))
+      words_are_separate = std::string_view(entry.text).substr(0, place).ends_with(space_symbol);
+  }
+}
+
+void Tokenizer::State::read(const JsonCursor& root) {
+  if (root.object().has("normalizer")) normalizer = Normalizer::from_json(root.at("normalizer"));
+  if (root.has("pre_tokenizer")) pre_tokenizer = PreTokenizer::from_json(root.at("pre_tokenizer"));
+  decoder = TokenDecoder::from_json(root.at("decoder"));
+  byte_level = pre_tokenizer.is_byte_level();
+  if (byte_level != decoder.is_byte_level())
+    root.refuse("a ByteLevel pre-tokenizer with a ByteLevel decoder, or neither",
+                byte_level ? "the pre-tokenizer alone" : "the decoder alone");
+  read_model(root.at("model").object());
   if (root.has("added_tokens")) read_added_tokens(root.at("added_tokens"));
+  if (root.has("post_processor")) read_begin(root.at("post_processor"));
 }
 
 }  // namespace retort::text

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -10,10 +11,15 @@
 #include "model/json_cursor.h"
 #include "text/added_tokens.h"
 #include "text/bpe_merges.h"
+#include "text/normalizer.h"
 #include "text/pre_tokenizer.h"
+#include "text/token_decoder.h"
 #include "text/tokenizer.h"
 
 namespace retort::text {
+
+/// U+2581, which stands for a space in SentencePiece's vocabularies.
+inline constexpr std::string_view space_symbol = "\xE2\x96\x81";
 
 /// Lets std::string_view look up std::string keys.
 struct StringHash {
@@ -33,11 +39,18 @@ struct Tokenizer::State {
   std::vector<Entry> entries;  ///< by id
   std::unordered_map<std::string, TokenId, StringHash, std::equal_to<>> ids;
   std::unordered_map<std::string, TokenId, StringHash, std::equal_to<>> added_ids;
-  std::array<TokenId, 256> byte_ids{};
+  std::array<TokenId, 256> byte_ids{};  ///< of the alphabet's characters, or of "<0x…>"
   BpeMerges merges;
-  bool ignore_merges = false;  ///< a piece that is a token as a whole is not built from merges
-  bool normalize_nfc = false;
+  bool byte_level = false;          ///< symbols are bytes; otherwise characters
+  bool byte_fallback = false;       ///< a character that is no token becomes its bytes' tokens
+  std::optional<TokenId> unknown;   ///< what it becomes without byte_fallback
+  bool fuse_unknown = false;        ///< one `unknown` for a run of them
+  bool ignore_merges = false;       ///< a piece that is a token as a whole is not built from merges
+  bool words_are_separate = false;  ///< no token has "▁" behind another character: merges never cross such a border
+  std::optional<TokenId> begin;     ///< what post_processor puts first
+  Normalizer normalizer;
   PreTokenizer pre_tokenizer;
+  TokenDecoder decoder;
   AddedTokenFinder raw_tokens;         ///< found before normalisation
   AddedTokenFinder normalized_tokens;  ///< found after it
 
@@ -46,13 +59,17 @@ struct Tokenizer::State {
   void encode_piece(std::string_view piece, std::vector<TokenId>& ids_out) const;
 
  private:
+  void read_model(const model::JsonCursor& model);
   void read_vocabulary(const model::JsonCursor& vocabulary);
   void read_merges(const model::JsonCursor& merges_json);
   void read_added_tokens(const model::JsonCursor& added);
   void read_byte_ids(const model::JsonCursor& vocabulary);
-};
+  void read_begin(const model::JsonCursor& post_processor);
+  void find_word_borders();
 
-/// Unicode normalisation form C. `text` must be valid UTF-8.
-std::string to_nfc(std::string_view text);
+  bool encode_whole(std::string_view piece, std::vector<TokenId>& ids_out) const;
+  void encode_word(std::string_view word, std::vector<TokenId>& ids_out) const;
+  void append_characters(std::string_view word, std::vector<TokenId>& symbols) const;
+};
 
 }  // namespace retort::text

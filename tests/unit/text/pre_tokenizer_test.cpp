@@ -10,9 +10,11 @@ using tests::contains;
 using tests::error_of;
 using Pieces = std::vector<std::string>;
 
-Pieces pieces_of(const PreTokenizer& pre_tokenizer, const std::string& text) {
+using Place = PreTokenizer::Place;
+
+Pieces pieces_of(const PreTokenizer& pre_tokenizer, const std::string& text, Place place = Place::first) {
   Pieces pieces;
-  pre_tokenizer.split(text, [&](std::string_view piece) { pieces.emplace_back(piece); });
+  pre_tokenizer.split(text, [&](std::string_view piece) { pieces.emplace_back(piece); }, place);
   return pieces;
 }
 
@@ -66,9 +68,24 @@ TEST(PreTokenizer, LiteralPatternsAndEmptyMatches) {
   EXPECT_EQ(pieces_of(empty, "äxxö"), (Pieces{"ä", "xx", "ö"}));
 }
 
+TEST(PreTokenizer, Metaspace) {
+  const auto with = [](const std::string& options) {
+    return from(R"({"type":"Metaspace","replacement":"▁")" + options + "}");
+  };
+  EXPECT_EQ(pieces_of(with(""), "a  b"), (Pieces{"▁a", "▁", "▁b"}));
+  EXPECT_EQ(pieces_of(with(R"(,"split":false)"), "a  b"), (Pieces{"▁a▁▁b"}));
+  EXPECT_EQ(pieces_of(with(R"(,"split":false)"), " a"), (Pieces{"▁a"}));  // one that begins so gets no other
+  EXPECT_EQ(pieces_of(with(R"(,"add_prefix_space":false)"), "a b"), (Pieces{"a", "▁b"}));
+  EXPECT_EQ(pieces_of(with(R"(,"prepend_scheme":"never")"), "a b"), (Pieces{"a", "▁b"}));
+  EXPECT_EQ(pieces_of(with(R"(,"prepend_scheme":"always")"), "a", Place::later), (Pieces{"▁a"}));
+  EXPECT_EQ(pieces_of(with(R"(,"prepend_scheme":"first")"), "a"), (Pieces{"▁a"}));
+  EXPECT_EQ(pieces_of(with(R"(,"prepend_scheme":"first")"), "a", Place::later), (Pieces{"a"}));
+  EXPECT_TRUE(contains(error_of([&] { with(R"(,"prepend_scheme":"last")"); }), "/prepend_scheme: expected \"always\""));
+  EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Metaspace","replacement":""})"); }), "/replacement"));
+}
+
 TEST(PreTokenizer, RefusesByName) {
-  EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Metaspace"})"); }), "\"Metaspace\""));
-  EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Digits"})"); }), "a ByteLevel pre-tokenizer"));
+  EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Whitespace"})"); }), "\"Whitespace\""));
   EXPECT_TRUE(contains(
       error_of([] { from(R"({"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated","invert":false})"); }),
       "/pattern: expected a regular expression"));

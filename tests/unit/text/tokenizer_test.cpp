@@ -100,6 +100,22 @@ TEST(Tokenizer, LooksUpTokens) {
   EXPECT_EQ(tokenizer.decode({-5, 1 << 30, 'a'}), "a");
 }
 
+TEST(Tokenizer, SaysWhatStandsBeforeAText) {
+  Json json = small();
+  EXPECT_EQ(tokenizer_of(json).begin_token(), std::nullopt);
+  const Json sequence = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+  json["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single", {{{"SpecialToken", {{"id", "<|end|>"}, {"type_id", 0}}}}, sequence}},
+      {"special_tokens", {{"<|end|>", {{"id", "<|end|>"}, {"ids", {259}}, {"tokens", {"<|end|>"}}}}}}};
+  EXPECT_EQ(tokenizer_of(json).begin_token(), 259);
+  EXPECT_EQ(tokenizer_of(json).encode("a"), Ids{'a'});  // encode() leaves it to the caller
+  json["post_processor"] = {{"type", "Sequence"}, {"processors", {{{"type", "ByteLevel"}}, json["post_processor"]}}};
+  EXPECT_EQ(tokenizer_of(json).begin_token(), 259);
+  json["post_processor"]["processors"][1]["single"].erase(0);
+  EXPECT_EQ(tokenizer_of(json).begin_token(), std::nullopt);
+}
+
 TEST(Tokenizer, InvalidUtf8BecomesReplacementCharacters) {
   const Tokenizer tokenizer = tokenizer_of(small());
   EXPECT_EQ(tokenizer.decode(tokenizer.encode("a\xFFz\xE2\x82")), "a\uFFFDz\uFFFD");
@@ -135,7 +151,6 @@ TEST(Tokenizer, RefusesByPointer) {
     const char* named;  ///< what the error must name; nullptr: the place
   };
   const Case cases[] = {{"/model/type", "Unigram", nullptr},
-                        {"/model/byte_fallback", true, nullptr},
                         {"/model/continuing_subword_prefix", "##", nullptr},
                         {"/model/dropout", 0.1, nullptr},
                         {"/model/vocab/ab", -1, nullptr},
@@ -149,6 +164,8 @@ TEST(Tokenizer, RefusesByPointer) {
                         {"/normalizer/type", "Lowercase", nullptr},
                         {"/decoder/type", "Metaspace", nullptr},
                         {"/pre_tokenizer/type", "Whitespace", nullptr},
+                        {"/pre_tokenizer", {{"type", "Digits"}}, "expected a ByteLevel pre-tokenizer with a ByteLevel"},
+                        {"/post_processor", {{"type", "TemplateProcessing"}, {"single", 3}}, "/post_processor/single"},
                         {"/added_tokens/0/id", 5, "/added_tokens/0: expected an id of its own"},
                         {"/added_tokens/0/content", "", nullptr},
                         {"/added_tokens/1/content", "<|end|>", "/added_tokens/1: expected each content once"}};

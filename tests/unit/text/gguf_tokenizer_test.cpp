@@ -1,0 +1,207 @@
+// Tokenizers from GGUF metadata, made by hand and from real vocabularies, and refusals by key.
+#include "text/gguf_tokenizer.h"
+
+#include <algorithm>
+
+#include "fixtures.h"
+#include "host/files.h"
+#include "host/json.h"
+#include "text/byte_alphabet.h"
+#include "text/gguf_pre_tokenizer.h"
+#include "text/pre_tokenizer.h"
+#include "text/token_decoder.h"
+
+namespace retort::text {
+namespace {
+
+using model::GgufMetadata;
+using tests::contains;
+using tests::error_of;
+using Ids = std::vector<TokenId>;
+using Json = nlohmann::json;
+using Strings = std::vector<std::string>;
+using Types = std::vector<std::int32_t>;
+using Scores = std::vector<float>;
+
+Tokenizer tokenizer_of(const GgufMetadata& metadata) {
+  return Tokenizer::parse(tokenizer_json_from_gguf(metadata, "m.gguf"), "m.gguf");
+}
+
+/// Bytes (id = byte), "ab", "abc", <|end|> (control), <call> (user-defined), padding.
+GgufMetadata byte_level(const std::string& pre) {
+  Strings tokens;
+  Types types(256, 1);
+  for (int byte = 0; byte < 256; ++byte) tokens.push_back(alphabet_character(static_cast<unsigned char>(byte)));
+  for (const auto& [text, type] : std::vector<std::pair<std::string, std::int32_t>>{
+           {"ab", 1}, {"abc", 1}, {"<|end|>", 3}, {"<call>", 4}, {"[PAD260]", 5}}) {
+    tokens.push_back(text);
+    types.push_back(type);
+  }
+  return {{"tokenizer.ggml.model", std::string("gpt2")},
+          {"tokenizer.ggml.pre", pre},
+          {"tokenizer.ggml.tokens", tokens},
+          {"tokenizer.ggml.token_type", types},
+          {"tokenizer.ggml.merges", Strings{"a b", "ab c"}},
+          {"tokenizer.ggml.bos_token_id", std::uint32_t{258}}};
+}
+
+/// <unk>, <s>, </s>, bytes, "▁", "a", "b", "▁a", "ab".
+GgufMetadata sentencepiece() {
+  Strings tokens = {"<unk>", "<s>", "</s>"};
+  Types types = {2, 3, 3};
+  Scores scores = {0, 0, 0};
+  for (int byte = 0; byte < 256; ++byte) {
+    tokens.push_back(byte_token(static_cast<unsigned char>(byte)));
+    types.push_back(6);
+    scores.push_back(0);
+  }
+  for (const char* text : {"▁", "a", "b", "▁a", "ab"}) {
+    tokens.emplace_back(text);
+    types.push_back(1);
+    scores.push_back(-static_cast<float>(tokens.size()));
+  }
+  return {{"tokenizer.ggml.model", std::string("llama")},
+          {"tokenizer.ggml.tokens", tokens},
+          {"tokenizer.ggml.token_type", types},
+          {"tokenizer.ggml.scores", scores},
+          {"tokenizer.ggml.bos_token_id", std::uint32_t{1}}};
+}
+
+TEST(GgufTokenizer, ByteLevel) {
+  const Tokenizer tokenizer = tokenizer_of(byte_level("gpt-2"));
+  EXPECT_EQ(tokenizer.encode("abcab"), (Ids{257, 256}));
+  EXPECT_EQ(tokenizer.encode("a<|end|><call>", Tokenizer::Special::parse), (Ids{'a', 258, 259}));
+  EXPECT_TRUE(tokenizer.is_special(258));
+  EXPECT_FALSE(tokenizer.is_special(259));
+  EXPECT_EQ(tokenizer.vocabulary_size(), 260);  // the padding row stays free
+  EXPECT_EQ(tokenizer.begin_token(), std::nullopt);
+}
+
+TEST(GgufTokenizer, PreTokenizersByName) {
+  const auto pieces = [](const char* name, const std::string& text) {
+    const Json& json = find_gguf_pre_tokenizer(name)->pre_tokenizer;
+    Strings result;
+    PreTokenizer::from_json(model::JsonCursor(json, name)).split(text, [&](std::string_view piece) {
+      result.emplace_back(piece);
+    });
+    return result;
+  };
+  const std::string text = "Don't pay 1234$!\n x";
+  EXPECT_EQ(pieces("gpt-2", text), (Strings{"Don", "'t", " pay", " 1234", "$!", "\n", " x"}));
+  EXPECT_EQ(pieces("qwen2", text), (Strings{"Don", "'t", " pay", " ", "1", "2", "3", "4", "$!\n", " x"}));
+  EXPECT_EQ(pieces("llama-bpe", text), (Strings{"Don", "'t", " pay", " ", "123", "4", "$!\n", " x"}));
+  EXPECT_EQ(pieces("smollm", text), (Strings{"Don", "'t", " pay", " ", "1", "2", "3", "4", "$!", "\n", " x"}));
+  EXPECT_EQ(pieces("default", text), (Strings{"Don", "'", "t", " pay", " ", "123", "4", "$!", "\n", " x"}));
+  EXPECT_EQ(find_gguf_pre_tokenizer("tekken"), nullptr);
+}
+
+TEST(GgufTokenizer, BeginTokenWhereItIsAskedFor) {
+  GgufMetadata metadata = byte_level("llama-bpe");
+  EXPECT_EQ(tokenizer_of(metadata).begin_token(), 258);
+  metadata["tokenizer.ggml.add_bos_token"] = false;
+  EXPECT_EQ(tokenizer_of(metadata).begin_token(), std::nullopt);
+  metadata = byte_level("smollm");
+  EXPECT_EQ(tokenizer_of(metadata).begin_token(), std::nullopt);
+  metadata["tokenizer.ggml.add_bos_token"] = true;
+  EXPECT_EQ(tokenizer_of(metadata).begin_token(), 258);
+  metadata = sentencepiece();
+  EXPECT_EQ(tokenizer_of(metadata).begin_token(), 1);
+  metadata["tokenizer.ggml.add_bos_token"] = false;
+  EXPECT_EQ(tokenizer_of(metadata).begin_token(), std::nullopt);
+}
+
+TEST(GgufTokenizer, SentencePiece) {
+  GgufMetadata metadata = sentencepiece();
+  EXPECT_EQ(tokenizer_of(metadata).encode("ab ab"), (Ids{262, 261, 262, 261}));  // ▁a is better than ab
+  EXPECT_EQ(tokenizer_of(metadata).encode("bé"), (Ids{259, 261, 3 + 0xC3, 3 + 0xA9}));
+  metadata["tokenizer.ggml.add_space_prefix"] = false;
+  EXPECT_EQ(tokenizer_of(metadata).encode("ab ab"), (Ids{263, 262, 261}));
+}
+
+TEST(GgufTokenizer, RefusesByKey) {
+  struct Case {
+    const char* key;
+    model::GgufValue value;
+    const char* named;
+  };
+  Strings doubled = std::get<Strings>(byte_level("gpt-2")["tokenizer.ggml.tokens"]);
+  doubled[257] = "ab";
+  Strings invalid = doubled;
+  invalid[257] = "\xFF";
+  Types odd(261, 1);
+  odd[7] = 9;
+  const Case cases[] = {
+      {"model", std::string("bert"), "expected \"gpt2\" or \"llama\" (others are not implemented), found \"bert\""},
+      {"model", std::uint32_t{1}, "expected a string"},
+      {"pre", std::string("tekken"), "(gpt-2, qwen2, llama-bpe, llama3, llama-v3, smollm, default), found \"tekken\""},
+      {"tokens", Types{1}, "expected an array of strings, found a value of another type"},
+      {"tokens", Strings{}, "expected at least one token"},
+      {"tokens", doubled, "expected each token once, found \"ab\" as token 256 and as token 257"},
+      {"tokens", invalid, "expected UTF-8"},
+      {"token_type", Types{1}, "expected an array of 261, as many as tokens, found 1"},
+      {"token_type", odd, "expected types from 1 to 6, found 9 for token 7"},
+      {"scores", Scores{1}, "expected an array of 261, as many as tokens, found 1"},
+      {"merges", Strings{"a b", "abc"}, "found \"abc\", merge 1"},
+      {"merges", Strings{"a b", "b a"}, "found \"b a\", merge 1: \"ba\" is none"},
+      {"bos_token_id", std::uint32_t{261}, "expected an id below 261, found 261"},
+      {"bos_token_id", std::int32_t{-1}, "expected an id below 261, found -1"},
+      {"add_bos_token", std::uint8_t{1}, "expected a bool"}};
+  for (const auto& [key, value, named] : cases) {
+    GgufMetadata metadata = byte_level("gpt-2");
+    metadata["tokenizer.ggml." + std::string(key)] = value;
+    const std::string error = error_of([&] { tokenizer_json_from_gguf(metadata, "m.gguf"); });
+    EXPECT_TRUE(contains(error, "m.gguf: tokenizer.ggml." + std::string(key) + ": ")) << key << ": " << error;
+    EXPECT_TRUE(contains(error, named)) << key << ": " << error;
+  }
+  for (const char* key : {"model", "tokens", "merges"}) {
+    GgufMetadata metadata = byte_level("gpt-2");
+    metadata.erase("tokenizer.ggml." + std::string(key));
+    EXPECT_TRUE(contains(error_of([&] { tokenizer_json_from_gguf(metadata, "m.gguf"); }), "found nothing")) << key;
+  }
+  for (const char* key : {"scores", "token_type"}) {
+    GgufMetadata metadata = sentencepiece();
+    metadata.erase("tokenizer.ggml." + std::string(key));
+    EXPECT_TRUE(contains(error_of([&] { tokenizer_json_from_gguf(metadata, "m.gguf"); }), "found nothing")) << key;
+  }
+}
+
+/// What the converter of a published model would write: the vocabulary's tokens, control tokens, merges.
+GgufMetadata metadata_of(const Json& tokenizer, const std::string& pre) {
+  const Json& vocabulary = tokenizer["model"]["vocab"];
+  const Json& added = tokenizer["added_tokens"];
+  Strings tokens(vocabulary.size() + added.size());
+  Types types(tokens.size(), 1);
+  for (const auto& [text, id] : vocabulary.items()) tokens[id.get<std::size_t>()] = text;
+  for (const Json& token : added) {
+    tokens[token["id"].get<std::size_t>()] = token["content"];
+    types[token["id"].get<std::size_t>()] = token["special"] ? 3 : 4;
+  }
+  Strings merges;
+  for (const Json& merge : tokenizer["model"]["merges"])
+    merges.push_back(merge.is_string() ? merge.get<std::string>()
+                                       : merge[0].get<std::string>() + " " + merge[1].get<std::string>());
+  return {{"tokenizer.ggml.model", std::string("gpt2")},
+          {"tokenizer.ggml.pre", pre},
+          {"tokenizer.ggml.tokens", tokens},
+          {"tokenizer.ggml.token_type", types},
+          {"tokenizer.ggml.merges", merges}};
+}
+
+TEST(GgufTokenizerVectors, QwenVocabulary) {
+  const auto vectors = tests::shared_data("tokenizer-vectors");
+  const auto folder = tests::shared_data("tokenizer-qwen3");
+  RETORT_NEEDS(folder);
+  RETORT_NEEDS(vectors);
+  const Tokenizer tokenizer = tokenizer_of(metadata_of(host::read_json(folder / "tokenizer.json"), "qwen2"));
+  const Json cases = host::read_json(vectors / "tokenization.json")["qwen2"]["models"]["Xenova/Qwen1.5-0.5B-Chat"];
+  EXPECT_GE(cases.size(), 20U);
+  for (const auto& [name, item] : cases.items())
+    EXPECT_EQ(tokenizer.encode(item["text"].get<std::string>(), Tokenizer::Special::parse), item["ids"].get<Ids>())
+        << name;
+  for (const Json& item : host::read_json(vectors / "vocab_cases.json"))
+    EXPECT_EQ(tokenizer.encode(item["text"].get<std::string>()), item["qwen2"].get<Ids>()) << item["text"];
+  EXPECT_EQ(tokenizer.encode("<|im_start|><tool_call>", Tokenizer::Special::parse), (Ids{151644, 151657}));
+}
+
+}  // namespace
+}  // namespace retort::text
