@@ -113,6 +113,10 @@ LinearWeight ModelFolder::head() const {
   return linear(state_->config.tie_word_embeddings ? "model.embed_tokens" : "lm_head");
 }
 
+void ModelFolder::release(const TensorView& tensor, std::size_t first, std::size_t bytes) const {
+  for (const SafetensorsFile& file : state_->files) file.release(tensor, first, bytes);
+}
+
 std::int64_t ModelFolder::weight_bytes() const {
   std::int64_t bytes = 0;
   for (const auto& [name, tensor] : state_->tensors) bytes += static_cast<std::int64_t>(tensor->bytes());

@@ -32,8 +32,10 @@ class ModelFolder {
   const TensorView& tensor(const std::string& name) const;  ///< throws if absent
   LinearWeight linear(const std::string& module) const;     ///< "model.layers.0.self_attn.q_proj"
   LinearWeight head() const;                                ///< lm_head, or the embedding where it is tied
-  std::int64_t weight_bytes() const;                        ///< bytes of all tensors as stored
-  const nlohmann::json& retort() const;                     ///< retort.json, or an empty object
+  /// SafetensorsFile::release for a tensor of this folder.
+  void release(const TensorView& tensor, std::size_t first, std::size_t bytes) const;
+  std::int64_t weight_bytes() const;     ///< bytes of all tensors as stored
+  const nlohmann::json& retort() const;  ///< retort.json, or an empty object
 
  private:
   struct State;

@@ -2,21 +2,16 @@
 // reason: header size, header text, then every tensor in offset order, then the file's end.
 #include "model/safetensors.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
-#include "host/files.h"
 #include "model/json_cursor.h"
+#include "model/mapped_file.h"
+#include "model/safetensors_writer.h"
 
 namespace retort::model {
 namespace {
@@ -34,40 +29,6 @@ std::optional<DataType> type_named(const std::string& name) {
     if (name == name_of(type)) return type;
   return std::nullopt;
 }
-
-/// A read-only mapping of a whole file. Whoever truncates the file meanwhile causes SIGBUS, as with every mapped file.
-class Mapping {
- public:
-  explicit Mapping(const std::filesystem::path& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) fail("cannot open", path);
-    struct stat status{};
-    const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
-    if (regular && status.st_size > 0) {
-      bytes_ = static_cast<std::uint64_t>(status.st_size);
-      address_ = ::mmap(nullptr, bytes_, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    }
-    const int code = errno;
-    ::close(descriptor);
-    errno = code;
-    if (!regular) throw std::runtime_error("cannot read '" + path.string() + "': expected a regular file");
-    if (address_ == MAP_FAILED) fail("cannot map", path);
-  }
-  ~Mapping() {
-    if (address_ != nullptr && address_ != MAP_FAILED) ::munmap(address_, bytes_);
-  }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  const std::byte* data() const { return static_cast<const std::byte*>(address_); }
-  std::uint64_t bytes() const { return bytes_; }
-
- private:
-  [[noreturn]] static void fail(const char* what, const std::filesystem::path& path) {
-    throw std::runtime_error(std::string(what) + " '" + path.string() + "': " + std::strerror(errno));
-  }
-  void* address_ = nullptr;
-  std::uint64_t bytes_ = 0;
-};
 
 /// One tensor's entry of the header; offsets are relative to the end of the header.
 struct Entry {
@@ -131,7 +92,7 @@ void check_layout(std::vector<Entry>& entries, std::uint64_t data_bytes) {
                              "; the file is truncated or has bytes appended");
 }
 
-std::uint64_t header_length(const Mapping& file) {
+std::uint64_t header_length(const MappedFile& file) {
   if (file.bytes() < length_field)
     throw std::runtime_error("header too small: expected at least 8 bytes, found " + std::to_string(file.bytes()));
   std::uint64_t length = 0;
@@ -154,7 +115,7 @@ struct SafetensorsFile::State {
   /// The reference writer aligns tensors, but the format does not ask for it: a misaligned one is copied.
   const std::byte* aligned(const std::byte* data, const TensorView& view);
 
-  Mapping mapping;
+  MappedFile mapping;
   std::vector<TensorView> tensors;
   std::map<std::string, std::size_t> index;
   std::map<std::string, std::string> metadata;
@@ -217,34 +178,23 @@ const std::map<std::string, std::string>& SafetensorsFile::metadata() const {
   return state_->metadata;
 }
 
+void SafetensorsFile::release(const TensorView& tensor, std::size_t first, std::size_t bytes) const {
+  state_->mapping.release(tensor.data + first, bytes);
+}
+
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorView> tensors,
                        const std::map<std::string, std::string>& metadata) {
-  std::sort(tensors.begin(), tensors.end(), [](const TensorView& a, const TensorView& b) {
-    return size_of(a.type) != size_of(b.type) ? size_of(a.type) > size_of(b.type) : a.name < b.name;
-  });
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
-  std::uint64_t offset = 0;
+  std::map<std::string, const TensorView*> index;
+  std::vector<TensorDeclaration> declarations;
   for (const TensorView& tensor : tensors) {
-    const auto refuse = [&](const std::string& reason) {
-      throw std::invalid_argument("cannot write '" + path.string() + "': tensor '" + tensor.name + "': " + reason);
-    };
-    if (tensor.name.empty() || tensor.name == "__metadata__") refuse("expected another name");
-    if (header.contains(tensor.name)) refuse("expected each name once, found it twice");
-    for (const std::int64_t size : tensor.shape)
-      if (size < 0) refuse("expected sizes of at least 0, found " + std::to_string(size));
-    if (tensor.data == nullptr && tensor.bytes() > 0) refuse("expected data, found a null pointer");
-    header[tensor.name] = {
-        {"dtype", name_of(tensor.type)}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + tensor.bytes()}}};
-    offset += tensor.bytes();
+    declarations.push_back({tensor.name, tensor.type, tensor.shape});
+    index[tensor.name] = &tensor;
+    if (tensor.data == nullptr && declarations.back().bytes() > 0)
+      throw std::invalid_argument("cannot write '" + path.string() + "': tensor '" + tensor.name +
+                                  "': expected data, found none");
   }
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // the data then begins on a multiple of 8
-  const std::uint64_t length = text.size();
-  host::write_file_atomically(path, [&](int descriptor) {
-    host::write_all(descriptor, &length, sizeof(length));
-    host::write_all(descriptor, text.data(), text.size());
-    for (const TensorView& tensor : tensors) host::write_all(descriptor, tensor.data, tensor.bytes());
+  write_safetensors(path, std::move(declarations), metadata, [&](const TensorDeclaration& tensor, ByteSink& sink) {
+    sink.append(index.at(tensor.name)->data, tensor.bytes());
   });
 }
 

@@ -1,5 +1,5 @@
 // Reads (mmap) and writes the safetensors format: https://github.com/huggingface/safetensors#format.
-// Sharded folders are model_folder.h's concern.
+// Sharded folders are model_folder.h's concern; models larger than memory are written by safetensors_writer.h.
 #pragma once
 
 #include <cstdint>
@@ -26,16 +26,17 @@ class SafetensorsFile {
   const std::vector<TensorView>& tensors() const;  ///< in file order
   const TensorView* find(const std::string& name) const;
   const std::map<std::string, std::string>& metadata() const;
+  /// Gives back the memory that bytes [first, first + bytes) of `tensor`, one of this file's, take once read
+  /// (MappedFile::release). Its data stays readable.
+  void release(const TensorView& tensor, std::size_t first, std::size_t bytes) const;
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
 
-/// Writes `tensors`, those with the largest elements first and then by name, so that each is aligned without holes, to
-/// a temporary name, then fsync and rename. Byte-identical for equal input. Throws std::invalid_argument for a name
-/// given twice, a negative size or missing data, and std::runtime_error naming the path and errno's text; a failure
-/// leaves what was there under the final name.
+/// Writes `tensors` from memory; order and errors as safetensors_writer.h has them. Throws std::invalid_argument for
+/// missing data too.
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorView> tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -1,30 +1,12 @@
 // Element types of weight files and their conversion to f32.
 #include "model/tensor_view.h"
 
-#include <bit>
 #include <cstring>
 #include <stdexcept>
 
+#include "model/half_precision.h"
+
 namespace retort::model {
-namespace {
-
-float from_bf16(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
-
-/// IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits.
-float from_f16(std::uint16_t bits) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000U) << 16;
-  const std::uint32_t exponent = (bits >> 10) & 0x1FU;
-  const std::uint32_t fraction = bits & 0x3FFU;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000U | (fraction << 13));  // infinity, NaN
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112U) << 23) | (fraction << 13));
-  const float magnitude = static_cast<float>(fraction) * 0x1p-24F;  // zero, subnormal: exact in f32
-  return sign != 0 ? -magnitude : magnitude;
-}
-
-}  // namespace
-
 std::size_t size_of(DataType type) {
   switch (type) {
     case DataType::i64:
