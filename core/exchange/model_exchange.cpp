@@ -1,0 +1,213 @@
+#include "exchange/model_exchange.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+
+#include "exchange/folder_export.h"
+#include "exchange/folder_source.h"
+#include "exchange/gguf_export.h"
+#include "exchange/gguf_source.h"
+#include "exchange/llama2c_source.h"
+#include "exchange/token_settings.h"
+#include "host/files.h"
+#include "host/json.h"
+
+namespace retort::exchange {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Without a final slash, so that a name can be made of it.
+fs::path without_slash(const fs::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
+void refuse_existing(const fs::path& target) {
+  if (fs::symlink_status(target).type() != fs::file_type::not_found)
+    throw std::invalid_argument("'" + target.string() +
+                                "': expected a name that is free, found something; remove it or choose another name");
+  const fs::path parent = target.parent_path();
+  if (!parent.empty() && !fs::is_directory(parent))
+    throw std::invalid_argument("'" + target.string() + "': expected a folder '" + parent.string() +
+                                "' to write into, found none; make it first");
+}
+
+/// A folder under a temporary name, which goes away unless it is published.
+class NewFolder {
+ public:
+  explicit NewFolder(const fs::path& target)
+      : target_(target), path_(target.string() + ".tmp-" + std::to_string(::getpid())) {
+    fs::remove_all(path_);
+    fs::create_directory(path_);
+  }
+  ~NewFolder() {
+    std::error_code ignored;
+    if (!published_) fs::remove_all(path_, ignored);
+  }
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+  void publish() {
+    refuse_existing(target_);
+    fs::rename(path_, target_);
+    published_ = true;
+    const fs::path parent = target_.parent_path();
+    const int folder = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return;
+    ::fsync(folder);  // makes the rename durable
+    ::close(folder);
+  }
+
+ private:
+  fs::path target_, path_;
+  bool published_ = false;
+};
+
+bool begins_with_gguf(const fs::path& file) {
+  std::array<char, 4> letters{};
+  std::ifstream(file, std::ios::binary).read(letters.data(), letters.size());
+  return std::string_view(letters.data(), letters.size()) == "GGUF";
+}
+
+/// A checkpoint and what belongs to it, whatever its format. Owns the file that `weights` reads.
+struct Checkpoint {
+  std::unique_ptr<model::GgufFile> gguf;
+  std::unique_ptr<model::Llama2cFile> llama2c;
+  std::unique_ptr<WeightSource> weights;
+};
+
+Checkpoint open_checkpoint(const fs::path& source) {
+  if (!fs::is_regular_file(source))
+    throw std::invalid_argument("'" + source.string() + "': expected a GGUF file or a llama2.c checkpoint, found " +
+                                (fs::is_directory(source) ? "a folder"
+                                 : fs::exists(source)     ? "no file"
+                                                          : "nothing"));
+  Checkpoint checkpoint;
+  if (begins_with_gguf(source)) {
+    checkpoint.gguf = std::make_unique<model::GgufFile>(source);
+    checkpoint.weights = std::make_unique<GgufSource>(*checkpoint.gguf);
+  } else {
+    checkpoint.llama2c = std::make_unique<model::Llama2cFile>(source);
+    checkpoint.weights = std::make_unique<Llama2cSource>(*checkpoint.llama2c);
+  }
+  return checkpoint;
+}
+
+/// run.c of llama2.c stops at token 1, which begins every text that the models were trained on.
+TokenSettings llama2c_settings() {
+  TokenSettings settings;
+  settings.begin = 1;
+  settings.ends = {2, 1};
+  settings.unknown = 0;
+  settings.add_begin = true;
+  return settings;
+}
+
+void write_settings(const Checkpoint& checkpoint, const fs::path& folder) {
+  const model::ModelConfig& config = checkpoint.weights->config();
+  TokenSettings settings = llama2c_settings();
+  std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
+  if (checkpoint.gguf != nullptr) {
+    const auto& metadata = checkpoint.gguf->metadata();
+    settings = token_settings_from_gguf(metadata, config, checkpoint.gguf->origin());
+    const auto found = metadata.find("tokenizer.ggml.tokens");
+    const auto* texts = found == metadata.end() ? nullptr : std::get_if<std::vector<std::string>>(&found->second);
+    tokens = texts != nullptr ? *texts : std::vector<std::string>();
+  }
+  host::write_json(folder / "generation_config.json", generation_config(settings));
+  host::write_json(folder / "tokenizer_config.json", tokenizer_config(settings, tokens, config.max_positions));
+}
+
+void list_files(const fs::path& folder, ExchangeResult& result) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    result.files.push_back(entry.path().filename());
+    result.bytes += static_cast<std::int64_t>(entry.file_size());
+  }
+  std::sort(result.files.begin(), result.files.end());
+}
+
+/// What a folder has besides weights and config.json.
+constexpr std::array companions = {"generation_config.json",
+                                   "tokenizer.json",
+                                   "tokenizer_config.json",
+                                   "special_tokens_map.json",
+                                   "chat_template.jinja",
+                                   "retort.json",
+                                   "LICENSE"};
+
+model::DataType float_type_of(const std::optional<model::GgmlType>& type, model::DataType absent) {
+  if (!type) return absent;
+  if (*type == model::GgmlType::f32) return model::DataType::f32;
+  if (*type == model::GgmlType::f16) return model::DataType::f16;
+  if (*type == model::GgmlType::bf16) return model::DataType::bf16;
+  throw std::invalid_argument(std::string("dtype: expected f32, f16 or bf16 for a Hugging Face folder, found ") +
+                              model::name_of(*type));
+}
+
+}  // namespace
+
+ExchangeResult import_model(const fs::path& source, const fs::path& target, const ImportOptions& options,
+                            const ProgressReport& report) {
+  const fs::path name = without_slash(target);
+  refuse_existing(name);
+  const Checkpoint checkpoint = open_checkpoint(source);
+  NewFolder folder(name);
+  ExchangeResult result;
+  result.config = checkpoint.weights->config();
+  write_settings(checkpoint, folder.path());
+  FolderExportOptions folder_options;
+  folder_options.type = options.type;
+  folder_options.shard_bytes = options.shard_bytes;
+  export_folder(*checkpoint.weights, folder.path(), folder_options, report);
+  const model::ModelFolder check(folder.path());
+  list_files(folder.path(), result);
+  folder.publish();
+  return result;
+}
+
+ExchangeResult export_to_gguf(const fs::path& source, const fs::path& target, const ExportOptions& options,
+                              const ProgressReport& report) {
+  refuse_existing(target);
+  const model::ModelFolder folder(source);
+  const FolderSource weights(folder);
+  model::GgufMetadata more = to_gguf(token_settings_of(folder));
+  more["general.name"] = without_slash(fs::absolute(source)).filename().string();
+  ExchangeResult result;
+  result.config = folder.config();
+  export_gguf(weights, more, target, {options.type}, report);
+  result.files = {target.filename()};
+  result.bytes = static_cast<std::int64_t>(fs::file_size(target));
+  return result;
+}
+
+ExchangeResult export_to_folder(const fs::path& source, const fs::path& target, const ExportOptions& options,
+                                const ProgressReport& report) {
+  const fs::path name = without_slash(target);
+  refuse_existing(name);
+  const model::ModelFolder folder(source);
+  const FolderSource weights(folder);
+  FolderExportOptions folder_options;
+  if (options.type) folder_options.type = float_type_of(options.type, model::DataType::f32);
+  folder_options.shard_bytes = options.shard_bytes;
+  folder_options.config = folder.config_json();
+  NewFolder made(name);
+  for (const char* file : companions)
+    if (fs::exists(source / file)) host::write_file_atomically(made.path() / file, host::read_file(source / file));
+  export_folder(weights, made.path(), folder_options, report);
+  const model::ModelFolder check(made.path());
+  ExchangeResult result;
+  result.config = folder.config();
+  list_files(made.path(), result);
+  made.publish();
+  return result;
+}
+
+}  // namespace retort::exchange
