@@ -55,8 +55,9 @@ const char* format_of(const WeightScheme& scheme) {
 }
 
 Json group_of(const QuantizedModules& modules) {
-  const bool activations = modules.scheme.bits == 8 && modules.target != "Embedding";  // a look-up has none
-  return {{"targets", Json::array({modules.target})},
+  // A look-up has no activations.
+  const bool activations = modules.scheme.bits == 8 && modules.targets != std::vector<std::string>{"Embedding"};
+  return {{"targets", modules.targets},
           {"weights", arguments(modules.scheme, modules.scheme.group_size > 0 ? "group" : "channel", false)},
           {"input_activations", activations ? arguments({8, 0}, "token", true) : Json(nullptr)},
           {"output_activations", nullptr},
@@ -121,8 +122,8 @@ Json quantization_config(const std::vector<QuantizedModules>& groups, const std:
 }
 
 Json int8_quantization_config(const std::vector<std::string>& ignore, EmbeddingStorage embedding) {
-  std::vector<QuantizedModules> groups = {{"Linear", {8, 0}}};
-  if (embedding == EmbeddingStorage::int8) groups.push_back({"Embedding", {8, 0}});
+  std::vector<QuantizedModules> groups = {{{"Linear"}, {8, 0}}};
+  if (embedding == EmbeddingStorage::int8) groups.push_back({{"Embedding"}, {8, 0}});
   return quantization_config(groups, ignore);
 }
 

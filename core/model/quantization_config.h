@@ -18,9 +18,9 @@ struct WeightScheme {
   bool operator==(const WeightScheme&) const = default;
 };
 
-/// The modules that share a scheme: a class ("Linear", "Embedding") or a module's name ("lm_head"), which wins.
+/// The modules that share a scheme: classes ("Linear", "Embedding") or modules' names ("lm_head"), which win.
 struct QuantizedModules {
-  std::string target;
+  std::vector<std::string> targets;
   WeightScheme scheme;
 };
 

@@ -1,9 +1,12 @@
 #include "train/quantization.h"
 
+#include <algorithm>
+#include <cmath>
 #include <deque>
 #include <retort/torch.hpp>
 #include <stdexcept>
 
+#include "model/quantization_config.h"
 #include "train/calibration.h"
 #include "train/model_weights.h"
 #include "train/plugin_loss.h"
@@ -18,11 +21,15 @@ retort_quantize_requirements requirements_of(const QuantizationJob& job) {
   retort_quantize_requirements wanted{};
   wanted.struct_size = sizeof(wanted);
   job.quantizer.throw_if_error(job.quantizer.functions->requirements(job.quantizer.instance, &wanted));
-  if (wanted.bits != 8 || wanted.symmetric != 1 || wanted.group_size != 0)
+  const bool int8 = wanted.bits == 8 && wanted.group_size == 0;
+  const bool int4 =
+      wanted.bits == 4 && (wanted.group_size == 32 || wanted.group_size == 64 || wanted.group_size == 128);
+  if (wanted.symmetric != 1 || !(int8 || int4))
     throw std::invalid_argument("the quantizer is set to " + std::to_string(wanted.bits) + " bits, " +
                                 (wanted.symmetric ? "symmetric" : "asymmetric") + ", groups of " +
                                 std::to_string(wanted.group_size) +
-                                "; the model format holds symmetric 8 bits per channel (group_size 0)");
+                                "; the model format holds symmetric 8 bits per channel (group_size 0) and symmetric 4 "
+                                "bits in groups of 32, 64 or 128");
   if (wanted.signals != 0 && !job.dataset)
     throw std::invalid_argument("the quantizer wants calibration data: give the stage the input \"dataset\"");
   return wanted;
@@ -32,17 +39,32 @@ std::string module_of(const std::string& weight) {
   return weight.substr(0, weight.size() - std::string(".weight").size());
 }
 
-/// Quantises one weight at a time; codes and scales stay alive in `kept`.
+/// A quantised weight: codes [O,I] int8, scales [O,Q] f32.
+struct Codes {
+  Tensor codes, scales;
+  Tensor restored() const {
+    const std::int64_t rows = codes.size(0), groups = scales.size(1);
+    return (codes.to(torch::kFloat32).view({rows, groups, -1}) * scales.unsqueeze(-1)).view(codes.sizes());
+  }
+};
+
+/// int8 per row, rounded to the nearest: what a model of int4 layers has where int4 groups do not fit.
+Codes int8_rows(const Tensor& weight) {
+  const Tensor largest = weight.to(torch::kFloat64).abs().amax(1, true);
+  const Tensor scales = torch::where(largest > 0, largest / 127, torch::ones_like(largest)).to(torch::kFloat32);
+  return {(weight / scales).round().clamp(-127, 127).to(torch::kInt8), scales};
+}
+
+/// Quantises one weight at a time.
 class WeightQuantizer {
  public:
-  WeightQuantizer(const QuantizationJob& job, std::map<std::string, Tensor> inputs, std::uint32_t signals)
-      : job_(job), inputs_(std::move(inputs)), signals_(signals) {}
+  WeightQuantizer(const QuantizationJob& job, std::map<std::string, Tensor> inputs,
+                  const retort_quantize_requirements& wanted)
+      : job_(job), inputs_(std::move(inputs)), wanted_(wanted) {}
 
-  struct Result {
-    Tensor codes, scales;  ///< [O,I] int8, [O,1] f32
-  };
-  Result run(const std::string& module, const Tensor& weight) {
-    Result result{torch::empty(weight.sizes(), torch::kInt8), torch::empty({weight.size(0), 1}, torch::kFloat32)};
+  Codes run(const std::string& module, const Tensor& weight) {
+    const std::int64_t groups = wanted_.group_size > 0 ? weight.size(1) / wanted_.group_size : 1;
+    Codes result{torch::empty(weight.sizes(), torch::kInt8), torch::empty({weight.size(0), groups}, torch::kFloat32)};
     const auto found = inputs_.find(module == "model.embed_tokens" ? "lm_head" : module);
     const Tensor samples = found == inputs_.end() ? Tensor() : found->second;
     std::deque<Tensor> owned;
@@ -53,7 +75,7 @@ class WeightQuantizer {
       return &views.back();
     };
     const auto signal = [&](std::uint32_t bit, auto make) -> const retort_tensor* {
-      return (signals_ & bit) != 0 && samples.defined() ? view(make(), RETORT_TENSOR_READ_ONLY) : nullptr;
+      return (wanted_.signals & bit) != 0 && samples.defined() ? view(make(), RETORT_TENSOR_READ_ONLY) : nullptr;
     };
     retort_quantize_input input{};
     input.struct_size = sizeof(input);
@@ -77,17 +99,17 @@ class WeightQuantizer {
     job_.quantizer.throw_if_error(job_.quantizer.functions->quantize(job_.quantizer.instance, &input, &output, &sink));
     if (!torch::isfinite(result.scales).all().item<bool>() || (result.scales <= 0).any().item<bool>())
       throw std::runtime_error("the quantizer wrote a scale of " + module + " that is not a positive number");
-    const Tensor restored = result.codes.to(torch::kFloat32) * result.scales;
-    squared_error += (restored - weight).square().sum().item<double>();
-    squared_weight += weight.square().sum().item<double>();
+    const int lowest = -(1 << (wanted_.bits - 1));
+    if ((result.codes < lowest).any().item<bool>() || (result.codes >= -lowest).any().item<bool>())
+      throw std::runtime_error("the quantizer wrote a code of " + module + " outside " + std::to_string(lowest) +
+                               " to " + std::to_string(-lowest - 1));
     return result;
   }
-  double squared_error = 0, squared_weight = 0;
 
  private:
   const QuantizationJob& job_;
   std::map<std::string, Tensor> inputs_;
-  std::uint32_t signals_;
+  retort_quantize_requirements wanted_;
 };
 
 std::map<std::string, Tensor> calibrate(const QuantizationJob& job, CallModule& module,
@@ -99,41 +121,124 @@ std::map<std::string, Tensor> calibrate(const QuantizationJob& job, CallModule& 
   return module_inputs(*module.decoder, sequences, wanted.samples);
 }
 
+/// What becomes of one module.
+enum class Storage { floating_point, int8_rows, quantizer };
+
+/// Sorts the modules by how they are stored. A quantizer of 8 bits does them all; int4 groups hold linear layers only,
+/// and of these only those that they divide.
+class StoragePlan {
+ public:
+  StoragePlan(const QuantizationJob& job, const retort_quantize_requirements& wanted, const DecoderModule& decoder)
+      : job_(job), group_size_(wanted.group_size), tied_(decoder.config().tie_word_embeddings) {
+    bool fits = false;
+    for (const auto& [name, weight] : decoder.weights()) {
+      if (weight.dim() != 2) continue;
+      const std::string module = module_of(name);
+      const bool odd = group_size_ > 0 && weight.size(1) % group_size_ != 0;
+      if (odd && is_layer(module)) int8_layers_.push_back(module);
+      fits = fits || (!odd && is_layer(module));
+    }
+    if (!fits)
+      throw std::invalid_argument(
+          "no layer's input columns are a multiple of group_size " + std::to_string(group_size_) + " (hidden_size " +
+          std::to_string(decoder.config().hidden_size) + ", intermediate_size " +
+          std::to_string(decoder.config().intermediate_size) + "); use a smaller group_size or bits 8");
+  }
+
+  Storage of(const std::string& module) const {
+    if (module == "model.embed_tokens" && !job_.embedding) return Storage::floating_point;
+    if (module == "lm_head" && !job_.head) return Storage::floating_point;
+    if (group_size_ == 0) return Storage::quantizer;
+    const bool odd = std::find(int8_layers_.begin(), int8_layers_.end(), module) != int8_layers_.end();
+    return is_layer(module) && !odd ? Storage::quantizer : Storage::int8_rows;
+  }
+  const std::vector<std::string>& int8_layers() const { return int8_layers_; }
+
+  nlohmann::json description() const {
+    std::vector<model::QuantizedModules> groups = {{{"Linear"}, {group_size_ > 0 ? 4 : 8, group_size_}}};
+    std::vector<std::string> ignored;
+    std::vector<std::string> rows = int8_layers_;
+    if (!tied_ && group_size_ > 0 && job_.head) rows.emplace_back("lm_head");
+    if (!rows.empty()) groups.push_back({rows, {8, 0}});
+    if (job_.embedding)
+      groups.push_back({{"Embedding"}, {8, 0}});
+    else
+      ignored.emplace_back("model.embed_tokens");
+    if (tied_ ? !job_.embedding : !job_.head) ignored.emplace_back("lm_head");
+    return model::quantization_config(groups, ignored);
+  }
+
+ private:
+  static bool is_layer(const std::string& module) { return module != "model.embed_tokens" && module != "lm_head"; }
+
+  const QuantizationJob& job_;
+  std::int64_t group_size_;
+  bool tied_;
+  std::vector<std::string> int8_layers_;  ///< that int4 groups do not divide
+};
+
+/// Tensors under their names in the folder, kept alive until it is written.
+class FolderTensors {
+ public:
+  void add_float(const std::string& name, const Tensor& tensor) { add(name, model::DataType::f32, tensor); }
+  void add_int8(const std::string& weight, const Codes& codes) {
+    add(weight, model::DataType::i8, codes.codes);
+    add(weight + "_scale", model::DataType::f32, codes.scales);
+  }
+  void add_int4(const std::string& weight, const Codes& codes) {
+    const Tensor flat = codes.codes.contiguous();
+    const std::int64_t rows = flat.size(0), columns = flat.size(1);
+    const std::vector<std::int32_t> packed =
+        model::pack_int4({flat.data_ptr<std::int8_t>(), static_cast<std::size_t>(flat.numel())}, rows, columns);
+    add(weight + "_packed", model::DataType::i32,
+        torch::tensor(packed, torch::kInt32).view({rows, model::packed_int4_columns(columns)}));
+    add(weight + "_scale", model::DataType::f32, codes.scales);
+    add(weight + "_shape", model::DataType::i64, torch::tensor({rows, columns}, torch::kInt64));
+  }
+  const std::vector<model::TensorView>& views() const { return views_; }
+
+ private:
+  void add(const std::string& name, model::DataType type, const Tensor& tensor) {
+    kept_.push_back(tensor.detach().contiguous());
+    views_.push_back({name, type, kept_.back().sizes().vec(), static_cast<const std::byte*>(kept_.back().data_ptr())});
+  }
+  std::deque<Tensor> kept_;
+  std::vector<model::TensorView> views_;
+};
+
 ModelSize run(const QuantizationJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   torch::NoGradGuard no_grad;
   const retort_quantize_requirements wanted = requirements_of(job);
   CallModule module = load_call_module(job.model);
-  WeightQuantizer quantizer(job, calibrate(job, module, wanted), wanted.signals);
+  const StoragePlan plan(job, wanted, *module.decoder);
+  for (const std::string& layer : plan.int8_layers())
+    hooks.log(layer + ": its input columns are no multiple of group_size " + std::to_string(wanted.group_size) +
+              ", so it becomes int8 per channel");
+  WeightQuantizer quantizer(job, calibrate(job, module, wanted), wanted);
 
-  std::deque<Tensor> kept;
-  std::vector<model::TensorView> views;
-  const auto store = [&](const std::string& name, model::DataType type, const Tensor& tensor) {
-    kept.push_back(tensor.detach().contiguous());
-    views.push_back({name, type, kept.back().sizes().vec(), static_cast<const std::byte*>(kept.back().data_ptr())});
-  };
-  std::vector<std::string> ignored;
+  FolderTensors tensors;
+  double squared_error = 0, squared_weight = 0;
   std::int64_t done = 0;
   for (const auto& [name, weight] : module.decoder->weights()) {
     hooks.throw_if_stopped();
-    const bool matrix = weight.dim() == 2;
-    const std::string linear = matrix ? module_of(name) : name;
-    const bool skip = (linear == "model.embed_tokens" && !job.embedding) || (linear == "lm_head" && !job.head);
-    if (skip) ignored.push_back(linear);
-    if (!matrix || skip) {
-      store(name, model::DataType::f32, weight);
+    const Storage storage = weight.dim() == 2 ? plan.of(module_of(name)) : Storage::floating_point;
+    if (storage == Storage::floating_point) {
+      tensors.add_float(name, weight);
     } else {
-      const WeightQuantizer::Result result = quantizer.run(linear, weight.detach());
-      store(name, model::DataType::i8, result.codes);
-      store(name + "_scale", model::DataType::f32, result.scales);
+      const Codes codes =
+          storage == Storage::quantizer ? quantizer.run(module_of(name), weight.detach()) : int8_rows(weight.detach());
+      squared_error += (codes.restored() - weight).square().sum().item<double>();
+      squared_weight += weight.square().sum().item<double>();
+      if (storage == Storage::quantizer && wanted.bits == 4)
+        tensors.add_int4(name, codes);
+      else
+        tensors.add_int8(name, codes);
     }
     hooks.progress("quantising", ++done, static_cast<std::int64_t>(module.decoder->weights().size()), "tensors");
   }
-  if (module.decoder->config().tie_word_embeddings && !job.embedding) ignored.push_back("lm_head");
-  hooks.metric("weight_error", -1, std::sqrt(quantizer.squared_error / quantizer.squared_weight));
-  model::save_model(job.output, module.decoder->config(), views,
-                    model::int8_quantization_config(ignored, job.embedding ? model::EmbeddingStorage::int8
-                                                                           : model::EmbeddingStorage::floating_point));
+  hooks.metric("weight_error", -1, std::sqrt(squared_error / squared_weight));
+  model::save_model(job.output, module.decoder->config(), tensors.views(), plan.description());
   save_task_files(job.output, module.tokenizer, module.contract);
   return model_size(job.output);
 }

@@ -1,4 +1,5 @@
-// Post-training quantisation: every linear weight through a quantizer plugin, written as a compressed-tensors folder.
+// Post-training quantisation: every linear weight through a quantizer plugin, written as a compressed-tensors folder:
+// int8 per channel, or int4 in groups with an int8 embedding and head.
 // No LibTorch in this header.
 #pragma once
 
@@ -21,8 +22,10 @@ struct QuantizationJob {
   std::filesystem::path output;
 };
 
-/// Metrics: "weight_error", the relative root mean square error over all quantised weights. Throws
-/// std::invalid_argument for a scheme that the folder format does not hold (other than symmetric 8 bits per channel).
+/// The format holds symmetric 8 bits per channel, and symmetric 4 bits in groups of 32, 64 or 128 for the layers. With
+/// 4 bits the embedding and the head are rounded to int8 per row, and so is a layer whose input columns the group does
+/// not divide; the log names it. Metrics: "weight_error", the relative root mean square error over all quantised
+/// weights. Throws std::invalid_argument for another scheme, or where the group divides no layer at all.
 ModelSize quantize(const QuantizationJob& job, const RunHooks& hooks);
 
 }  // namespace retort::train

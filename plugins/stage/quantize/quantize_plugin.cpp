@@ -13,9 +13,9 @@ class QuantizeStage : public retort::Stage {
   static auto schema() {
     return retort::params<Params>()
         .boolean("embedding", &Params::embedding)
-        .doc("quantise the embedding, and the head that is tied to it")
+        .doc("quantise the embedding, and the head that is tied to it; int8 with an algorithm of 4 bits as well")
         .boolean("head", &Params::head)
-        .doc("quantise a separate head");
+        .doc("quantise a separate head; int8 with an algorithm of 4 bits as well");
   }
   explicit QuantizeStage(Params params) : params_(params) {}
 
@@ -47,6 +47,6 @@ class QuantizeStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.quantize", "1.0.0", "Apache-2.0",
-                   retort::component<QuantizeStage>("stage.quantize", "1.0.0",
-                                                    "post-training quantisation to int8 per channel"));
+RETORT_PLUGIN_LIST("stage.quantize", "1.1.0", "Apache-2.0",
+                   retort::component<QuantizeStage>(
+                       "stage.quantize", "1.1.0", "post-training quantisation to int8 per channel or int4 in groups"));

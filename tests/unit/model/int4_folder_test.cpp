@@ -36,7 +36,7 @@ ModelConfig tiny_config() {
 /// Projections int4, the head int8, the rest float: what stage.quantize writes. Owns what the views borrow.
 struct Int4Model {
   ModelConfig config = tiny_config();
-  Json description = quantization_config({{"Linear", {4, group}}, {"lm_head", {8, 0}}}, {});
+  Json description = quantization_config({{{"Linear"}, {4, group}}, {{"lm_head"}, {8, 0}}}, {});
   std::deque<std::vector<std::byte>> kept;
   std::vector<TensorView> views;
 
@@ -146,10 +146,10 @@ TEST(Int4Folder, RefusesBrokenWeightsByName) {
       {[&](Int4Model& m) { m.find(name + "_scale").shape = {192}; }, "groups a divisor of 64"},
       {[&](Int4Model& m) { m.add_floats(name + "_zero_point", {96, 2}); }, "only symmetric codes"},
       {[&](Int4Model& m) { m.add_floats(name + "_g_idx", {64}); }, "weight_g_idx': expected none"},
-      {[&](Int4Model& m) { m.description = quantization_config({{"Linear", {4, 64}}, {"lm_head", {8, 0}}}, {}); },
+      {[&](Int4Model& m) { m.description = quantization_config({{{"Linear"}, {4, 64}}, {{"lm_head"}, {8, 0}}}, {}); },
        "expected float or int4 in groups of 64 and int8, as config.json's quantization_config states, found int4 in "
        "groups of 32"},
-      {[&](Int4Model& m) { m.description = quantization_config({{"Linear", {4, group}}}, {}); },
+      {[&](Int4Model& m) { m.description = quantization_config({{{"Linear"}, {4, group}}}, {}); },
        "'lm_head.weight': expected float or int4 in groups of 32"},
       {[&](Int4Model& m) { m.description = nullptr; }, "has no quantization_config"},
       {[&](Int4Model& m) { m.add_floats("model.norm.weight_scale", {64, 1}); }, "only tensors of a model"}};
@@ -198,7 +198,8 @@ TEST(Int4Folder, RefusesOtherSchemesByField) {
 }
 
 TEST(QuantizationConfig, WritesTheCompressedTensorsSpelling) {
-  const Json config = quantization_config({{"Linear", {4, 128}}, {"lm_head", {8, 0}}, {"Embedding", {8, 0}}}, {"x"});
+  const Json config =
+      quantization_config({{{"Linear"}, {4, 128}}, {{"lm_head"}, {8, 0}}, {{"Embedding"}, {8, 0}}}, {"x"});
   EXPECT_EQ(config.at("format"), "mixed-precision");
   EXPECT_EQ(config.at("ignore"), Json::array({"x"}));
   const Json& groups = config.at("config_groups");
@@ -211,7 +212,7 @@ TEST(QuantizationConfig, WritesTheCompressedTensorsSpelling) {
   EXPECT_EQ(groups.at("group_1").at("format"), "int-quantized");
   EXPECT_EQ(groups.at("group_1").at("input_activations").at("dynamic"), true);
   EXPECT_EQ(groups.at("group_2").at("input_activations"), nullptr);
-  EXPECT_EQ(quantization_config({{"Linear", {4, 64}}}, {}).at("format"), "pack-quantized");
+  EXPECT_EQ(quantization_config({{{"Linear"}, {4, 64}}}, {}).at("format"), "pack-quantized");
   EXPECT_EQ(read_quantization_config(JsonCursor(config, "test")), (std::vector<WeightScheme>{{4, 128}, {8, 0}}));
 }
 
