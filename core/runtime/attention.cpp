@@ -1,9 +1,10 @@
-// See attention.h. Written with vector types because the accumulators must stay in registers across the inner loop,
+// See attention.h. Written with vector types because the partial sums must stay in registers across the inner loops,
 // which plain arrays do not promise; the compiler lowers them to what each processor level has.
 #include "runtime/attention.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstring>
+#include <limits>
 
 #include "runtime/exponential.h"
 #include "runtime/multiversion.h"
@@ -11,76 +12,230 @@
 namespace retort::runtime {
 namespace {
 
-using Lanes = float __attribute__((vector_size(64), may_alias));
 constexpr std::int64_t kLanes = 16;
-static_assert(kKeyBlock == 2 * kLanes && kValueLanes == kLanes);
+static_assert(kBlockTokens == 2 * kLanes && kValueLanes == kLanes);
 
-// scores[blocks · kKeyBlock] = query · keysᵀ; positions past the end are computed from zeroed or old keys and ignored.
-RETORT_MULTIVERSION
-void score(const float* query, const float* keys, std::int64_t head_dim, std::int64_t blocks, float* scores) {
-  for (std::int64_t block = 0; block < blocks; ++block) {
-    const Lanes* key = reinterpret_cast<const Lanes*>(keys + block * head_dim * kKeyBlock);
-    Lanes low{}, high{};
-    for (std::int64_t d = 0; d < head_dim; ++d) {
-      low += key[2 * d] * query[d];
-      high += key[2 * d + 1] * query[d];
+using Lanes = float __attribute__((vector_size(64), may_alias));
+using IntegerLanes = std::int32_t __attribute__((vector_size(64), may_alias));
+using UnsignedLanes = std::uint32_t __attribute__((vector_size(64), may_alias));
+using HalfLanes = std::uint16_t __attribute__((vector_size(32), may_alias));
+using ByteLanes = std::int8_t __attribute__((vector_size(16), may_alias));
+
+// Sixteen cache elements as f32 (int8: without their scale). Results by reference: returning vectors would depend on
+// the processor level's calling convention.
+[[gnu::always_inline]] inline void load(const float* from, Lanes& to) {
+  to = *reinterpret_cast<const Lanes*>(from);
+}
+[[gnu::always_inline]] inline void load(const std::uint16_t* from, Lanes& to) {
+  const UnsignedLanes bits = __builtin_convertvector(*reinterpret_cast<const HalfLanes*>(from), UnsignedLanes) << 16;
+  std::memcpy(&to, &bits, sizeof(to));
+}
+[[gnu::always_inline]] inline void load(const std::int8_t* from, Lanes& to) {
+  const IntegerLanes codes = __builtin_convertvector(*reinterpret_cast<const ByteLanes*>(from), IntegerLanes);
+  to = __builtin_convertvector(codes, Lanes);
+}
+
+struct Problem {
+  const QueryTile* tile;
+  KvCache::Plane plane;
+  const BlockId* blocks;
+  std::int64_t head_dim, padded_dim;
+  float* sums;    // [kQueryTile][padded_dim]: Σ weight · value so far
+  float* scores;  // [kQueryTile][kBlockTokens]: of one block; then its weights
+};
+
+struct Softmax {
+  float maximum = -std::numeric_limits<float>::infinity();
+  float sum = 0;
+};
+
+// scores = query · keysᵀ of one block; positions that hold nothing yet give numbers that nobody reads.
+template <class Element, int kCount>
+[[gnu::always_inline]] inline void score(const Problem& problem, const Element* keys) {
+  Lanes low[kCount]{}, high[kCount]{};
+  for (std::int64_t d = 0; d < problem.head_dim; ++d) {
+    Lanes first, second;
+    load(keys + d * kBlockTokens, first);
+    load(keys + d * kBlockTokens + kLanes, second);
+#pragma GCC unroll 8
+    for (int q = 0; q < kCount; ++q) {
+      const float query = problem.tile->queries[static_cast<std::size_t>(q)][d];
+      low[q] += first * query;
+      high[q] += second * query;
     }
-    Lanes* target = reinterpret_cast<Lanes*>(scores + block * kKeyBlock);
-    target[0] = low;
-    target[1] = high;
+  }
+#pragma GCC unroll 8
+  for (int q = 0; q < kCount; ++q) {
+    Lanes* target = reinterpret_cast<Lanes*>(problem.scores + q * kBlockTokens);
+    target[0] = low[q];
+    target[1] = high[q];
   }
 }
 
-// Turns scores into e^(score − maximum); returns their sum.
-RETORT_MULTIVERSION
-float exponentiate(std::int64_t length, float* scores) {
-  float maximum = scores[0];
+// Applies the int8 cache's scales: the keys' to scores, the values' to weights.
+template <int kCount>
+[[gnu::always_inline]] inline void scale_scores(const float* scales, float* scores) {
+  for (int q = 0; q < kCount; ++q) {
+#pragma omp simd
+    for (std::int64_t t = 0; t < kBlockTokens; ++t) scores[q * kBlockTokens + t] *= scales[t];
+  }
+}
+
+// Scores [from, to) of the block become weights e^(score − maximum), the others zero; what is summed so far is brought
+// to the new maximum.
+[[gnu::always_inline]] inline void weigh(float* scores, std::int64_t from, std::int64_t to, std::int64_t padded_dim,
+                                         float* sums, Softmax& softmax) {
+  float maximum = softmax.maximum;
+  if (from == 0 && to == kBlockTokens) {
 #pragma omp simd reduction(max : maximum)
-  for (std::int64_t t = 0; t < length; ++t) maximum = scores[t] > maximum ? scores[t] : maximum;
+    for (std::int64_t t = 0; t < kBlockTokens; ++t) maximum = scores[t] > maximum ? scores[t] : maximum;
+  } else {
+    for (std::int64_t t = from; t < to; ++t) maximum = scores[t] > maximum ? scores[t] : maximum;
+  }
+  if (maximum > softmax.maximum) {
+    const float factor = softmax.sum > 0 ? exponential(softmax.maximum - maximum) : 0.0f;
+#pragma omp simd
+    for (std::int64_t d = 0; d < padded_dim; ++d) sums[d] *= factor;
+    softmax.sum *= factor;
+    softmax.maximum = maximum;
+  }
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (std::int64_t t = 0; t < length; ++t) {
-    const float weight = exponential(scores[t] - maximum);
+  for (std::int64_t t = 0; t < kBlockTokens; ++t) {
+    const float weight = t >= from && t < to ? exponential(scores[t] - maximum) : 0.0f;
     scores[t] = weight;
     sum += weight;
   }
-  return sum;
+  softmax.sum += sum;
 }
 
-RETORT_MULTIVERSION
-void weigh_values(const float* weights, const float* values, std::int64_t length, std::int64_t padded_dim,
-                  std::int64_t head_dim, float scale, float* out) {
-  for (std::int64_t d = 0; d < head_dim; d += kLanes) {
-    Lanes sum{};
-    for (std::int64_t t = 0; t < length; ++t) {
-      sum += *reinterpret_cast<const Lanes*>(values + t * padded_dim + d) * weights[t];
+// sums += weights · values of positions [from, to) of one block, kWidth · kLanes columns at a time.
+template <class Element, int kCount, int kWidth>
+[[gnu::always_inline]] inline void accumulate(const Problem& problem, const Element* values, std::int64_t from,
+                                              std::int64_t to, std::int64_t column) {
+  Lanes sums[kCount][kWidth];
+#pragma GCC unroll 8
+  for (int q = 0; q < kCount; ++q) {
+    for (int w = 0; w < kWidth; ++w) load(problem.sums + q * problem.padded_dim + column + w * kLanes, sums[q][w]);
+  }
+  for (std::int64_t t = from; t < to; ++t) {
+    Lanes value[kWidth];
+    for (int w = 0; w < kWidth; ++w) load(values + t * problem.padded_dim + column + w * kLanes, value[w]);
+#pragma GCC unroll 8
+    for (int q = 0; q < kCount; ++q) {
+      const float weight = problem.scores[q * kBlockTokens + t];
+      for (int w = 0; w < kWidth; ++w) sums[q][w] += value[w] * weight;
     }
-    sum *= scale;
-    const std::int64_t count = std::min(kLanes, head_dim - d);
-    for (std::int64_t i = 0; i < count; ++i) out[d + i] = sum[i];
+  }
+#pragma GCC unroll 8
+  for (int q = 0; q < kCount; ++q) {
+    for (int w = 0; w < kWidth; ++w)
+      *reinterpret_cast<Lanes*>(problem.sums + q * problem.padded_dim + column + w * kLanes) = sums[q][w];
   }
 }
 
-std::int64_t key_blocks(std::int64_t length) {
-  return (length + kKeyBlock - 1) / kKeyBlock;
+template <class Element, int kCount>
+[[gnu::always_inline]] inline void attend_tile(const Problem& problem) {
+  const QueryTile& tile = *problem.tile;
+  const std::int64_t dim = problem.head_dim, padded = problem.padded_dim;
+  PositionRange all = tile.ranges[0];
+  for (std::size_t q = 1; q < kCount; ++q) {
+    all.first = std::min(all.first, tile.ranges[q].first);
+    all.end = std::max(all.end, tile.ranges[q].end);
+  }
+  Softmax softmax[kCount];
+  std::memset(problem.sums, 0, sizeof(float) * static_cast<std::size_t>(kCount * padded));
+  for (std::int64_t start = all.first / kBlockTokens * kBlockTokens; start < all.end; start += kBlockTokens) {
+    const std::int64_t block = problem.blocks[start / kBlockTokens];
+    const auto* keys = reinterpret_cast<const Element*>(problem.plane.keys) + block * kBlockTokens * dim;
+    const auto* values = reinterpret_cast<const Element*>(problem.plane.values) + block * kBlockTokens * padded;
+    score<Element, kCount>(problem, keys);
+    if constexpr (sizeof(Element) == 1)
+      scale_scores<kCount>(problem.plane.key_scales + block * kBlockTokens, problem.scores);
+    for (std::int64_t q = 0; q < kCount; ++q) {
+      const PositionRange& range = tile.ranges[static_cast<std::size_t>(q)];
+      const std::int64_t from = std::max<std::int64_t>(range.first - start, 0);
+      const std::int64_t to = std::min(range.end - start, kBlockTokens);
+      weigh(problem.scores + q * kBlockTokens, from, to, padded, problem.sums + q * padded, softmax[q]);
+    }
+    if constexpr (sizeof(Element) == 1)
+      scale_scores<kCount>(problem.plane.value_scales + block * kBlockTokens, problem.scores);
+    const std::int64_t from = std::max<std::int64_t>(all.first - start, 0);
+    const std::int64_t to = std::min(all.end - start, kBlockTokens);
+    std::int64_t column = 0;
+    for (; column + 2 * kLanes <= padded; column += 2 * kLanes)
+      accumulate<Element, kCount, 2>(problem, values, from, to, column);
+    if (column < padded) accumulate<Element, kCount, 1>(problem, values, from, to, column);
+  }
+  for (std::int64_t q = 0; q < kCount; ++q) {
+    const float scale = 1.0f / softmax[q].sum;
+    float* out = tile.out[static_cast<std::size_t>(q)];
+    for (std::int64_t d = 0; d < dim; ++d) out[d] = problem.sums[q * padded + d] * scale;
+  }
+}
+
+template <class Element>
+[[gnu::always_inline]] inline void attend_any(const Problem& problem) {
+  switch (problem.tile->count) {
+    case 1:
+      return attend_tile<Element, 1>(problem);
+    case 2:
+      return attend_tile<Element, 2>(problem);
+    case 3:
+      return attend_tile<Element, 3>(problem);
+    case 4:
+      return attend_tile<Element, 4>(problem);
+    case 5:
+      return attend_tile<Element, 5>(problem);
+    case 6:
+      return attend_tile<Element, 6>(problem);
+    case 7:
+      return attend_tile<Element, 7>(problem);
+    default:
+      return attend_tile<Element, 8>(problem);
+  }
+}
+
+RETORT_MULTIVERSION
+void attend_f32(const Problem& problem) {
+  attend_any<float>(problem);
+}
+RETORT_MULTIVERSION
+void attend_bf16(const Problem& problem) {
+  attend_any<std::uint16_t>(problem);
+}
+RETORT_MULTIVERSION
+void attend_int8(const Problem& problem) {
+  attend_any<std::int8_t>(problem);
+}
+
+std::int64_t padded(std::int64_t head_dim) {
+  return (head_dim + kValueLanes - 1) / kValueLanes * kValueLanes;
 }
 
 }  // namespace
 
-std::int64_t attention_scratch(std::int64_t context) {
-  return key_blocks(context) * kKeyBlock;
+std::int64_t attention_scratch(std::int64_t head_dim) {
+  return kQueryTile * (padded(head_dim) + kBlockTokens);
 }
 
-void attend(const float* query, const KvCache& cache, std::int64_t layer, std::int64_t head, PositionRange range,
-            float* scratch, float* out) {
-  const std::int64_t block = range.first / kKeyBlock;  // the scores before `first` in its block are not read
-  score(query, cache.keys(layer, head) + block * cache.head_dim() * kKeyBlock, cache.head_dim(),
-        key_blocks(range.end) - block, scratch);
-  float* scores = scratch + (range.first - block * kKeyBlock);
-  const std::int64_t length = range.end - range.first;
-  const float sum = exponentiate(length, scores);
-  weigh_values(scores, cache.values(layer, head) + range.first * cache.padded_dim(), length, cache.padded_dim(),
-               cache.head_dim(), 1.0f / sum, out);
+void attend(const QueryTile& tile, const KvCache& cache, std::int64_t layer, std::int64_t head, const BlockId* blocks,
+            float* scratch) {
+  const Problem problem{.tile = &tile,
+                        .plane = cache.plane(layer, head),
+                        .blocks = blocks,
+                        .head_dim = cache.head_dim(),
+                        .padded_dim = cache.padded_dim(),
+                        .sums = scratch,
+                        .scores = scratch + kQueryTile * cache.padded_dim()};
+  switch (cache.type()) {
+    case KvType::bf16:
+      return attend_bf16(problem);
+    case KvType::int8:
+      return attend_int8(problem);
+    default:
+      return attend_f32(problem);
+  }
 }
 
 }  // namespace retort::runtime

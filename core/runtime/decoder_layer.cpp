@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "runtime/attention.h"
+#include "runtime/parallel.h"
 #include "runtime/vector_kernels.h"
 #include "runtime/weights.h"
 
@@ -55,13 +56,17 @@ DecoderLayer::DecoderLayer(const model::ModelFolder& folder, std::int64_t index,
   key_norm_ = norm_weight(folder, index, "self_attn.k_norm");
 }
 
-void DecoderLayer::forward(std::int64_t rows, std::int64_t position, const RopeTable& rope, KvCache& cache,
-                           Workspace& workspace) const {
+std::int64_t DecoderLayer::longest_run(const model::ModelConfig& config) {
+  return std::max<std::int64_t>(1, kQueryTile / (config.heads / config.kv_heads));
+}
+
+void DecoderLayer::forward(const Pass& pass, const RopeTable& rope, KvCache& cache, Workspace& workspace) const {
+  const std::int64_t rows = pass.rows();
   normalize(rows, attention_norm_, qkv_, workspace);
   qkv_.run(rows, workspace.input(), workspace.projected());
   finish_projection(rows, workspace);
-  store_keys_and_values(rows, position, rope, cache, workspace);
-  attend_rows(rows, position, rope, cache, workspace);
+  store_keys_and_values(pass, rope, cache, workspace);
+  attend_rows(pass, rope, cache, workspace);
   project_back(rows, o_, o_bias_, workspace);
 
   normalize(rows, feed_forward_norm_, gate_up_, workspace);
@@ -73,26 +78,26 @@ void DecoderLayer::forward(std::int64_t rows, std::int64_t position, const RopeT
 void DecoderLayer::normalize(std::int64_t rows, const std::vector<float>& weight, const Linear& next,
                              Workspace& workspace) const {
   const std::int64_t width = next.in();
-  for (std::int64_t row = 0; row < rows; ++row) {
+  parallel_for(rows, rows * width, [&](std::int64_t row, std::int64_t) {
     const float maximum = rms_norm(workspace.hidden() + row * width, weight.data(), width, epsilon_,
                                    workspace.input().values + row * width);
     workspace.finish_row(next, row, maximum);
-  }
+  });
 }
 
 void DecoderLayer::finish_projection(std::int64_t rows, Workspace& workspace) const {
   if (qkv_bias_.empty() && query_norm_.empty()) return;
-  for (std::int64_t row = 0; row < rows; ++row) {
+  parallel_for(rows, rows * qkv_.out(), [&](std::int64_t row, std::int64_t) {
     float* projected = workspace.projected() + row * qkv_.out();
     scale_row(workspace.input().row_scales[row], qkv_.out(), projected);
     if (!qkv_bias_.empty()) add_scaled(qkv_bias_.data(), 1.0f, qkv_.out(), projected);
-    if (query_norm_.empty()) continue;
+    if (query_norm_.empty()) return;
     for (std::int64_t head = 0; head < heads_ + kv_heads_; ++head) {
       float* values = projected + head * head_dim_;
       const std::vector<float>& weight = head < heads_ ? query_norm_ : key_norm_;
       rms_norm(values, weight.data(), head_dim_, epsilon_, values);
     }
-  }
+  });
 }
 
 float DecoderLayer::projection_scale(std::int64_t row, Workspace& workspace) const {
@@ -100,56 +105,81 @@ float DecoderLayer::projection_scale(std::int64_t row, Workspace& workspace) con
   return finished ? 1.0f : workspace.input().row_scales[row];
 }
 
-void DecoderLayer::store_keys_and_values(std::int64_t rows, std::int64_t position, const RopeTable& rope,
-                                         KvCache& cache, Workspace& workspace) const {
-  for (std::int64_t row = 0; row < rows; ++row) {
+void DecoderLayer::store_keys_and_values(const Pass& pass, const RopeTable& rope, KvCache& cache,
+                                         Workspace& workspace) const {
+  const std::int64_t elements = 2 * pass.rows() * kv_heads_ * head_dim_;
+  parallel_for(pass.rows(), elements, [&](std::int64_t row, std::int64_t thread) {
+    const RowPlace& place = pass.places[static_cast<std::size_t>(row)];
     const float scale = projection_scale(row, workspace);
     const float* keys = workspace.projected() + row * qkv_.out() + heads_ * head_dim_;
     const float* values = keys + kv_heads_ * head_dim_;
-    const std::int64_t at = position + row;
+    float* key = workspace.heads(thread);
     for (std::int64_t head = 0; head < kv_heads_; ++head) {
-      rotate(keys + head * head_dim_, rope.cosine(at), rope.sine(at), head_dim_, scale, workspace.head());
-      cache.store(index_, head, at, workspace.head(), values + head * head_dim_, scale);
+      rotate(keys + head * head_dim_, rope.cosine(place.position), rope.sine(place.position), head_dim_, scale, key);
+      cache.store(index_, head, place, key, values + head * head_dim_, scale);
     }
-  }
+  });
 }
 
-// Reads the queries in projected(), leaves the mixed values in input() for o_proj.
-void DecoderLayer::attend_rows(std::int64_t rows, std::int64_t position, const RopeTable& rope, const KvCache& cache,
+void DecoderLayer::attend_rows(const Pass& pass, const RopeTable& rope, const KvCache& cache,
                                Workspace& workspace) const {
-  const float temperature = 1.0f / std::sqrt(static_cast<float>(head_dim_));
   const std::int64_t group = heads_ / kv_heads_;
-  for (std::int64_t row = 0; row < rows; ++row) {
+  const std::int64_t tiles = (group + kQueryTile - 1) / kQueryTile;  // of one KV head
+  const auto runs = static_cast<std::int64_t>(pass.runs.size());
+  std::int64_t positions = 0;
+  for (const RowPlace& place : pass.places) positions += place.position + 1;
+  parallel_for(runs * kv_heads_ * tiles, 2 * positions * heads_ * head_dim_, [&](std::int64_t i, std::int64_t thread) {
+    const RowRun& run = pass.runs[static_cast<std::size_t>(i / (kv_heads_ * tiles))];
+    const std::int64_t first = i % tiles * kQueryTile;
+    attend_run(pass, run, i / tiles % kv_heads_, first, std::min(kQueryTile, group - first), rope, cache, workspace,
+               thread);
+  });
+  parallel_for(pass.rows(), pass.rows() * o_.in(), [&](std::int64_t row, std::int64_t) {
+    workspace.finish_row(o_, row, o_.quantized() ? max_abs(workspace.input().values + row * o_.in(), o_.in()) : 0.0f);
+  });
+}
+
+void DecoderLayer::attend_run(const Pass& pass, const RowRun& run, std::int64_t head, std::int64_t first,
+                              std::int64_t count, const RopeTable& rope, const KvCache& cache, Workspace& workspace,
+                              std::int64_t thread) const {
+  const float temperature = 1.0f / std::sqrt(static_cast<float>(head_dim_));
+  QueryTile tile;
+  for (std::int64_t row = run.first; row < run.first + run.count; ++row) {
+    const std::int64_t at = pass.places[static_cast<std::size_t>(row)].position;
     const float scale = projection_scale(row, workspace) * temperature;
-    const float* queries = workspace.projected() + row * qkv_.out();
-    float* mixed = workspace.input().values + row * o_.in();
-    const std::int64_t at = position + row;
-    const PositionRange seen{window_ > 0 ? std::max<std::int64_t>(0, at + 1 - window_) : 0, at + 1};
-    for (std::int64_t head = 0; head < heads_; ++head) {
-      rotate(queries + head * head_dim_, rope.cosine(at), rope.sine(at), head_dim_, scale, workspace.head());
-      attend(workspace.head(), cache, index_, head / group, seen, workspace.scores(), mixed + head * head_dim_);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t query_head = head * (heads_ / kv_heads_) + first + i;
+      const auto slot = static_cast<std::size_t>(tile.count++);
+      float* query = workspace.heads(thread) + static_cast<std::int64_t>(slot) * head_dim_;
+      rotate(workspace.projected() + row * qkv_.out() + query_head * head_dim_, rope.cosine(at), rope.sine(at),
+             head_dim_, scale, query);
+      tile.queries[slot] = query;
+      tile.ranges[slot] = {window_ > 0 ? std::max<std::int64_t>(0, at + 1 - window_) : 0, at + 1};
+      tile.out[slot] = workspace.input().values + row * o_.in() + query_head * head_dim_;
     }
-    workspace.finish_row(o_, row, o_.quantized() ? max_abs(mixed, o_.in()) : 0.0f);
   }
+  attend(tile, cache, index_, head, pass.places[static_cast<std::size_t>(run.first)].blocks,
+         workspace.attention(thread));
 }
 
 void DecoderLayer::activate(std::int64_t rows, Workspace& workspace) const {
-  for (std::int64_t row = 0; row < rows; ++row) {
+  // The exponential makes an element some five times as dear as elsewhere.
+  parallel_for(rows, 5 * rows * intermediate_size_, [&](std::int64_t row, std::int64_t) {
     const float* gate = workspace.projected() + row * gate_up_.out();
     const float maximum = swiglu(gate, gate + intermediate_size_, intermediate_size_, workspace.input().row_scales[row],
                                  workspace.input().values + row * down_.in());
     workspace.finish_row(down_, row, maximum);
-  }
+  });
 }
 
 void DecoderLayer::project_back(std::int64_t rows, const Linear& linear, const std::vector<float>& bias,
                                 Workspace& workspace) const {
   linear.run(rows, workspace.input(), workspace.projected());
-  for (std::int64_t row = 0; row < rows; ++row) {
+  parallel_for(rows, rows * linear.out(), [&](std::int64_t row, std::int64_t) {
     add_scaled(workspace.projected() + row * linear.out(), workspace.input().row_scales[row], linear.out(),
                workspace.hidden() + row * linear.out());
     if (!bias.empty()) add_scaled(bias.data(), 1.0f, linear.out(), workspace.hidden() + row * linear.out());
-  }
+  });
 }
 
 std::vector<std::string> DecoderLayer::implementations() const {

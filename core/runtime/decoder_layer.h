@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,15 +14,28 @@
 
 namespace retort::runtime {
 
+/// Rows that follow each other in one sequence and are attended together: queries of one tile.
+struct RowRun {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+};
+
+/// The rows of one pass through the layers: T tokens of one sequence, or one of each of several.
+struct Pass {
+  std::span<const RowPlace> places;  ///< [rows]
+  std::span<const RowRun> runs;      ///< all rows, in order
+  std::int64_t rows() const { return static_cast<std::int64_t>(places.size()); }
+};
+
 /// Immutable after construction; all state is in the cache and the workspace.
 class DecoderLayer {
  public:
   DecoderLayer(const model::ModelFolder& folder, std::int64_t index, MatmulPool& pool);
 
-  /// Adds the layer's two blocks to workspace.hidden() [rows,D], whose rows stand at `position`, position + 1, …, and
-  /// stores their keys and values in the cache.
-  void forward(std::int64_t rows, std::int64_t position, const RopeTable& rope, KvCache& cache,
-               Workspace& workspace) const;
+  /// Adds the layer's two blocks to workspace.hidden() [rows,D] and stores the rows' keys and values in the cache.
+  void forward(const Pass& pass, const RopeTable& rope, KvCache& cache, Workspace& workspace) const;
+  /// Most rows of a run: so many that with the query heads of one KV head they fill a tile.
+  static std::int64_t longest_run(const model::ModelConfig& config);
   std::vector<std::string> implementations() const;
 
  private:
@@ -30,10 +44,11 @@ class DecoderLayer {
   /// where the family has neither; then the row's scale is still to be applied.
   void finish_projection(std::int64_t rows, Workspace& workspace) const;
   float projection_scale(std::int64_t row, Workspace& workspace) const;
-  void store_keys_and_values(std::int64_t rows, std::int64_t position, const RopeTable& rope, KvCache& cache,
-                             Workspace& workspace) const;
-  void attend_rows(std::int64_t rows, std::int64_t position, const RopeTable& rope, const KvCache& cache,
-                   Workspace& workspace) const;
+  void store_keys_and_values(const Pass& pass, const RopeTable& rope, KvCache& cache, Workspace& workspace) const;
+  void attend_rows(const Pass& pass, const RopeTable& rope, const KvCache& cache, Workspace& workspace) const;
+  /// The query heads [first, first + count) of KV head `head`, for every row of `run`.
+  void attend_run(const Pass& pass, const RowRun& run, std::int64_t head, std::int64_t first, std::int64_t count,
+                  const RopeTable& rope, const KvCache& cache, Workspace& workspace, std::int64_t thread) const;
   void activate(std::int64_t rows, Workspace& workspace) const;
   void project_back(std::int64_t rows, const Linear& linear, const std::vector<float>& bias,
                     Workspace& workspace) const;

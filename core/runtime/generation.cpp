@@ -18,9 +18,8 @@ double milliseconds_since(Clock::time_point start) {
 Generation generate(Decoder& decoder, std::span<const TokenId> prompt, const GenerationOptions& options) {
   Generation result;
   Sampler sampler(options.sampling);
-  decoder.reset();
   Clock::time_point start = Clock::now();
-  std::span<const float> logits = decoder.forward(prompt);
+  std::span<const float> logits = decoder.prompt(prompt);
   result.prefill_ms = milliseconds_since(start);
 
   start = Clock::now();

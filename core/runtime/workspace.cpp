@@ -17,21 +17,36 @@ std::int64_t widest_output(const model::ModelConfig& config) {
       {config.hidden_size, (config.heads + 2 * config.kv_heads) * config.head_dim, 2 * config.intermediate_size});
 }
 
+/// A thread's part: neighbours on separate cache lines.
+std::int64_t whole_lines(std::int64_t floats) {
+  return (floats + 15) / 16 * 16;
+}
+
 }  // namespace
 
-Workspace::Workspace(const model::ModelConfig& config, std::int64_t rows, std::int64_t context)
-    : hidden_(rows * config.hidden_size),
-      projected_(rows * widest_output(config)),
-      logits_(std::min(rows, kLogitRows) * config.vocabulary_size),
-      scores_(attention_scratch(context)),
-      head_(config.head_dim),
-      values_(rows * widest_input(config)),
-      row_scales_(rows),
-      group_scales_(rows * Activation::scale_groups(widest_input(config))),
-      codes_(rows * Activation::code_bytes(widest_input(config))),
-      halves_(rows * widest_input(config)),
-      group_sums_(rows * Activation::scale_groups(widest_input(config))),
-      input_{values_.data(), codes_.data(),        row_scales_.data(),
-             halves_.data(), group_scales_.data(), group_sums_.data()} {}
+Workspace::Workspace(const model::ModelConfig& config, std::int64_t rows, std::int64_t threads)
+    : heads_size_(whole_lines(kQueryTile * config.head_dim)),
+      attention_size_(whole_lines(attention_scratch(config.head_dim))) {
+  const std::int64_t hidden = arena_.reserve<float>(rows * config.hidden_size);
+  const std::int64_t projected = arena_.reserve<float>(rows * widest_output(config));
+  const std::int64_t logits = arena_.reserve<float>(std::min(rows, kLogitRows) * config.vocabulary_size);
+  const std::int64_t heads = arena_.reserve<float>(threads * heads_size_);
+  const std::int64_t attention = arena_.reserve<float>(threads * attention_size_);
+  const std::int64_t width = widest_input(config);
+  const std::int64_t values = arena_.reserve<float>(rows * width);
+  const std::int64_t codes = arena_.reserve<std::int8_t>(rows * Activation::code_bytes(width));
+  const std::int64_t row_scales = arena_.reserve<float>(rows);
+  const std::int64_t halves = arena_.reserve<std::uint16_t>(rows * width);
+  const std::int64_t group_scales = arena_.reserve<float>(rows * Activation::scale_groups(width));
+  const std::int64_t group_sums = arena_.reserve<std::int32_t>(rows * Activation::scale_groups(width));
+  arena_.allocate();
+  hidden_ = arena_.at<float>(hidden);
+  projected_ = arena_.at<float>(projected);
+  logits_ = arena_.at<float>(logits);
+  heads_ = arena_.at<float>(heads);
+  attention_ = arena_.at<float>(attention);
+  input_ = {arena_.at<float>(values),         arena_.at<std::int8_t>(codes),  arena_.at<float>(row_scales),
+            arena_.at<std::uint16_t>(halves), arena_.at<float>(group_scales), arena_.at<std::int32_t>(group_sums)};
+}
 
 }  // namespace retort::runtime
