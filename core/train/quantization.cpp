@@ -100,7 +100,7 @@ class WeightQuantizer {
     if (!torch::isfinite(result.scales).all().item<bool>() || (result.scales <= 0).any().item<bool>())
       throw std::runtime_error("the quantizer wrote a scale of " + module + " that is not a positive number");
     const int lowest = -(1 << (wanted_.bits - 1));
-    if ((result.codes < lowest).any().item<bool>() || (result.codes >= -lowest).any().item<bool>())
+    if ((result.codes < lowest).any().item<bool>() || (result.codes > -lowest - 1).any().item<bool>())
       throw std::runtime_error("the quantizer wrote a code of " + module + " outside " + std::to_string(lowest) +
                                " to " + std::to_string(-lowest - 1));
     return result;
