@@ -1,6 +1,10 @@
 // The patterns are those of the models' own tokenizer.json files; "default" is llama.cpp's own (src/llama-vocab.cpp).
 #include "text/gguf_pre_tokenizer.h"
 
+#include <algorithm>
+
+#include "text/pre_tokenizer.h"
+
 namespace retort::text {
 namespace {
 
@@ -43,7 +47,39 @@ std::vector<GgufPreTokenizer> make_table() {
   return table;
 }
 
+/// The patterns that cut in turn, or nothing where a step is of another kind.
+bool append_patterns(const Json& step, std::vector<std::string>& patterns) {
+  const auto flag = [&](const char* key, bool absent) { return step.contains(key) ? step[key] == true : absent; };
+  const Json& type = step.at("type");
+  if (type == "Sequence") {
+    const Json& parts = step.at("pretokenizers");
+    return std::all_of(parts.begin(), parts.end(), [&](const Json& part) { return append_patterns(part, patterns); });
+  }
+  if (type == "ByteLevel") {
+    if (flag("use_regex", true)) patterns.emplace_back(gpt2_pattern);
+    return !flag("add_prefix_space", true);
+  }
+  if (type == "Digits") {
+    patterns.emplace_back(R"(\p{N})");
+    return flag("individual_digits", false);
+  }
+  if (type != "Split" || !step.at("pattern").contains("Regex")) return false;
+  patterns.push_back(step["pattern"]["Regex"].get<std::string>());
+  // What is removed between the matches is nothing: every character is part of a match of the patterns in the table.
+  return step.at("behavior") == "Isolated" || (step["behavior"] == "Removed" && flag("invert", false));
+}
+
 }  // namespace
+
+const GgufPreTokenizer* gguf_pre_tokenizer_of(const Json& pre_tokenizer) {
+  std::vector<std::string> patterns;
+  if (!pre_tokenizer.is_object() || !append_patterns(pre_tokenizer, patterns)) return nullptr;
+  for (const GgufPreTokenizer& known : gguf_pre_tokenizers()) {
+    std::vector<std::string> known_patterns;
+    if (append_patterns(known.pre_tokenizer, known_patterns) && known_patterns == patterns) return &known;
+  }
+  return nullptr;
+}
 
 const std::vector<GgufPreTokenizer>& gguf_pre_tokenizers() {
   static const std::vector<GgufPreTokenizer> table = make_table();

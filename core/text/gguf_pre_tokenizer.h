@@ -19,6 +19,10 @@ struct GgufPreTokenizer {
 /// Every known one; of two names for the same thing the first is the one to write.
 const std::vector<GgufPreTokenizer>& gguf_pre_tokenizers();
 
+/// The one that cuts as `pre_tokenizer` of a tokenizer.json does, or nullptr. Compares patterns, not spellings: Digits
+/// and ByteLevel's own pattern count as what they stand for.
+const GgufPreTokenizer* gguf_pre_tokenizer_of(const nlohmann::json& pre_tokenizer);
+
 /// nullptr if the name is unknown.
 const GgufPreTokenizer* find_gguf_pre_tokenizer(std::string_view name);
 

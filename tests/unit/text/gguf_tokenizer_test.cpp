@@ -1,15 +1,17 @@
 // Tokenizers from GGUF metadata, made by hand and from real vocabularies, and refusals by key.
 #include "text/gguf_tokenizer.h"
 
-#include <algorithm>
+#include <random>
 
 #include "fixtures.h"
 #include "host/files.h"
 #include "host/json.h"
 #include "text/byte_alphabet.h"
 #include "text/gguf_pre_tokenizer.h"
+#include "text/llama2c_tokenizer.h"
 #include "text/pre_tokenizer.h"
 #include "text/token_decoder.h"
+#include "text/utf8.h"
 
 namespace retort::text {
 namespace {
@@ -201,6 +203,102 @@ TEST(GgufTokenizerVectors, QwenVocabulary) {
   for (const Json& item : host::read_json(vectors / "vocab_cases.json"))
     EXPECT_EQ(tokenizer.encode(item["text"].get<std::string>()), item["qwen2"].get<Ids>()) << item["text"];
   EXPECT_EQ(tokenizer.encode("<|im_start|><tool_call>", Tokenizer::Special::parse), (Ids{151644, 151657}));
+}
+
+/// Random text of pieces of the vocabulary and of bytes.
+std::string random_text(const Tokenizer& tokenizer, std::mt19937& random) {
+  std::string text;
+  for (int i = 0; i < 10; ++i)
+    text += random() % 3 == 0 ? std::string(1, static_cast<char>(random() % 128))
+                              : tokenizer.token_bytes(static_cast<TokenId>(
+                                    random() % static_cast<unsigned>(tokenizer.vocabulary_size())));
+  return replace_invalid_utf8(text);
+}
+
+/// Through GGUF and back: the same ids for any text.
+void check_round_trip(const Tokenizer& tokenizer, const GgufTokenizerOptions& options, int rounds) {
+  const GgufMetadata metadata = gguf_tokenizer(tokenizer, options);
+  const Tokenizer back = tokenizer_of(metadata);
+  EXPECT_EQ(back.vocabulary_size(), tokenizer.vocabulary_size());
+  EXPECT_EQ(back.begin_token(), tokenizer.begin_token());
+  std::mt19937 random(3);
+  for (int round = 0; round < rounds; ++round) {
+    const std::string text = random_text(tokenizer, random);
+    const auto special = round % 2 == 0 ? Tokenizer::Special::parse : Tokenizer::Special::as_text;
+    const Ids ids = tokenizer.encode(text, special);
+    EXPECT_EQ(back.encode(text, special), ids) << text;
+    EXPECT_EQ(back.decode(ids, true), tokenizer.decode(ids, true)) << text;
+  }
+  const GgufMetadata again = gguf_tokenizer(back, options);
+  for (const auto& [key, value] : metadata) EXPECT_TRUE(again.at(key) == value) << key;
+}
+
+TEST(GgufTokenizerExport, RoundTripsByteLevel) {
+  for (const char* pre : {"gpt-2", "qwen2", "llama-bpe", "smollm", "default"}) {
+    SCOPED_TRACE(pre);
+    GgufMetadata metadata = byte_level(pre);
+    check_round_trip(tokenizer_of(metadata), {.vocabulary_size = 300}, 50);
+    EXPECT_EQ(std::get<std::string>(gguf_tokenizer(tokenizer_of(metadata), {})["tokenizer.ggml.pre"]), pre);
+  }
+}
+
+TEST(GgufTokenizerExport, FillsTheEmbeddingWithPadding) {
+  const GgufMetadata metadata =
+      gguf_tokenizer(tokenizer_of(byte_level("gpt-2")), {.vocabulary_size = 262, .end = 258, .padding = 258});
+  const auto& tokens = std::get<Strings>(metadata.at("tokenizer.ggml.tokens"));
+  const auto& types = std::get<Types>(metadata.at("tokenizer.ggml.token_type"));
+  ASSERT_EQ(tokens.size(), 262U);
+  EXPECT_EQ(tokens[261], "[PAD261]");
+  EXPECT_EQ((Types{types.begin() + 257, types.end()}), (Types{1, 3, 4, 5, 5}));
+  EXPECT_EQ(std::get<std::uint32_t>(metadata.at("tokenizer.ggml.eos_token_id")), 258U);
+  EXPECT_EQ(std::get<std::uint32_t>(metadata.at("tokenizer.ggml.padding_token_id")), 258U);
+  EXPECT_FALSE(metadata.contains("tokenizer.ggml.bos_token_id"));
+  EXPECT_FALSE(std::get<bool>(metadata.at("tokenizer.ggml.add_bos_token")));
+}
+
+TEST(GgufTokenizerExport, RoundTripsSentencePiece) {
+  check_round_trip(tokenizer_of(sentencepiece()), {.vocabulary_size = 280}, 100);
+  const GgufMetadata metadata = gguf_tokenizer(tokenizer_of(sentencepiece()), {});
+  EXPECT_EQ(std::get<Types>(metadata.at("tokenizer.ggml.token_type")),
+            std::get<Types>(sentencepiece().at("tokenizer.ggml.token_type")));
+  EXPECT_TRUE(std::get<bool>(metadata.at("tokenizer.ggml.add_space_prefix")));
+  const auto& scores = std::get<Scores>(metadata.at("tokenizer.ggml.scores"));
+  EXPECT_GT(scores[262], scores[263]);  // ▁a is merged before ab, and both before anything is merged into letters
+  EXPECT_GT(scores[263], scores[259]);
+}
+
+TEST(GgufTokenizerExport, RefusesWhatGgufCannotSay) {
+  const auto refusal = [](const GgufMetadata& metadata, const char* pointer, const Json& value,
+                          const GgufTokenizerOptions& options = {}) {
+    Json json = Json::parse(tokenizer_json_from_gguf(metadata, "m.gguf"));
+    json[Json::json_pointer(pointer)] = value;
+    const Tokenizer tokenizer = Tokenizer::parse(json.dump(), "changed");
+    return error_of([&] { gguf_tokenizer(tokenizer, options); });
+  };
+  const Json digits = {{"type", "Digits"}, {"individual_digits", false}};
+  const Json prefixed = {{"type", "ByteLevel"}, {"add_prefix_space", true}};
+  EXPECT_TRUE(contains(refusal(byte_level("gpt-2"), "/pre_tokenizer", prefixed), "/pre_tokenizer: expected one that"));
+  EXPECT_TRUE(contains(refusal(byte_level("smollm"), "/pre_tokenizer/pretokenizers/0", digits), "/pre_tokenizer: "));
+  EXPECT_TRUE(contains(refusal(byte_level("gpt-2"), "/model/ignore_merges", true), "expected false with gpt-2"));
+  EXPECT_TRUE(contains(refusal(sentencepiece(), "/model/byte_fallback", false), "/model/byte_fallback: expected true"));
+  EXPECT_TRUE(contains(refusal(sentencepiece(), "/model/merges", Json::array({"▁ a"})), "no \"a\" + \"b\""));
+  EXPECT_TRUE(contains(refusal(sentencepiece(), "/normalizer", {{"type", "NFC"}}), "/normalizer: expected spaces"));
+  EXPECT_TRUE(
+      contains(refusal(sentencepiece(), "/version", "1.0", {.vocabulary_size = 8}), "at least the tokenizer's"));
+  EXPECT_TRUE(
+      contains(refusal(sentencepiece(), "/version", "1.0", {.end = 264}), "eos_token_id: expected an id below"));
+}
+
+TEST(GgufTokenizerExport, RoundTripsRealVocabularies) {
+  const auto qwen = tests::shared_data("tokenizer-qwen3");
+  const auto llama = tests::shared_data("llama2-tokenizer");
+  const auto stories = tests::shared_data("stories260K");
+  RETORT_NEEDS(qwen);
+  RETORT_NEEDS(llama);
+  RETORT_NEEDS(stories);
+  check_round_trip(Tokenizer::load(qwen), {.vocabulary_size = 151936}, 200);
+  check_round_trip(Tokenizer::parse(tokenizer_json_from_llama2c(llama / "tokenizer.bin", 32000), "llama2"), {}, 200);
+  check_round_trip(Tokenizer::parse(tokenizer_json_from_llama2c(stories / "tok512.bin", 512), "tok512"), {}, 200);
 }
 
 }  // namespace
