@@ -17,6 +17,14 @@ void check_vocabulary(const model::ModelFolder& folder, const text::Tokenizer& t
                               "; the tokenizer belongs to another model");
 }
 
+/// The prompt's ids behind the token that the tokenizer puts first, unless the prompt brings it itself.
+std::vector<TokenId> prompt_tokens(const text::Tokenizer& tokenizer, std::string_view prompt) {
+  std::vector<TokenId> tokens = tokenizer.encode(prompt, text::Tokenizer::Special::parse);
+  const auto begin = tokenizer.begin_token();
+  if (begin && (tokens.empty() || tokens.front() != *begin)) tokens.insert(tokens.begin(), *begin);
+  return tokens;
+}
+
 std::vector<TokenId> ends_of(const model::ModelFolder& folder) {
   std::vector<TokenId> ends;
   for (const std::int64_t token : model::end_tokens(folder)) ends.push_back(static_cast<TokenId>(token));
@@ -46,9 +54,10 @@ TextModel::~TextModel() = default;
 Continuation TextModel::continue_text(std::string_view prompt, GenerationOptions options,
                                       const std::function<void(std::string_view)>& piece) {
   Continuation result;
-  result.prompt = state_->tokenizer.encode(prompt, text::Tokenizer::Special::parse);
+  result.prompt = prompt_tokens(state_->tokenizer, prompt);
   if (options.ends.empty()) options.ends = state_->ends;
-  text::StreamingDecoder streaming(state_->tokenizer);
+  using Place = text::StreamingDecoder::Place;
+  text::StreamingDecoder streaming(state_->tokenizer, prompt.empty() ? Place::text_begin : Place::continuation);
   const auto emit = [&](const std::string& text) {
     result.text += text;
     if (piece && !text.empty()) piece(text);

@@ -58,6 +58,24 @@ TEST_F(TextModelTest, SpecialTokensInThePromptAreTokens) {
   EXPECT_EQ(result.prompt.front(), id("<|user|>"));
 }
 
+TEST_F(TextModelTest, PutsFirstWhatTheTokenizerWantsThere) {
+  const auto file = folder_.path() / "tokenizer.json";
+  auto json = nlohmann::json::parse(text::Tokenizer::load(folder_.path()).to_json());
+  const auto end = static_cast<TokenId>(id("<|end|>"));
+  json["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single",
+       {{{"SpecialToken", {{"id", "<|end|>"}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}},
+      {"special_tokens", {{"<|end|>", {{"id", "<|end|>"}, {"ids", {end}}, {"tokens", {"<|end|>"}}}}}}};
+  host::write_json(file, json);
+  TextModel model(folder_.path(), {});
+  std::vector<TokenId> expected = model.tokenizer().encode(" turn the light on");
+  expected.insert(expected.begin(), end);
+  EXPECT_EQ(model.continue_text(" turn the light on", {.max_new_tokens = 1}).prompt, expected);
+  EXPECT_EQ(model.continue_text("<|end|> turn the light on", {.max_new_tokens = 1}).prompt, expected);  // not twice
+  EXPECT_EQ(model.continue_text("", {.max_new_tokens = 1}).prompt, std::vector<TokenId>{end});
+}
+
 TEST_F(TextModelTest, RefusesPartsThatDoNotFit) {
   end_with(100000);
   EXPECT_THROW(TextModel(folder_.path(), {}), std::invalid_argument);
