@@ -3,11 +3,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup build quickstart test test-asan test-tsan format lint package bench clean
+.PHONY: help setup build quickstart test test-asan test-tsan fuzz format lint package bench clean
 
 # Where the tests and some configs find real data; tests that need it are skipped where it is absent.
 export RETORT_SHARED ?= $(abspath ../shared)
 JOBS ?= $(shell nproc)
+# How long `make fuzz` runs each target.
+FUZZ_SECONDS ?= 60
 
 retort := build/release/bin/retort
 step = @printf '\n== %s\n' '$(1)'
@@ -17,7 +19,8 @@ compile = umask 022 && cmake --build --preset $(1) -j $(JOBS)
 help: ## this list
 	@printf 'Retort: make TARGET\n\n'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\nVariables: JOBS=%s (parallel compilations), RETORT_SHARED=%s (test data)\n' '$(JOBS)' '$(RETORT_SHARED)'
+	@printf '\nVariables: JOBS=%s (parallel compilations), FUZZ_SECONDS=%s, RETORT_SHARED=%s (test data)\n' \
+		'$(JOBS)' '$(FUZZ_SECONDS)' '$(RETORT_SHARED)'
 
 setup: ## install what the build needs (Debian 12 or 13; asks for nothing)
 	@packaging/setup
@@ -56,6 +59,14 @@ test-tsan: build/tsan/build.ninja ## tests without LibTorch under the thread san
 	@$(call compile,tsan)
 	$(call step,test: tsan)
 	@ctest --preset tsan
+
+fuzz: ## feed anything to the readers of files, FUZZ_SECONDS each, with libFuzzer (clang)
+	@packaging/setup --fuzz
+	@[ -e build/fuzz/build.ninja ] || { umask 022 && cmake --preset fuzz; }
+	$(call step,build: fuzz)
+	@$(call compile,fuzz)
+	$(call step,fuzz: $(FUZZ_SECONDS) seconds each)
+	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS) $(JOBS)
 
 sources = git ls-files -z -- '*.c' '*.h' '*.cpp' '*.hpp'
 

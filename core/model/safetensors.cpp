@@ -92,16 +92,16 @@ void check_layout(std::vector<Entry>& entries, std::uint64_t data_bytes) {
                              "; the file is truncated or has bytes appended");
 }
 
-std::uint64_t header_length(const MappedFile& file) {
-  if (file.bytes() < length_field)
-    throw std::runtime_error("header too small: expected at least 8 bytes, found " + std::to_string(file.bytes()));
+std::uint64_t header_length(std::span<const std::byte> file) {
+  if (file.size() < length_field)
+    throw std::runtime_error("header too small: expected at least 8 bytes, found " + std::to_string(file.size()));
   std::uint64_t length = 0;
   std::memcpy(&length, file.data(), sizeof(length));
   if (length > greatest_header)
     throw std::runtime_error("header too large: expected at most " + std::to_string(greatest_header) +
                              " bytes, found " + std::to_string(length) + "; is it a safetensors file?");
-  if (length > file.bytes() - length_field)
-    throw std::runtime_error("invalid header length: expected at most " + std::to_string(file.bytes() - length_field) +
+  if (length > file.size() - length_field)
+    throw std::runtime_error("invalid header length: expected at most " + std::to_string(file.size() - length_field) +
                              " bytes that the file has left, found " + std::to_string(length));
   return length;
 }
@@ -109,13 +109,14 @@ std::uint64_t header_length(const MappedFile& file) {
 }  // namespace
 
 struct SafetensorsFile::State {
-  explicit State(const std::filesystem::path& path) : mapping(path) {}
-
+  /// Reads `content`; `origin` begins each message.
+  void parse(const std::string& origin);
   void parse();
   /// The reference writer aligns tensors, but the format does not ask for it: a misaligned one is copied.
   const std::byte* aligned(const std::byte* data, const TensorView& view);
 
-  MappedFile mapping;
+  std::optional<MappedFile> mapping;  ///< none: the caller keeps the content
+  std::span<const std::byte> content;
   std::vector<TensorView> tensors;
   std::map<std::string, std::size_t> index;
   std::map<std::string, std::string> metadata;
@@ -129,8 +130,8 @@ const std::byte* SafetensorsFile::State::aligned(const std::byte* data, const Te
 }
 
 void SafetensorsFile::State::parse() {
-  const std::uint64_t length = header_length(mapping);
-  const std::byte* text = mapping.data() + length_field;
+  const std::uint64_t length = header_length(content);
+  const std::byte* text = content.data() + length_field;
   nlohmann::json header;
   try {
     header = parse_strict_json(std::string_view(reinterpret_cast<const char*>(text), length), 4);
@@ -145,7 +146,7 @@ void SafetensorsFile::State::parse() {
     else
       entries.push_back(read_entry(item.key(), root.at(item.key())));
   }
-  check_layout(entries, mapping.bytes() - length_field - length);
+  check_layout(entries, content.size() - length_field - length);
   for (Entry& entry : entries) {
     entry.view.data = aligned(text + length + entry.begin, entry.view);
     index[entry.view.name] = tensors.size();
@@ -153,12 +154,24 @@ void SafetensorsFile::State::parse() {
   }
 }
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : state_(std::make_unique<State>(path)) {
+void SafetensorsFile::State::parse(const std::string& origin) {
   try {
-    state_->parse();
+    parse();
   } catch (const std::exception& error) {
-    throw std::runtime_error("'" + path.string() + "': " + error.what());
+    throw std::runtime_error(origin + ": " + error.what());
   }
+}
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : state_(std::make_unique<State>()) {
+  state_->mapping.emplace(path);
+  state_->content = {state_->mapping->data(), state_->mapping->bytes()};
+  state_->parse("'" + path.string() + "'");
+}
+
+SafetensorsFile::SafetensorsFile(std::span<const std::byte> content, const std::string& origin)
+    : state_(std::make_unique<State>()) {
+  state_->content = content;
+  state_->parse(origin);
 }
 
 SafetensorsFile::~SafetensorsFile() = default;
@@ -179,7 +192,7 @@ const std::map<std::string, std::string>& SafetensorsFile::metadata() const {
 }
 
 void SafetensorsFile::release(const TensorView& tensor, std::size_t first, std::size_t bytes) const {
-  state_->mapping.release(tensor.data + first, bytes);
+  if (state_->mapping) state_->mapping->release(tensor.data + first, bytes);
 }
 
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorView> tensors,

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,14 @@
 
 namespace retort::model {
 
-/// A read-only mapped file. Views stay valid as long as the object lives. Safe to share between threads.
+/// An opened file, mapped or from memory. Views stay valid as long as the object lives. Safe to share between threads.
 class SafetensorsFile {
  public:
   /// Maps `path` and checks the whole header: size, JSON, offsets (in range, no overlap, no hole), shapes and types.
   /// Throws std::runtime_error naming the file, the tensor, what was expected and what was found.
   explicit SafetensorsFile(const std::filesystem::path& path);
+  /// The same for a file in memory, which is borrowed; `origin` is what errors call it.
+  SafetensorsFile(std::span<const std::byte> content, const std::string& origin);
   ~SafetensorsFile();
   SafetensorsFile(SafetensorsFile&&) noexcept;
   SafetensorsFile& operator=(SafetensorsFile&&) noexcept;

@@ -5,6 +5,12 @@ set_property(TARGET retort_build_settings PROPERTY INTERFACE_COMPILE_OPTIONS
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor;-Wold-style-cast;-Woverloaded-virtual>)
 if(RETORT_SANITIZE)
   # GCC 14 takes what the sanitizers add to std::optional and <regex> for reads of uninitialised memory.
-  add_compile_options(-fsanitize=${RETORT_SANITIZE} -fno-omit-frame-pointer -Wno-maybe-uninitialized)
+  add_compile_options(-fsanitize=${RETORT_SANITIZE} -fno-omit-frame-pointer
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   add_link_options(-fsanitize=${RETORT_SANITIZE})
+endif()
+if(RETORT_FUZZ)
+  # Coverage for libFuzzer in everything that is compiled; only the targets link its main function.
+  add_compile_options(-fsanitize=fuzzer-no-link -fno-sanitize-recover=all)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
 endif()
