@@ -63,15 +63,19 @@ void Tokenizer::State::read_vocabulary(const JsonCursor& vocabulary) {
   }
 }
 
+/// Real byte-level vocabularies lack bytes: SmolLM2's some control characters and most that UTF-8 never has. Where a
+/// vocabulary has fewer than letters, digits and punctuation it is refused: it is no byte-level one.
 void Tokenizer::State::read_byte_ids(const JsonCursor& vocabulary) {
   for (unsigned value = 0; value < 256; ++value) {
     const auto byte = static_cast<unsigned char>(value);
     const std::string& token = byte_level ? alphabet_character(byte) : byte_token(byte);
     const auto found = ids.find(token);
-    if (found == ids.end())
-      vocabulary.refuse("a token for each of the 256 bytes", "none for byte " + std::to_string(value) + ", \"" + token +
-                                                                 "\"; text with it could not be encoded");
-    byte_ids[value] = found->second;
+    const bool printable = byte >= ' ' && byte <= '~';
+    if (found == ids.end() && (!byte_level || printable))
+      vocabulary.refuse(
+          byte_level ? "a token for each printable byte" : "a token for each of the 256 bytes",
+          "none for byte " + std::to_string(value) + ", \"" + token + "\"; text with it could not be encoded");
+    byte_ids[value] = found != ids.end() ? found->second : no_token;
   }
 }
 

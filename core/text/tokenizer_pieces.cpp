@@ -13,6 +13,13 @@ bool Tokenizer::State::encode_whole(std::string_view piece, std::vector<TokenId>
   return true;
 }
 
+void Tokenizer::State::append_bytes(std::string_view word, std::vector<TokenId>& symbols) const {
+  for (const char byte : word) {
+    const TokenId id = byte_ids[static_cast<unsigned char>(byte)];
+    if (id != no_token) symbols.push_back(id);
+  }
+}
+
 void Tokenizer::State::append_characters(std::string_view word, std::vector<TokenId>& symbols) const {
   bool after_unknown = false;
   while (!word.empty()) {
@@ -34,7 +41,7 @@ void Tokenizer::State::encode_word(std::string_view word, std::vector<TokenId>& 
   thread_local std::vector<TokenId> symbols;
   symbols.clear();
   if (byte_level)
-    for (const char byte : word) symbols.push_back(byte_ids[static_cast<unsigned char>(byte)]);
+    append_bytes(word, symbols);
   else
     append_characters(word, symbols);
   merges.apply(symbols);

@@ -39,7 +39,10 @@ struct Tokenizer::State {
   std::vector<Entry> entries;  ///< by id
   std::unordered_map<std::string, TokenId, StringHash, std::equal_to<>> ids;
   std::unordered_map<std::string, TokenId, StringHash, std::equal_to<>> added_ids;
-  std::array<TokenId, 256> byte_ids{};  ///< of the alphabet's characters, or of "<0x…>"
+  static constexpr TokenId no_token = -1;
+  /// Of the alphabet's characters, or of "<0x…>". A byte with no_token is left out of what is encoded, as Hugging
+  /// Face's tokenizers and llama.cpp leave it out.
+  std::array<TokenId, 256> byte_ids{};
   BpeMerges merges;
   bool byte_level = false;          ///< symbols are bytes; otherwise characters
   bool byte_fallback = false;       ///< a character that is no token becomes its bytes' tokens
@@ -69,6 +72,7 @@ struct Tokenizer::State {
 
   bool encode_whole(std::string_view piece, std::vector<TokenId>& ids_out) const;
   void encode_word(std::string_view word, std::vector<TokenId>& ids_out) const;
+  void append_bytes(std::string_view word, std::vector<TokenId>& symbols) const;
   void append_characters(std::string_view word, std::vector<TokenId>& symbols) const;
 };
 

@@ -52,6 +52,18 @@ TEST(Tokenizer, AppliesMergesByRank) {
   EXPECT_EQ(tokenizer.encode(""), Ids{});
 }
 
+TEST(Tokenizer, LeavesOutBytesThatTheVocabularyLacks) {
+  Json json = small();
+  json["model"]["vocab"].erase(alphabet_character(4));
+  json["model"]["vocab"].erase(alphabet_character(0xF1));
+  const Tokenizer tokenizer = tokenizer_of(json);
+  EXPECT_EQ(tokenizer.encode("x\x04y\xF1\x80\x80\x80"), (Ids{'x', 'y', 0x80, 0x80, 0x80}));
+  EXPECT_EQ(tokenizer.encode("\x04"), Ids{});
+  json["model"]["vocab"].erase("q");
+  EXPECT_TRUE(
+      contains(error_of([&] { tokenizer_of(json); }), "/model/vocab: expected a token for each printable byte"));
+}
+
 TEST(Tokenizer, BothSpellingsOfMergesAndIgnoreMerges) {
   Json json = small();
   json["model"]["merges"] = {"a b", "ab c"};
