@@ -24,7 +24,8 @@ int import_command(const Arguments& arguments) {
   options.add_options()("dtype", po::value<std::string>()->value_name("TYPE"),
                         "f32, f16 or bf16 for all weights; default: as stored, quantised ones as f32")(
       "tokenizer", po::value<std::string>()->value_name("FILE"),
-      "tokenizer.bin of a llama2.c checkpoint; default: the file of that name beside it");
+      "tokenizer.bin of a llama2.c checkpoint; default: the file of that name beside it")(
+      "no-tokenizer", po::bool_switch(), "leave the tokenizer out, where it is of a kind that is not read");
   add_exchange_options(options);
   hidden.add_options()("source", po::value<std::string>()->required())("target", po::value<std::string>()->required());
   positional.add("source", 1).add("target", 1);
@@ -38,7 +39,8 @@ int import_command(const Arguments& arguments) {
   if (!variables) return exit_success;
   exchange::ImportOptions import;
   import.type = float_type(*variables);
-  if (variables->count("tokenizer") > 0) import.tokenizer = (*variables)["tokenizer"].as<std::string>();
+  if (variables->count("tokenizer") > 0) import.tokenizer_file = (*variables)["tokenizer"].as<std::string>();
+  import.with_tokenizer = !(*variables)["no-tokenizer"].as<bool>();
   import.shard_bytes = parse_size("--shard-size", (*variables)["shard-size"].as<std::string>());
   const auto source = (*variables)["source"].as<std::string>(), target = (*variables)["target"].as<std::string>();
   return run_exchange("import", *variables, [&](const exchange::ProgressReport& report) {

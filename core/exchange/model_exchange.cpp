@@ -16,8 +16,11 @@
 #include "exchange/gguf_source.h"
 #include "exchange/llama2c_source.h"
 #include "exchange/token_settings.h"
+#include "exchange/vocabulary.h"
 #include "host/files.h"
 #include "host/json.h"
+#include "text/gguf_tokenizer.h"
+#include "text/llama2c_tokenizer.h"
 
 namespace retort::exchange {
 namespace {
@@ -111,19 +114,49 @@ TokenSettings llama2c_settings() {
   return settings;
 }
 
-void write_settings(const Checkpoint& checkpoint, const fs::path& folder) {
-  const model::ModelConfig& config = checkpoint.weights->config();
-  TokenSettings settings = llama2c_settings();
-  std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
-  if (checkpoint.gguf != nullptr) {
-    const auto& metadata = checkpoint.gguf->metadata();
-    settings = token_settings_from_gguf(metadata, config, checkpoint.gguf->origin());
-    const auto found = metadata.find("tokenizer.ggml.tokens");
-    const auto* texts = found == metadata.end() ? nullptr : std::get_if<std::vector<std::string>>(&found->second);
-    tokens = texts != nullptr ? *texts : std::vector<std::string>();
-  }
+void write_settings(const TokenSettings& settings, const std::vector<std::string>& tokens,
+                    const model::ModelConfig& config, const fs::path& folder) {
   host::write_json(folder / "generation_config.json", generation_config(settings));
   host::write_json(folder / "tokenizer_config.json", tokenizer_config(settings, tokens, config.max_positions));
+}
+
+/// tokenizer.json, opened once as a check, and a note on rows without tokens.
+void write_tokenizer(const std::string& json, const std::string& origin, const fs::path& folder,
+                     ExchangeResult& result) {
+  const text::Tokenizer tokenizer = text::Tokenizer::parse(json, origin);
+  if (const auto note = padding_note(tokenizer.vocabulary_size(), result.config.vocabulary_size))
+    result.notes.push_back(origin + ": " + *note);
+  host::write_file_atomically(folder / "tokenizer.json", json);
+}
+
+void import_gguf_tokens(const model::GgufFile& file, bool with_tokenizer, const fs::path& folder,
+                        ExchangeResult& result) {
+  model::GgufMetadata metadata = file.metadata();
+  if (const auto note = drop_tokens_without_rows(metadata, result.config.vocabulary_size))
+    result.notes.push_back(file.origin() + ": " + *note);
+  const TokenSettings settings = token_settings_from_gguf(metadata, result.config, file.origin());
+  const auto found = metadata.find("tokenizer.ggml.tokens");
+  const auto* tokens = found == metadata.end() ? nullptr : std::get_if<std::vector<std::string>>(&found->second);
+  write_settings(settings, tokens != nullptr ? *tokens : std::vector<std::string>(), result.config, folder);
+  if (!with_tokenizer) return;
+  if (tokens != nullptr)
+    write_tokenizer(text::tokenizer_json_from_gguf(metadata, file.origin()), file.origin(), folder, result);
+  else
+    result.notes.push_back(file.origin() + ": it has no tokenizer; put a tokenizer.json into the folder");
+}
+
+void import_llama2c_tokens(const fs::path& checkpoint, const ImportOptions& options, const fs::path& folder,
+                           ExchangeResult& result) {
+  write_settings(llama2c_settings(), {"<unk>", "<s>", "</s>"}, result.config, folder);
+  if (!options.with_tokenizer) return;
+  const bool named = !options.tokenizer_file.empty();
+  const fs::path file = named ? options.tokenizer_file : checkpoint.parent_path() / "tokenizer.bin";
+  if (named || fs::exists(file))
+    write_tokenizer(text::tokenizer_json_from_llama2c(file, result.config.vocabulary_size), "'" + file.string() + "'",
+                    folder, result);
+  else
+    result.notes.push_back("'" + file.string() +
+                           "': no such file, so the folder has no tokenizer; name one (--tokenizer)");
 }
 
 void list_files(const fs::path& folder, ExchangeResult& result) {
@@ -142,6 +175,29 @@ constexpr std::array companions = {"generation_config.json",
                                    "chat_template.jinja",
                                    "retort.json",
                                    "LICENSE"};
+
+std::optional<text::TokenId> token(std::int64_t id) {
+  return id < 0 ? std::nullopt : std::optional(static_cast<text::TokenId>(id));
+}
+
+/// Every key "tokenizer.*" of a folder.
+model::GgufMetadata tokens_of(const model::ModelFolder& folder, ExchangeResult& result) {
+  const TokenSettings settings = token_settings_of(folder);
+  model::GgufMetadata keys = to_gguf(settings);
+  const fs::path file = folder.path() / "tokenizer.json";
+  if (!fs::exists(file)) {
+    result.notes.push_back("'" + file.string() + "': no such file, so llama.cpp cannot turn text into tokens");
+    return keys;
+  }
+  const text::Tokenizer tokenizer = text::Tokenizer::load(folder.path());
+  const std::int64_t rows = folder.config().vocabulary_size;
+  if (const auto note = padding_note(tokenizer.vocabulary_size(), rows))
+    result.notes.push_back("'" + folder.path().string() + "': " + *note);
+  keys.merge(text::gguf_tokenizer(
+      tokenizer, {rows, token(settings.begin), settings.ends.empty() ? std::nullopt : token(settings.ends[0]),
+                  token(settings.padding)}));
+  return keys;
+}
 
 model::DataType float_type_of(const std::optional<model::GgmlType>& type, model::DataType absent) {
   if (!type) return absent;
@@ -162,7 +218,10 @@ ExchangeResult import_model(const fs::path& source, const fs::path& target, cons
   NewFolder folder(name);
   ExchangeResult result;
   result.config = checkpoint.weights->config();
-  write_settings(checkpoint, folder.path());
+  if (checkpoint.gguf != nullptr)
+    import_gguf_tokens(*checkpoint.gguf, options.with_tokenizer, folder.path(), result);
+  else
+    import_llama2c_tokens(source, options, folder.path(), result);
   FolderExportOptions folder_options;
   folder_options.type = options.type;
   folder_options.shard_bytes = options.shard_bytes;
@@ -178,10 +237,10 @@ ExchangeResult export_to_gguf(const fs::path& source, const fs::path& target, co
   refuse_existing(target);
   const model::ModelFolder folder(source);
   const FolderSource weights(folder);
-  model::GgufMetadata more = to_gguf(token_settings_of(folder));
-  more["general.name"] = without_slash(fs::absolute(source)).filename().string();
   ExchangeResult result;
   result.config = folder.config();
+  model::GgufMetadata more = tokens_of(folder, result);
+  more["general.name"] = without_slash(fs::absolute(source)).filename().string();
   export_gguf(weights, more, target, {options.type}, report);
   result.files = {target.filename()};
   result.bytes = static_cast<std::int64_t>(fs::file_size(target));

@@ -14,8 +14,11 @@
 namespace retort::exchange {
 
 struct ImportOptions {
-  std::optional<model::DataType> type;      ///< of every tensor; absent: as stored, block-quantised ones as f32
-  std::filesystem::path tokenizer;          ///< llama2.c's tokenizer.bin; empty: the one beside the checkpoint, if any
+  std::optional<model::DataType> type;  ///< of every tensor; absent: as stored, block-quantised ones as f32
+  /// Take the tokenizer along: a GGUF file's, or that of `tokenizer_file`. Without it the folder has weights and
+  /// settings alone, for tokenizers that are not read.
+  bool with_tokenizer = true;
+  std::filesystem::path tokenizer_file;     ///< llama2.c's tokenizer.bin; empty: the one beside the checkpoint, if any
   std::size_t shard_bytes = 5'000'000'000;  ///< see FolderExportOptions
 };
 
