@@ -8,8 +8,14 @@
 
 namespace retort::apps {
 
-/// --threads.
-void add_model_options(boost::program_options::options_description& options);
+/// --threads, --context, --kv-cache.
+void add_model_options(boost::program_options::options_description& options, std::int64_t threads = 1);
+
+/// `path`, or its model where it is a run directory. Throws std::invalid_argument for a run that has none.
+std::filesystem::path model_path(const std::filesystem::path& path);
+
+/// "f32", "bf16" or "int8".
+const char* name_of(runtime::KvType type);
 
 /// What they say.
 runtime::DecoderOptions decoder_options(const boost::program_options::variables_map& variables);

@@ -222,6 +222,9 @@ std::int64_t Decoder::context() const {
 std::int64_t Decoder::sequences() const {
   return state_->sequences.count();
 }
+std::int64_t Decoder::threads() const {
+  return state_->onednn.threads();
+}
 KvType Decoder::kv_cache() const {
   return state_->cache.type();
 }

@@ -55,6 +55,7 @@ class Decoder {
   const model::ModelConfig& config() const;
   std::int64_t context() const;
   std::int64_t sequences() const;
+  std::int64_t threads() const;
   KvType kv_cache() const;                                 ///< the concrete type
   std::int64_t kv_bytes_per_token() const;                 ///< of all layers
   void reset(std::int64_t sequence = 0);                   ///< forgets the sequence
