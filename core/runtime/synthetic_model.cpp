@@ -128,7 +128,7 @@ nlohmann::json description(const model::ModelConfig& config, SyntheticWeights we
       weights == SyntheticWeights::int4 ? model::WeightScheme{4, kGroup} : model::WeightScheme{};
   std::vector<std::string> ignore;
   if (config.tie_word_embeddings) ignore.emplace_back("lm_head");
-  return model::quantization_config({{"Linear", linear}, {"Embedding", model::WeightScheme{}}}, ignore);
+  return model::quantization_config({{{"Linear"}, linear}, {{"Embedding"}, model::WeightScheme{}}}, ignore);
 }
 
 }  // namespace
