@@ -8,23 +8,6 @@
 
 namespace retort::text::jinja {
 
-/// Bounds the stack: every node under evaluation counts, through calls of macros too.
-class Interpreter::Depth {
- public:
-  explicit Depth(Interpreter& interpreter) : interpreter_(interpreter) {
-    if (interpreter_.depth_ >= interpreter_.limits().depth)
-      throw std::invalid_argument("expected at most " + std::to_string(interpreter_.limits().depth) +
-                                  " nested evaluations, found more: does a macro call itself without end?");
-    ++interpreter_.depth_;
-  }
-  ~Depth() { --interpreter_.depth_; }
-  Depth(const Depth&) = delete;
-  Depth& operator=(const Depth&) = delete;
-
- private:
-  Interpreter& interpreter_;
-};
-
 Value Interpreter::evaluate(const Expression& expression) {
   try {
     const Depth depth(*this);

@@ -43,8 +43,9 @@ Value get_slice(Session& session, const Value& object, const Value& begin, const
 /// text.replace(old, replacement, count); all where count is negative.
 std::string replaced(Session& session, const std::string& text, const std::string& old, const std::string& replacement,
                      std::int64_t count);
-/// item.a.b for "a.b", item[0] for 0; what `attribute=` of filters means.
-Value attribute_path(Session& session, const Value& item, const Value& path);
+/// item.a.b for "a.b", item[0] for 0; what `attribute=` of filters means. `fallback`, if not null, takes the place of
+/// what is undefined at each step.
+Value attribute_path(Session& session, const Value& item, const Value& path, const Value* fallback = nullptr);
 bool contains(Session& session, const Value& container, const Value& item);  ///< item in container
 
 }  // namespace retort::text::jinja

@@ -13,6 +13,13 @@ Interpreter::~Interpreter() {
   for (const auto& scope : captured_scopes_) scope->variables.clear();
 }
 
+Interpreter::Depth::Depth(Interpreter& interpreter) : interpreter_(interpreter) {
+  if (interpreter_.depth_ >= interpreter_.limits().depth)
+    throw std::invalid_argument("expected at most " + std::to_string(interpreter_.limits().depth) +
+                                " nested evaluations, found more: does a macro call itself without end?");
+  ++interpreter_.depth_;
+}
+
 std::string Interpreter::run(const Block& block, const std::vector<std::pair<std::string, Value>>& context) {
   auto outermost = std::make_shared<Scope>(nullptr);
   for (const auto& [name, value] : context) outermost->set(name, value);
@@ -74,6 +81,7 @@ Interpreter::Flow Interpreter::execute(const Statement& statement) {
     Flow operator()(const Continue&) const { return Flow::continue_loop; }
   };
   try {
+    const Depth depth(*this);
     step();
     return std::visit(Visitor{*this}, statement.node);
   } catch (const TemplateError&) {

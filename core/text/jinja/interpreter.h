@@ -69,7 +69,17 @@ class Interpreter : public Session {
   bool compare(Comparison::Operator operation, const Value& left, const Value& right);
   Value apply_filter(const Expression& filter, std::string text);  ///< a FilterCall without an object at its root
 
-  class Depth;
+  /// Bounds the stack: every statement and expression under evaluation counts, through calls of macros too.
+  class Depth {
+   public:
+    explicit Depth(Interpreter& interpreter);
+    ~Depth() { --interpreter_.depth_; }
+    Depth(const Depth&) = delete;
+    Depth& operator=(const Depth&) = delete;
+
+   private:
+    Interpreter& interpreter_;
+  };
 
   std::string origin_;
   std::string output_;

@@ -35,10 +35,7 @@ bool starts_name(char c) {
 
 class Lexer {
  public:
-  Lexer(std::string_view source, const std::string& origin) : origin_(origin), source_(with_unix_newlines(source)) {
-    for (std::size_t i = 0; i < source_.size(); ++i)
-      if (source_[i] == '\n') line_begins_.push_back(i + 1);
-  }
+  Lexer(std::string_view source, const std::string& origin) : origin_(origin), source_(with_unix_newlines(source)) {}
 
   std::vector<Token> run() {
     check_encoding();
@@ -48,10 +45,20 @@ class Lexer {
   }
 
  private:
+  /// Counts on from the last place that was asked for, so that long lines take linear time.
   Place place_of(std::size_t offset) const {
-    const auto line = std::upper_bound(line_begins_.begin(), line_begins_.end(), offset) - 1;
-    const auto column = character_count(std::string_view(source_).substr(*line, offset - *line));
-    return {static_cast<int>(line - line_begins_.begin()) + 1, static_cast<int>(column) + 1};
+    if (offset < counted_) {
+      counted_ = 0;
+      counted_place_ = {1, 1};
+    }
+    for (; counted_ < offset; ++counted_) {
+      const char byte = source_[counted_];
+      if (byte == '\n')
+        counted_place_ = {counted_place_.line + 1, 1};
+      else if ((static_cast<unsigned char>(byte) & 0xC0U) != 0x80U)
+        ++counted_place_.column;
+    }
+    return counted_place_;
   }
   [[noreturn]] void refuse(std::size_t offset, const std::string& what) const {
     throw TemplateError(origin_, place_of(offset), what);
@@ -312,7 +319,8 @@ class Lexer {
 
   std::string origin_;
   std::string source_;
-  std::vector<std::size_t> line_begins_ = {0};
+  mutable std::size_t counted_ = 0;
+  mutable Place counted_place_ = {1, 1};
   std::size_t at_ = 0;
   bool line_starts_ = true;
   std::vector<Token> tokens_;

@@ -227,7 +227,7 @@ class Parser : ExpressionParser {
   }
 
   std::unique_ptr<const Statement> read_loop_control(const Place& place) {
-    if (loops_ == 0) refuse(place, "'" + current().text + "' outside a loop");
+    if (loops_ == 0) refuse(current().place, "'" + current().text + "' outside a loop");
     if (take().text == "break") return statement(place, Break{});
     return statement(place, Continue{});
   }

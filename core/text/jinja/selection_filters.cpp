@@ -27,9 +27,8 @@ Value map_attribute(Session& session, const Value& value, const Arguments& argum
   const BoundArguments bound("map", named, {"attribute", "default"}, 1);
   std::vector<Value> items;
   for (const Value& item : iterate(session, value)) {
-    Value found = attribute_path(session, item, bound.value(0));
-    if (found.is_undefined() && !bound.is_absent_or_none(1)) found = bound.value(1);
-    items.push_back(std::move(found));
+    items.push_back(
+        attribute_path(session, item, bound.value(0), bound.is_absent_or_none(1) ? nullptr : &bound.value(1)));
   }
   return session.list(std::move(items), Sequence::Kind::generator);
 }
@@ -81,9 +80,13 @@ Value default_value(Session&, const Value& value, const Arguments& arguments) {
 
 }  // namespace
 
-Value attribute_path(Session& session, const Value& item, const Value& path) {
+Value attribute_path(Session& session, const Value& item, const Value& path, const Value* fallback) {
+  const auto step = [&](const Value& object, const Value& key) {
+    Value found = get_item(session, object, key);
+    return found.is_undefined() && fallback != nullptr ? *fallback : found;
+  };
   const std::string* text = path.text_or_null();
-  if (text == nullptr) return get_item(session, item, path);
+  if (text == nullptr) return step(item, path);
   Value value = item;
   for (std::string_view rest = *text;;) {
     const auto dot = rest.find('.');
@@ -91,8 +94,7 @@ Value attribute_path(Session& session, const Value& item, const Value& path) {
     std::int64_t index = 0;
     const auto number = std::from_chars(part.data(), part.data() + part.size(), index);
     const bool is_index = !part.empty() && number.ptr == part.data() + part.size() && number.ec == std::errc();
-    value =
-        get_item(session, value, is_index && part[0] != '-' ? Value::integer(index) : Value::text(std::string(part)));
+    value = step(value, is_index && part[0] != '-' ? Value::integer(index) : Value::text(std::string(part)));
     if (dot == std::string_view::npos) return value;
     rest.remove_prefix(dot + 1);
   }

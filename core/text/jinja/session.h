@@ -16,7 +16,7 @@ struct Limits {
   std::size_t steps = 50'000'000;               ///< evaluated nodes, visited items; a second or so
   std::size_t bytes = std::size_t{512} << 20U;  ///< of all values made, in total
   std::size_t output = std::size_t{64} << 20U;  ///< of the prompt
-  int depth = 600;                              ///< nested nodes under evaluation, macro calls included
+  int depth = 600;                              ///< nested statements and expressions under evaluation
 };
 
 /// Whose values and spelling. `javascript` is that of the package @huggingface/jinja, for prompts as transformers.js
