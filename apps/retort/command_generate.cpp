@@ -1,4 +1,4 @@
-// retort generate MODEL "PROMPT"
+// retort generate MODEL PROMPT, or MODEL --chat TEXT
 #include <iostream>
 
 #include "host/json.h"
@@ -7,6 +7,7 @@
 #include "host/plugin_error.h"
 #include "model_options.h"
 #include "runtime/text_model.h"
+#include "text/chat_template.h"
 
 namespace retort::apps {
 
@@ -35,6 +36,25 @@ runtime::SamplingOptions sampling_of(const po::variables_map& variables) {
   sampling.repetition_penalty = variables["repetition-penalty"].as<double>();
   sampling.seed = variables["seed"].as<std::uint64_t>();
   return sampling;
+}
+
+/// PROMPT, or the prompt that the model's chat template makes of --chat and --system.
+std::string prompt_of(const po::variables_map& variables) {
+  const bool chat = variables.count("chat") > 0;
+  if (chat == (variables.count("prompt") > 0))
+    throw std::invalid_argument("expected either PROMPT or --chat TEXT, found " +
+                                std::string(chat ? "both" : "neither") + "; see `retort generate --help`");
+  if (!chat && variables.count("system") > 0)
+    throw std::invalid_argument(
+        "--system: expected with --chat, found with PROMPT; write the prompt out, or use --chat");
+  if (!chat) return variables["prompt"].as<std::string>();
+  text::ChatInput input;
+  input.add_generation_prompt = true;
+  input.messages = nlohmann::ordered_json::array();
+  if (variables.count("system") > 0)
+    input.messages.push_back({{"role", "system"}, {"content", variables["system"].as<std::string>()}});
+  input.messages.push_back({{"role", "user"}, {"content", variables["chat"].as<std::string>()}});
+  return text::ChatTemplate::load(variables["model"].as<std::string>()).render(input);
 }
 
 double per_second(std::size_t tokens, double milliseconds) {
@@ -75,14 +95,17 @@ int generate_command(const Arguments& arguments) {
   po::positional_options_description positional;
   options.add_options()("tokens,n", po::value<std::int64_t>()->default_value(128)->value_name("N"),
                         "generate at most N tokens")(
+      "chat", po::value<std::string>()->value_name("TEXT"),
+      "instead of PROMPT: what the user says, put into the model's chat template")(
+      "system", po::value<std::string>()->value_name("TEXT"), "with --chat: the system message")(
       "json", po::bool_switch(), "one JSON object: prompt_token_ids, token_ids, text, ended, timings");
   add_sampling_options(options);
   add_model_options(options);
-  hidden.add_options()("model", po::value<std::string>()->required())("prompt", po::value<std::string>()->required());
+  hidden.add_options()("model", po::value<std::string>()->required())("prompt", po::value<std::string>());
   positional.add("model", 1).add("prompt", 1);
   const auto variables = parse_command_line(
       arguments,
-      {"retort generate MODEL PROMPT [options]",
+      {"retort generate MODEL PROMPT [options], or MODEL --chat TEXT [options]",
        "Lets a model folder continue PROMPT, in which special tokens may stand as text; prints what it says as it "
        "comes "
        "and the speed to stderr. Ends with the model's end token, after N tokens, or when its context is full.",
@@ -96,6 +119,7 @@ int generate_command(const Arguments& arguments) {
   generation.sampling = sampling_of(*variables);
   generation.token = [](runtime::TokenId) { return !host::stop_requested(); };
 
+  const std::string prompt = prompt_of(*variables);
   const bool json = (*variables)["json"].as<bool>();
   runtime::TextModel model((*variables)["model"].as<std::string>(), decoder_options(*variables));
   const auto [first, end] = model.padding_rows();
@@ -105,7 +129,7 @@ int generate_command(const Arguments& arguments) {
   const auto piece = [json](std::string_view text) {
     if (!json) std::cout << text << std::flush;
   };
-  const runtime::Continuation result = model.continue_text((*variables)["prompt"].as<std::string>(), generation, piece);
+  const runtime::Continuation result = model.continue_text(prompt, generation, piece);
   if (json) {
     print_json(result);
   } else {
