@@ -1,0 +1,84 @@
+// Hand-written products of a few rows with weights packed in panels of 64 columns: int8 and int4, one table entry per
+// instruction set, fastest first, plain loops last. No threads, no allocation, no oneDNN: callers split the panels.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace retort::runtime {
+
+/// Output columns of one panel.
+inline constexpr std::int64_t kPanelColumns = 64;
+
+/// W [out,in] int8, w = code · scale. Codes stand as 32-bit words [panels][stride_words][64]: word k of a column holds
+/// its codes 4k … 4k+3; columns and codes past the end are 0. This is oneDNN's layout BA16a64b4a too.
+struct Int8Panels {
+  const std::int8_t* codes = nullptr;
+  const std::int32_t* sums = nullptr;  ///< [panels · 64]: the sum of a column's codes
+  const float* scales = nullptr;       ///< [panels · 64]
+  std::int64_t out = 0;
+  std::int64_t words = 0;         ///< that matter: ⌈in/4⌉
+  std::int64_t stride_words = 0;  ///< from one panel to the next
+};
+
+/// Rows of int8 codes, zeros up to a multiple of 4 after each. A kernel with `biased_rows` reads code + 128.
+struct Int8Rows {
+  const std::int8_t* codes = nullptr;
+  std::int64_t stride = 0;  ///< bytes from row to row
+};
+
+enum class ScaleType : std::uint8_t { f32, f16, bf16 };
+
+/// W [out,in] in unsigned 4-bit codes, w = (code − 8) · scale of its column's group. [panels][groups] of: 64 scales, then
+/// 32-bit words [group_size/8][64]: word k of a column holds its codes 8k … 8k+7, lowest first. Columns and codes past
+/// the end are 8, i.e. 0.
+struct Int4Panels {
+  const std::byte* data = nullptr;
+  std::int64_t out = 0;
+  std::int64_t groups = 0;
+  std::int64_t group_size = 0;  ///< 32, 64 or 128
+  ScaleType scale_type = ScaleType::f32;
+
+  std::int64_t scale_bytes() const { return kPanelColumns * (scale_type == ScaleType::f32 ? 4 : 2); }
+  std::int64_t group_bytes() const { return scale_bytes() + group_size / 2 * kPanelColumns; }
+  std::int64_t panel_bytes() const { return groups * group_bytes(); }
+  std::int64_t panels() const { return (out + kPanelColumns - 1) / kPanelColumns; }
+};
+
+/// Rows of int8 codes with a scale per group: x = code · scale. Within every eight codes the even ones stand first
+/// (0 2 4 6 1 3 5 7), which is how a word's low and high nibbles meet them. Zeros up to a whole group after each row.
+struct Int4Rows {
+  const std::int8_t* codes = nullptr;   ///< [rows][groups · group_size]
+  const float* scales = nullptr;        ///< [rows][groups]
+  const std::int32_t* sums = nullptr;   ///< [rows][groups]: the sum of a group's codes
+};
+
+/// out[row · panels.out + column] for the columns of panels [first, last) and all rows; the row's own scale is not
+/// applied. Sums are exact integers.
+using Int8RowKernel = void (*)(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
+                               const Int8Rows& in, float* out);
+/// The same for int4, with every scale applied. Sums within a group are exact integers; groups are added in f32.
+using Int4RowKernel = void (*)(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
+                               const Int4Rows& in, float* out);
+
+struct RowKernels {
+  const char* name;          ///< "avx512_vnni", "avx2", "scalar"
+  unsigned instruction_set;  ///< dnnl_cpu_isa_t whose bits must all be in the processor's
+  bool biased_rows;          ///< Int8Rows hold code + 128
+  Int8RowKernel int8;
+  Int4RowKernel int4;
+};
+
+/// Fastest first; the last runs everywhere.
+std::span<const RowKernels> row_kernels();
+/// The first that `instruction_set` (dnnl_get_effective_cpu_isa) contains.
+const RowKernels& row_kernels_for(unsigned instruction_set);
+
+void int8_rows_avx512vnni(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
+void int8_rows_avx2(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
+void int8_rows_scalar(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
+void int4_rows_avx512vnni(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);
+void int4_rows_avx2(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);
+void int4_rows_scalar(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);
+
+}  // namespace retort::runtime
