@@ -32,6 +32,7 @@ int template_command(const Arguments& arguments);
 int bench_command(const Arguments& arguments);
 int import_command(const Arguments& arguments);
 int export_command(const Arguments& arguments);
+int tokenize_command(const Arguments& arguments);
 int plugins_command(const Arguments& arguments);
 
 /// What --help of a command prints before its options.

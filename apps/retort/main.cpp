@@ -34,6 +34,7 @@ const std::map<std::string, Entry>& commands() {
       {"bench", {bench_command, "measure how fast a model runs"}},
       {"import", {import_command, "make a model folder of a GGUF file or a llama2.c checkpoint"}},
       {"export", {export_command, "write a model folder as GGUF, or in floating point"}},
+      {"tokenize", {tokenize_command, "turn text into token ids, or back"}},
       {"plugins", {plugins_command, "list, describe and verify plugins"}},
   };
   return all;
@@ -42,8 +43,8 @@ const std::map<std::string, Entry>& commands() {
 void print_help(std::ostream& out) {
   out << "retort " << host::product_version() << ": from a function-calling prototype to a super-tiny model\n\n"
       << "  retort COMMAND [arguments]        retort COMMAND --help\n\ncommands:\n";
-  for (const char* name :
-       {"run", "check", "plan", "show", "call", "eval", "generate", "template", "bench", "import", "export", "plugins"})
+  for (const char* name : {"run", "check", "plan", "show", "call", "eval", "generate", "tokenize", "template", "bench",
+                           "import", "export", "plugins"})
     out << "  " << name << std::string(10 - std::string(name).size(), ' ') << commands().at(name).summary << "\n";
   out << "\noptions:\n  --version   print the version\n  --help      print this\n\n"
       << "exit codes: 0 done, 1 failed, 2 wrong arguments or config, 130 stopped by Ctrl-C\n"

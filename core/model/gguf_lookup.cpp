@@ -110,11 +110,27 @@ std::optional<bool> GgufLookup::find_boolean(const std::string& key) const {
   refuse(key, "true or false");
 }
 
-const std::vector<std::string>* GgufLookup::find_strings(const std::string& key) const {
-  const GgufValue* value = find(key);
+namespace {
+
+template <class T>
+const T* array_or_refuse(const GgufLookup& lookup, const GgufValue* value, const std::string& key, const char* type) {
   if (value == nullptr) return nullptr;
-  if (const auto* strings = std::get_if<std::vector<std::string>>(value)) return strings;
-  refuse(key, "an array of strings");
+  if (const T* array = std::get_if<T>(value)) return array;
+  lookup.refuse(key, type);
+}
+
+}  // namespace
+
+const std::vector<std::string>* GgufLookup::find_strings(const std::string& key) const {
+  return array_or_refuse<std::vector<std::string>>(*this, find(key), key, "an array of strings");
+}
+
+const std::vector<float>* GgufLookup::find_floats(const std::string& key) const {
+  return array_or_refuse<std::vector<float>>(*this, find(key), key, "an array of f32");
+}
+
+const std::vector<std::int32_t>* GgufLookup::find_integers(const std::string& key) const {
+  return array_or_refuse<std::vector<std::int32_t>>(*this, find(key), key, "an array of i32");
 }
 
 }  // namespace retort::model

@@ -28,6 +28,8 @@ class GgufLookup {
   std::optional<bool> find_boolean(const std::string& key) const;
   /// Null where absent.
   const std::vector<std::string>* find_strings(const std::string& key) const;
+  const std::vector<float>* find_floats(const std::string& key) const;
+  const std::vector<std::int32_t>* find_integers(const std::string& key) const;
 
   [[noreturn]] void refuse(const std::string& key, const std::string& expected) const;  ///< found: its value
   [[noreturn]] void refuse(const std::string& key, const std::string& expected, const std::string& found) const;

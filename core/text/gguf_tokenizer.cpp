@@ -2,11 +2,10 @@
 #include "text/gguf_tokenizer.h"
 
 #include <nlohmann/json.hpp>
-#include <stdexcept>
-#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
+#include "model/gguf_lookup.h"
 #include "text/gguf_pre_tokenizer.h"
 #include "text/sentencepiece.h"
 #include "text/tokenizer_json_parts.h"
@@ -17,128 +16,93 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr char prefix[] = "tokenizer.ggml.";
+constexpr char model_key[] = "tokenizer.ggml.model";
+constexpr char pre_key[] = "tokenizer.ggml.pre";
+constexpr char tokens_key[] = "tokenizer.ggml.tokens";
+constexpr char types_key[] = "tokenizer.ggml.token_type";
+constexpr char scores_key[] = "tokenizer.ggml.scores";
+constexpr char merges_key[] = "tokenizer.ggml.merges";
+constexpr char begin_key[] = "tokenizer.ggml.bos_token_id";
+constexpr char add_begin_key[] = "tokenizer.ggml.add_bos_token";
+constexpr char prefix_space_key[] = "tokenizer.ggml.add_space_prefix";
 
-/// Typed access that refuses by key. Borrows the metadata.
-class Keys {
- public:
-  Keys(const model::GgufMetadata& metadata, const std::string& origin) : metadata_(metadata), origin_(origin) {}
+std::string quoted(const std::string& text) {
+  return '"' + replace_invalid_utf8(text) + '"';
+}
 
-  [[noreturn]] void refuse(const std::string& key, const std::string& expected, const std::string& found) const {
-    throw std::invalid_argument(origin_ + ": " + prefix + key + ": expected " + expected + ", found " + found);
-  }
+const std::vector<std::string>& strings(const model::GgufLookup& keys, const char* key) {
+  const auto* found = keys.find_strings(key);
+  if (found == nullptr) keys.refuse(key, "an array of strings");
+  return *found;
+}
 
-  const model::GgufValue* find(const std::string& key) const {
-    const auto found = metadata_.find(prefix + key);
-    return found == metadata_.end() ? nullptr : &found->second;
-  }
+std::optional<TokenId> find_id(const model::GgufLookup& keys, const char* key, std::size_t size) {
+  const auto id = keys.find_integer(key, 0, static_cast<std::int64_t>(size) - 1);
+  return id ? std::optional(static_cast<TokenId>(*id)) : std::nullopt;
+}
 
-  /// nullptr if the key is absent.
-  template <class T>
-  const T* find_as(const std::string& key, const char* type) const {
-    const model::GgufValue* value = find(key);
-    if (value == nullptr) return nullptr;
-    const T* typed = std::get_if<T>(value);
-    if (typed == nullptr) refuse(key, type, "a value of another type");
-    return typed;
-  }
-
-  template <class T>
-  const T& need(const std::string& key, const char* type) const {
-    const T* found = find_as<T>(key, type);
-    if (found == nullptr) refuse(key, type, "nothing");
-    return *found;
-  }
-
-  bool flag_or(const std::string& key, bool absent) const {
-    const bool* found = find_as<bool>(key, "a bool");
-    return found == nullptr ? absent : *found;
-  }
-
-  /// An id below `size`, of any integer type.
-  std::optional<TokenId> id(const std::string& key, std::size_t size) const {
-    const model::GgufValue* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    const std::string expected = "an id below " + std::to_string(size);
-    return std::visit(
-        [&](const auto& number) -> TokenId {
-          using Number = std::decay_t<decltype(number)>;
-          if constexpr (std::is_integral_v<Number> && !std::is_same_v<Number, bool>) {
-            if (std::cmp_less(number, 0) || std::cmp_greater_equal(number, size))
-              refuse(key, expected, std::to_string(number));
-            return static_cast<TokenId>(number);
-          } else {
-            refuse(key, expected, "a value of another type");
-          }
-        },
-        *value);
-  }
-
- private:
-  const model::GgufMetadata& metadata_;
-  const std::string& origin_;
-};
-
-std::vector<SentencePiece> read_tokens(const Keys& keys) {
-  const auto& texts = keys.need<std::vector<std::string>>("tokens", "an array of strings");
-  const auto* types = keys.find_as<std::vector<std::int32_t>>("token_type", "an array of int32");
-  const auto* scores = keys.find_as<std::vector<float>>("scores", "an array of float32");
-  const std::string length = "an array of " + std::to_string(texts.size()) + ", as many as tokens";
-  if (texts.empty()) keys.refuse("tokens", "at least one token", "none");
-  if (types != nullptr && types->size() != texts.size())
-    keys.refuse("token_type", length, std::to_string(types->size()));
-  if (scores != nullptr && scores->size() != texts.size())
-    keys.refuse("scores", length, std::to_string(scores->size()));
+/// Refuses what no vocabulary may hold: empty or broken texts, and texts that stand twice.
+void check_texts(const model::GgufLookup& keys, const std::vector<SentencePiece>& tokens) {
   std::unordered_map<std::string_view, std::size_t> seen;
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    const auto& [text, score, type] = tokens[id];
+    if (type == PieceType::unused) continue;
+    const std::string place = "token " + std::to_string(id);
+    if (text.empty()) keys.refuse(tokens_key, "texts", "an empty one, " + place);
+    if (replace_invalid_utf8(text) != text) keys.refuse(tokens_key, "UTF-8", quoted(text) + ", " + place);
+    const auto [first, inserted] = seen.emplace(text, id);
+    if (!inserted)
+      keys.refuse(tokens_key, "each token once",
+                  quoted(text) + " as token " + std::to_string(first->second) + " and as " + place);
+  }
+}
+
+std::vector<SentencePiece> read_tokens(const model::GgufLookup& keys) {
+  const std::vector<std::string>& texts = strings(keys, tokens_key);
+  const std::vector<std::int32_t>* types = keys.find_integers(types_key);
+  const std::vector<float>* scores = keys.find_floats(scores_key);
+  const std::string length = "an array of " + std::to_string(texts.size()) + ", as many as tokens";
+  if (texts.empty()) keys.refuse(tokens_key, "at least one token");
+  if (types != nullptr && types->size() != texts.size()) keys.refuse(types_key, length);
+  if (scores != nullptr && scores->size() != texts.size()) keys.refuse(scores_key, length);
   std::vector<SentencePiece> tokens(texts.size());
   for (std::size_t id = 0; id < texts.size(); ++id) {
     const std::int32_t type = types == nullptr ? 1 : (*types)[id];
     if (type < 1 || type > 6)
-      keys.refuse("token_type", "types from 1 to 6", std::to_string(type) + " for token " + std::to_string(id));
+      keys.refuse(types_key, "types from 1 to 6", std::to_string(type) + " for token " + std::to_string(id));
     tokens[id] = {texts[id], scores == nullptr ? 0 : (*scores)[id], static_cast<PieceType>(type)};
-    if (tokens[id].type == PieceType::unused) continue;
-    const std::string text = replace_invalid_utf8(texts[id]);
-    const std::string place = "token " + std::to_string(id);
-    if (text != texts[id]) keys.refuse("tokens", "UTF-8", "\"" + text + "\", " + place);
-    if (text.empty()) keys.refuse("tokens", "texts", "an empty one, " + place);
-    const auto [first, inserted] = seen.emplace(texts[id], id);
-    if (!inserted)
-      keys.refuse("tokens", "each token once",
-                  "\"" + text + "\" as token " + std::to_string(first->second) + " and as " + place);
   }
+  check_texts(keys, tokens);
   return tokens;
 }
 
-const GgufPreTokenizer& read_pre_tokenizer(const Keys& keys) {
-  const std::string* name = keys.find_as<std::string>("pre", "a string");
-  const GgufPreTokenizer* known = find_gguf_pre_tokenizer(name == nullptr ? "default" : *name);
-  if (known != nullptr) return *known;
+const GgufPreTokenizer& read_pre_tokenizer(const model::GgufLookup& keys) {
+  const std::string name = keys.find_string(pre_key).value_or("default");
+  if (const GgufPreTokenizer* known = find_gguf_pre_tokenizer(name)) return *known;
   std::string names;
   for (const GgufPreTokenizer& other : gguf_pre_tokenizers()) names += (names.empty() ? "" : ", ") + other.name;
-  keys.refuse("pre", "a pre-tokenizer that is implemented (" + names + ")", "\"" + replace_invalid_utf8(*name) + "\"");
+  keys.refuse(pre_key, "a pre-tokenizer that is implemented (" + names + ")");
 }
 
 /// A merge is two tokens of the vocabulary that make a third, with one space between them.
-Json read_merges(const Keys& keys, const Json& vocabulary) {
+Json read_merges(const model::GgufLookup& keys, const Json& vocabulary) {
   Json result = Json::array();
-  const auto& merges = keys.need<std::vector<std::string>>("merges", "an array of strings");
+  const std::vector<std::string>& merges = strings(keys, merges_key);
   for (std::size_t i = 0; i < merges.size(); ++i) {
-    const std::string& merge = merges[i];
-    const std::string shown = "\"" + replace_invalid_utf8(merge) + "\", merge " + std::to_string(i);
-    const auto space = merge.find(' ', 1);
-    if (space == std::string::npos) keys.refuse("merges", "two tokens with a space between them", shown);
-    const std::string left = merge.substr(0, space);
-    const std::string right = merge.substr(space + 1);
+    const std::string shown = quoted(merges[i]) + ", merge " + std::to_string(i);
+    const auto space = merges[i].find(' ', 1);
+    if (space == std::string::npos) keys.refuse(merges_key, "two tokens with a space between them", shown);
+    const std::string left = merges[i].substr(0, space);
+    const std::string right = merges[i].substr(space + 1);
     for (const std::string& token : {left, right, left + right})
       if (!vocabulary.contains(token))
-        keys.refuse("merges", "tokens of tokenizer.ggml.tokens",
-                    shown + ": \"" + replace_invalid_utf8(token) + "\" is none");
+        keys.refuse(merges_key, std::string("tokens of ") + tokens_key, shown + ": " + quoted(token) + " is none");
     result.push_back(Json::array({left, right}));
   }
   return result;
 }
 
-std::string byte_level_json(const Keys& keys) {
+std::string byte_level_json(const model::GgufLookup& keys) {
   const std::vector<SentencePiece> tokens = read_tokens(keys);
   const GgufPreTokenizer& pre = read_pre_tokenizer(keys);
   Json vocabulary = Json::object();
@@ -152,8 +116,8 @@ std::string byte_level_json(const Keys& keys) {
       added.push_back(added_token_json(static_cast<TokenId>(id), text,
                                        type == PieceType::user_defined ? Added::ordinary : Added::special));
   }
-  std::optional<TokenId> begin = keys.id("bos_token_id", tokens.size());
-  if (!keys.flag_or("add_bos_token", pre.adds_begin)) begin.reset();
+  std::optional<TokenId> begin = find_id(keys, begin_key, tokens.size());
+  if (!keys.find_boolean(add_begin_key).value_or(pre.adds_begin)) begin.reset();
   const std::string begin_text = begin ? tokens[static_cast<std::size_t>(*begin)].text : "";
   const Json byte_level = {
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
@@ -180,25 +144,26 @@ std::string byte_level_json(const Keys& keys) {
   return json.dump();
 }
 
-std::string sentencepiece_json(const Keys& keys) {
-  keys.need<std::vector<float>>("scores", "an array of float32");
-  keys.need<std::vector<std::int32_t>>("token_type", "an array of int32");
+std::string sentencepiece_json(const model::GgufLookup& keys) {
+  if (!keys.has(scores_key)) keys.refuse(scores_key, "an array of f32");
+  if (!keys.has(types_key)) keys.refuse(types_key, "an array of i32");
   const std::vector<SentencePiece> tokens = read_tokens(keys);
   SentencePieceOptions options;
-  options.prefix_space = keys.flag_or("add_space_prefix", true);
+  options.prefix_space = keys.find_boolean(prefix_space_key).value_or(true);
   constexpr TokenId llama_begin = 1;  // llama.cpp's default for this model
-  if (keys.flag_or("add_bos_token", true)) options.begin = keys.id("bos_token_id", tokens.size()).value_or(llama_begin);
+  if (keys.find_boolean(add_begin_key).value_or(true))
+    options.begin = find_id(keys, begin_key, tokens.size()).value_or(llama_begin);
   return sentencepiece_tokenizer_json(tokens, options);
 }
 
 }  // namespace
 
 std::string tokenizer_json_from_gguf(const model::GgufMetadata& metadata, const std::string& origin) {
-  const Keys keys(metadata, origin);
-  const auto& type = keys.need<std::string>("model", "a string");
+  const model::GgufLookup keys(metadata, origin);
+  const std::string type = keys.string(model_key);
   if (type == "gpt2") return byte_level_json(keys);
   if (type == "llama") return sentencepiece_json(keys);
-  keys.refuse("model", "\"gpt2\" or \"llama\" (others are not implemented)", "\"" + replace_invalid_utf8(type) + "\"");
+  keys.refuse(model_key, "\"gpt2\" or \"llama\" (others are not implemented)");
 }
 
 }  // namespace retort::text

@@ -1,15 +1,25 @@
 // Encoding follows Hugging Face tokenizers' order: added tokens, normaliser, pre-tokenizer, bytes, merges.
 #include "text/tokenizer.h"
 
+#include <array>
+#include <fstream>
 #include <utility>
 
 #include "host/files.h"
 #include "host/json.h"
+#include "model/gguf_file.h"
+#include "text/gguf_tokenizer.h"
 #include "text/tokenizer_state.h"
 #include "text/utf8.h"
 
 namespace retort::text {
 namespace {
+
+bool is_gguf(const std::filesystem::path& path) {
+  std::array<char, 4> magic{};
+  std::ifstream(path, std::ios::binary).read(magic.data(), magic.size());
+  return std::string_view(magic.data(), magic.size()) == "GGUF";
+}
 
 bool is_valid_utf8(std::string_view text) {
   while (!text.empty()) {
@@ -29,7 +39,9 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
 Tokenizer Tokenizer::load(const std::filesystem::path& path) {
   const auto file = std::filesystem::is_directory(path) ? path / "tokenizer.json" : path;
-  return parse(host::read_file(file), file.string());
+  if (!is_gguf(file)) return parse(host::read_file(file), file.string());
+  const model::GgufFile gguf(file);
+  return parse(tokenizer_json_from_gguf(gguf.metadata(), file.string()), file.string());
 }
 
 Tokenizer Tokenizer::parse(std::string_view json, const std::string& origin) {

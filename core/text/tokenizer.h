@@ -1,6 +1,6 @@
 // BPE from a Hugging Face tokenizer.json, byte-level or SentencePiece-style with byte fallback: encode, decode,
-// streaming decode. README.md lists what of the format is understood. No training (bpe_trainer.h), no other formats
-// (gguf_tokenizer.h, llama2c_tokenizer.h).
+// streaming decode. README.md lists what of the format is understood. No training (bpe_trainer.h); other formats are
+// turned into tokenizer.json (gguf_tokenizer.h, llama2c_tokenizer.h).
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,9 @@ using TokenId = std::int32_t;
 /// Immutable after load; every const function may be called from any thread.
 class Tokenizer {
  public:
-  /// Reads tokenizer.json (or a folder that has one). Throws std::runtime_error or std::invalid_argument: file, JSON
-  /// pointer, expected, found. Unsupported model, pre-tokenizer, normalizer or decoder types are refused by name.
+  /// Reads tokenizer.json, a folder that has one, or the metadata of a GGUF file. Throws std::runtime_error or
+  /// std::invalid_argument: file, JSON pointer, expected, found. Unsupported model, pre-tokenizer, normalizer or
+  /// decoder types are refused by name.
   static Tokenizer load(const std::filesystem::path& path);
   static Tokenizer parse(std::string_view json, const std::string& origin);
 

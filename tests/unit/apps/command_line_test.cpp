@@ -52,14 +52,16 @@ TEST_F(CommandLineTest, VersionAndHelp) {
   EXPECT_EQ(retort({"--version"}).out, "retort " RETORT_VERSION "\n");
   const Outcome help = retort({"help"});
   EXPECT_EQ(help.code, 0);
-  for (const char* command : {"run", "check", "plan", "show", "call", "eval", "generate", "template", "plugins"})
+  for (const char* command : {"run", "check", "plan", "show", "call", "eval", "generate", "tokenize", "template",
+                              "bench", "import", "export", "plugins"})
     EXPECT_NE(help.out.find(command), std::string::npos) << command;
   EXPECT_EQ(retort({"--help"}).out, help.out);
   EXPECT_EQ(retort({}).code, 2);
 }
 
 TEST_F(CommandLineTest, EveryCommandHasHelpWithAnExample) {
-  for (const char* command : {"run", "check", "plan", "show", "call", "eval", "generate", "template", "plugins"}) {
+  for (const char* command : {"run", "check", "plan", "show", "call", "eval", "generate", "tokenize", "template",
+                              "bench", "import", "export", "plugins"}) {
     const Outcome help = retort({command, "--help"});
     EXPECT_EQ(help.code, 0) << command << help.err;
     EXPECT_NE(help.out.find(std::string("retort ") + command), std::string::npos) << command;
@@ -99,6 +101,9 @@ TEST_F(CommandLineTest, WrongArgumentsAreUsageErrors) {
                                              {"call", "m", "t", "--time", "-1"},
                                              {"eval"},
                                              {"show"},
+                                             {"tokenize"},
+                                             {"tokenize", "t", "--decode", "--begin"},
+                                             {"tokenize", "t", "--skip-special"},
                                              {"show", "/does/not/exist"},
                                              {"plan", "--quie"}}) {
     const Outcome outcome = retort(arguments);

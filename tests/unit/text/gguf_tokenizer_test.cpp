@@ -136,34 +136,34 @@ TEST(GgufTokenizer, RefusesByKey) {
       {"model", std::string("bert"), "expected \"gpt2\" or \"llama\" (others are not implemented), found \"bert\""},
       {"model", std::uint32_t{1}, "expected a string"},
       {"pre", std::string("tekken"), "(gpt-2, qwen2, llama-bpe, llama3, llama-v3, smollm, default), found \"tekken\""},
-      {"tokens", Types{1}, "expected an array of strings, found a value of another type"},
-      {"tokens", Strings{}, "expected at least one token"},
+      {"tokens", Types{1}, "expected an array of strings, found an array of 1 i32"},
+      {"tokens", Strings{}, "expected at least one token, found an array of 0 string"},
       {"tokens", doubled, "expected each token once, found \"ab\" as token 256 and as token 257"},
       {"tokens", invalid, "expected UTF-8"},
-      {"token_type", Types{1}, "expected an array of 261, as many as tokens, found 1"},
+      {"token_type", Types{1}, "expected an array of 261, as many as tokens, found an array of 1 i32"},
       {"token_type", odd, "expected types from 1 to 6, found 9 for token 7"},
-      {"scores", Scores{1}, "expected an array of 261, as many as tokens, found 1"},
+      {"scores", Scores{1}, "expected an array of 261, as many as tokens, found an array of 1 f32"},
       {"merges", Strings{"a b", "abc"}, "found \"abc\", merge 1"},
       {"merges", Strings{"a b", "b a"}, "found \"b a\", merge 1: \"ba\" is none"},
-      {"bos_token_id", std::uint32_t{261}, "expected an id below 261, found 261"},
-      {"bos_token_id", std::int32_t{-1}, "expected an id below 261, found -1"},
-      {"add_bos_token", std::uint8_t{1}, "expected a bool"}};
+      {"bos_token_id", std::uint32_t{261}, "expected a whole number from 0 to 260, found 261"},
+      {"bos_token_id", std::int32_t{-1}, "expected a whole number from 0 to 260, found -1"},
+      {"add_bos_token", std::uint8_t{1}, "expected true or false"}};
   for (const auto& [key, value, named] : cases) {
     GgufMetadata metadata = byte_level("gpt-2");
     metadata["tokenizer.ggml." + std::string(key)] = value;
     const std::string error = error_of([&] { tokenizer_json_from_gguf(metadata, "m.gguf"); });
-    EXPECT_TRUE(contains(error, "m.gguf: tokenizer.ggml." + std::string(key) + ": ")) << key << ": " << error;
+    EXPECT_TRUE(contains(error, "m.gguf: key 'tokenizer.ggml." + std::string(key) + "': ")) << key << ": " << error;
     EXPECT_TRUE(contains(error, named)) << key << ": " << error;
   }
   for (const char* key : {"model", "tokens", "merges"}) {
     GgufMetadata metadata = byte_level("gpt-2");
     metadata.erase("tokenizer.ggml." + std::string(key));
-    EXPECT_TRUE(contains(error_of([&] { tokenizer_json_from_gguf(metadata, "m.gguf"); }), "found nothing")) << key;
+    EXPECT_TRUE(contains(error_of([&] { tokenizer_json_from_gguf(metadata, "m.gguf"); }), "found none")) << key;
   }
   for (const char* key : {"scores", "token_type"}) {
     GgufMetadata metadata = sentencepiece();
     metadata.erase("tokenizer.ggml." + std::string(key));
-    EXPECT_TRUE(contains(error_of([&] { tokenizer_json_from_gguf(metadata, "m.gguf"); }), "found nothing")) << key;
+    EXPECT_TRUE(contains(error_of([&] { tokenizer_json_from_gguf(metadata, "m.gguf"); }), "found none")) << key;
   }
 }
 
