@@ -84,7 +84,7 @@ int tokenize_command(const Arguments& arguments) {
                          {"retort tokenize MODEL_OR_TOKENIZER [options]",
                           "Reads one JSON string a line on standard input and prints one array of token ids a line.\n"
                           "MODEL_OR_TOKENIZER is a folder with a tokenizer.json, such a file, or a GGUF file.",
-                          "echo '\"turn on the light\"' | retort tokenize runs/quickstart/model"},
+                          "retort tokenize runs/quickstart/model < lines.jsonl"},
                          options, positional, hidden);
   if (!variables) return exit_success;
   const auto flag = [&](const char* name) { return (*variables)[name].as<bool>(); };
