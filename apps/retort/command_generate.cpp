@@ -1,4 +1,5 @@
 // retort generate MODEL PROMPT, or MODEL --chat TEXT
+#include <cmath>
 #include <iostream>
 
 #include "host/json.h"
@@ -24,7 +25,29 @@ void add_sampling_options(po::options_description& options) {
       "min-p", po::value<double>()->default_value(0.05, "0.05")->value_name("P"),
       "draw from those at least P times as likely as the likeliest")(
       "repetition-penalty", po::value<double>()->default_value(1)->value_name("R"), "1 = off")(
-      "seed", po::value<std::uint64_t>()->default_value(0)->value_name("N"), "of the draws");
+      "seed", po::value<std::uint64_t>()->default_value(0)->value_name("N"), "of the draws")(
+      "logit-bias", po::value<std::vector<std::string>>()->composing()->value_name("ID=B"),
+      "add B to the logit of token ID; -inf forbids it; may be repeated")(
+      "stop", po::value<std::vector<std::string>>()->composing()->value_name("TEXT"),
+      "end before TEXT, which is not printed; may be repeated")(
+      "top-logprobs", po::value<std::int64_t>()->default_value(0)->value_name("N"),
+      "with --json: the natural log-probability of each token and of the N likeliest");
+}
+
+/// "ID=B".
+std::pair<runtime::TokenId, float> bias_of(const std::string& text) {
+  const std::size_t sign = text.find('=');
+  try {
+    std::size_t id_end = 0, bias_end = 0;
+    const std::string id = text.substr(0, sign), bias = sign == std::string::npos ? "" : text.substr(sign + 1);
+    const int token = std::stoi(id, &id_end);
+    const float value = std::stof(bias, &bias_end);
+    if (id_end == id.size() && bias_end == bias.size() && !std::isnan(value) && value < HUGE_VALF)
+      return {token, value};
+  } catch (const std::logic_error&) {  // not a number, or out of range: the message below
+  }
+  throw std::invalid_argument("--logit-bias: expected a token's id, = and a number or -inf, as in 42=-1.5; found \"" +
+                              text + "\"");
 }
 
 runtime::SamplingOptions sampling_of(const po::variables_map& variables) {
@@ -35,6 +58,9 @@ runtime::SamplingOptions sampling_of(const po::variables_map& variables) {
   sampling.min_p = variables["min-p"].as<double>();
   sampling.repetition_penalty = variables["repetition-penalty"].as<double>();
   sampling.seed = variables["seed"].as<std::uint64_t>();
+  if (variables.count("logit-bias") > 0)
+    for (const std::string& bias : variables["logit-bias"].as<std::vector<std::string>>())
+      sampling.logit_bias.insert_or_assign(bias_of(bias).first, bias_of(bias).second);
   return sampling;
 }
 
@@ -66,12 +92,32 @@ std::size_t decoded(const runtime::Generation& generation) {
   return generation.tokens.empty() ? 0 : generation.tokens.size() - 1;
 }
 
-void print_json(const runtime::Continuation& result) {
+host::Json to_json(const runtime::TokenLogProbability& token, const text::Tokenizer& tokenizer) {
+  return {{"token_id", token.token},
+          {"text", tokenizer.decode({token.token}, true)},
+          {"log_probability", std::isinf(token.log_probability) ? host::Json() : host::Json(token.log_probability)}};
+}
+
+/// One entry per token; null where none were asked for.
+host::Json log_probabilities_of(const runtime::Generation& generation, const text::Tokenizer& tokenizer) {
+  if (generation.log_probabilities.empty()) return nullptr;
+  host::Json entries = host::Json::array();
+  for (const runtime::LogProbabilities& token : generation.log_probabilities) {
+    entries.push_back(to_json(token.chosen, tokenizer));
+    for (const runtime::TokenLogProbability& rival : token.top)
+      entries.back()["top"].push_back(to_json(rival, tokenizer));
+  }
+  return entries;
+}
+
+void print_json(const runtime::Continuation& result, const text::Tokenizer& tokenizer) {
   const runtime::Generation& generation = result.generation;
   const host::Json json = {{"prompt_token_ids", result.prompt},
                            {"token_ids", generation.tokens},
                            {"text", result.text},
                            {"ended", result.ended},
+                           {"stop", result.stop ? host::Json(*result.stop) : host::Json()},
+                           {"log_probabilities", log_probabilities_of(generation, tokenizer)},
                            {"timings",
                             {{"prefill_ms", generation.prefill_ms},
                              {"decode_ms", generation.decode_ms},
@@ -85,7 +131,7 @@ void print_timings(const runtime::Continuation& result) {
   std::cerr << "prompt " << result.prompt.size() << " tokens in " << host::format_ms(generation.prefill_ms)
             << "; generated " << generation.tokens.size() << " in " << host::format_ms(generation.decode_ms) << " ("
             << static_cast<std::int64_t>(per_second(decoded(generation), generation.decode_ms)) << " tokens/s)"
-            << (result.ended ? "" : "; cut short") << "\n";
+            << (result.ended || result.stop ? "" : "; cut short") << "\n";
 }
 
 }  // namespace
@@ -98,7 +144,8 @@ int generate_command(const Arguments& arguments) {
       "chat", po::value<std::string>()->value_name("TEXT"),
       "instead of PROMPT: what the user says, put into the model's chat template")(
       "system", po::value<std::string>()->value_name("TEXT"), "with --chat: the system message")(
-      "json", po::bool_switch(), "one JSON object: prompt_token_ids, token_ids, text, ended, timings");
+      "json", po::bool_switch(),
+      "one JSON object: prompt_token_ids, token_ids, text, ended, stop, log_probabilities, timings");
   add_sampling_options(options);
   add_model_options(options);
   hidden.add_options()("model", po::value<std::string>()->required())("prompt", po::value<std::string>());
@@ -117,11 +164,17 @@ int generate_command(const Arguments& arguments) {
   if (generation.max_new_tokens < 1)
     throw std::invalid_argument("-n: expected 1 or more, found " + std::to_string(generation.max_new_tokens));
   generation.sampling = sampling_of(*variables);
+  generation.log_probabilities = (*variables)["top-logprobs"].as<std::int64_t>();
+  if (generation.log_probabilities < 0 || generation.log_probabilities > 1000)
+    throw std::invalid_argument("--top-logprobs: expected 0 (none) to 1000, found " +
+                                std::to_string(generation.log_probabilities));
+  std::vector<std::string> stops;
+  if (variables->count("stop") > 0) stops = (*variables)["stop"].as<std::vector<std::string>>();
   generation.token = [](runtime::TokenId) { return !host::stop_requested(); };
 
   const std::string prompt = prompt_of(*variables);
   const bool json = (*variables)["json"].as<bool>();
-  runtime::TextModel model((*variables)["model"].as<std::string>(), decoder_options(*variables));
+  runtime::TextModel model(model_path((*variables)["model"].as<std::string>()), decoder_options(*variables));
   const auto [first, end] = model.padding_rows();
   if (first < end)
     host::log_info("embedding rows " + std::to_string(first) + " to " + std::to_string(end - 1) +
@@ -129,9 +182,9 @@ int generate_command(const Arguments& arguments) {
   const auto piece = [json](std::string_view text) {
     if (!json) std::cout << text << std::flush;
   };
-  const runtime::Continuation result = model.continue_text(prompt, generation, piece);
+  const runtime::Continuation result = model.continue_text(prompt, generation, piece, stops);
   if (json) {
-    print_json(result);
+    print_json(result, model.tokenizer());
   } else {
     std::cout << "\n";
     print_timings(result);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -12,6 +11,9 @@
 
 namespace retort::runtime {
 namespace {
+
+/// Filters seldom leave more candidates than this; a vocabulary takes long to sort.
+constexpr std::size_t kFirstSorted = 64;
 
 void require(bool holds, const char* option, const char* expected, double found) {
   if (!holds)
@@ -47,43 +49,62 @@ void Sampler::adjust(std::span<const TokenId> seen) {
   }
   if (options_.repetition_penalty == 1) return;
   const auto penalty = static_cast<float>(options_.repetition_penalty);
-  for (const TokenId token : std::set<TokenId>(seen.begin(), seen.end())) {
-    float& logit = logits_.at(static_cast<std::size_t>(token));
-    logit = logit > 0 ? logit / penalty : logit * penalty;
+  seen_.resize(logits_.size());
+  for (const TokenId token : seen) {
+    const auto index = static_cast<std::size_t>(token);
+    if (seen_.at(index)) continue;
+    seen_[index] = true;
+    logits_[index] = logits_[index] > 0 ? logits_[index] / penalty : logits_[index] * penalty;
   }
+  for (const TokenId token : seen) seen_[static_cast<std::size_t>(token)] = false;
+}
+
+void Sampler::sort_until(std::size_t count) {
+  const auto likelier = [](const Candidate& a, const Candidate& b) {
+    return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
+  };
+  const auto at = [this](std::size_t index) { return candidates_.begin() + static_cast<std::ptrdiff_t>(index); };
+  std::partial_sort(at(sorted_), at(count), candidates_.end(), likelier);
+  sorted_ = count;
 }
 
 TokenId Sampler::draw() {
   candidates_.clear();
+  candidates_.reserve(logits_.size());
+  weights_.reserve(logits_.size());
+  sorted_ = 0;
   for (std::size_t i = 0; i < logits_.size(); ++i)
     if (!std::isnan(logits_[i]))
       candidates_.push_back({static_cast<TokenId>(i), double{logits_[i]} / options_.temperature});
   if (candidates_.empty()) return largest(logits_);
-  const auto likelier = [](const Candidate& a, const Candidate& b) {
-    return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
-  };
-  std::size_t kept = candidates_.size();
-  if (options_.top_k > 0) kept = std::min(kept, static_cast<std::size_t>(options_.top_k));
-  std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<std::ptrdiff_t>(kept), candidates_.end(),
-                    likelier);
-  candidates_.resize(kept);
-
+  if (options_.top_k > 0) {
+    sort_until(std::min(candidates_.size(), static_cast<std::size_t>(options_.top_k)));
+    candidates_.resize(sorted_);
+  } else {
+    sort_until(std::min(candidates_.size(), kFirstSorted));
+  }
   const double top = candidates_.front().logit;
-  std::vector<double> weights(kept);  // relative to the likeliest, which is 1
+  const auto weight = [top](const Candidate& candidate) {  // relative to the likeliest, which is 1
+    return std::isinf(top) ? 1.0 : std::exp(candidate.logit - top);
+  };
   double total = 0;
-  for (std::size_t i = 0; i < kept; ++i)
-    total += weights[i] = std::isinf(top) ? 1.0 : std::exp(candidates_[i].logit - top);
+  if (options_.top_p < 1)
+    for (const Candidate& candidate : candidates_) total += weight(candidate);
+  weights_.clear();
   double sum = 0;
-  std::size_t count = 0;
-  while (count < kept && weights[count] >= options_.min_p) {
-    sum += weights[count++];
-    if (sum >= options_.top_p * total) break;
+  for (std::size_t count = 0; count < candidates_.size(); ++count) {
+    if (count == sorted_) sort_until(std::min(candidates_.size(), 4 * sorted_));
+    const double next = weight(candidates_[count]);
+    if (next < options_.min_p) break;
+    weights_.push_back(next);
+    sum += next;
+    if (options_.top_p < 1 && sum >= options_.top_p * total) break;
   }
   const double fraction = static_cast<double>(random_() >> 11U) * 0x1.0p-53;  // [0,1)
   double left = fraction * sum;
-  for (std::size_t i = 0; i + 1 < count; ++i)
-    if ((left -= weights[i]) < 0) return candidates_[i].token;
-  return candidates_[count - 1].token;
+  for (std::size_t i = 0; i + 1 < weights_.size(); ++i)
+    if ((left -= weights_[i]) < 0) return candidates_[i].token;
+  return candidates_[weights_.size() - 1].token;
 }
 
 TokenId Sampler::next(std::span<const float> logits, std::span<const TokenId> seen) {

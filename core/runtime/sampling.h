@@ -42,11 +42,17 @@ class Sampler {
   };
   void adjust(std::span<const TokenId> seen);
   TokenId draw();
+  /// Brings the `count` likeliest candidates to the front, in order.
+  void sort_until(std::size_t count);
 
   SamplingOptions options_;
   std::mt19937_64 random_;
+  // Kept from token to token, so that only the first allocates.
   std::vector<float> logits_;          // a copy where they change
-  std::vector<Candidate> candidates_;  // of a draw, most likely first
+  std::vector<bool> seen_;             // by token; all false between calls
+  std::vector<Candidate> candidates_;  // of a draw
+  std::size_t sorted_ = 0;             // that many of them are the likeliest, most likely first
+  std::vector<double> weights_;        // of the candidates that filters leave
 };
 
 }  // namespace retort::runtime

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "model/generation_config.h"
+#include "runtime/stop_strings.h"
 
 namespace retort::runtime {
 namespace {
@@ -52,23 +53,27 @@ TextModel::TextModel(const std::filesystem::path& folder, DecoderOptions options
 TextModel::~TextModel() = default;
 
 Continuation TextModel::continue_text(std::string_view prompt, GenerationOptions options,
-                                      const std::function<void(std::string_view)>& piece) {
+                                      const std::function<void(std::string_view)>& piece,
+                                      std::vector<std::string> stops) {
   Continuation result;
   result.prompt = prompt_tokens(state_->tokenizer, prompt);
   if (options.ends.empty()) options.ends = state_->ends;
   using Place = text::StreamingDecoder::Place;
   text::StreamingDecoder streaming(state_->tokenizer, prompt.empty() ? Place::text_begin : Place::continuation);
+  StopStrings stop(std::move(stops));
   const auto emit = [&](const std::string& text) {
     result.text += text;
     if (piece && !text.empty()) piece(text);
   };
   const auto inner = std::move(options.token);
   options.token = [&](TokenId token) {
-    if (!state_->tokenizer.is_special(token)) emit(streaming.push(token));
-    return !inner || inner(token);
+    if (!state_->tokenizer.is_special(token)) emit(stop.push(streaming.push(token)));
+    return (!inner || inner(token)) && !stop.found();
   };
   result.generation = generate(state_->decoder, result.prompt, options);
-  emit(streaming.finish());
+  emit(stop.push(streaming.finish()));
+  emit(stop.finish());
+  result.stop = stop.found();
   const std::vector<TokenId>& tokens = result.generation.tokens;
   result.ended =
       !tokens.empty() && std::find(options.ends.begin(), options.ends.end(), tokens.back()) != options.ends.end();

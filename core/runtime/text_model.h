@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/generation.h"
 #include "text/tokenizer.h"
@@ -16,8 +18,9 @@ namespace retort::runtime {
 struct Continuation {
   std::vector<TokenId> prompt;  ///< as fed
   Generation generation;
-  std::string text;    ///< of the generated tokens, special ones left out
-  bool ended = false;  ///< by an end token
+  std::string text;                 ///< of the generated tokens, special ones left out; ends before a stop string
+  bool ended = false;               ///< by an end token
+  std::optional<std::string> stop;  ///< the stop string that ended it; its tokens are among the generated ones
 };
 
 /// Used by one thread at a time.
@@ -31,8 +34,10 @@ class TextModel {
   /// "<|…|>" and the like in `prompt` are special tokens. Tokenizer::begin_token() is put first where there is one and
   /// the prompt does not begin with it: Llama and the stories want it, Qwen and SmolLM2 do not. `options.ends` empty: the model's own. `piece` (may be empty)
   /// gets text as soon as it is whole characters; all pieces make Continuation::text. Throws as generate().
+  /// The first of `stops` to come ends it, and is no part of the text.
   Continuation continue_text(std::string_view prompt, GenerationOptions options,
-                             const std::function<void(std::string_view)>& piece = {});
+                             const std::function<void(std::string_view)>& piece = {},
+                             std::vector<std::string> stops = {});
   const text::Tokenizer& tokenizer() const;
   Decoder& decoder();
   /// Embedding rows that no token uses, as [first, end) behind the tokenizer's last id; empty where first == end.

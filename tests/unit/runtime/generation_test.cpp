@@ -90,6 +90,55 @@ TEST_F(Greedy, DrawsFollowTheSeed) {
             by_reference(6));
 }
 
+TEST_F(Greedy, BatchesGiveWhatEachPromptGivesAlone) {
+  const model::ModelFolder model(folder_.path());
+  Decoder alone(model, {}), together(model, {.sequences = 3});
+  std::vector<std::vector<TokenId>> prompts;
+  for (TokenId i = 0; i < 8; ++i) prompts.emplace_back(static_cast<std::size_t>(1 + 5 * i), i + 1);
+  GenerationOptions options{.ends = {by_reference(6)[3]}, .max_new_tokens = 12};
+  const auto expect_equal = [&] {
+    const std::vector<Generation> found = generate_batch(together, prompts, options);
+    ASSERT_EQ(found.size(), prompts.size());
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      GenerationOptions own = options;
+      own.sampling.seed += i;
+      EXPECT_EQ(found[i].tokens, generate(alone, prompts[i], own).tokens) << "prompt " << i;
+    }
+  };
+  expect_equal();
+  options.sampling = {.temperature = 1, .seed = 5};
+  expect_equal();
+  options.max_new_tokens = 1;
+  expect_equal();
+  options.max_new_tokens = 0;
+  expect_equal();
+  EXPECT_TRUE(generate_batch(together, {}, options).empty());
+  prompts.emplace_back();
+  EXPECT_THROW(generate_batch(together, prompts, options), std::invalid_argument);
+}
+
+TEST_F(Greedy, TellsLogProbabilitiesOfTheModelItself) {
+  const model::ModelFolder model(folder_.path());
+  Decoder decoder(model, {});
+  const Generation plain = generate(
+      decoder, prompt_, {.max_new_tokens = 5, .sampling = {.logit_bias = {{7, 100.0f}}}, .log_probabilities = 2});
+  EXPECT_EQ(plain.tokens, std::vector<TokenId>(5, 7));
+  ASSERT_EQ(plain.log_probabilities.size(), 5U);
+  std::vector<TokenId> tokens = prompt_;
+  for (const LogProbabilities& found : plain.log_probabilities) {
+    decoder.reset();
+    const std::vector<float> all = decoder.forward_all(tokens);
+    const LogProbabilities expected =
+        log_probabilities(std::span(all).last(static_cast<std::size_t>(config_.vocabulary_size)), 7, 2);
+    EXPECT_NEAR(found.chosen.log_probability, expected.chosen.log_probability, 1e-4);
+    ASSERT_EQ(found.top.size(), 2U);
+    EXPECT_EQ(found.top[0].token, expected.top[0].token);
+    EXPECT_NE(found.top[0].token, 7);  // the bias is not the model's
+    tokens.push_back(7);
+  }
+  EXPECT_TRUE(generate(decoder, prompt_, {.max_new_tokens = 2}).log_probabilities.empty());
+}
+
 TEST_F(Greedy, AsksForNothingGivesNothing) {
   const model::ModelFolder model(folder_.path());
   Decoder decoder(model, {});

@@ -64,6 +64,25 @@ TEST(Sampler, TopPKeepsTheFewestThatReachIt) {
   expect_shares(shares({.temperature = 1, .top_p = 1e-9}), {0, 1, 0, 0});
 }
 
+TEST(Sampler, FiltersOfALargeVocabularyCutWhereTheyShould) {
+  // Probabilities fall by 1 % from token to token, backwards; far more stay than are sorted at first.
+  constexpr int size = 2000;
+  std::vector<float> falling(size);
+  for (int i = 0; i < size; ++i)
+    falling[static_cast<std::size_t>(size - 1 - i)] = static_cast<float>(i) * std::log(0.99f);
+  const auto last_of = [&falling](SamplingOptions options) {
+    options.temperature = 1;
+    Sampler sampler(options);
+    TokenId lowest = size;
+    for (int i = 0; i < 30000; ++i) lowest = std::min(lowest, sampler.next(falling, {}));
+    return size - 1 - lowest;
+  };
+  // 1 − 0.99ⁿ reaches 0.95 at n = 299 (the 2000 sum to 1 within 2e-9); 0.99ⁿ falls below 0.05 at n = 299 too.
+  EXPECT_EQ(last_of({.top_p = 0.95}), 298);
+  EXPECT_EQ(last_of({.min_p = 0.05}), 298);
+  EXPECT_EQ(last_of({.top_k = 70}), 69);
+}
+
 TEST(Sampler, MinPIsRelativeToTheLikeliest) {
   expect_shares(shares({.temperature = 1, .min_p = 0.25}), {0.15 / 0.95, 0.5 / 0.95, 0, 0.3 / 0.95});
   expect_shares(shares({.temperature = 1, .min_p = 1}), {0, 1, 0, 0});

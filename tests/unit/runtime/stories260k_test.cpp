@@ -14,6 +14,9 @@
 #include "host/files.h"
 #include "random_model.h"
 #include "runtime/generation.h"
+#include "runtime/vector_kernels.h"
+#include "text/llama2c_tokenizer.h"
+#include "text/tokenizer.h"
 
 namespace retort::runtime {
 namespace {
@@ -149,6 +152,42 @@ TEST_F(Stories260K, LogitsEqualTheGoldenOnes) {
   const auto& last = golden_.at("logits_last_position");
   const std::size_t position = ids_.size() - 1;
   for (std::size_t v = 0; v < 512; ++v) ASSERT_NEAR(logits[position * 512 + v], last[v].get<float>(), 1e-4f) << v;
+}
+
+/// Text that the model was not trained on, so that many of its choices are close; and its heads are 8 wide, which is
+/// hard on the int8 cache: one scale for 8 numbers.
+TEST_F(Stories260K, SmallerCachesMostlyChooseTheSameTokensOfWikitext) {
+  const std::filesystem::path file = data_folder().parent_path() / "wikitext-2" / "test.txt";
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << file << " is absent";
+  constexpr std::size_t positions = 2000, window = 500;
+  const text::Tokenizer tokenizer =
+      text::Tokenizer::parse(text::tokenizer_json_from_llama2c(data_folder() / "tok512.bin", 512), "tok512.bin");
+  const std::vector<TokenId> text = tokenizer.encode(host::read_file(file).substr(0, 4 * positions));
+  ASSERT_GE(text.size(), positions);
+  const model::ModelFolder model(float_.path());
+  Decoder exact(model, {.kv_cache = KvType::f32});
+  for (const auto& [type, share] : {std::pair(KvType::bf16, 0.98), std::pair(KvType::int8, 0.92)}) {
+    Decoder smaller(model, {.kv_cache = type});
+    std::size_t equal = 0;
+    for (std::size_t first = 0; first < positions; first += window) {
+      exact.reset();
+      smaller.reset();
+      const std::span<const TokenId> part = std::span(text).subspan(first, window);
+      const std::vector<float> a = exact.forward_all(part), b = smaller.forward_all(part);
+      for (std::size_t t = 0; t < window; ++t) equal += argmax(&a[t * 512], 512) == argmax(&b[t * 512], 512) ? 1 : 0;
+    }
+    RecordProperty(type == KvType::bf16 ? "bf16_equal" : "int8_equal", static_cast<int>(equal));
+    EXPECT_GE(equal, static_cast<std::size_t>(share * positions)) << (type == KvType::bf16 ? "bf16" : "int8");
+  }
+}
+
+TEST_F(Stories260K, SmallerCachesCostLittleOfItsOwnStories) {
+  const model::ModelFolder model(float_.path());
+  const double golden = golden_.at("mean_nll").get<double>();
+  for (const auto& [type, most] : {std::pair(KvType::bf16, 0.003), std::pair(KvType::int8, 0.02)}) {
+    Decoder decoder(model, {.kv_cache = type});
+    EXPECT_NEAR(mean_nll(decoder), golden, most);
+  }
 }
 
 TEST_F(Stories260K, MeanNllEqualsTheGoldenOneAndInt8CostsLittle) {

@@ -52,6 +52,23 @@ TEST_F(TextModelTest, WithoutAnEndTokenItIsCutShort) {
   EXPECT_TRUE(own.ended);
 }
 
+TEST_F(TextModelTest, StopStringsEndItAcrossTokensAndAreNotGivenOut) {
+  TextModel model(folder_.path(), {});
+  for (const auto& [stop, text] : {std::pair<std::string, std::string>{"f!", " of"}, {" o", ""}, {"ff", " o"}}) {
+    std::string pieces;
+    const Continuation result = model.continue_text(" turn the light on", {.max_new_tokens = 5},
+                                                    [&](std::string_view piece) { pieces += piece; }, {"no", stop});
+    EXPECT_EQ(result.text, text);
+    EXPECT_EQ(pieces, text);
+    EXPECT_EQ(result.stop, stop);
+    EXPECT_FALSE(result.ended);
+    EXPECT_LT(result.generation.tokens.size(), 5U);
+  }
+  const Continuation held = model.continue_text(" turn the light on", {.max_new_tokens = 1}, {}, {"ff!"});
+  EXPECT_EQ(held.text, " off");  // what might have become one is given out at the end
+  EXPECT_FALSE(held.stop.has_value());
+}
+
 TEST_F(TextModelTest, SpecialTokensInThePromptAreTokens) {
   TextModel model(folder_.path(), {});
   const Continuation result = model.continue_text("<|user|> light", {.max_new_tokens = 1});
