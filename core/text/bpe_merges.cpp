@@ -1,8 +1,11 @@
-// BPE by a priority queue over a linked list of symbols; entries that a later merge made stale are recognised by their
-// ids when they are taken out.
+// A short piece, which nearly every one is, is searched for its best pair after each merge. A long one has a priority
+// queue over a linked list of symbols; entries that a later merge made stale are recognised by their ids when they are
+// taken out.
 #include "text/bpe_merges.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <utility>
 
 namespace retort::text {
@@ -13,6 +16,7 @@ std::uint64_t pair_key(TokenId left, TokenId right) {
 }
 
 constexpr std::int32_t none = -1;
+constexpr std::size_t few = 32;  // symbols; beyond them the search costs more than the queue
 
 struct Symbol {
   TokenId id = 0;  ///< -1: merged into the symbol before it
@@ -33,17 +37,69 @@ bool later(const Candidate& a, const Candidate& b) {
 
 }  // namespace
 
+std::size_t BpeMerges::place_of(std::uint64_t pair) const {
+  const std::size_t mask = table_.size() - 1;
+  // Fibonacci hashing: the product's upper half depends on all bits of the pair.
+  std::size_t place = static_cast<std::size_t>((pair * 0x9E3779B97F4A7C15U) >> 32) & mask;
+  while (table_[place].pair != no_pair && table_[place].pair != pair) place = (place + 1) & mask;
+  return place;
+}
+
+void BpeMerges::reserve(std::size_t count) {
+  const std::size_t wanted = std::bit_ceil(std::max<std::size_t>(2 * count, 16));
+  if (wanted <= table_.size()) return;
+  const std::vector<Merge> old = std::exchange(table_, std::vector<Merge>(wanted));
+  for (const Merge& merge : old)
+    if (merge.pair != no_pair) table_[place_of(merge.pair)] = merge;
+}
+
 void BpeMerges::add(TokenId left, TokenId right, std::int32_t rank, TokenId merged) {
-  merges_.insert_or_assign(pair_key(left, right), Merge{rank, merged});
+  reserve(count_ + 1);
+  const std::uint64_t pair = pair_key(left, right);
+  Merge& merge = table_[place_of(pair)];
+  if (merge.pair == no_pair) ++count_;
+  merge = {pair, rank, merged};
 }
 
 const BpeMerges::Merge* BpeMerges::find(TokenId left, TokenId right) const {
-  const auto found = merges_.find(pair_key(left, right));
-  return found == merges_.end() ? nullptr : &found->second;
+  const Merge& merge = table_[place_of(pair_key(left, right))];
+  return merge.pair == no_pair ? nullptr : &merge;
 }
 
 void BpeMerges::apply(std::vector<TokenId>& ids) const {
-  if (ids.size() < 2) return;
+  if (count_ == 0 || ids.size() < 2) return;
+  if (ids.size() <= few)
+    apply_to_few(ids);
+  else
+    apply_to_many(ids);
+}
+
+void BpeMerges::apply_to_few(std::vector<TokenId>& ids) const {
+  std::array<const Merge*, few> merges{};  // of a symbol with the one behind it
+  std::size_t count = ids.size();
+  for (std::size_t i = 0; i + 1 < count; ++i) merges[i] = find(ids[i], ids[i + 1]);
+  while (count > 1) {
+    std::size_t best = count;
+    std::int32_t rank = 0;
+    for (std::size_t i = 0; i + 1 < count; ++i)
+      if (merges[i] != nullptr && (best == count || merges[i]->rank < rank)) {
+        best = i;
+        rank = merges[i]->rank;
+      }
+    if (best == count) break;
+    ids[best] = merges[best]->merged;
+    for (std::size_t i = best + 1; i + 1 < count; ++i) {
+      ids[i] = ids[i + 1];
+      merges[i] = merges[i + 1];
+    }
+    --count;
+    if (best > 0) merges[best - 1] = find(ids[best - 1], ids[best]);
+    merges[best] = best + 1 < count ? find(ids[best], ids[best + 1]) : nullptr;
+  }
+  ids.resize(count);
+}
+
+void BpeMerges::apply_to_many(std::vector<TokenId>& ids) const {
   const auto count = static_cast<std::int32_t>(ids.size());
   thread_local std::vector<Symbol> symbols;
   thread_local std::vector<Candidate> heap;

@@ -1,9 +1,8 @@
 // The merges of a BPE model and their application to one piece of text. No text handling: ids in, ids out.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "text/tokenizer.h"
@@ -15,19 +14,26 @@ class BpeMerges {
  public:
   /// `rank`: a lower one is applied first. A pair added twice keeps the last rank, as in Hugging Face tokenizers.
   void add(TokenId left, TokenId right, std::int32_t rank, TokenId merged);
-  void reserve(std::size_t count) { merges_.reserve(count); }
+  void reserve(std::size_t count);
 
   /// Applies to `ids` the merge of lowest rank, leftmost first, until none applies. O(n log n).
   void apply(std::vector<TokenId>& ids) const;
 
  private:
   struct Merge {
+    std::uint64_t pair = no_pair;
     std::int32_t rank = 0;
     TokenId merged = 0;
   };
-  const Merge* find(TokenId left, TokenId right) const;
+  static constexpr std::uint64_t no_pair = ~std::uint64_t{0};
 
-  std::unordered_map<std::uint64_t, Merge> merges_;
+  const Merge* find(TokenId left, TokenId right) const;
+  std::size_t place_of(std::uint64_t pair) const;
+  void apply_to_few(std::vector<TokenId>& ids) const;
+  void apply_to_many(std::vector<TokenId>& ids) const;
+
+  std::vector<Merge> table_;  ///< open addressing, a power of two of places, at most half of them taken
+  std::size_t count_ = 0;
 };
 
 }  // namespace retort::text

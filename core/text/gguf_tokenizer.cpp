@@ -107,12 +107,15 @@ std::string byte_level_json(const model::GgufLookup& keys) {
   const GgufPreTokenizer& pre = read_pre_tokenizer(keys);
   Json vocabulary = Json::object();
   Json added = Json::array();
+  // Hugging Face tokenizers numbers added tokens that are not in the vocabulary itself, from the vocabulary's end on.
+  std::size_t end_of_model = tokens.size();
+  while (end_of_model > 0 && tokens[end_of_model - 1].type != PieceType::normal) --end_of_model;
   for (std::size_t id = 0; id < tokens.size(); ++id) {
     const auto& [text, score, type] = tokens[id];
     if (type == PieceType::unused) continue;
-    if (type == PieceType::normal || type == PieceType::byte)
-      vocabulary[text] = id;
-    else
+    const bool of_the_model = type == PieceType::normal || type == PieceType::byte;
+    if (of_the_model || id < end_of_model) vocabulary[text] = id;
+    if (!of_the_model)
       added.push_back(added_token_json(static_cast<TokenId>(id), text,
                                        type == PieceType::user_defined ? Added::ordinary : Added::special));
   }

@@ -13,6 +13,8 @@ using model::JsonCursor;
 
 namespace {
 
+constexpr std::size_t greatest_growth = 64;  // far beyond any real one; replacements of replacements multiply
+
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
@@ -99,6 +101,10 @@ std::string Normalizer::apply(std::string_view text) const {
   std::string result(text);
   for (const Step& step : steps_) {
     if (result.empty()) break;
+    if (result.size() > greatest_growth * (text.size() + greatest_growth))
+      throw std::runtime_error("normalizer: expected text to stay below " + std::to_string(greatest_growth) +
+                               " times its size, found " + std::to_string(result.size()) + " bytes made of " +
+                               std::to_string(text.size()));
     switch (step.kind) {
       case Kind::nfc:
         result = to_nfc(result);

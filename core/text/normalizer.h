@@ -22,7 +22,8 @@ class Normalizer {
   static Normalizer from_json(const model::JsonCursor& json);
 
   bool changes_nothing() const { return steps_.empty(); }
-  /// `text` (valid UTF-8) after all steps. Empty text stays empty: Prepend has nothing to stand before.
+  /// `text` (valid UTF-8) after all steps. Empty text stays empty: Prepend has nothing to stand before. Throws
+  /// std::runtime_error where replacements make it grow without measure, or a pattern cannot be matched (Regex).
   std::string apply(std::string_view text) const;
 
  private:

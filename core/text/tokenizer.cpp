@@ -2,6 +2,7 @@
 #include "text/tokenizer.h"
 
 #include <array>
+#include <cstring>
 #include <fstream>
 #include <utility>
 
@@ -23,6 +24,13 @@ bool is_gguf(const std::filesystem::path& path) {
 
 bool is_valid_utf8(std::string_view text) {
   while (!text.empty()) {
+    std::uint64_t eight = 0;
+    while (text.size() >= sizeof eight) {  // ASCII, eight bytes at a time
+      std::memcpy(&eight, text.data(), sizeof eight);
+      if ((eight & 0x8080808080808080U) != 0) break;
+      text.remove_prefix(sizeof eight);
+    }
+    if (text.empty()) break;
     const std::size_t length = character_length(text);
     if (length == 0) return false;
     text.remove_prefix(length);

@@ -29,6 +29,7 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
   enum class Special { parse, as_text };  ///< whether "<|…|>" in the text becomes the special token
+  /// Invalid UTF-8 is read as U+FFFD. Bytes that a byte-level vocabulary lacks (never printable ones) are left out.
   std::vector<TokenId> encode(std::string_view text, Special special = Special::as_text) const;
   /// Special tokens are left out unless `with_special`. Each maximal invalid part of UTF-8 becomes one U+FFFD; the
   /// space that a SentencePiece-style normaliser put before the text is taken away.

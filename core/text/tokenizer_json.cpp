@@ -12,7 +12,7 @@ using model::JsonCursor;
 
 namespace {
 
-constexpr std::int64_t greatest_id = (std::int64_t{1} << 24) - 1;  // bounds the table that is indexed by id
+constexpr std::int64_t greatest_id = (std::int64_t{1} << 21) - 1;  // bounds the table that is indexed by id
 
 /// `key` may be absent, null or `neutral`.
 void require_neutral(const JsonCursor& holder, const char* key, const nlohmann::json& neutral) {
@@ -75,7 +75,7 @@ void Tokenizer::State::read_byte_ids(const JsonCursor& vocabulary) {
       vocabulary.refuse(
           byte_level ? "a token for each printable byte" : "a token for each of the 256 bytes",
           "none for byte " + std::to_string(value) + ", \"" + token + "\"; text with it could not be encoded");
-    byte_ids[value] = found != ids.end() ? found->second : no_token;
+    byte_ids[value] = found == ids.end() ? unknown.value_or(no_token) : found->second;
   }
 }
 
@@ -143,11 +143,11 @@ void Tokenizer::State::read_model(const JsonCursor& model) {
   fuse_unknown = flag("fuse_unk");
   byte_fallback = !byte_level && flag("byte_fallback");
   read_vocabulary(model.at("vocab"));
-  if (byte_level || byte_fallback) read_byte_ids(model.at("vocab"));
   if (model.has("unk_token")) {
     const auto found = ids.find(model.at("unk_token").string());
     if (found != ids.end()) unknown = found->second;
   }
+  if (byte_level || byte_fallback) read_byte_ids(model.at("vocab"));
   if (!byte_level && !byte_fallback && !unknown)
     model.refuse("byte_fallback or an unk_token of the vocabulary", "neither; text could not be encoded");
   read_merges(model.at("merges"));
@@ -163,6 +163,19 @@ void Tokenizer::State::find_word_borders() {
   }
 }
 
+/// The model's tokens, not the added ones. The texts are borrowed from `entries`, which are complete by now.
+void Tokenizer::State::fill_whole_pieces() {
+  std::vector<std::string_view> texts(entries.size());
+  for (const auto& [text, id] : ids) {
+    const Entry& entry = entries[static_cast<std::size_t>(id)];
+    if (!byte_level)
+      texts[static_cast<std::size_t>(id)] = entry.text;
+    else if (from_alphabet(text))
+      texts[static_cast<std::size_t>(id)] = entry.bytes;
+  }
+  whole_pieces.fill(texts);
+}
+
 void Tokenizer::State::read(const JsonCursor& root) {
   if (root.object().has("normalizer")) normalizer = Normalizer::from_json(root.at("normalizer"));
   if (root.has("pre_tokenizer")) pre_tokenizer = PreTokenizer::from_json(root.at("pre_tokenizer"));
@@ -174,6 +187,7 @@ void Tokenizer::State::read(const JsonCursor& root) {
   read_model(root.at("model").object());
   if (root.has("added_tokens")) read_added_tokens(root.at("added_tokens"));
   if (root.has("post_processor")) read_begin(root.at("post_processor"));
+  fill_whole_pieces();
 }
 
 }  // namespace retort::text

@@ -1,23 +1,14 @@
-// From a piece of text to ids: the whole piece as a token, or its symbols (bytes, or characters with byte fallback) and
-// the merges over them.
+// From a piece of text to ids: the whole piece as a token where the merges are known to build it, or its symbols
+// (bytes, or characters with byte fallback) and the merges over them. There is no cache of pieces.
 #include "text/byte_alphabet.h"
 #include "text/tokenizer_state.h"
 #include "text/utf8.h"
 
 namespace retort::text {
 
-bool Tokenizer::State::encode_whole(std::string_view piece, std::vector<TokenId>& ids_out) const {
-  const auto found = byte_level ? ids.find(to_alphabet(piece)) : ids.find(piece);
-  if (found == ids.end()) return false;
-  ids_out.push_back(found->second);
-  return true;
-}
-
-void Tokenizer::State::append_bytes(std::string_view word, std::vector<TokenId>& symbols) const {
-  for (const char byte : word) {
-    const TokenId id = byte_ids[static_cast<unsigned char>(byte)];
-    if (id != no_token) symbols.push_back(id);
-  }
+void Tokenizer::State::append_byte(char byte, std::vector<TokenId>& symbols) const {
+  const TokenId id = byte_ids[static_cast<unsigned char>(byte)];
+  if (id != no_token) symbols.push_back(id);
 }
 
 void Tokenizer::State::append_characters(std::string_view word, std::vector<TokenId>& symbols) const {
@@ -29,7 +20,7 @@ void Tokenizer::State::append_characters(std::string_view word, std::vector<Toke
       symbols.push_back(found->second);
       after_unknown = false;
     } else if (byte_fallback) {
-      for (const char byte : character) symbols.push_back(byte_ids[static_cast<unsigned char>(byte)]);
+      for (const char byte : character) append_byte(byte, symbols);
     } else {
       if (!after_unknown || !fuse_unknown) symbols.push_back(*unknown);
       after_unknown = true;
@@ -38,18 +29,24 @@ void Tokenizer::State::append_characters(std::string_view word, std::vector<Toke
 }
 
 void Tokenizer::State::encode_word(std::string_view word, std::vector<TokenId>& ids_out) const {
+  using Built = WholePieces::Built;
+  const TokenId whole = whole_pieces.find(word);
+  if (whole >= 0 && (ignore_merges || whole_pieces.built(whole) == Built::yes)) {
+    ids_out.push_back(whole);
+    return;
+  }
   thread_local std::vector<TokenId> symbols;
   symbols.clear();
   if (byte_level)
-    append_bytes(word, symbols);
+    for (const char byte : word) append_byte(byte, symbols);
   else
     append_characters(word, symbols);
   merges.apply(symbols);
+  if (whole >= 0) whole_pieces.remember(whole, symbols.size() == 1 && symbols[0] == whole ? Built::yes : Built::no);
   ids_out.insert(ids_out.end(), symbols.begin(), symbols.end());
 }
 
 void Tokenizer::State::encode_piece(std::string_view piece, std::vector<TokenId>& ids_out) const {
-  if (ignore_merges && encode_whole(piece, ids_out)) return;
   if (words_are_separate) {
     std::size_t done = 0;
     for (std::size_t place = piece.find(space_symbol, 1); place != std::string_view::npos;

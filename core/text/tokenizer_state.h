@@ -15,6 +15,7 @@
 #include "text/pre_tokenizer.h"
 #include "text/token_decoder.h"
 #include "text/tokenizer.h"
+#include "text/whole_pieces.h"
 
 namespace retort::text {
 
@@ -44,6 +45,7 @@ struct Tokenizer::State {
   /// Face's tokenizers and llama.cpp leave it out.
   std::array<TokenId, 256> byte_ids{};
   BpeMerges merges;
+  WholePieces whole_pieces;
   bool byte_level = false;          ///< symbols are bytes; otherwise characters
   bool byte_fallback = false;       ///< a character that is no token becomes its bytes' tokens
   std::optional<TokenId> unknown;   ///< what it becomes without byte_fallback
@@ -69,10 +71,10 @@ struct Tokenizer::State {
   void read_byte_ids(const model::JsonCursor& vocabulary);
   void read_begin(const model::JsonCursor& post_processor);
   void find_word_borders();
+  void fill_whole_pieces();
 
-  bool encode_whole(std::string_view piece, std::vector<TokenId>& ids_out) const;
   void encode_word(std::string_view word, std::vector<TokenId>& ids_out) const;
-  void append_bytes(std::string_view word, std::vector<TokenId>& symbols) const;
+  void append_byte(char byte, std::vector<TokenId>& symbols) const;
   void append_characters(std::string_view word, std::vector<TokenId>& symbols) const;
 };
 

@@ -21,9 +21,10 @@ struct Outcome {
 
 class ChildCommand {
  public:
-  /// Starts it with standard output and error into files of `folder`. HOME and the caches are in `folder` too.
+  /// Starts it with standard output and error into files of `folder`, and nothing or a file to read. HOME and the
+  /// caches are in `folder` too.
   ChildCommand(const std::filesystem::path& folder, std::vector<std::string> arguments,
-               std::filesystem::path standard_output = {})
+               std::filesystem::path standard_output = {}, std::filesystem::path standard_input = "/dev/null")
       : folder_(folder), out_(standard_output.empty() ? folder / "stdout.txt" : std::move(standard_output)) {
     arguments.insert(arguments.begin(), RETORT_COMMAND);
     std::vector<char*> values;
@@ -34,6 +35,7 @@ class ChildCommand {
     ::setenv("HOME", folder.c_str(), 1);
     for (const char* name : {"XDG_CACHE_HOME", "XDG_DATA_HOME"}) ::setenv(name, folder.c_str(), 1);
     ::unsetenv("RETORT_PLUGIN_PATH");
+    ::dup2(::open(standard_input.c_str(), O_RDONLY), STDIN_FILENO);
     const int out = ::open(out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
     const int err = ::open((folder / "stderr.txt").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
     ::dup2(out, STDOUT_FILENO);

@@ -79,6 +79,16 @@ TEST(GgufTokenizer, ByteLevel) {
   EXPECT_EQ(tokenizer.begin_token(), std::nullopt);
 }
 
+TEST(GgufTokenizer, ControlTokensBeforeOthersStandInTheVocabularyToo) {
+  // Hugging Face tokenizers gives an added token that the vocabulary lacks an id behind it, whatever the file says.
+  GgufMetadata metadata = byte_level("smollm");
+  std::get<Types>(metadata["tokenizer.ggml.token_type"])[1] = 3;
+  const Json json = Json::parse(tokenizer_json_from_gguf(metadata, "m.gguf"));
+  EXPECT_EQ(json["model"]["vocab"].at(alphabet_character(1)), 1);
+  EXPECT_FALSE(json["model"]["vocab"].contains("<|end|>"));
+  EXPECT_TRUE(tokenizer_of(metadata).is_special(1));
+}
+
 TEST(GgufTokenizer, PreTokenizersByName) {
   const auto pieces = [](const char* name, const std::string& text) {
     const Json& json = find_gguf_pre_tokenizer(name)->pre_tokenizer;

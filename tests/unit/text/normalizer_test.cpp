@@ -46,6 +46,15 @@ TEST(Normalizer, SequenceGoesInOrder) {
   EXPECT_EQ(llama.apply(" a b"), "▁▁a▁b");
 }
 
+TEST(Normalizer, RefusesToGrowWithoutMeasure) {
+  std::string steps;
+  for (int i = 0; i < 30; ++i)
+    steps += std::string(i > 0 ? "," : "") + R"({"type":"Replace","pattern":{"String":"a"},"content":"aaaaaaaa"})";
+  const Normalizer normalizer = from(R"({"type":"Sequence","normalizers":[)" + steps + "]}");
+  EXPECT_EQ(normalizer.apply("b"), "b");
+  EXPECT_TRUE(contains(error_of([&] { normalizer.apply("a"); }), "expected text to stay below 64 times its size"));
+}
+
 TEST(Normalizer, RefusesByName) {
   EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Lowercase"})"); }), "/type: expected \"NFC\""));
   EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Replace","pattern":{"Regex":"("},"content":""})"); }),

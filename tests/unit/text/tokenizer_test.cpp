@@ -134,6 +134,21 @@ TEST(Tokenizer, InvalidUtf8BecomesReplacementCharacters) {
   EXPECT_EQ(tokenizer.decode({0xE2, 0x82, 'a'}), "\uFFFDa");
 }
 
+TEST(Tokenizer, BytesThatTheVocabularyLacksMayHaveAToken) {
+  Json json = small();
+  json["model"]["vocab"].erase(alphabet_character(4));
+  json["model"]["unk_token"] = "xyz";
+  EXPECT_EQ(tokenizer_of(json).encode("a\x04z"), (Ids{'a', 258, 'z'}));
+}
+
+TEST(Tokenizer, WholePiecesOnlyWhereMergesBuildThem) {
+  const Tokenizer tokenizer = tokenizer_of(small());
+  for (int time = 0; time < 3; ++time) {  // the first time nothing is known of the token yet
+    EXPECT_EQ(tokenizer.encode("abc"), Ids{257});
+    EXPECT_EQ(tokenizer.encode("xyz"), (Ids{'x', 'y', 'z'}));
+  }
+}
+
 TEST(Tokenizer, KeepsItsText) {
   const std::string text = small().dump();
   EXPECT_EQ(Tokenizer::parse(text, "t.json").to_json(), text);
@@ -226,7 +241,7 @@ TEST(BpeMerges, AgreesWithTheReferenceAlgorithm) {
       merges.add(merge[0], merge[1], static_cast<std::int32_t>(table.size()), merged);
       table.push_back(merge);
     }
-    Ids ids(random() % 40);
+    Ids ids(random() % 80);  // both ways to apply: few symbols and many
     for (TokenId& id : ids) id = static_cast<TokenId>(random() % 3);
     Ids fast = ids;
     merges.apply(fast);

