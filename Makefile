@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup build quickstart test test-asan test-tsan fuzz format lint package bench clean
+.PHONY: help setup build quickstart test test-asan test-tsan fuzz format lint package bench bench-peer clean
 
 # Where the tests and some configs find real data; tests that need it are skipped where it is absent.
 export RETORT_SHARED ?= $(abspath ../shared)
@@ -91,6 +91,16 @@ bench: build/release/build.ninja ## build and run the benchmarks
 	$(call step,bench)
 	@$(call compile,release) --target bench_runtime
 	build/release/bin/bench_runtime
+
+# The peer's script fetches llama.cpp into a cache folder the first time. RUNS: alternating runs, of which the medians count.
+RUNS ?= 5
+bench-peer: build/release/build.ninja ## measure beside llama.cpp; a table, and build/bench/peer.json (RUNS=5)
+	@test -x '$(RETORT_SHARED)/tools/llama-peer.sh' || { printf >&2 'bench-peer: expected %s, found none;\n%s\n' \
+	  '$(RETORT_SHARED)/tools/llama-peer.sh' 'set RETORT_SHARED to the folder that has tools/llama-peer.sh'; exit 1; }
+	$(call step,build: retort)
+	@$(call compile,release) --target retort
+	$(call step,bench-peer: $(RUNS) runs)
+	@tests/bench/peer.py --retort $(retort) --peer '$(RETORT_SHARED)/tools/llama-peer.sh' --runs $(RUNS) --out build/bench/peer.json
 
 clean: ## remove build/ and dist/; runs/ (your models) stays
 	rm -rf build dist

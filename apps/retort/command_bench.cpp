@@ -254,11 +254,12 @@ int bench_command(const Arguments& arguments) {
   options.add_options()("random", po::value<std::string>()->value_name("SHAPE"),
                         ("instead of MODEL: random weights of a known shape: " + shapes).c_str())(
       "quant", po::value<std::string>()->default_value("int8")->value_name("TYPE"),
-      "weights of --random: int8, int4 or bf16")("prompt,p",
-                                                 po::value<std::int64_t>()->default_value(512)->value_name("N"),
-                                                 "prompt of N tokens; 0 = no such test")(
-      "generate,n", po::value<std::int64_t>()->default_value(128)->value_name("N"),
-      "then N tokens one by one; 0 = none")(
+      "weights of --random: int8, int4 or bf16")("save", po::value<std::string>()->value_name("FOLDER"),
+                                                 "keep the model of --random there, to measure it again as MODEL")(
+      "prompt,p", po::value<std::int64_t>()->default_value(512)->value_name("N"),
+      "prompt of N tokens; 0 = no such test")("generate,n",
+                                              po::value<std::int64_t>()->default_value(128)->value_name("N"),
+                                              "then N tokens one by one; 0 = none")(
       "batch", po::value<std::string>()->default_value("1")->value_name("B,…"),
       "sequences that are decoded together; each gives a row, in tokens/s of all")(
       "depth,d", po::value<std::int64_t>()->default_value(0)->value_name("N"), "tokens in the cache before each test")(
@@ -281,6 +282,8 @@ int bench_command(const Arguments& arguments) {
   if (variables->count("model") + variables->count("random") != 1)
     throw std::invalid_argument("bench: expected a model folder or --random SHAPE, found " +
                                 std::string(variables->count("model") > 0 ? "both" : "neither"));
+  if (variables->count("save") > 0 && variables->count("random") == 0)
+    throw std::invalid_argument("--save: keeps the model of --random, which is not given");
   Report report;
   if (variables->count("model") > 0) {
     const std::filesystem::path path = model_path((*variables)["model"].as<std::string>());
@@ -291,9 +294,13 @@ int bench_command(const Arguments& arguments) {
     const model::ModelConfig config = runtime::synthetic_config(shape);
     const runtime::SyntheticWeights weights = weights_of((*variables)["quant"].as<std::string>());
     options_of(*variables, tests_of(*variables));  // refuses what is wrong before a minute of work
-    const TemporaryFolder folder;
-    runtime::write_synthetic_model(folder.path(), config, weights, 1);
-    report = measure(folder.path(), *variables);
+    const TemporaryFolder temporary;
+    const std::filesystem::path folder =
+        variables->count("save") > 0 ? std::filesystem::path((*variables)["save"].as<std::string>()) : temporary.path();
+    if (variables->count("save") > 0 && std::filesystem::exists(folder))
+      throw std::invalid_argument("--save: expected a folder that does not exist, found '" + folder.string() + "'");
+    runtime::write_synthetic_model(folder, config, weights, 1);
+    report = measure(folder, *variables);
     report.model = shape + " (random)";
   }
   if ((*variables)["json"].as<bool>())

@@ -57,7 +57,8 @@ void PrefixCache::insert(std::span<const TokenId> tokens, std::span<const BlockI
     while (held_ + blocks_of_chunk > capacity_) drop_last();
     Node* parent = nodes.back();
     const auto key = tokens.subspan(static_cast<std::size_t>(i * chunk_), static_cast<std::size_t>(chunk_));
-    const auto place = parent->children.emplace(std::vector<TokenId>(key.begin(), key.end()), new Node).first;
+    const auto place =
+        parent->children.emplace(std::vector<TokenId>(key.begin(), key.end()), std::make_unique<Node>()).first;
     Node* node = place->second.get();
     node->parent = parent;
     node->place = place;

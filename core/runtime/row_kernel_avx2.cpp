@@ -1,6 +1,6 @@
-// Row kernels of row_kernel.h for AVX2 without VNNI: pairs of products in 16 bits, which cannot overflow here. A panel is
-// eight registers wide and is walked in halves. Compiled with these instructions, so no inline code of other headers may
-// enter.
+// Row kernels of row_kernel.h for AVX2 without VNNI: pairs of products in 16 bits, which cannot overflow here. A panel
+// is eight registers wide and is walked in halves. Compiled with these instructions, so no inline code of other headers
+// may enter.
 #include <immintrin.h>
 
 #include "runtime/row_kernel.h"
@@ -49,13 +49,12 @@ template <int R>
 void int8_tile(const Int8Panels& weights, std::int64_t panel, int half, const Int8Rows& in, std::int64_t row,
                float* out) {
   const std::int64_t first = panel * kPanelColumns + half * kVectors * 8;
-  const auto* data = reinterpret_cast<const std::byte*>(weights.codes) + panel * weights.stride_words * kStepBytes +
-                     half * kHalfBytes;
+  const auto* data =
+      reinterpret_cast<const std::byte*>(weights.codes) + panel * weights.stride_words * kStepBytes + half * kHalfBytes;
   const std::int8_t* codes = in.codes + row * in.stride;
   __m256i sums[kVectors][R];
-  repeat<kVectors>([&](int v) RETORT_INLINE {
-    repeat<R>([&](int r) RETORT_INLINE { sums[v][r] = _mm256_setzero_si256(); });
-  });
+  repeat<kVectors>([&](int v)
+                       RETORT_INLINE { repeat<R>([&](int r) RETORT_INLINE { sums[v][r] = _mm256_setzero_si256(); }); });
   for (std::int64_t k = 0; k < weights.words; ++k, data += kStepBytes, codes += 4) {
     __m256i x[R];
     repeat<R>([&](int r) RETORT_INLINE { x[r] = broadcast_word(codes + r * in.stride); });
@@ -99,9 +98,8 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, int half, const In
   const std::int32_t* row_sums = in.sums + row * weights.groups;
   const __m256i nibble = _mm256_set1_epi8(15);
   __m256 totals[kVectors][R];
-  repeat<kVectors>([&](int v) RETORT_INLINE {
-    repeat<R>([&](int r) RETORT_INLINE { totals[v][r] = _mm256_setzero_ps(); });
-  });
+  repeat<kVectors>([&](int v)
+                       RETORT_INLINE { repeat<R>([&](int r) RETORT_INLINE { totals[v][r] = _mm256_setzero_ps(); }); });
   for (std::int64_t group = 0; group < weights.groups; ++group) {
     const std::byte* scales = data;
     data += weights.scale_bytes();
@@ -134,9 +132,8 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, int half, const In
   }
   repeat<kVectors>([&](int v) RETORT_INLINE {
     const std::int64_t column = panel * kPanelColumns + (half * kVectors + v) * 8;
-    repeat<R>([&](int r) RETORT_INLINE {
-      store(out + (row + r) * weights.out + column, weights.out - column, totals[v][r]);
-    });
+    repeat<R>([&](int r)
+                  RETORT_INLINE { store(out + (row + r) * weights.out + column, weights.out - column, totals[v][r]); });
   });
 }
 
@@ -168,9 +165,12 @@ void int8_rows_avx2(const Int8Panels& weights, std::int64_t first, std::int64_t 
 void int4_rows_avx2(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                     const Int4Rows& in, float* out) {
   switch (weights.scale_type) {
-    case ScaleType::f32: return int4_panels<ScaleType::f32>(weights, first, last, rows, in, out);
-    case ScaleType::f16: return int4_panels<ScaleType::f16>(weights, first, last, rows, in, out);
-    case ScaleType::bf16: return int4_panels<ScaleType::bf16>(weights, first, last, rows, in, out);
+    case ScaleType::f32:
+      return int4_panels<ScaleType::f32>(weights, first, last, rows, in, out);
+    case ScaleType::f16:
+      return int4_panels<ScaleType::f16>(weights, first, last, rows, in, out);
+    case ScaleType::bf16:
+      return int4_panels<ScaleType::bf16>(weights, first, last, rows, in, out);
   }
 }
 

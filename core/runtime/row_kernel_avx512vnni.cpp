@@ -76,8 +76,8 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in
 }
 
 template <int R>
-void int8_panels(const Int8Panels& weights, std::int64_t first, std::int64_t last, const Int8Rows& in,
-                 std::int64_t row, float* out) {
+void int8_panels(const Int8Panels& weights, std::int64_t first, std::int64_t last, const Int8Rows& in, std::int64_t row,
+                 float* out) {
   std::int64_t panel = first;
   if constexpr (R <= 2) {
     for (; panel + 2 <= last; panel += 2) int8_tile<2, R>(weights, panel, in, row, out);
@@ -147,9 +147,8 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
   }
   repeat<V>([&](int v) RETORT_INLINE {
     const std::int64_t column = panel * kPanelColumns + v * 16;
-    repeat<R>([&](int r) RETORT_INLINE {
-      store(out + (row + r) * weights.out + column, weights.out - column, totals[v][r]);
-    });
+    repeat<R>([&](int r)
+                  RETORT_INLINE { store(out + (row + r) * weights.out + column, weights.out - column, totals[v][r]); });
   });
 }
 
@@ -191,9 +190,12 @@ void int8_rows_avx512vnni(const Int8Panels& weights, std::int64_t first, std::in
 void int4_rows_avx512vnni(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                           const Int4Rows& in, float* out) {
   switch (weights.scale_type) {
-    case ScaleType::f32: return int4_groups<ScaleType::f32>(weights, first, last, rows, in, out);
-    case ScaleType::f16: return int4_groups<ScaleType::f16>(weights, first, last, rows, in, out);
-    case ScaleType::bf16: return int4_groups<ScaleType::bf16>(weights, first, last, rows, in, out);
+    case ScaleType::f32:
+      return int4_groups<ScaleType::f32>(weights, first, last, rows, in, out);
+    case ScaleType::f16:
+      return int4_groups<ScaleType::f16>(weights, first, last, rows, in, out);
+    case ScaleType::bf16:
+      return int4_groups<ScaleType::bf16>(weights, first, last, rows, in, out);
   }
 }
 

@@ -68,7 +68,8 @@ void int4_rows_scalar(const Int4Panels& weights, std::int64_t first, std::int64_
       const std::int64_t column = n % kPanelColumns;
       float total = 0;
       for (std::int64_t group = 0; group < weights.groups; ++group) {
-        const std::byte* scales = weights.data + n / kPanelColumns * weights.panel_bytes() + group * weights.group_bytes();
+        const std::byte* scales =
+            weights.data + n / kPanelColumns * weights.panel_bytes() + group * weights.group_bytes();
         const std::byte* words = scales + weights.scale_bytes();
         const std::int64_t at = row * weights.groups + group;
         std::int32_t sum = 0;

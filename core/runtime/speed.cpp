@@ -1,7 +1,6 @@
 // See speed.h.
 #include "runtime/speed.h"
 
-#include <omp.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include "runtime/aligned_buffer.h"
 #include "runtime/multiversion.h"
 #include "runtime/onednn_engine.h"
+#include "runtime/parallel.h"
 
 namespace retort::runtime {
 namespace {
@@ -110,21 +110,21 @@ double read_bandwidth(std::int64_t threads, std::int64_t passes) {
   AlignedBuffer<std::uint64_t> words(bytes / static_cast<std::int64_t>(sizeof(std::uint64_t)));
   const ThreadCountScope scope(threads);
   const std::int64_t part = words.size() / threads;
-  std::uint64_t sum = 0;
+  std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads));
   std::vector<double> rates;
   for (std::int64_t pass = -1; pass < passes; ++pass) {
     const Clock::time_point start = Clock::now();
-#pragma omp parallel for schedule(static, 1) reduction(+ : sum)
-    for (std::int64_t thread = 0; thread < threads; ++thread) {
-      std::uint64_t* own = words.data() + thread * part;
+    parallel_for(threads, words.size(), [&](std::int64_t i, std::int64_t) {
+      std::uint64_t* own = words.data() + i * part;
       if (pass < 0) std::fill(own, own + part, 1U);  // pages of its own, not the shared page of zeros
-      sum += sum_of(own, part);
-    }
+      sums[static_cast<std::size_t>(i)] += sum_of(own, part);
+    });
     if (pass >= 0) rates.push_back(static_cast<double>(part * threads * 8) / seconds_since(start));
   }
   // The sum is known, which keeps the reads from being optimised away.
-  const auto expected = static_cast<std::uint64_t>((passes + 1) * part * threads);
-  return sum == expected && !rates.empty() ? middle(rates) : 0;
+  const auto expected = static_cast<std::uint64_t>((passes + 1) * part);
+  const bool right = std::all_of(sums.begin(), sums.end(), [expected](std::uint64_t sum) { return sum == expected; });
+  return right && !rates.empty() ? middle(rates) : 0;
 }
 
 std::int64_t weight_bytes_per_token(const model::ModelFolder& folder) {

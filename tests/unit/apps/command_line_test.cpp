@@ -104,6 +104,18 @@ TEST_F(CommandLineTest, WrongArgumentsAreUsageErrors) {
                                              {"tokenize"},
                                              {"tokenize", "t", "--decode", "--begin"},
                                              {"tokenize", "t", "--skip-special"},
+                                             {"bench"},
+                                             {"bench", "m", "--random", "qwen2.5-0.5b"},
+                                             {"bench", "--random", "no-such-shape"},
+                                             {"bench", "--random", "smollm2-135m", "--quant", "int3"},
+                                             {"bench", "--random", "smollm2-135m", "-p", "0", "-n", "0"},
+                                             {"bench", "--random", "smollm2-135m", "--batch", "1,,8"},
+                                             {"bench", "--random", "smollm2-135m", "--batch", "33"},
+                                             {"bench", "--random", "smollm2-135m", "--kv-cache", "f8"},
+                                             {"bench", "m", "--save", "s"},
+                                             {"generate", "m", "p", "--logit-bias", "3:1"},
+                                             {"generate", "m", "p", "--logit-bias", "3=nan"},
+                                             {"generate", "m", "p", "--top-logprobs", "-1"},
                                              {"show", "/does/not/exist"},
                                              {"plan", "--quie"}}) {
     const Outcome outcome = retort(arguments);

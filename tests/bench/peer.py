@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Measures retort beside llama.cpp: the same shape (Qwen2.5-0.5B, random weights), the same threads, in turn.
+
+Every run starts both engines anew, ours then the peer, so that both see the same machine; the result of a key is the
+median of its runs. Ours: int8 per channel and int4 in groups of 64 (head int8). The peer: Q8_0 and Q4_0, which
+llama-quantize makes of the same shape (head Q8_0). Needs nothing but Python's standard library.
+
+  prefill_512            tokens/s of a prompt of 512 tokens, int8
+  decode_int8, _int4     tokens/s of one sequence, from an empty cache
+  bandwidth_share_*      bytes of weights that decoding reads per second, as a share of the read bandwidth that
+                         `retort bench` measures in the same run
+  batch_8                tokens/s of 8 sequences decoded together, int8; the peer's is llama-server with 8 slots
+  load_int4_ms           from the file to the first possible token; ratio > 1: ours is faster
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+SHAPE = 'qwen2.5-0.5b'
+LESS_IS_BETTER = {'load_int4_ms'}
+
+
+def run(command):
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        sys.exit(f'bench-peer: {" ".join(map(str, command))} ended with {done.returncode}:\n{done.stderr[-2000:]}')
+    return done
+
+
+class Ours:
+    def __init__(self, retort, threads, tokens, folder):
+        self.retort, self.threads, self.tokens, self.folder = retort, threads, tokens, folder
+
+    def make(self, quant):
+        run([self.retort, 'bench', '--random', SHAPE, '--quant', quant, '--save', self.folder / quant,
+             '-p', '32', '-n', '0', '-r', '1', '-t', self.threads])
+
+    def bench(self, quant, prompt, batches):
+        report = json.loads(run([self.retort, 'bench', self.folder / quant, '-p', str(prompt), '-n', self.tokens, '-r', '1',
+                                 '-t', self.threads, '--batch', batches, '--json']).stdout)
+        speed = {test['test']: test['tokens_per_second'] for test in report['tests']}
+        return report, speed
+
+
+class Peer:
+    def __init__(self, script, threads, tokens):
+        self.script, self.threads, self.tokens = script, threads, tokens
+        cache = pathlib.Path(os.environ.get('PEER_CACHE', pathlib.Path.home() / '.cache' / 'llama-peer'))
+        self.files = {quant: cache / f'random-0.5b-{name}.gguf' for quant, name in (('int8', 'Q8_0'), ('int4', 'Q4_0'))}
+
+    def bench(self, quant, prompt):
+        """Tokens/s of the prompt and of generation, and the bytes of the weights."""
+        lines = run([self.script, 'llama-bench', '-m', self.files[quant], '-p', str(prompt), '-n', self.tokens, '-r', '1',
+                     '-t', self.threads, '-o', 'jsonl']).stdout.splitlines()
+        rows = [json.loads(line) for line in lines if line.startswith('{')]
+        speed = {'prompt' if row['n_gen'] == 0 else 'generate': row['avg_ts'] for row in rows}
+        return speed, rows[0]['model_size']
+
+    def load_ms(self, quant):
+        done = run([self.script, 'llama-completion', '-m', self.files[quant], '-t', self.threads, '-n', '1', '-p', 'a',
+                    '-no-cnv', '--no-warmup', '--ignore-eos', '--perf'])
+        found = re.search(r'load time\s*=\s*([0-9.]+) ms', done.stdout + done.stderr)
+        if not found:
+            sys.exit('bench-peer: llama-completion printed no "load time"')
+        return float(found.group(1))
+
+    def batch(self, quant, size):
+        with socket.socket() as probe:
+            probe.bind(('127.0.0.1', 0))
+            port = probe.getsockname()[1]
+        with tempfile.TemporaryFile() as log:
+            server = subprocess.Popen([self.script, 'llama-server', '-m', self.files[quant], '-t', self.threads, '-np',
+                                       str(size), '-c', str(size * 512), '--host', '127.0.0.1', '--port', str(port),
+                                       '--no-webui'], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            try:
+                self._wait_for(server, f'http://127.0.0.1:{port}/health', log)
+                with concurrent.futures.ThreadPoolExecutor(size) as pool:
+                    for count in (8, int(self.tokens)):  # the first to warm up
+                        answers = list(pool.map(lambda i: self._complete(port, i, count), range(size)))
+            finally:
+                server.terminate()
+                server.wait()
+        return sum(answer['timings']['predicted_per_second'] for answer in answers)
+
+    @staticmethod
+    def _wait_for(server, url, log):
+        for _ in range(600):
+            try:
+                with urllib.request.urlopen(url, timeout=1) as answer:
+                    if answer.status == 200:
+                        return
+            except OSError:
+                pass
+            if server.poll() is not None:
+                break
+            time.sleep(0.1)
+        log.seek(0)
+        sys.exit(f'bench-peer: llama-server does not answer:\n{log.read()[-2000:].decode(errors="replace")}')
+
+    @staticmethod
+    def _complete(port, index, count):
+        body = {'prompt': [index + 1], 'n_predict': count, 'ignore_eos': True, 'temperature': 0, 'cache_prompt': False}
+        request = urllib.request.Request(f'http://127.0.0.1:{port}/completion', json.dumps(body).encode(),
+                                         {'Content-Type': 'application/json'})
+        with urllib.request.urlopen(request, timeout=300) as answer:
+            return json.load(answer)
+
+
+def one_run(ours, peer, tokens, add):
+    """Ours and the peer in turn; add(key, ours, peer)."""
+    report8, speed8 = ours.bench('int8', 512, '1,8')
+    peer8, bytes8 = peer.bench('int8', 512)
+    peer_batch = peer.batch('int8', 8)
+    report4, speed4 = ours.bench('int4', 0, '1')
+    peer4, bytes4 = peer.bench('int4', 0)
+    decode = f'tg{tokens}'
+    add('prefill_512', speed8['pp512'], peer8['prompt'])
+    add('decode_int8', speed8[decode], peer8['generate'])
+    add('decode_int4', speed4[decode], peer4['generate'])
+    for name, report, rate, size in (('int8', report8, peer8, bytes8), ('int4', report4, peer4, bytes4)):
+        add('bandwidth_share_' + name, report['decode_bandwidth_share'],
+            rate['generate'] * size / report['read_bandwidth_bytes_per_second'])
+    add('batch_8', speed8[decode + ' x8'], peer_batch)
+    add('load_int4_ms', report4['load_ms'], peer.load_ms('int4'))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--retort', type=pathlib.Path, required=True)
+    parser.add_argument('--peer', type=pathlib.Path, required=True, help='llama-peer.sh')
+    parser.add_argument('--runs', type=int, default=5)
+    parser.add_argument('--threads', default=str(os.cpu_count()))
+    parser.add_argument('--tokens', default='128', help='generated in each test of generation')
+    parser.add_argument('--out', type=pathlib.Path, required=True)
+    arguments = parser.parse_args()
+    run([arguments.peer, 'setup'])
+    samples = {}
+
+    def add(key, mine, theirs):
+        samples.setdefault(key, ([], []))
+        samples[key][0].append(mine)
+        samples[key][1].append(theirs)
+
+    with tempfile.TemporaryDirectory(prefix='retort-bench-peer-') as folder:
+        ours = Ours(arguments.retort, arguments.threads, arguments.tokens, pathlib.Path(folder))
+        peer = Peer(arguments.peer, arguments.threads, arguments.tokens)
+        for quant in ('int8', 'int4'):
+            ours.make(quant)
+        for i in range(arguments.runs):
+            print(f'run {i + 1} of {arguments.runs}', file=sys.stderr, flush=True)
+            one_run(ours, peer, arguments.tokens, add)
+
+    result = {}
+    print(f'| {SHAPE}, {arguments.threads} threads | retort | llama.cpp | ratio |\n| --- | ---: | ---: | ---: |')
+    for key, (mine, theirs) in samples.items():
+        a, b = statistics.median(mine), statistics.median(theirs)
+        ratio = b / a if key in LESS_IS_BETTER else a / b
+        result[key] = {'ours': a, 'peer': b, 'ratio': ratio}
+        digits = 2 if key.startswith('bandwidth') else 1
+        print(f'| {key} | {a:.{digits}f} | {b:.{digits}f} | {ratio:.2f}× |')
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    partial = arguments.out.with_suffix('.partial')
+    partial.write_text(json.dumps(result, indent=2) + '\n')
+    partial.replace(arguments.out)
+
+
+if __name__ == '__main__':
+    main()
