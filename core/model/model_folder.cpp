@@ -44,6 +44,19 @@ const char* transformers_dtype(const std::vector<TensorView>& tensors) {
   return "float32";
 }
 
+/// transformers makes a tied int8 head of the embedding's codes and a scale of its own, which it looks for in the file.
+void add_scale_of_tied_head(const ModelConfig& config, std::vector<TensorView>& tensors) {
+  if (!config.tie_word_embeddings) return;
+  const auto named = [&](const std::string& name) {
+    return std::find_if(tensors.begin(), tensors.end(), [&](const TensorView& view) { return view.name == name; });
+  };
+  const auto codes = named("model.embed_tokens.weight"), scale = named("model.embed_tokens.weight_scale");
+  if (codes == tensors.end() || codes->type != DataType::i8 || scale == tensors.end()) return;
+  TensorView copy = *scale;
+  copy.name = "lm_head.weight_scale";
+  tensors.push_back(std::move(copy));
+}
+
 }  // namespace
 
 struct ModelFolder::State {
@@ -134,6 +147,7 @@ void save_model(const fs::path& folder, const ModelConfig& config, std::vector<T
   if (!quantization_config.is_null()) schemes = read_quantization_config(JsonCursor(quantization_config, origin));
   check_tensors(config, index, schemes, origin);
   refuse_unknown_tensors(config, index, origin);
+  add_scale_of_tied_head(config, tensors);
   json["torch_dtype"] = transformers_dtype(tensors);
   if (!quantization_config.is_null()) json["quantization_config"] = quantization_config;
   std::error_code error;

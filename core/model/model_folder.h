@@ -53,7 +53,8 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensor_shapes(con
 ///   int8  "<module>.weight" I8 [out,in] and "<module>.weight_scale" F32 [out,1]
 ///   int4  "<module>.weight_packed" I32 [out,⌈in/8⌉] (see LinearWeight), "<module>.weight_scale" F32 [out,in/group]
 ///         and "<module>.weight_shape" I64 [2]
-/// `quantization_config` (see quantization_config.h) is stored in config.json when not null.
+/// Beside an int8 embedding that is the head too its scale is written a second time, as "lm_head.weight_scale", which
+/// other readers need. `quantization_config` (see quantization_config.h) is stored in config.json when not null.
 void save_model(const std::filesystem::path& folder, const ModelConfig& config, std::vector<TensorView> tensors,
                 const nlohmann::json& quantization_config = nullptr);
 

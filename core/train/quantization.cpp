@@ -158,7 +158,7 @@ class StoragePlan {
     std::vector<model::QuantizedModules> groups = {{{"Linear"}, {group_size_ > 0 ? 4 : 8, group_size_}}};
     std::vector<std::string> ignored;
     std::vector<std::string> rows = int8_layers_;
-    if (!tied_ && group_size_ > 0 && job_.head) rows.emplace_back("lm_head");
+    if (group_size_ > 0 && (tied_ ? job_.embedding : job_.head)) rows.emplace_back("lm_head");
     if (!rows.empty()) groups.push_back({rows, {8, 0}});
     if (job_.embedding)
       groups.push_back({{"Embedding"}, {8, 0}});

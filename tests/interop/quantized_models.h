@@ -1,0 +1,28 @@
+// Small quantised models, the same bytes on every machine, that another implementation has read
+// (quantized_models.json).
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "model/model_folder.h"
+
+namespace retort::interop {
+
+/// A scheme of stage.quantize on one kind of model.
+struct QuantizedModel {
+  std::string name;
+  bool tied = true;             ///< the head is the embedding
+  std::int64_t group_size = 0;  ///< of int4 layers; 0: all int8 per channel
+};
+
+/// int8 and int4, head tied and not; in the last one groups of 64 do not divide down_proj, which is int8.
+const std::vector<QuantizedModel>& quantized_models();
+
+model::ModelConfig shape_of(const QuantizedModel& model);
+
+/// Makes weights from a linear congruential generator, rounds them as quantize.rtn does and writes the folder.
+void write_quantized_model(const std::filesystem::path& folder, const QuantizedModel& model);
+
+}  // namespace retort::interop
