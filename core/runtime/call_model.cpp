@@ -5,7 +5,9 @@
 #include <chrono>
 #include <stdexcept>
 
+#include "host/log.h"
 #include "runtime/generation.h"
+#include "runtime/vocabulary_fit.h"
 
 namespace retort::runtime {
 namespace {
@@ -23,15 +25,13 @@ text::PromptContract contract_of(const model::ModelFolder& folder) {
 void check_parts_fit(const model::ModelFolder& folder, const text::Tokenizer& tokenizer,
                      const text::PromptContract& contract) {
   const std::string path = folder.path().string();
-  if (tokenizer.vocabulary_size() > folder.config().vocabulary_size) {
-    throw std::invalid_argument(path + ": tokenizer.json has ids up to " +
-                                std::to_string(tokenizer.vocabulary_size() - 1) + ", but config.json's vocab_size is " +
-                                std::to_string(folder.config().vocabulary_size) +
-                                "; the tokenizer belongs to another model");
-  }
+  const VocabularyFit fit = vocabulary_fit(folder.config(), tokenizer, path);
+  if (const std::string missing = missing_rows_text(fit, tokenizer); !missing.empty()) host::log_warning(missing);
   for (const std::string& token : contract.special_tokens()) {
-    if (tokenizer.find(token).has_value()) continue;
-    throw std::invalid_argument(path + ": tokenizer.json has no token '" + token +
+    const auto id = tokenizer.find(token);
+    if (id && *id < fit.rows) continue;
+    throw std::invalid_argument(path + (id ? ": the embedding has no row for" : ": tokenizer.json has no") +
+                                " the token '" + token +
                                 "', which the task in retort.json needs; the two come from different runs");
   }
 }
@@ -61,6 +61,7 @@ CallModel::~CallModel() = default;
 Answer CallModel::answer(std::string_view utterance, std::int64_t max_new_tokens) {
   const auto start = std::chrono::steady_clock::now();
   const std::vector<TokenId> prompt = state_->contract.prompt(state_->tokenizer, utterance);
+  require_rows(prompt, state_->tokenizer, state_->folder.config());
   if (static_cast<std::int64_t>(prompt.size()) > state_->decoder.context()) {
     throw std::invalid_argument("utterance: its prompt has " + std::to_string(prompt.size()) +
                                 " tokens, expected at most " + std::to_string(state_->decoder.context()) +

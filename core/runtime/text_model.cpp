@@ -4,18 +4,18 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "host/log.h"
 #include "model/generation_config.h"
 #include "runtime/stop_strings.h"
+#include "runtime/vocabulary_fit.h"
 
 namespace retort::runtime {
 namespace {
 
-void check_vocabulary(const model::ModelFolder& folder, const text::Tokenizer& tokenizer) {
-  if (tokenizer.vocabulary_size() <= folder.config().vocabulary_size) return;
-  throw std::invalid_argument(folder.path().string() + ": expected a tokenizer.json with ids below vocab_size, " +
-                              std::to_string(folder.config().vocabulary_size) + ", found ids up to " +
-                              std::to_string(tokenizer.vocabulary_size() - 1) +
-                              "; the tokenizer belongs to another model");
+VocabularyFit checked_vocabulary(const model::ModelFolder& folder, const text::Tokenizer& tokenizer) {
+  VocabularyFit fit = vocabulary_fit(folder.config(), tokenizer, folder.path().string());
+  if (const std::string missing = missing_rows_text(fit, tokenizer); !missing.empty()) host::log_warning(missing);
+  return fit;
 }
 
 /// The prompt's ids behind the token that the tokenizer puts first, unless the prompt brings it itself.
@@ -38,11 +38,13 @@ struct TextModel::State {
   State(const std::filesystem::path& path, const DecoderOptions& options)
       : folder(path),
         tokenizer(text::Tokenizer::load(path)),
-        decoder((check_vocabulary(folder, tokenizer), folder), options),
+        vocabulary(checked_vocabulary(folder, tokenizer)),
+        decoder(folder, options),
         ends(ends_of(folder)) {}
 
   model::ModelFolder folder;
   text::Tokenizer tokenizer;
+  VocabularyFit vocabulary;
   Decoder decoder;
   std::vector<TokenId> ends;
 };
@@ -57,6 +59,7 @@ Continuation TextModel::continue_text(std::string_view prompt, GenerationOptions
                                       std::vector<std::string> stops) {
   Continuation result;
   result.prompt = prompt_tokens(state_->tokenizer, prompt);
+  require_rows(result.prompt, state_->tokenizer, state_->folder.config());
   if (options.ends.empty()) options.ends = state_->ends;
   using Place = text::StreamingDecoder::Place;
   text::StreamingDecoder streaming(state_->tokenizer, prompt.empty() ? Place::text_begin : Place::continuation);
@@ -87,7 +90,7 @@ Decoder& TextModel::decoder() {
   return state_->decoder;
 }
 std::pair<std::int64_t, std::int64_t> TextModel::padding_rows() const {
-  return {state_->tokenizer.vocabulary_size(), state_->folder.config().vocabulary_size};
+  return state_->vocabulary.padding();
 }
 
 }  // namespace retort::runtime

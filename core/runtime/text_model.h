@@ -27,7 +27,8 @@ struct Continuation {
 class TextModel {
  public:
   /// `folder` needs config.json, weights and tokenizer.json. Throws as ModelFolder, Tokenizer and Decoder do, and
-  /// std::invalid_argument where the tokenizer has more ids than the embedding has rows.
+  /// std::invalid_argument where the tokenizer's own vocabulary has more ids than the embedding has rows. Added tokens
+  /// without a row cost one warning in the log; a prompt with one of them is refused.
   TextModel(const std::filesystem::path& folder, DecoderOptions options);
   ~TextModel();
 

@@ -122,6 +122,10 @@ bool Tokenizer::is_special(TokenId id) const {
   return id >= 0 && id < vocabulary_size() && state_->entries[static_cast<std::size_t>(id)].special;
 }
 
+bool Tokenizer::is_added(TokenId id) const {
+  return id >= 0 && id < vocabulary_size() && state_->entries[static_cast<std::size_t>(id)].added;
+}
+
 std::string Tokenizer::to_json() const {
   return state_->json;
 }

@@ -43,7 +43,8 @@ class Tokenizer {
   std::string_view token(TokenId id) const;                   ///< as in the file (byte-level alphabet); "" if unused
   std::string token_bytes(TokenId id) const;                  ///< the bytes that the token stands for
   bool is_special(TokenId id) const;
-  std::string to_json() const;  ///< the tokenizer.json text it was made from
+  bool is_added(TokenId id) const;  ///< one of added_tokens, special or not
+  std::string to_json() const;      ///< the tokenizer.json text it was made from
 
  private:
   friend class StreamingDecoder;

@@ -93,6 +93,29 @@ TEST_F(TextModelTest, PutsFirstWhatTheTokenizerWantsThere) {
   EXPECT_EQ(model.continue_text("", {.max_new_tokens = 1}).prompt, std::vector<TokenId>{end});
 }
 
+TEST_F(TextModelTest, AnAddedTokenWithoutARowIsRefusedOnlyInAPrompt) {
+  auto json = nlohmann::json::parse(text::Tokenizer::load(folder_.path()).to_json());
+  const std::int64_t rows = model::ModelFolder(folder_.path()).config().vocabulary_size;
+  json["added_tokens"].push_back({{"id", rows + 2},
+                                  {"content", "<|new|>"},
+                                  {"special", true},
+                                  {"normalized", false},
+                                  {"single_word", false},
+                                  {"lstrip", false},
+                                  {"rstrip", false}});
+  host::write_json(folder_.path() / "tokenizer.json", json);
+  TextModel model(folder_.path(), {});
+  EXPECT_EQ(model.continue_text(" turn the light on", {.max_new_tokens = 2}).text, " off!");
+  EXPECT_EQ(model.padding_rows(), std::make_pair(rows, rows));
+  try {
+    model.continue_text("a<|new|>", {});
+    ADD_FAILURE() << "accepted";
+  } catch (const std::invalid_argument& error) {
+    const std::string expected = "the prompt has the token " + std::to_string(rows + 2) + " '<|new|>' at place 1";
+    EXPECT_NE(std::string(error.what()).find(expected), std::string::npos) << error.what();
+  }
+}
+
 TEST_F(TextModelTest, RefusesPartsThatDoNotFit) {
   end_with(100000);
   EXPECT_THROW(TextModel(folder_.path(), {}), std::invalid_argument);
