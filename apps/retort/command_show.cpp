@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "host/inspection.h"
+#include "model_description.h"
 
 namespace retort::apps {
 
@@ -22,7 +23,15 @@ int show_command(const Arguments& arguments) {
       options, positional, hidden);
   if (!variables) return exit_success;
   const std::filesystem::path path = (*variables)["path"].as<std::string>();
-  std::cout << ((*variables)["json"].as<bool>() ? host::inspect(path).dump(2) : host::inspection_text(path)) << "\n";
+  if (!(*variables)["json"].as<bool>()) {
+    std::cout << host::inspection_text(path, [](const std::filesystem::path& model) {
+      return description_text(describe_model(model));
+    }) << "\n";
+    return exit_success;
+  }
+  host::Json json = host::inspect(path);
+  if (std::filesystem::exists(path / "config.json")) json["model"] = describe_model(path);
+  std::cout << json.dump(2, ' ', false, host::Json::error_handler_t::replace) << "\n";
   return exit_success;
 }
 

@@ -101,18 +101,12 @@ std::string artifact_text(const Json& manifest) {
   return text + file_lines(manifest["files"]);
 }
 
-/// The shape that config.json states, and what retort.json says about the task.
-std::string model_text(const std::filesystem::path& path, const Json& model) {
-  const Json& config = model["config"];
-  std::string text = field("model", path.string());
-  for (const char* key : {"model_type", "hidden_size", "num_hidden_layers", "num_attention_heads",
-                          "num_key_value_heads", "intermediate_size", "vocab_size"})
-    if (config.contains(key)) text += "  " + std::string(key) + ": " + plain(config[key]) + "\n";
-  if (config.contains("quantization_config"))
-    text += "  quantization: " + plain(config["quantization_config"].value("quant_method", Json("unknown"))) + "\n";
+/// What retort.json says about the task.
+std::string task_text(const Json& model) {
   const Json task = model["retort"].is_object() ? model["retort"].value("task", Json()) : Json();
-  if (!task.is_object()) return text + "no retort.json with a task: it cannot be called\n";
-  text += field("format", plain(task.value("format", Json("unknown"))));
+  if (!task.is_object())
+    return field("task", "none: no retort.json; it continues text (retort generate), it answers no calls");
+  std::string text = field("format", plain(task.value("format", Json("unknown"))));
   text += field("tools", std::to_string(task.value("tools", Json::array()).size()));
   return text;
 }
@@ -136,14 +130,15 @@ Json inspect(const std::filesystem::path& path) {
   return inspect_model(path);
 }
 
-std::string inspection_text(const std::filesystem::path& path) {
+std::string inspection_text(const std::filesystem::path& path,
+                            const std::function<std::string(const std::filesystem::path&)>& describe_model) {
   const FolderKind kind = kind_of(path);
   std::string text;
   if (kind == FolderKind::run) text = run_text(path);
   if (kind == FolderKind::artifact) text = artifact_text(inspect_artifact(path));
   if (kind != FolderKind::run && std::filesystem::exists(path / "config.json")) {
     const Json model = inspect_model(path);
-    text += model_text(path, model);
+    text += field("model", path.string()) + describe_model(path) + task_text(model);
     if (kind == FolderKind::model) text += file_lines(model["files"]);
   }
   while (text.ends_with('\n')) text.pop_back();

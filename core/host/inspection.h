@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "host/json.h"
@@ -13,7 +14,9 @@ namespace retort::host {
 /// "files": […]}. Throws std::invalid_argument naming the path and what was looked for when it is none of these.
 Json inspect(const std::filesystem::path& path);
 
-/// The same for people, without a final newline.
-std::string inspection_text(const std::filesystem::path& path);
+/// The same for people, without a final newline. `describe_model` gives the lines about a model folder's weights, which
+/// this layer does not read.
+std::string inspection_text(const std::filesystem::path& path,
+                            const std::function<std::string(const std::filesystem::path&)>& describe_model);
 
 }  // namespace retort::host

@@ -10,6 +10,7 @@
 #include "host/files.h"
 #include "host/json.h"
 #include "lineage.h"
+#include "model/stored_weights.h"
 #include "model_card.h"
 #include "runtime/call_model.h"
 #include "text/dataset.h"
@@ -146,6 +147,7 @@ class Export : public retort::Stage {
     card.parameters = model.folder().config().parameters();
     card.bytes = model.folder().weight_bytes();
     card.quantized = model.folder().quantized();
+    card.weights = retort::model::weight_forms(model.folder());
     card.tools = model.contract().tools();
     const json& golden = description.at("golden");
     card.example_utterance = golden.empty() ? "…" : golden.front().at("utterance").get<std::string>();

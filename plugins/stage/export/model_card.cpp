@@ -97,9 +97,8 @@ std::string to_markdown(const ModelCard& card) {
   std::string out =
       "---\npipeline_tag: text-generation\ntags:\n- function-calling\n- retort\n---\n\n# " + cell(card.title) + "\n\n" +
       "A function-calling model: " + card.architecture + ", " + count(card.parameters) + " parameters, " +
-      bytes(card.bytes) + " of " + (card.quantized ? "int8" : "float") +
-      " weights. It answers an utterance with calls of " + std::to_string(card.tools.size()) +
-      (card.tools.size() == 1 ? " tool" : " tools") + ", or with none.\n\n" +
+      bytes(card.bytes) + " of weights (" + cell(card.weights) + "). It answers an utterance with calls of " +
+      std::to_string(card.tools.size()) + (card.tools.size() == 1 ? " tool" : " tools") + ", or with none.\n\n" +
       "## Use\n\nIn this folder:\n\n```sh\nretort call . " + shell_quoted(card.example_utterance) + "\n```\n\n" +
       "`config.json`, `*.safetensors` and `tokenizer.json` are a standard Hugging Face folder" +
       (card.quantized ? " with a `compressed-tensors` quantization" : "") +
