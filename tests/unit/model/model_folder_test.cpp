@@ -139,9 +139,15 @@ TEST(ModelFolder, ReadsShards) {
     host::write_json(folder / "model.safetensors.index.json", {{"weight_map", map}});
     EXPECT_TRUE(contains(open_error(folder.path()), "/weight_map/model.norm.weight")) << open_error(folder.path());
   }
+  write_safetensors(folder / "model-00003.safetensors", {weights.views.front()});
+  map["model.norm.weight"] = "model-00003.safetensors";
+  host::write_json(folder / "model.safetensors.index.json", {{"weight_map", map}});
+  EXPECT_TRUE(contains(open_error(folder.path()), "'model.embed_tokens.weight': expected in one file, found in two"));
   map["model.norm.weight"] = "model-00003-of-00002.safetensors";
   host::write_json(folder / "model.safetensors.index.json", {{"weight_map", map}});
   EXPECT_TRUE(contains(open_error(folder.path()), "model-00003"));
+  std::filesystem::resize_file(folder / "model-00002-of-00002.safetensors", 100);
+  EXPECT_TRUE(contains(open_error(folder.path()), "model-00002-of-00002.safetensors"));
 }
 
 TEST(ModelFolder, NamesWhatIsMissing) {

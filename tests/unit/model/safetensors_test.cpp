@@ -86,6 +86,53 @@ TEST(Safetensors, RefusesBrokenHeadersByName) {
   }
 }
 
+TEST(Safetensors, RefusesOverlapsAndHolesByTensor) {
+  const auto two = [](const std::string& a, const std::string& b) {
+    return R"({"a":{"dtype":"U8","shape":[4],"data_offsets":)" + a +
+           R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)" + b + "}}";
+  };
+  const std::string data(8, '\0');
+  EXPECT_EQ(error_of_file(file_of(two("[0,4]", "[4,8]"), data)), "");
+  EXPECT_EQ(error_of_file(file_of(two("[4,8]", "[0,4]"), data)), "");  // in any order
+  const std::tuple<std::string, std::string, std::string> cases[] = {
+      {"[0,4]", "[2,6]", "'b': invalid data_offsets: expected to begin at 4"},
+      {"[0,4]", "[0,4]", "'b': invalid data_offsets: expected to begin at 4"},
+      {"[0,4]", "[5,9]", "'b': invalid data_offsets: expected to begin at 4"},
+      {"[1,5]", "[5,9]", "'a': invalid data_offsets: expected to begin at 0"},
+      {"[0,8]", "[8,12]", "'a': type and shape do not fit data_offsets: expected 4 bytes"},
+      {"[0,4]", "[4,8]", ""}};
+  for (const auto& [a, b, part] : cases) {
+    const std::string error = error_of_file(file_of(two(a, b), data));
+    EXPECT_TRUE(contains(error, part)) << a << " " << b << ": " << error;
+    EXPECT_EQ(error.empty(), part.empty());
+  }
+  EXPECT_TRUE(contains(error_of_file(file_of(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},)"
+                                             R"("a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})",
+                                             "")),
+                       "stands twice"));
+}
+
+TEST(Safetensors, RefusesAHeaderLongerThanTheLimitBeforeReadingIt) {
+  const TemporaryFolder folder;
+  const std::uint64_t length = 100'000'001;
+  host::write_file_atomically(folder / "x", std::string(reinterpret_cast<const char*>(&length), 8));
+  std::filesystem::resize_file(folder / "x", 8 + length);  // sparse: the header is there, all zero bytes
+  EXPECT_TRUE(contains(error_of([&] { SafetensorsFile file(folder / "x"); }),
+                       "header too large: expected at most 100000000 bytes, found 100000001"));
+}
+
+TEST(Safetensors, ReadsFromMemoryAsFromAFile) {
+  const std::string good = file_of(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", "xy");
+  const auto bytes = [](const std::string& text) {
+    return std::span<const std::byte>(reinterpret_cast<const std::byte*>(text.data()), text.size());
+  };
+  const SafetensorsFile file(bytes(good), "memory");
+  EXPECT_EQ(std::memcmp(file.find("a")->data, "xy", 2), 0);
+  EXPECT_EQ(error_of([&] { SafetensorsFile(bytes(good.substr(0, 5)), "memory"); }),
+            "memory: header too small: expected at least 8 bytes, found 5");
+  EXPECT_TRUE(contains(error_of([&] { SafetensorsFile({}, "memory"); }), "header too small"));
+}
+
 TEST(Safetensors, RefusesWhatIsNotAFile) {
   const TemporaryFolder folder;
   EXPECT_TRUE(contains(error_of([&] { SafetensorsFile file(folder / "none"); }), "No such file"));
@@ -147,7 +194,7 @@ TEST(Safetensors, AFailedWriteLeavesWhatWasThere) {
   const TensorView tensor{"a", DataType::f32, {1}, reinterpret_cast<const std::byte*>(&value)};
   EXPECT_TRUE(contains(error_of([&] { write_safetensors(folder / "x", {tensor, tensor}); }), "twice"));
   EXPECT_TRUE(
-      contains(error_of([&] { write_safetensors(folder / "x", {{"a", DataType::f32, {1}, nullptr}}); }), "null"));
+      contains(error_of([&] { write_safetensors(folder / "x", {{"a", DataType::f32, {1}, nullptr}}); }), "found none"));
   EXPECT_TRUE(
       contains(error_of([&] { write_safetensors(folder / "x", {{"a", DataType::f32, {-1}, tensor.data}}); }), "-1"));
   EXPECT_EQ(host::read_file(folder / "x"), "old");
