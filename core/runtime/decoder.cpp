@@ -6,6 +6,7 @@
 
 #include "host/log.h"
 #include "runtime/decoder_layer.h"
+#include "runtime/embedding.h"
 #include "runtime/onednn_engine.h"
 #include "runtime/parallel.h"
 #include "runtime/prefix_cache.h"
@@ -51,11 +52,6 @@ std::int64_t blocks_of(std::int64_t tokens) {
   return (tokens + kBlockTokens - 1) / kBlockTokens;
 }
 
-LinearWeights head_weights(const model::ModelFolder& folder) {
-  const std::string module = folder.config().tie_word_embeddings ? "model.embed_tokens" : "lm_head";
-  return read_linear(folder.head(), module, folder.path().string());
-}
-
 }  // namespace
 
 struct Decoder::State {
@@ -73,17 +69,16 @@ struct Decoder::State {
   void run_pass();
   /// Logits of hidden rows [first, first + rows), rows ≤ kLogitRows.
   const float* run_head(std::int64_t first, std::int64_t rows);
-  void look_up(TokenId token, float* target) const;
 
   model::ModelConfig config;
   std::int64_t chunk;
   std::int64_t max_rows;  ///< tokens in one pass through the layers
   OneDnnEngine onednn;
   MatmulPool pool;
-  LinearWeights embedding;  ///< [V,D], as stored
+  Linear head;
+  Embedding embedding;
   std::vector<DecoderLayer> layers;
   std::vector<float> final_norm;
-  Linear head;
   RopeTable rope;
   BlockPool blocks;
   Sequences sequences;
@@ -101,9 +96,9 @@ Decoder::State::State(const model::ModelFolder& folder, const DecoderOptions& op
       max_rows(std::max(std::min(context_of(config, options), chunk), sequences_of(options))),
       onednn(options.threads),
       pool(onednn, max_rows),
-      embedding(read_linear(folder.linear("model.embed_tokens"), "model.embed_tokens", folder.path().string())),
+      head(pool, read_head(folder)),
+      embedding(folder, head),
       final_norm(finite_f32(folder.tensor("model.norm.weight"), folder.path().string())),
-      head(pool, head_weights(folder)),
       rope(context_of(config, options),
            model::rope_frequencies(config.rope_scaling, config.rope_theta, config.head_dim),
            config.rope_scaling.attention_factor),
@@ -147,16 +142,6 @@ void Decoder::State::check_room(std::span<const TokenId> tokens, std::int64_t po
   for (std::size_t i = 0; i < tokens.size(); ++i) check_token(tokens[i], i);
 }
 
-void Decoder::State::look_up(TokenId token, float* target) const {
-  const auto row = static_cast<std::size_t>(token);
-  const auto width = static_cast<std::size_t>(config.hidden_size);
-  for (std::size_t i = 0; i < width; ++i) {
-    target[i] = embedding.shape.arithmetic == Arithmetic::f32
-                    ? embedding.values[row * width + i]
-                    : static_cast<float>(embedding.codes[row * width + i]) * embedding.scales[row];
-  }
-}
-
 std::span<const TokenId> Decoder::State::next_pass(std::span<const TokenId> tokens, std::int64_t sequence) const {
   const std::int64_t left = chunk - sequences.position(sequence) % chunk;
   return tokens.first(std::min(tokens.size(), static_cast<std::size_t>(left)));
@@ -166,7 +151,7 @@ void Decoder::State::run_layers(std::span<const TokenId> tokens, std::int64_t se
   places.clear();
   runs.clear();
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    look_up(tokens[i], workspace.hidden() + static_cast<std::int64_t>(i) * config.hidden_size);
+    embedding.look_up(tokens[i], workspace.hidden() + static_cast<std::int64_t>(i) * config.hidden_size);
     places.push_back(sequences.append(sequence));
   }
   const auto rows = static_cast<std::int64_t>(tokens.size());
@@ -279,7 +264,7 @@ std::span<const float> Decoder::step(std::span<const SequenceStep> steps) {
   state.runs.clear();
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto row = static_cast<std::int64_t>(i);
-    state.look_up(steps[i].token, state.workspace.hidden() + row * state.config.hidden_size);
+    state.embedding.look_up(steps[i].token, state.workspace.hidden() + row * state.config.hidden_size);
     state.places.push_back(state.sequences.append(steps[i].sequence));
     state.runs.push_back({row, 1});
   }

@@ -1,7 +1,9 @@
-// One linear layer without bias: weights packed at load, then y = x · Wᵀ for any number of rows, f32 or int8.
+// One linear layer without bias: weights packed at load, then y = x · Wᵀ for any number of rows. Which kernel runs is
+// chosen from the weight's form, its shape and the processor.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "runtime/matmul.h"
@@ -13,8 +15,8 @@ namespace retort::runtime {
 enum class InputForm {
   f32,          ///< Activation::values
   bf16,         ///< Activation::halves, rounded to the nearest, half to even
-  int8_rows,    ///< Activation::codes, one scale per row; of codes_as_f32(), the codes as f32 in `values`
-  int8_groups,  ///< Activation::codes, a scale and a sum per group of K, and row_scale 1
+  int8_rows,    ///< Activation::codes, one scale per row
+  int8_groups,  ///< Activation::codes, a scale and a sum per group of input columns, and row_scale 1
 };
 
 /// The input rows of a linear layer, owned by the caller's workspace, which sizes every buffer for row_bucket(rows)
@@ -34,37 +36,59 @@ struct Activation {
   static constexpr std::int64_t kSmallestGroup = 32, kLargestGroup = 128;
 };
 
+/// What a layer does with its weight in one form. Immutable after construction.
+class LinearKernel {
+ public:
+  LinearKernel() = default;
+  virtual ~LinearKernel() = default;
+  LinearKernel(const LinearKernel&) = delete;
+  LinearKernel& operator=(const LinearKernel&) = delete;
+
+  virtual InputForm input_form() const = 0;
+  virtual void finish_row(const Activation& in, std::int64_t row, float maximum) const = 0;
+  virtual void run(std::int64_t rows, const Activation& in, float* out) const = 0;
+  virtual void look_up(std::int64_t row, float* target) const = 0;
+  virtual std::string implementation() const = 0;
+};
+
 /// Immutable after construction; shares the pool's scratchpad, so layers of one pool are used by one thread.
 class Linear {
  public:
-  /// Packs the weights into oneDNN's layout; `pool` must outlive the layer. Errors as Matmul.
+  /// Packs the weights and gives back the pages of the file that they came from; `pool` must outlive the layer. Errors
+  /// as Matmul and require_finite.
   Linear(MatmulPool& pool, const LinearWeights& weights);
 
-  std::int64_t in() const { return shape_.in; }
-  std::int64_t out() const { return shape_.out; }
-  InputForm input_form() const { return quantized() ? InputForm::int8_rows : InputForm::f32; }
+  std::int64_t in() const { return in_; }
+  std::int64_t out() const { return out_; }
+  InputForm input_form() const { return kernel_->input_form(); }
   /// Whether finish_row needs the row's maximum.
-  bool quantized() const { return shape_.arithmetic == Arithmetic::int8; }
-  /// An int8 layer on a processor whose int8 sums are not exact: it multiplies the same codes in f32, so that a model
-  /// answers the same everywhere.
-  bool codes_as_f32() const { return quantized() && kernel_shape_.arithmetic == Arithmetic::f32; }
+  bool quantized() const { return input_form() == InputForm::int8_rows; }
 
   /// Row `row` of in.values is complete and max |value| is `maximum` (only read if quantized()): brings it into this
   /// layer's form and sets its row_scale. Different rows may be finished by different threads.
-  void finish_row(const Activation& in, std::int64_t row, float maximum) const;
+  void finish_row(const Activation& in, std::int64_t row, float maximum) const {
+    kernel_->finish_row(in, row, maximum);
+  }
   /// out [row_bucket(rows), out()]. The true result is out · row_scales: oneDNN 3.7 accepts a per-row source scale and
   /// ignores it, so the pass that reads `out` applies it.
-  void run(std::int64_t rows, const Activation& in, float* out) const;
-  std::string implementation() const;  ///< "down_proj int8 [out,in]: <impl_info_str>"
+  void run(std::int64_t rows, const Activation& in, float* out) const { kernel_->run(rows, in, out); }
+  /// Row `row` of the weight as f32 [in()]: a tied embedding needs no second copy.
+  void look_up(std::int64_t row, float* target) const { kernel_->look_up(row, target); }
+  std::string implementation() const;  ///< "down_proj int8 [out,in]: <what runs>"
 
  private:
   std::string name_;
-  MatmulShape shape_;         // as stored
-  MatmulShape kernel_shape_;  // as multiplied
-  MatmulPool& pool_;
-  const Matmul& matmul_;
-  dnnl::memory weight_;
-  dnnl::memory scales_;
+  std::int64_t in_, out_;
+  WeightForm form_;
+  std::unique_ptr<const LinearKernel> kernel_;
 };
+
+/// f32 or bf16 on oneDNN. A bf16 weight is multiplied in f32 where the processor has no bf16 products.
+std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights);
+/// One row or two by a row kernel, more on oneDNN; all of them by a row kernel where oneDNN's int8 sums are not exact
+/// (no VNNI), or where its layout is another.
+std::unique_ptr<const LinearKernel> int8_kernel(MatmulPool& pool, const LinearWeights& weights);
+/// Any number of rows by a row kernel.
+std::unique_ptr<const LinearKernel> int4_kernel(MatmulPool& pool, const LinearWeights& weights);
 
 }  // namespace retort::runtime

@@ -16,7 +16,8 @@ constexpr int kPerOutputChannel = 1 << 1;
 constexpr std::int64_t kLayoutRows = 16;
 
 dnnl::memory::data_type input_type(Arithmetic arithmetic) {
-  return arithmetic == Arithmetic::int8 ? dnnl::memory::data_type::s8 : dnnl::memory::data_type::f32;
+  if (arithmetic == Arithmetic::int8) return dnnl::memory::data_type::s8;
+  return arithmetic == Arithmetic::bf16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
 }
 
 }  // namespace
@@ -31,7 +32,8 @@ std::int64_t row_bucket(std::int64_t rows) {
 }
 
 std::string text_of(const MatmulShape& shape) {
-  return std::string(shape.arithmetic == Arithmetic::int8 ? "int8" : "f32") + " [" + std::to_string(shape.out) + "," +
+  const char* names[] = {"f32", "bf16", "int8"};
+  return std::string(names[static_cast<int>(shape.arithmetic)]) + " [" + std::to_string(shape.out) + "," +
          std::to_string(shape.in) + "]";
 }
 
@@ -42,6 +44,37 @@ void refuse_reference(const std::string& implementation, const std::string& laye
                            text_of(shape) + " at " + std::to_string(rows) +
                            " rows, expected brg_matmul or another JIT kernel; ONEDNN_VERBOSE=dispatch says why; unset "
                            "ONEDNN_MAX_CPU_ISA if it is set, or store this layer in float");
+}
+
+WeightOffsets::WeightOffsets(const Descriptor& packed)
+    : strides_(packed.get_strides()), blocks_(packed.get_inner_blks()), dimensions_(packed.get_inner_idxs()) {}
+
+std::int64_t WeightOffsets::at(std::int64_t in, std::int64_t out) const {
+  std::array<std::int64_t, 2> index{in, out};
+  std::int64_t offset = 0, unit = 1;
+  // Inner blocks are listed from the outermost to the innermost.
+  for (std::size_t i = blocks_.size(); i > 0; --i) {
+    std::int64_t& part = index.at(static_cast<std::size_t>(dimensions_[i - 1]));
+    offset += part % blocks_[i - 1] * unit;
+    part /= blocks_[i - 1];
+    unit *= blocks_[i - 1];
+  }
+  return offset + index[0] * strides_[0] + index[1] * strides_[1];
+}
+
+std::int64_t panel_stride_words(const Descriptor& packed) {
+  constexpr std::int64_t kColumns = 64, kDepth = 16;
+  const auto values = 4 / static_cast<std::int64_t>(dnnl::memory::data_type_size(packed.get_data_type()));
+  dnnl::memory::dims blocks{kDepth, kColumns}, dimensions{0, 1};
+  if (values > 1) {
+    blocks.push_back(values);
+    dimensions.push_back(0);
+  }
+  const std::int64_t words = packed.get_padded_dims()[0] / values;
+  const dnnl::memory::dims strides{kDepth * kColumns * values, words * kColumns * values};
+  const bool same =
+      packed.get_inner_blks() == blocks && packed.get_inner_idxs() == dimensions && packed.get_strides() == strides;
+  return same ? words : 0;
 }
 
 Matmul::Matmul(const OneDnnEngine& onednn, const MatmulShape& shape, std::int64_t max_rows, const std::string& layer)

@@ -23,6 +23,7 @@ std::int64_t row_bucket(std::int64_t rows);
 
 enum class Arithmetic {
   f32,   ///< f32 × f32 → f32
+  bf16,  ///< bf16 × bf16 → f32
   int8,  ///< s8 × s8 → f32, one scale per output channel; the activation's row scale is left to the next pass
 };
 
@@ -41,6 +42,20 @@ std::string text_of(const MatmulShape& shape);
 void refuse_reference(const std::string& implementation, const std::string& layer, const MatmulShape& shape,
                       std::int64_t rows);
 
+/// Where a packed weight [in,out] has its elements; for blocked and plain layouts alike.
+class WeightOffsets {
+ public:
+  explicit WeightOffsets(const dnnl::memory::desc& packed);
+  std::int64_t at(std::int64_t in, std::int64_t out) const;  ///< in elements
+
+ private:
+  dnnl::memory::dims strides_, blocks_, dimensions_;
+};
+
+/// Where `packed` is oneDNN's layout of panels of 64 columns of 32-bit words (BA16a64b, BA16a64b2a, BA16a64b4a), which
+/// packing.h writes and row_kernel.h reads: the words from one panel to the next. 0 for any other layout.
+std::int64_t panel_stride_words(const dnnl::memory::desc& packed);
+
 /// y[rows,out] = x[rows,in] · W[out,in]ᵀ for any rows up to `max_rows`.
 class Matmul {
  public:
@@ -52,8 +67,8 @@ class Matmul {
   std::size_t scratchpad_bytes() const { return scratchpad_bytes_; }
   std::string implementation() const;  ///< impl_info_str, with row counts where they differ
 
-  /// `in` and `out` hold row_bucket(rows) rows, f32 or int8 as the shape says; rows past `rows` are read and written
-  /// but mean nothing. `scales` is empty for f32. No allocation of its own.
+  /// `in` and `out` hold row_bucket(rows) rows, `in` as the shape says; rows past `rows` are read and written
+  /// but mean nothing. `scales` is empty but for int8. No allocation of its own.
   void execute(const dnnl::stream& stream, std::int64_t rows, const void* in, const dnnl::memory& weight,
                const dnnl::memory& scales, float* out, void* scratchpad) const;
 

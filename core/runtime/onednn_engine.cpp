@@ -14,6 +14,11 @@ std::string text_of(const OneDnnVersion& version) {
   return std::to_string(version.major) + "." + std::to_string(version.minor) + "." + std::to_string(version.patch);
 }
 
+/// oneDNN's values are sets of features: an instruction set contains another if it has all its bits.
+bool contains(dnnl::cpu_isa isa, dnnl::cpu_isa part) {
+  return (static_cast<unsigned>(isa) & static_cast<unsigned>(part)) == static_cast<unsigned>(part);
+}
+
 std::int64_t usable_threads(std::int64_t requested) {
   if (requested < 1) {
     throw std::invalid_argument("threads: expected at least 1, found " + std::to_string(requested));
@@ -49,17 +54,15 @@ ThreadCountScope::~ThreadCountScope() {
 }
 
 bool multiplies_int8_exactly(dnnl::cpu_isa isa) {
-  // oneDNN's values are sets of features: an instruction set contains another if it has all its bits.
-  const auto contains = [isa](dnnl::cpu_isa part) {
-    return (static_cast<unsigned>(isa) & static_cast<unsigned>(part)) == static_cast<unsigned>(part);
-  };
-  return contains(dnnl::cpu_isa::avx2_vnni) || contains(dnnl::cpu_isa::avx512_core_vnni);
+  return contains(isa, dnnl::cpu_isa::avx2_vnni) || contains(isa, dnnl::cpu_isa::avx512_core_vnni);
+}
+
+bool multiplies_bf16(dnnl::cpu_isa isa) {
+  return contains(isa, dnnl::cpu_isa::avx512_core_bf16);
 }
 
 OneDnnEngine::OneDnnEngine(std::int64_t threads)
-    : requested_threads_(threads),
-      threads_(usable_threads(threads)),
-      multiplies_int8_exactly_(runtime::multiplies_int8_exactly(dnnl::get_effective_cpu_isa())) {
+    : requested_threads_(threads), threads_(usable_threads(threads)), isa_(dnnl::get_effective_cpu_isa()) {
   check_onednn_version(compiled_onednn_version(), loaded_onednn_version());
   engine_ = dnnl::engine(dnnl::engine::kind::cpu, 0);
   stream_ = dnnl::stream(engine_);

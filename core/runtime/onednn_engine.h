@@ -36,6 +36,9 @@ class ThreadCountScope {
 /// full-range int8 layers then come out up to 10 % wrong, and nothing says so.
 bool multiplies_int8_exactly(dnnl::cpu_isa isa);
 
+/// Whether bf16 products are native: elsewhere oneDNN emulates them, or has none.
+bool multiplies_bf16(dnnl::cpu_isa isa);
+
 /// Used by one thread at a time.
 class OneDnnEngine {
  public:
@@ -46,13 +49,15 @@ class OneDnnEngine {
   const dnnl::engine& engine() const { return engine_; }
   const dnnl::stream& stream() const { return stream_; }
   std::int64_t threads() const { return threads_; }
-  bool multiplies_int8_exactly() const { return multiplies_int8_exactly_; }
+  unsigned instruction_set() const { return static_cast<unsigned>(isa_); }  ///< dnnl_cpu_isa_t
+  bool multiplies_int8_exactly() const { return runtime::multiplies_int8_exactly(isa_); }
+  bool multiplies_bf16() const { return runtime::multiplies_bf16(isa_); }
   std::string description() const;  ///< oneDNN's version and the threads, one line
 
  private:
   std::int64_t requested_threads_;
   std::int64_t threads_;
-  bool multiplies_int8_exactly_;
+  dnnl::cpu_isa isa_;
   dnnl::engine engine_;
   dnnl::stream stream_;
 };

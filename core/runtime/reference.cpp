@@ -22,9 +22,9 @@ ReferenceModel::ReferenceModel(const model::ModelFolder& folder, Activations act
       activations_(activations),
       frequencies_(model::rope_frequencies(config_.rope_scaling, config_.rope_theta, config_.head_dim)) {
   const std::string path = folder.path().string();
-  const auto linear = [&](const std::string& module) { return read_linear(folder.linear(module), module, path); };
+  const auto linear = [&](const std::string& module) { return read(folder.linear(module)); };
   const auto norm = [&](const std::string& module) { return finite_f32(folder.tensor(module + ".weight"), path); };
-  embedding_ = dequantized(linear("model.embed_tokens"));
+  embedding_ = model::to_f32(folder.linear("model.embed_tokens"));
   for (std::int64_t i = 0; i < config_.layers; ++i) {
     const std::string prefix = "model.layers." + std::to_string(i) + ".";
     layers_.push_back({norm(prefix + "input_layernorm"), norm(prefix + "post_attention_layernorm"),
@@ -49,20 +49,29 @@ ReferenceModel::ReferenceModel(const model::ModelFolder& folder, Activations act
     layer.window = config_.window(i);
   }
   final_norm_ = norm("model.norm");
-  head_ = read_linear(folder.head(), "lm_head", path);
+  head_ = read(folder.head());
 }
 
-Row ReferenceModel::linear(const LinearWeights& weights, const Row& x) const {
-  if (activations_ == Activations::f32 || weights.shape.arithmetic == Arithmetic::f32) {
-    return ref_linear(x, dequantized(weights), weights.shape.out);
-  }
+ReferenceModel::Weight ReferenceModel::read(const model::LinearWeight& weight) {
+  Weight result{model::to_f32(weight)};
+  result.out = weight.shape[0];
+  if (!weight.quantized()) return result;
+  result.codes = model::codes_of(weight);
+  result.scales = model::to_f32(*weight.scale);
+  result.group = weight.bits == 4 ? (weight.group_size > 0 ? weight.group_size : weight.shape[1]) : 0;
+  return result;
+}
+
+Row ReferenceModel::linear(const Weight& weights, const Row& x) const {
+  if (activations_ == Activations::f32 || weights.codes.empty()) return ref_linear(x, weights.values, weights.out);
+  if (weights.group > 0) return ref_linear_int4(x, weights.codes, weights.scales, weights.group);
   const RefQuantizedRow quantized = ref_quantize_row(x);
   Row y = ref_linear_int8(quantized.codes, weights.codes, weights.scales);
   for (float& value : y) value *= quantized.scale;
   return y;
 }
 
-Row ReferenceModel::biased(const LinearWeights& weights, const Row& bias, const Row& x) const {
+Row ReferenceModel::biased(const Weight& weights, const Row& bias, const Row& x) const {
   Row y = linear(weights, x);
   if (!bias.empty()) add(y, bias);
   return y;

@@ -17,7 +17,7 @@ class ReferenceModel {
  public:
   enum class Activations {
     f32,   ///< int8 weights are dequantised, activations stay float: what quantising activations costs is not in it
-    int8,  ///< layers with int8 weights quantise their input rows and multiply codes, as the decoder does
+    int8,  ///< layers with int8 or int4 weights quantise their input rows and multiply codes, as the decoder does
   };
 
   ReferenceModel(const model::ModelFolder& folder, Activations activations);
@@ -25,15 +25,23 @@ class ReferenceModel {
   std::vector<float> forward_all(std::span<const std::int32_t> tokens) const;
 
  private:
+  /// w = code · scale for quantised weights, with a scale per row and `group` columns.
+  struct Weight {
+    std::vector<float> values;        // [out,in], dequantised
+    std::vector<std::int8_t> codes;   // [out,in]; empty for float weights
+    Row scales;                       // [out,⌈in/group⌉]
+    std::int64_t out = 0, group = 0;  // group: 0 where one scale serves a row
+  };
   struct Layer {
     Row attention_norm, feed_forward_norm;
-    LinearWeights q, k, v, o, gate, up, down;
+    Weight q, k, v, o, gate, up, down;
     Row q_bias, k_bias, v_bias, o_bias;  // empty: none
     Row query_norm, key_norm;            // empty: none
     std::int64_t window = 0;             // 0: all positions
   };
-  Row linear(const LinearWeights& weights, const Row& x) const;
-  Row biased(const LinearWeights& weights, const Row& bias, const Row& x) const;
+  static Weight read(const model::LinearWeight& weight);
+  Row linear(const Weight& weights, const Row& x) const;
+  Row biased(const Weight& weights, const Row& bias, const Row& x) const;
   /// One head of queries or keys as attention reads it.
   Row prepared(const Row& projected, std::int64_t head, const Row& norm, std::int64_t position) const;
   std::vector<Row> attention(const Layer& layer, const std::vector<Row>& rows) const;
@@ -45,7 +53,7 @@ class ReferenceModel {
   std::vector<float> embedding_;  // [V,D]
   std::vector<Layer> layers_;
   Row final_norm_;
-  LinearWeights head_;
+  Weight head_;
 };
 
 }  // namespace retort::runtime

@@ -10,10 +10,10 @@ namespace retort::runtime {
 std::span<const RowKernels> row_kernels() {
   static constexpr std::array<RowKernels, 3> table{{
 #if defined(__x86_64__)
-      {"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, true, int8_rows_avx512vnni, int4_rows_avx512vnni},
-      {"avx2", dnnl_cpu_isa_avx2, false, int8_rows_avx2, int4_rows_avx2},
+      {"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, int8_rows_avx512vnni, int4_rows_avx512vnni},
+      {"avx2", dnnl_cpu_isa_avx2, int8_rows_avx2, int4_rows_avx2},
 #endif
-      {"scalar", 0, false, int8_rows_scalar, int4_rows_scalar},
+      {"scalar", 0, int8_rows_scalar, int4_rows_scalar},
   }};
   return table;
 }

@@ -2,6 +2,7 @@
 // instruction set, fastest first, plain loops last. No threads, no allocation, no oneDNN: callers split the panels.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -21,7 +22,7 @@ struct Int8Panels {
   std::int64_t stride_words = 0;  ///< from one panel to the next
 };
 
-/// Rows of int8 codes, zeros up to a multiple of 4 after each. A kernel with `biased_rows` reads code + 128.
+/// Rows of int8 codes. Up to three bytes after each are read too, and multiplied by 0.
 struct Int8Rows {
   const std::int8_t* codes = nullptr;
   std::int64_t stride = 0;  ///< bytes from row to row
@@ -29,9 +30,12 @@ struct Int8Rows {
 
 enum class ScaleType : std::uint8_t { f32, f16, bf16 };
 
-/// W [out,in] in unsigned 4-bit codes, w = (code − 8) · scale of its column's group. [panels][groups] of: 64 scales, then
-/// 32-bit words [group_size/8][64]: word k of a column holds its codes 8k … 8k+7, lowest first. Columns and codes past
-/// the end are 8, i.e. 0.
+/// An f16 or bf16 as f32.
+float float_of_half(std::uint16_t bits, ScaleType type);
+
+/// W [out,in] in unsigned 4-bit codes, w = (code − 8) · scale of its column's group. [panels][groups] of: 64 scales,
+/// then 32-bit words [group_size/8][64]: word k of a column holds its codes 8k … 8k+7, lowest first. Columns and codes
+/// past the end mean nothing.
 struct Int4Panels {
   const std::byte* data = nullptr;
   std::int64_t out = 0;
@@ -45,12 +49,15 @@ struct Int4Panels {
   std::int64_t panels() const { return (out + kPanelColumns - 1) / kPanelColumns; }
 };
 
+/// Scale `column` of the 64 that stand at `scales`.
+float scale_of(const std::byte* scales, ScaleType type, std::int64_t column);
+
 /// Rows of int8 codes with a scale per group: x = code · scale. Within every eight codes the even ones stand first
 /// (0 2 4 6 1 3 5 7), which is how a word's low and high nibbles meet them. Zeros up to a whole group after each row.
 struct Int4Rows {
-  const std::int8_t* codes = nullptr;   ///< [rows][groups · group_size]
-  const float* scales = nullptr;        ///< [rows][groups]
-  const std::int32_t* sums = nullptr;   ///< [rows][groups]: the sum of a group's codes
+  const std::int8_t* codes = nullptr;  ///< [rows][groups · group_size]
+  const float* scales = nullptr;       ///< [rows][groups]
+  const std::int32_t* sums = nullptr;  ///< [rows][groups]: the sum of a group's codes
 };
 
 /// out[row · panels.out + column] for the columns of panels [first, last) and all rows; the row's own scale is not
@@ -64,7 +71,6 @@ using Int4RowKernel = void (*)(const Int4Panels& weights, std::int64_t first, st
 struct RowKernels {
   const char* name;          ///< "avx512_vnni", "avx2", "scalar"
   unsigned instruction_set;  ///< dnnl_cpu_isa_t whose bits must all be in the processor's
-  bool biased_rows;          ///< Int8Rows hold code + 128
   Int8RowKernel int8;
   Int4RowKernel int4;
 };

@@ -14,8 +14,6 @@ constexpr int kVectorBytes = 64;
 constexpr int kStepBytes = kVectors * kVectorBytes;
 // The hardware prefetcher stops at pages of 4 KiB; this far ahead the next page is on its way already.
 constexpr int kPrefetchBytes = 4096;
-// Shorter panels gain nothing from a second stream: its beginning is never prefetched. Measured with linear_benchmark.
-constexpr std::int64_t kLongPanelBytes = 100'000;
 
 [[gnu::always_inline]] inline void prefetch(const std::byte* data) {
   _mm_prefetch(reinterpret_cast<const char*>(data + kPrefetchBytes), _MM_HINT_T0);
@@ -50,14 +48,16 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in
   const auto* data = reinterpret_cast<const std::byte*>(weights.codes) + panel * panel_bytes;
   __m512i sums[V][R];
   repeat<V>([&](int v) RETORT_INLINE {
-    // The rows hold code + 128: take 128 times the column's sum off again.
+    // Codes are multiplied as code + 128, unsigned: take 128 times the column's sum off again.
     const __m512i column = _mm512_slli_epi32(_mm512_loadu_si512(weights.sums + first + v * 16), 7);
     repeat<R>([&](int r) RETORT_INLINE { sums[v][r] = _mm512_sub_epi32(_mm512_setzero_si512(), column); });
   });
   const std::int8_t* codes = in.codes + row * in.stride;
   for (std::int64_t k = 0; k < weights.words; ++k, data += kStepBytes, codes += 4) {
     __m512i x[R];
-    repeat<R>([&](int r) RETORT_INLINE { x[r] = broadcast_word(codes + r * in.stride); });
+    repeat<R>([&](int r) RETORT_INLINE {
+      x[r] = _mm512_xor_si512(broadcast_word(codes + r * in.stride), _mm512_set1_epi8(-128));
+    });
     repeat<V>([&](int v) RETORT_INLINE {
       const std::byte* line = data + v / kVectors * panel_bytes + v % kVectors * kVectorBytes;
       prefetch(line);
@@ -155,11 +155,7 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
 template <ScaleType Type, int GroupSize>
 void int4_panels(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                  const Int4Rows& in, float* out) {
-  std::int64_t panel = first;
-  if (rows == 1 && weights.panel_bytes() >= kLongPanelBytes) {
-    for (; panel + 2 <= last; panel += 2) int4_tile<Type, GroupSize, 2, 1>(weights, panel, in, 0, out);
-  }
-  for (; panel < last; ++panel) {
+  for (std::int64_t panel = first; panel < last; ++panel) {
     std::int64_t row = 0;
     for (; rows - row >= 4; row += 4) int4_tile<Type, GroupSize, 1, 4>(weights, panel, in, row, out);
     if (rows - row == 3) int4_tile<Type, GroupSize, 1, 3>(weights, panel, in, row, out);

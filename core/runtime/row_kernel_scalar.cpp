@@ -17,17 +17,6 @@ std::int64_t place_of(std::int64_t k) {
   return k / 8 * 8 + k % 2 * 4 + k % 8 / 2;
 }
 
-float scale_of(const std::byte* scales, ScaleType type, std::int64_t column) {
-  if (type == ScaleType::f32) {
-    float value = 0;
-    std::memcpy(&value, scales + 4 * column, sizeof(value));
-    return value;
-  }
-  std::uint16_t half = 0;
-  std::memcpy(&half, scales + 2 * column, sizeof(half));
-  return float_of_half(half, type);
-}
-
 }  // namespace
 
 float float_of_half(std::uint16_t bits, ScaleType type) {
@@ -40,10 +29,21 @@ float float_of_half(std::uint16_t bits, ScaleType type) {
       value = static_cast<float>(rest) * 0x1p-24f;
       return sign != 0 ? -value : value;
     }
-    wide = sign | ((rest << 13) + (112u << 23));
+    wide = sign | ((rest << 13) + ((rest < 0x7C00u ? 112u : 224u) << 23));  // infinity and NaN: 255
   }
   std::memcpy(&value, &wide, sizeof(value));
   return value;
+}
+
+float scale_of(const std::byte* scales, ScaleType type, std::int64_t column) {
+  if (type == ScaleType::f32) {
+    float value = 0;
+    std::memcpy(&value, scales + 4 * column, sizeof(value));
+    return value;
+  }
+  std::uint16_t half = 0;
+  std::memcpy(&half, scales + 2 * column, sizeof(half));
+  return float_of_half(half, type);
 }
 
 void int8_rows_scalar(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "runtime/bfloat16.h"
 #include "runtime/exponential.h"
 #include "runtime/multiversion.h"
 
@@ -45,6 +46,50 @@ float quantize_row(const float* x, std::int64_t count, float maximum, std::int8_
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) codes[i] = static_cast<std::int8_t>(round_to_int(x[i] * inverse));
   return zero ? 0.0f : maximum / 127.0f;
+}
+
+RETORT_MULTIVERSION
+void quantize_groups(const float* x, std::int64_t count, std::int64_t group, std::int8_t* codes, float* scales,
+                     std::int32_t* sums) {
+  for (std::int64_t first = 0; first < count; first += group, codes += group, ++scales, ++sums) {
+    const std::int64_t size = count - first < group ? count - first : group;
+    float maximum = 0;
+#pragma omp simd reduction(max : maximum)
+    for (std::int64_t i = 0; i < size; ++i) {
+      const float magnitude = std::fabs(x[first + i]);
+      maximum = magnitude > maximum ? magnitude : maximum;
+    }
+    const bool zero = !(maximum > 1e-36f);
+    const float inverse = zero ? 0.0f : 127.0f / maximum;
+    std::int32_t sum = 0;
+    std::int64_t i = 0;
+    for (; i + 8 <= size; i += 8) {
+      std::int32_t eight[8];
+#pragma omp simd reduction(+ : sum)
+      for (std::int64_t j = 0; j < 8; ++j) {
+        eight[j] = round_to_int(x[first + i + j] * inverse);
+        sum += eight[j];
+      }
+      for (std::int64_t j = 0; j < 4; ++j) {
+        codes[i + j] = static_cast<std::int8_t>(eight[2 * j]);
+        codes[i + 4 + j] = static_cast<std::int8_t>(eight[2 * j + 1]);
+      }
+    }
+    for (std::int64_t j = i; j < group; ++j) codes[j] = 0;
+    for (std::int64_t j = i; j < size; ++j) {
+      const std::int32_t code = round_to_int(x[first + j] * inverse);
+      codes[j / 8 * 8 + j % 2 * 4 + j % 8 / 2] = static_cast<std::int8_t>(code);
+      sum += code;
+    }
+    *scales = zero ? 0.0f : maximum / 127.0f;
+    *sums = sum;
+  }
+}
+
+RETORT_MULTIVERSION
+void round_to_bfloat16(const float* x, std::int64_t count, std::uint16_t* out) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) out[i] = to_bfloat16(x[i]);
 }
 
 RETORT_MULTIVERSION

@@ -16,6 +16,14 @@ float max_abs(const float* x, std::int64_t count);
 /// A row of zeros has scale 0.
 float quantize_row(const float* x, std::int64_t count, float maximum, std::int8_t* codes);
 
+/// The same with a scale for each `group` values (a multiple of 8), and each group's sum of codes. Within every eight
+/// codes the even ones stand first, as row_kernel.h reads them; zeros fill the last group.
+void quantize_groups(const float* x, std::int64_t count, std::int64_t group, std::int8_t* codes, float* scales,
+                     std::int32_t* sums);
+
+/// out[i] = x[i] rounded to bf16, to nearest even.
+void round_to_bfloat16(const float* x, std::int64_t count, std::uint16_t* out);
+
 /// Rotary embedding (Su et al. 2021, https://arxiv.org/abs/2104.09864) of one head in Hugging Face's half-rotation
 /// order: pairs are (i, i + d/2). `cosine` and `sine` hold d/2 values of this position. Multiplies by `scale`.
 void rotate(const float* x, const float* cosine, const float* sine, std::int64_t head_dim, float scale, float* out);

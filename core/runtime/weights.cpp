@@ -3,28 +3,59 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <stdexcept>
 #include <utility>
+
+#include "runtime/bfloat16.h"
+#include "runtime/row_kernel.h"
 
 namespace retort::runtime {
 namespace {
 
-void append(LinearWeights& target, LinearWeights source) {
-  if (target.shape.arithmetic != source.shape.arithmetic) {
-    for (LinearWeights* part : {&target, &source}) {
-      part->values = dequantized(*part);
-      part->shape.arithmetic = Arithmetic::f32;
-      part->codes.clear();
-      part->scales.clear();
-    }
+/// The largest group that the kernels know and that divides the weight's own; 0 if none does. Behind a scale for the
+/// whole row there is nothing to divide.
+std::int64_t packed_group(const model::LinearWeight& weight) {
+  if (weight.group_size == 0 || weight.group_size >= weight.shape[1]) return 128;
+  for (const std::int64_t group : {128, 64, 32})
+    if (weight.group_size % group == 0) return group;
+  return 0;
+}
+
+WeightForm form_of(const model::LinearWeight& weight) {
+  if (weight.bits == 8) return WeightForm::int8;
+  if (weight.bits == 4 && packed_group(weight) > 0) return WeightForm::int4;
+  if (weight.bits == 0 && weight.weight->type == model::DataType::bf16) return WeightForm::bf16;
+  return WeightForm::f32;
+}
+
+template <class T>
+T load(const model::TensorView& tensor, std::int64_t index) {
+  T value{};
+  std::memcpy(&value, tensor.data + index * static_cast<std::int64_t>(sizeof(T)), sizeof(T));
+  return value;
+}
+
+void read_int4_row(const model::LinearWeight& weight, std::int64_t row, float* target) {
+  const std::int64_t in = weight.shape[1], words = model::packed_int4_columns(in);
+  const std::int64_t group = weight.group_size > 0 ? std::min(weight.group_size, in) : in;
+  const std::int64_t groups = (in + group - 1) / group;
+  for (std::int64_t i = 0; i < in; ++i) {
+    const auto word = load<std::uint32_t>(*weight.weight, row * words + i / 8);
+    const int code = static_cast<int>((word >> (4 * (i % 8))) & 15U) - 8;
+    target[i] = static_cast<float>(code) * element(*weight.scale, row * groups + i / group);
   }
-  target.shape.out += source.shape.out;
-  target.values.insert(target.values.end(), source.values.begin(), source.values.end());
-  target.codes.insert(target.codes.end(), source.codes.begin(), source.codes.end());
-  target.scales.insert(target.scales.end(), source.scales.begin(), source.scales.end());
 }
 
 }  // namespace
+
+void LinearWeights::release() const {
+  if (source == nullptr) return;
+  for (const model::LinearWeight& part : parts) {
+    source->release(*part.weight, 0, part.weight->bytes());
+    if (part.scale != nullptr) source->release(*part.scale, 0, part.scale->bytes());
+  }
+}
 
 std::vector<float> finite_f32(const model::TensorView& tensor, const std::string& folder) {
   std::vector<float> values = model::to_f32(tensor);
@@ -36,50 +67,77 @@ std::vector<float> finite_f32(const model::TensorView& tensor, const std::string
                            "checkpoint or make the model again");
 }
 
-LinearWeights read_linear(const model::LinearWeight& weight, const std::string& module, const std::string& folder) {
-  LinearWeights result;
-  result.name = module;
-  result.shape = {weight.bits == 8 ? Arithmetic::int8 : Arithmetic::f32, weight.shape[1], weight.shape[0]};
-  if (!weight.quantized()) {
-    result.values = finite_f32(*weight.weight, folder);
-    return result;
-  }
-  std::vector<float> scales = finite_f32(*weight.scale, folder);
-  if (weight.bits == 4) {
-    result.values = model::to_f32(weight);
-  } else {
-    result.codes = model::codes_of(weight);
-    result.scales = std::move(scales);
-  }
-  return result;
+void require_finite(const LinearWeights& weights) {
+  for (const model::LinearWeight& part : weights.parts)
+    finite_f32(part.quantized() ? *part.scale : *part.weight, weights.folder);
 }
 
-std::vector<float> dequantized(const LinearWeights& weights) {
-  if (weights.shape.arithmetic == Arithmetic::f32) return weights.values;
-  std::vector<float> values(weights.codes.size());
-  const auto columns = static_cast<std::size_t>(weights.shape.in);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<float>(weights.codes[i]) * weights.scales[i / columns];
+LinearWeights join(std::string name, std::string folder, std::vector<model::LinearWeight> parts) {
+  LinearWeights weights{std::move(name), std::move(folder)};
+  weights.in = parts.front().shape[1];
+  weights.form = form_of(parts.front());
+  weights.group_size = weights.form == WeightForm::int4 ? packed_group(parts.front()) : 0;
+  for (const model::LinearWeight& part : parts) {
+    weights.out += part.shape[0];
+    if (form_of(part) != weights.form) weights.form = WeightForm::f32;
+    if (weights.form == WeightForm::int4) weights.group_size = std::min(weights.group_size, packed_group(part));
   }
-  return values;
+  if (weights.form != WeightForm::int4) weights.group_size = 0;
+  weights.parts = std::move(parts);
+  return weights;
 }
 
 LinearWeights read_fused(const model::ModelFolder& folder, const std::string& prefix,
                          const std::vector<std::string>& names) {
-  LinearWeights fused;
   std::string joined;
+  std::vector<model::LinearWeight> parts;
   for (const std::string& name : names) {
-    const std::string module = prefix + "." + name;
-    LinearWeights part = read_linear(folder.linear(module), module, folder.path().string());
     joined += (joined.empty() ? "" : "+") + name;
-    if (fused.shape.out == 0) {
-      fused = std::move(part);
-    } else {
-      append(fused, std::move(part));
-    }
+    parts.push_back(folder.linear(prefix + "." + name));
   }
-  fused.name = prefix + "." + joined;
-  return fused;
+  LinearWeights weights = join(prefix + "." + joined, folder.path().string(), std::move(parts));
+  weights.source = &folder;
+  return weights;
+}
+
+LinearWeights read_embedding(const model::ModelFolder& folder) {
+  return read_fused(folder, "model", {"embed_tokens"});
+}
+
+LinearWeights read_head(const model::ModelFolder& folder) {
+  if (folder.config().tie_word_embeddings) return read_embedding(folder);
+  LinearWeights weights = join("lm_head", folder.path().string(), {folder.head()});
+  weights.source = &folder;
+  return weights;
+}
+
+float element(const model::TensorView& tensor, std::int64_t index) {
+  if (tensor.type == model::DataType::f32) return load<float>(tensor, index);
+  const ScaleType half = tensor.type == model::DataType::f16 ? ScaleType::f16 : ScaleType::bf16;
+  return float_of_half(load<std::uint16_t>(tensor, index), half);
+}
+
+void read_row(const model::LinearWeight& weight, std::int64_t row, float* target) {
+  if (weight.bits == 4) return read_int4_row(weight, row, target);
+  const std::int64_t in = weight.shape[1], first = row * in;
+  if (weight.bits == 8) {
+    const float scale = element(*weight.scale, row);
+    for (std::int64_t i = 0; i < in; ++i)
+      target[i] = static_cast<float>(load<std::int8_t>(*weight.weight, first + i)) * scale;
+  } else if (weight.weight->type == model::DataType::f32) {
+    std::memcpy(target, weight.weight->data + first * 4, static_cast<std::size_t>(in) * 4);
+  } else {
+    for (std::int64_t i = 0; i < in; ++i) target[i] = element(*weight.weight, first + i);
+  }
+}
+
+std::vector<float> dequantized(const LinearWeights& weights) {
+  std::vector<float> values(static_cast<std::size_t>(weights.out * weights.in));
+  float* target = values.data();
+  for (const model::LinearWeight& part : weights.parts) {
+    for (std::int64_t row = 0; row < part.shape[0]; ++row, target += weights.in) read_row(part, row, target);
+  }
+  return values;
 }
 
 }  // namespace retort::runtime

@@ -1,5 +1,5 @@
-// Reads weights from a model folder in the form that the kernels are packed from: checked for NaN, layers that share
-// an input concatenated. No oneDNN.
+// Weights of a model folder as the kernels are packed from them: borrowed views, layers that share an input one below
+// the other, single rows and tensors as f32, checks for NaN. No oneDNN.
 #pragma once
 
 #include <cstdint>
@@ -7,31 +7,56 @@
 #include <vector>
 
 #include "model/model_folder.h"
-#include "runtime/matmul.h"
 
 namespace retort::runtime {
 
-/// One weight [out,in], row-major: `values` for f32; `codes` and one scale per output row, w = code · scale, for int8.
+/// How a weight is multiplied.
+enum class WeightForm {
+  f32,   ///< f32 and f16 tensors, and what no other form can hold
+  bf16,  ///< bf16 tensors
+  int8,  ///< codes with one scale per output row
+  int4,  ///< codes with one scale per output row and group of input columns
+};
+
+/// One weight [out,in] as the folder stores it, row-major. Borrows: the folder must outlive it.
 struct LinearWeights {
   std::string name;  ///< of the modules it was made from, for errors and implementations()
-  MatmulShape shape;
-  std::vector<float> values;
-  std::vector<std::int8_t> codes;
-  std::vector<float> scales;
+  std::string folder;
+  WeightForm form = WeightForm::f32;
+  std::int64_t in = 0;
+  std::int64_t out = 0;
+  std::int64_t group_size = 0;             ///< int4: as packed, 32, 64 or 128; divides that of every part
+  std::vector<model::LinearWeight> parts;  ///< the rows of the first come first
+  /// Whose memory parts() lie in, to give it back once it was packed; may be null.
+  const model::ModelFolder* source = nullptr;
+
+  /// Gives back the pages that were read.
+  void release() const;
 };
 
 /// A float tensor as f32. Throws std::runtime_error naming the tensor and the place of the first NaN or infinity.
 std::vector<float> finite_f32(const model::TensorView& tensor, const std::string& folder);
 
-/// One module's weight as the folder stores it; int4 as f32.
-LinearWeights read_linear(const model::LinearWeight& weight, const std::string& module, const std::string& folder);
+/// Throws as finite_f32 if a float tensor or a scale of `weights` is not finite; reads all of them.
+void require_finite(const LinearWeights& weights);
 
-/// w = code · scale; returns float weights unchanged.
-std::vector<float> dequantized(const LinearWeights& weights);
+/// Several modules as one weight. If they are not all stored alike, the form is f32: mixing would cost several matmuls,
+/// and float is the exact choice. So it is for int4 in groups that no multiple of 32 divides.
+LinearWeights join(std::string name, std::string folder, std::vector<model::LinearWeight> parts);
 
-/// The modules "<prefix>.<name>" one below the other, [Σ out, in], so that one matmul serves all. If only some of them
-/// are int8, all become f32: mixing would cost two matmuls, and float is the exact choice.
+/// The modules "<prefix>.<name>" one below the other, [Σ out, in], so that one matmul serves all.
 LinearWeights read_fused(const model::ModelFolder& folder, const std::string& prefix,
                          const std::vector<std::string>& names);
+LinearWeights read_embedding(const model::ModelFolder& folder);
+/// The embedding where it is tied.
+LinearWeights read_head(const model::ModelFolder& folder);
+
+/// Row `row` of a weight as f32 [in]: codes times their scale. No allocation.
+void read_row(const model::LinearWeight& weight, std::int64_t row, float* target);
+/// One element of a float tensor.
+float element(const model::TensorView& tensor, std::int64_t index);
+
+/// The whole weight as f32 [out,in].
+std::vector<float> dequantized(const LinearWeights& weights);
 
 }  // namespace retort::runtime

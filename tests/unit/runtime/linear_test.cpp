@@ -1,79 +1,158 @@
-// Linear layers against the reference, f32 and int8, at sizes that pruning leaves behind and rows between buckets.
+// Linear layers against the reference, in every form, at sizes that pruning leaves behind and rows between buckets.
 #include "runtime/linear.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <tuple>
 
+#include "random_linear.h"
 #include "random_model.h"
+#include "runtime/bfloat16.h"
 #include "runtime/reference_kernels.h"
+#include "runtime/row_kernel.h"
 
 namespace retort::runtime {
 namespace {
 
-LinearWeights random_linear(const MatmulShape& shape, std::mt19937& random) {
-  LinearWeights weights{"test.linear", shape};
-  if (shape.arithmetic == Arithmetic::f32) {
-    weights.values = testing::random_values(shape.in * shape.out, random);
-    return weights;
+using testing::RandomLinear;
+
+/// Buffers for the input and output of one layer, as a workspace sizes them.
+struct Buffers {
+  Buffers(const Linear& linear, std::int64_t rows, std::mt19937& random)
+      : bucket(row_bucket(rows)),
+        values(testing::random_values(bucket * linear.in(), random)),
+        codes(static_cast<std::size_t>(bucket * Activation::code_bytes(linear.in()))),
+        row_scales(static_cast<std::size_t>(bucket)),
+        halves(values.size()),
+        group_scales(static_cast<std::size_t>(bucket * Activation::scale_groups(linear.in()))),
+        group_sums(group_scales.size()),
+        out(static_cast<std::size_t>(bucket * linear.out())) {}
+
+  Activation activation() {
+    return {values.data(), codes.data(), row_scales.data(), halves.data(), group_scales.data(), group_sums.data()};
   }
-  std::uniform_int_distribution<int> code(-127, 127);
-  weights.codes.resize(static_cast<std::size_t>(shape.in * shape.out));
-  for (std::int8_t& value : weights.codes) value = static_cast<std::int8_t>(code(random));
-  std::uniform_real_distribution<float> scale(0.001f, 0.02f);
-  for (std::int64_t row = 0; row < shape.out; ++row) weights.scales.push_back(scale(random));
-  return weights;
-}
+  Row input(std::int64_t row, std::int64_t in) const {
+    return {values.begin() + row * in, values.begin() + (row + 1) * in};
+  }
+  /// Finishes all rows, runs and applies the rows' scales.
+  void run(const Linear& linear, std::int64_t rows) {
+    const Activation in = activation();
+    for (std::int64_t row = 0; row < bucket; ++row) {
+      float maximum = 0;
+      for (const float value : input(row, linear.in())) maximum = std::max(maximum, std::fabs(value));
+      linear.finish_row(in, row, maximum);
+    }
+    const ThreadCountScope threads(1);
+    linear.run(rows, in, out.data());
+    for (std::int64_t i = 0; i < rows * linear.out(); ++i)
+      out[static_cast<std::size_t>(i)] *= row_scales[static_cast<std::size_t>(i / linear.out())];
+  }
+
+  std::int64_t bucket;
+  std::vector<float> values;
+  std::vector<std::int8_t> codes;
+  std::vector<float> row_scales;
+  std::vector<std::uint16_t> halves;
+  std::vector<float> group_scales;
+  std::vector<std::int32_t> group_sums;
+  std::vector<float> out;
+};
 
 using Sizes = std::tuple<std::int64_t, std::int64_t, std::int64_t>;  // rows, in, out
 
 class LinearSizes : public ::testing::TestWithParam<Sizes> {
  protected:
+  /// Every row is within `tolerance` of expected(row's input).
+  template <class Expected>
+  void expect_rows(const LinearWeights& weights, float tolerance, const Expected& expected) {
+    const auto [rows, in, out] = GetParam();
+    const Linear linear(pool_, weights);
+    Buffers buffers(linear, rows, random_);
+    buffers.run(linear, rows);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const Row wanted = expected(buffers.input(row, in));
+      for (std::int64_t n = 0; n < out; ++n) {
+        ASSERT_NEAR(buffers.out[static_cast<std::size_t>(row * out + n)], wanted[static_cast<std::size_t>(n)],
+                    tolerance)
+            << linear.implementation() << ", row " << row << ", column " << n;
+      }
+    }
+  }
+  /// Rows of the packed weight are those of the stored one.
+  void expect_look_up(const LinearWeights& weights) {
+    const Linear linear(pool_, weights);
+    const std::vector<float> expected = dequantized(weights);
+    std::vector<float> row(static_cast<std::size_t>(weights.in));
+    for (std::int64_t n = 0; n < weights.out; ++n) {
+      linear.look_up(n, row.data());
+      ASSERT_EQ(row, std::vector<float>(expected.begin() + n * weights.in, expected.begin() + (n + 1) * weights.in));
+    }
+  }
+
+  std::int64_t rows() const { return std::get<0>(GetParam()); }
+  std::int64_t in() const { return std::get<1>(GetParam()); }
+  std::int64_t out() const { return std::get<2>(GetParam()); }
+
   OneDnnEngine onednn_{1};
   MatmulPool pool_{onednn_, 512};
   std::mt19937 random_{5};
 };
 
 TEST_P(LinearSizes, F32EqualsReference) {
-  const auto [rows, in, out] = GetParam();
-  const LinearWeights weights = random_linear({Arithmetic::f32, in, out}, random_);
-  const Linear linear(pool_, weights);
-  std::vector<float> x = testing::random_values(row_bucket(rows) * in, random_);
-  std::vector<float> y(static_cast<std::size_t>(row_bucket(rows) * out));
-  linear.run(rows, {.values = x.data()}, y.data());
-  // Sums of `in` products of unit normals in f32: the error grows as sqrt(in) · 6e-8 · few.
-  const float tolerance = 2e-6f * static_cast<float>(in);
-  for (std::int64_t row = 0; row < rows; ++row) {
-    const Row expected = ref_linear({x.begin() + row * in, x.begin() + (row + 1) * in}, weights.values, out);
-    for (std::int64_t o = 0; o < out; ++o) {
-      ASSERT_NEAR(y[static_cast<std::size_t>(row * out + o)], expected[static_cast<std::size_t>(o)], tolerance);
-    }
+  const RandomLinear random(WeightForm::f32, in(), out(), random_);
+  // Sums of `in` products of standard deviation 1/sqrt(in) in f32.
+  expect_rows(random.weights(), 2e-6f * std::sqrt(static_cast<float>(in())) + 1e-6f,
+              [&](const Row& x) { return ref_linear(x, random.values(), out()); });
+}
+
+TEST_P(LinearSizes, Bf16EqualsTheReferenceOnRoundedInputs) {
+  const RandomLinear random(WeightForm::bf16, in(), out(), random_);
+  const bool native = onednn_.multiplies_bf16();  // elsewhere the layer runs in f32 on inputs as they are
+  expect_rows(random.weights(), 2e-6f * std::sqrt(static_cast<float>(in())) + 1e-6f, [&](Row x) {
+    for (float& value : x)
+      if (native) value = float_of_half(to_bfloat16(value), ScaleType::bf16);
+    return ref_linear(x, random.values(), out());
+  });
+}
+
+TEST_P(LinearSizes, Int8EqualsIntegerSums) {
+  const RandomLinear random(WeightForm::int8, in(), out(), random_);
+  // Integer sums are exact, then two factors are rounded: at most 127 · 128 · in · 0.02 · 4/127.
+  expect_rows(random.weights(), 1e-6f * 0.4f * static_cast<float>(in()), [&](const Row& x) {
+    const RefQuantizedRow quantized = ref_quantize_row(x);
+    Row y = ref_linear_int8(quantized.codes, random.codes(), random.scales());
+    for (float& value : y) value *= quantized.scale;
+    return y;
+  });
+}
+
+TEST_P(LinearSizes, Int4EqualsIntegerSumsOfEachGroup) {
+  for (const std::int64_t group : {32, 64, 128}) {
+    const RandomLinear random(in(), out(), group, model::DataType::bf16, random_);
+    expect_rows(random.weights(), 1e-6f * static_cast<float>(in() / group + 4),
+                [&](const Row& x) { return ref_linear_int4(x, random.codes(), random.scales(), group); });
   }
 }
 
-TEST_P(LinearSizes, Int8EqualsReferenceExactlyUpToOneRounding) {
-  const auto [rows, in, out] = GetParam();
-  const LinearWeights weights = random_linear({Arithmetic::int8, in, out}, random_);
-  const Linear linear(pool_, weights);
-  std::uniform_int_distribution<int> code(-127, 127);
-  std::vector<std::int8_t> x(static_cast<std::size_t>(row_bucket(rows) * in));
-  for (std::int8_t& value : x) value = static_cast<std::int8_t>(code(random_));
-  std::vector<float> y(static_cast<std::size_t>(row_bucket(rows) * out));
-  std::vector<float> values(x.begin(), x.end());  // what a processor without VNNI multiplies
-  linear.run(rows, {.values = values.data(), .codes = x.data()}, y.data());
-  // Integer sums are exact; f32 sums of the same products, each at most 127 · 127 · 0.02, are not.
-  const float sum_error = linear.codes_as_f32() ? 1e-7f * 323.0f * static_cast<float>(in) : 1e-9f;
-  for (std::int64_t row = 0; row < rows; ++row) {
-    const Row expected =
-        ref_linear_int8({x.begin() + row * in, x.begin() + (row + 1) * in}, weights.codes, weights.scales);
-    for (std::int64_t o = 0; o < out; ++o) {
-      const float value = expected[static_cast<std::size_t>(o)];
-      ASSERT_NEAR(y[static_cast<std::size_t>(row * out + o)], value, 2e-7f * std::fabs(value) + sum_error);
-    }
-  }
+TEST_P(LinearSizes, Int4InOddGroupsIsMultipliedInF32) {
+  if (in() % 5 != 0) GTEST_SKIP() << "no odd group divides " << in();
+  const RandomLinear random(in(), out(), 5, model::DataType::f32, random_);
+  EXPECT_EQ(random.weights().form, WeightForm::f32);
+  expect_rows(random.weights(), 1e-6f * static_cast<float>(in()),
+              [&](const Row& x) { return ref_linear(x, random.values(), out()); });
+}
+
+TEST_P(LinearSizes, LooksUpRowsOfPackedInt8Int4AndFloats) {
+  for (const WeightForm form : {WeightForm::f32, WeightForm::bf16, WeightForm::int8})
+    expect_look_up(RandomLinear(form, in(), out(), random_).weights());
+  for (const std::int64_t group : {0, 32, 64, 128})
+    expect_look_up(RandomLinear(in(), out(), group, model::DataType::f16, random_).weights());
 }
 
 INSTANTIATE_TEST_SUITE_P(Awkward, LinearSizes,
@@ -93,9 +172,10 @@ TEST(Linear, SaysWhichImplementationRuns) {
   const OneDnnEngine onednn(1);
   MatmulPool pool(onednn, 64);
   std::mt19937 random(1);
-  const Linear linear(pool, random_linear({Arithmetic::int8, 128, 256}, random));
-  EXPECT_EQ(linear.implementation().find("linear int8 [256,128]"), 0u) << linear.implementation();
-  EXPECT_EQ(linear.implementation().find("ref"), std::string::npos) << linear.implementation();
+  const RandomLinear weights(WeightForm::int8, 128, 256, random);
+  const std::string text = Linear(pool, weights.weights()).implementation();
+  EXPECT_EQ(text.find("linear int8 [256,128]: retort:"), 0u) << text;
+  EXPECT_EQ(text.find("ref"), std::string::npos) << text;
 }
 
 TEST(Linear, RefusesOneDnnsReferenceLoopsByLayerAndShape) {
@@ -114,22 +194,50 @@ TEST(Linear, RefusesOneDnnsReferenceLoopsByLayerAndShape) {
   }
 }
 
+TEST(Linear, RefusesWeightsAndScalesThatAreNotFinite) {
+  const OneDnnEngine onednn(1);
+  MatmulPool pool(onednn, 64);
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    std::vector<float> values(70 * 97, 1.0f);
+    values[3000] = bad;
+    const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
+    const model::TensorView weight{"x.weight", model::DataType::f32, {97, 70}, bytes};
+    std::vector<std::uint16_t> halves(70 * 97, to_bfloat16(1.0f));
+    halves[3001] = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(bad) >> 16U);
+    const model::TensorView half{
+        "x.weight", model::DataType::bf16, {97, 70}, reinterpret_cast<const std::byte*>(halves.data())};
+    const std::vector<std::int8_t> codes(3001 * 2);
+    const model::TensorView code{
+        "x.weight", model::DataType::i8, {3001, 2}, reinterpret_cast<const std::byte*>(codes.data())};
+    const model::TensorView scale{"x.scale", model::DataType::f32, {3001, 1}, bytes};
+    EXPECT_THROW(Linear(pool, join("x", "test", {{&weight, nullptr, 0, 0, {97, 70}}})), std::runtime_error);
+    EXPECT_THROW(Linear(pool, join("x", "test", {{&half, nullptr, 0, 0, {97, 70}}})), std::runtime_error);
+    EXPECT_THROW(Linear(pool, join("x", "test", {{&code, &scale, 8, 0, {3001, 2}}})), std::runtime_error);
+  }
+}
+
 TEST(Linear, GivesTheSameBitsWithTwoThreads) {
   std::mt19937 random(3);
-  const LinearWeights weights = random_linear({Arithmetic::f32, 150, 333}, random);
-  std::vector<float> x = testing::random_values(64 * 150, random);
-  std::vector<std::vector<float>> results;
-  for (const std::int64_t threads : {1, 2}) {
-    const OneDnnEngine onednn(threads);
-    MatmulPool pool(onednn, 64);
-    const Linear linear(pool, weights);
-    const ThreadCountScope scope(onednn.threads());
-    results.emplace_back(std::size_t{64 * 333});
-    linear.run(33, {.values = x.data()}, results.back().data());
+  const RandomLinear f32(WeightForm::f32, 640, 1000, random), bf16(WeightForm::bf16, 640, 1000, random),
+      int8(WeightForm::int8, 640, 1000, random), int4(640, 1000, 64, model::DataType::f32, random);
+  for (const RandomLinear* weights : {&f32, &bf16, &int8, &int4}) {
+    for (const std::int64_t rows : {1, 33}) {
+      std::vector<std::vector<float>> results;
+      for (const std::int64_t threads : {1, 2}) {
+        const OneDnnEngine onednn(threads);
+        MatmulPool pool(onednn, 64);
+        const Linear linear(pool, weights->weights());
+        std::mt19937 inputs(4);
+        Buffers buffers(linear, rows, inputs);
+        buffers.run(linear, rows);
+        const ThreadCountScope scope(onednn.threads());
+        linear.run(rows, buffers.activation(), buffers.out.data());
+        buffers.out.resize(static_cast<std::size_t>(rows * linear.out()));
+        results.push_back(buffers.out);
+      }
+      EXPECT_EQ(results[0], results[1]) << rows << " rows, " << static_cast<int>(weights->weights().form);
+    }
   }
-  results[0].resize(33 * 333);
-  results[1].resize(33 * 333);
-  EXPECT_EQ(results[0], results[1]);
 }
 
 }  // namespace

@@ -1,0 +1,91 @@
+// Linear layers in f32 and bf16 on oneDNN: see float_kernel in linear.h.
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/bfloat16.h"
+#include "runtime/linear.h"
+#include "runtime/packing.h"
+#include "runtime/row_kernel.h"
+#include "runtime/vector_kernels.h"
+
+namespace retort::runtime {
+namespace {
+
+class FloatKernel final : public LinearKernel {
+ public:
+  FloatKernel(MatmulPool& pool, const LinearWeights& weights, WeightForm form)
+      : pool_(pool),
+        form_(form),
+        converted_(weights.form == WeightForm::bf16 && form == WeightForm::f32),
+        in_(weights.in),
+        matmul_(pool.get({form == WeightForm::bf16 ? Arithmetic::bf16 : Arithmetic::f32, weights.in, weights.out},
+                         weights.name)),
+        packed_(packed_buffer(static_cast<std::int64_t>(matmul_.packed_weight().get_size()))),
+        weight_(matmul_.packed_weight(), pool.onednn().engine(), packed_.data()) {
+    if (const std::int64_t stride = panel_stride_words(matmul_.packed_weight()); stride > 0) {
+      pack_floats(weights, form, stride, packed_.data());
+    } else {
+      reorder(weights);
+    }
+  }
+
+  InputForm input_form() const override { return form_ == WeightForm::bf16 ? InputForm::bf16 : InputForm::f32; }
+
+  void finish_row(const Activation& in, std::int64_t row, float) const override {
+    in.row_scales[row] = 1.0f;
+    if (form_ == WeightForm::bf16) round_to_bfloat16(in.values + row * in_, in_, in.halves + row * in_);
+  }
+
+  void run(std::int64_t rows, const Activation& in, float* out) const override {
+    const void* source = form_ == WeightForm::bf16 ? static_cast<const void*>(in.halves) : in.values;
+    matmul_.execute(pool_.onednn().stream(), rows, source, weight_, {}, out, pool_.scratchpad());
+  }
+
+  void look_up(std::int64_t row, float* target) const override {
+    const WeightOffsets offsets(matmul_.packed_weight());
+    for (std::int64_t i = 0; i < in_; ++i) {
+      if (form_ == WeightForm::bf16) {
+        std::uint16_t half = 0;
+        std::memcpy(&half, packed_.data() + 2 * offsets.at(i, row), sizeof(half));
+        target[i] = from_bfloat16(half);
+      } else {
+        std::memcpy(target + i, packed_.data() + 4 * offsets.at(i, row), sizeof(float));
+      }
+    }
+  }
+
+  std::string implementation() const override {
+    return matmul_.implementation() + (converted_ ? ", in f32 (no bf16 products on this processor)" : "");
+  }
+
+ private:
+  /// Into a layout that pack_floats does not know, through a second copy.
+  void reorder(const LinearWeights& weights) {
+    require_finite(weights);
+    std::vector<float> values = dequantized(weights);
+    // Row-major [out,in] is [in,out] with unit stride along `in`.
+    const dnnl::memory::desc plain({weights.in, weights.out}, dnnl::memory::data_type::f32,
+                                   dnnl::memory::dims{1, weights.in});
+    dnnl::memory source(plain, pool_.onednn().engine(), values.data());
+    dnnl::stream stream = pool_.onednn().stream();
+    dnnl::reorder(source, weight_).execute(stream, source, weight_);
+    stream.wait();
+  }
+
+  MatmulPool& pool_;
+  WeightForm form_;
+  bool converted_;
+  std::int64_t in_;
+  const Matmul& matmul_;
+  AlignedBuffer<std::byte> packed_;
+  dnnl::memory weight_;
+};
+
+}  // namespace
+
+std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights) {
+  const bool bf16 = weights.form == WeightForm::bf16 && pool.onednn().multiplies_bf16();
+  return std::make_unique<FloatKernel>(pool, weights, bf16 ? WeightForm::bf16 : WeightForm::f32);
+}
+
+}  // namespace retort::runtime

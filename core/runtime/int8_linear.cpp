@@ -1,0 +1,114 @@
+// Linear layers with int8 weights: see int8_kernel in linear.h. One packed copy serves the row kernels and oneDNN.
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/linear.h"
+#include "runtime/packing.h"
+#include "runtime/panels.h"
+#include "runtime/row_kernel.h"
+#include "runtime/vector_kernels.h"
+
+namespace retort::runtime {
+namespace {
+
+// oneDNN catches up where its tiles of rows fill up: linear_benchmark, int8 at 1 to 8 rows.
+constexpr std::int64_t kRowKernelRows = 2;
+constexpr std::int64_t kWordBytes = 4;
+
+dnnl::memory scales_memory(const OneDnnEngine& onednn, std::vector<float>& scales, std::int64_t out) {
+  const dnnl::memory::desc vector({out}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a);
+  return {vector, onednn.engine(), scales.data()};
+}
+
+class Int8Kernel final : public LinearKernel {
+ public:
+  Int8Kernel(MatmulPool& pool, const LinearWeights& weights)
+      : pool_(pool),
+        kernels_(row_kernels_for(pool.onednn().instruction_set())),
+        in_(weights.in),
+        scales_(row_scales(weights)),
+        sums_(scales_.size()) {
+    const std::int64_t columns = panels_of(weights.out) * kPanelColumns;
+    std::int64_t stride_words = (in_ + kWordBytes - 1) / kWordBytes;
+    std::int64_t bytes = columns * stride_words * kWordBytes;
+    if (pool.onednn().multiplies_int8_exactly()) {
+      matmul_ = &pool.get({Arithmetic::int8, weights.in, weights.out}, weights.name);
+      const dnnl::memory::desc& packed = matmul_->packed_weight();
+      const std::int64_t padded = panel_stride_words(packed);
+      bytes = static_cast<std::int64_t>(packed.get_size());
+      // Behind the codes oneDNN keeps what it takes off for unsigned inputs, or, where s8 × s8 is one instruction,
+      // nothing.
+      compensation_ = padded * columns * kWordBytes;
+      const bool known = padded > 0 && (bytes == compensation_ || bytes == compensation_ + columns * kWordBytes);
+      if (known) stride_words = padded;
+      if (!known) matmul_ = nullptr;
+      if (!known) bytes = columns * stride_words * kWordBytes;
+    }
+    packed_ = packed_buffer(bytes);
+    pack_int8(weights, stride_words, packed_.data(), sums_.data());
+    panels_ = {reinterpret_cast<const std::int8_t*>(packed_.data()),
+               sums_.data(),
+               scales_.data(),
+               weights.out,
+               (in_ + kWordBytes - 1) / kWordBytes,
+               stride_words};
+    if (matmul_ == nullptr) return;
+    if (bytes > compensation_) {
+      auto* compensation = reinterpret_cast<std::int32_t*>(packed_.data() + compensation_);
+      std::transform(sums_.begin(), sums_.end(), compensation, [](std::int32_t sum) { return -128 * sum; });
+    }
+    weight_ = dnnl::memory(matmul_->packed_weight(), pool.onednn().engine(), packed_.data());
+    scales_memory_ = scales_memory(pool.onednn(), scales_, weights.out);
+  }
+
+  InputForm input_form() const override { return InputForm::int8_rows; }
+
+  void finish_row(const Activation& in, std::int64_t row, float maximum) const override {
+    in.row_scales[row] = quantize_row(in.values + row * in_, in_, maximum, in.codes + row * in_);
+  }
+
+  void run(std::int64_t rows, const Activation& in, float* out) const override {
+    if (matmul_ != nullptr && rows > kRowKernelRows) {
+      matmul_->execute(pool_.onednn().stream(), rows, in.codes, weight_, scales_memory_, out, pool_.scratchpad());
+      return;
+    }
+    split_panels(panels_of(panels_.out), rows * in_ * panels_.out, [&](std::int64_t first, std::int64_t last) {
+      kernels_.int8(panels_, first, last, rows, {in.codes, in_}, out);
+    });
+  }
+
+  void look_up(std::int64_t row, float* target) const override {
+    const std::int8_t* column = panels_.codes +
+                                row / kPanelColumns * panels_.stride_words * kPanelColumns * kWordBytes +
+                                row % kPanelColumns * kWordBytes;
+    const float scale = scales_[static_cast<std::size_t>(row)];
+    for (std::int64_t i = 0; i < in_; ++i)
+      target[i] = static_cast<float>(column[i / kWordBytes * kPanelColumns * kWordBytes + i % kWordBytes]) * scale;
+  }
+
+  std::string implementation() const override {
+    const std::string own = std::string("retort:") + kernels_.name;
+    if (matmul_ == nullptr) return own;
+    return own + ", from " + std::to_string(kRowKernelRows + 1) + " rows " + matmul_->implementation();
+  }
+
+ private:
+  MatmulPool& pool_;
+  const RowKernels& kernels_;
+  std::int64_t in_;
+  std::vector<float> scales_;       // [panels · 64]
+  std::vector<std::int32_t> sums_;  // [panels · 64]
+  const Matmul* matmul_ = nullptr;  // null: row kernels for any number of rows
+  std::int64_t compensation_ = 0;   // where oneDNN's begins
+  AlignedBuffer<std::byte> packed_;
+  Int8Panels panels_;
+  dnnl::memory weight_, scales_memory_;
+};
+
+}  // namespace
+
+std::unique_ptr<const LinearKernel> int8_kernel(MatmulPool& pool, const LinearWeights& weights) {
+  return std::make_unique<Int8Kernel>(pool, weights);
+}
+
+}  // namespace retort::runtime

@@ -1,0 +1,167 @@
+// Every row kernel that this processor can run, called by itself, against integers and doubles.
+#include "runtime/row_kernel.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <tuple>
+
+#include "random_linear.h"
+#include "random_model.h"
+#include "runtime/linear.h"
+#include "runtime/packing.h"
+#include "runtime/reference_kernels.h"
+#include "runtime/vector_kernels.h"
+
+namespace retort::runtime {
+namespace {
+
+using model::DataType;
+
+struct Sizes {
+  std::int64_t rows, in, out;
+};
+
+/// The kernels of the table that run here; at least the plain loops.
+std::vector<const RowKernels*> runnable() {
+  std::vector<const RowKernels*> kernels;
+  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  for (const RowKernels& entry : row_kernels())
+    if ((isa & entry.instruction_set) == entry.instruction_set) kernels.push_back(&entry);
+  return kernels;
+}
+
+TEST(RowKernels, AreOrderedFastestFirstAndEndWithOneForEveryProcessor) {
+  EXPECT_EQ(row_kernels().back().instruction_set, 0u);
+  EXPECT_STREQ(row_kernels_for(0).name, "scalar");
+  EXPECT_STREQ(row_kernels_for(dnnl_cpu_isa_sse41).name, "scalar");
+#if defined(__x86_64__)
+  EXPECT_STREQ(row_kernels_for(dnnl_cpu_isa_avx2).name, "avx2");
+  EXPECT_STREQ(row_kernels_for(dnnl_cpu_isa_avx512_core).name, "avx2");
+  EXPECT_STREQ(row_kernels_for(dnnl_cpu_isa_avx512_core_bf16).name, "avx512_vnni");
+#endif
+}
+
+class RowKernelSizes : public ::testing::TestWithParam<std::tuple<std::int64_t, std::int64_t, std::int64_t>> {
+ protected:
+  Sizes sizes() const { return {std::get<0>(GetParam()), std::get<1>(GetParam()), std::get<2>(GetParam())}; }
+  std::mt19937 random_{7};
+};
+
+TEST_P(RowKernelSizes, Int8EqualsIntegerSums) {
+  const auto [rows, in, out] = sizes();
+  const testing::RandomLinear linear(WeightForm::int8, in, out, random_);
+  const LinearWeights weights = linear.weights();
+  const std::int64_t words = (in + 3) / 4, columns = panels_of(out) * kPanelColumns;
+  AlignedBuffer<std::byte> packed = packed_buffer(columns * words * 4);
+  std::vector<std::int32_t> sums(static_cast<std::size_t>(columns));
+  pack_int8(weights, words, packed.data(), sums.data());
+  const std::vector<float> scales = row_scales(weights);
+  std::vector<std::int8_t> x(static_cast<std::size_t>(rows * Activation::code_bytes(in)), 99);
+  for (std::int64_t i = 0; i < rows * in; ++i)
+    x[static_cast<std::size_t>(i)] = static_cast<std::int8_t>(static_cast<int>(random_() % 255) - 127);
+  const Int8Panels panels{
+      reinterpret_cast<const std::int8_t*>(packed.data()), sums.data(), scales.data(), out, words, words};
+  for (const RowKernels* kernels : runnable()) {
+    std::vector<float> y(static_cast<std::size_t>(rows * out) + 1, NAN);
+    kernels->int8(panels, 0, panels_of(out), rows, {x.data(), in}, y.data());
+    EXPECT_TRUE(std::isnan(y.back())) << kernels->name << " writes past the end";
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const Row expected =
+          ref_linear_int8({x.begin() + row * in, x.begin() + (row + 1) * in}, linear.codes(), linear.scales());
+      for (std::int64_t n = 0; n < out; ++n)
+        ASSERT_EQ(y[static_cast<std::size_t>(row * out + n)], expected[static_cast<std::size_t>(n)])
+            << kernels->name << " row " << row << " column " << n;
+    }
+  }
+}
+
+TEST_P(RowKernelSizes, Int4EqualsTheReferenceInEveryGroupSizeAndScaleType) {
+  const auto [rows, in, out] = sizes();
+  for (const std::int64_t group : {std::int64_t{32}, std::int64_t{64}, std::int64_t{128}, std::int64_t{0}}) {
+    for (const DataType type : {DataType::f32, DataType::f16, DataType::bf16}) {
+      const testing::RandomLinear linear(in, out, group, type, random_);
+      const LinearWeights weights = linear.weights();
+      Int4Panels panels{nullptr, out, (in + weights.group_size - 1) / weights.group_size, weights.group_size,
+                        scale_type(weights)};
+      AlignedBuffer<std::byte> packed = packed_buffer(panels.panel_bytes() * panels.panels());
+      pack_int4(weights, panels, packed.data());
+      panels.data = packed.data();
+
+      const std::int64_t stride = panels.groups * panels.group_size;
+      const std::vector<float> x = testing::random_values(rows * in, random_);
+      std::vector<std::int8_t> codes(static_cast<std::size_t>(rows * stride), 99);
+      std::vector<float> scales(static_cast<std::size_t>(rows * panels.groups));
+      std::vector<std::int32_t> sums(scales.size());
+      for (std::int64_t row = 0; row < rows; ++row) {
+        quantize_groups(x.data() + row * in, in, panels.group_size, codes.data() + row * stride,
+                        scales.data() + row * panels.groups, sums.data() + row * panels.groups);
+      }
+      for (const RowKernels* kernels : runnable()) {
+        std::vector<float> y(static_cast<std::size_t>(rows * out) + 1, NAN);
+        kernels->int4(panels, 0, panels.panels(), rows, {codes.data(), scales.data(), sums.data()}, y.data());
+        EXPECT_TRUE(std::isnan(y.back())) << kernels->name << " writes past the end";
+        for (std::int64_t row = 0; row < rows; ++row) {
+          // A scale for the whole row serves every packed group.
+          std::vector<float> stored = linear.scales();
+          if (group == 0) {
+            stored.clear();
+            for (const float scale : linear.scales()) stored.insert(stored.end(), panels.groups, scale);
+          }
+          const Row expected = ref_linear_int4({x.begin() + row * in, x.begin() + (row + 1) * in}, linear.codes(),
+                                               stored, panels.group_size);
+          // Sums within a group are exact; groups of order 127 · 8 · sqrt(128) · 0.02 · 0.03 are added in f32.
+          for (std::int64_t n = 0; n < out; ++n)
+            ASSERT_NEAR(y[static_cast<std::size_t>(row * out + n)], expected[static_cast<std::size_t>(n)],
+                        1e-6f * static_cast<float>(panels.groups + 4))
+                << kernels->name << " group " << group << " row " << row << " column " << n;
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Awkward, RowKernelSizes,
+                         ::testing::Values(std::tuple{1, 64, 64}, std::tuple{1, 1, 1}, std::tuple{1, 70, 97},
+                                           std::tuple{2, 97, 70}, std::tuple{3, 3, 5}, std::tuple{4, 150, 333},
+                                           std::tuple{5, 128, 129}, std::tuple{7, 333, 64}, std::tuple{8, 61, 17},
+                                           std::tuple{33, 160, 200}));
+
+TEST(RowKernels, Int4ExtremesDoNotOverflow) {
+  // All codes −8 and all activations −127: the largest sums there are.
+  const std::int64_t in = 256, out = 64;
+  std::vector<std::uint32_t> codes(static_cast<std::size_t>(out * in / 8), 0);
+  std::vector<float> scales(static_cast<std::size_t>(out * in / 128), 1.0f);
+  const model::TensorView code_view{
+      "c", DataType::i32, {out, in / 8}, reinterpret_cast<const std::byte*>(codes.data())};
+  const model::TensorView scale_view{"s", DataType::f32, {out, 2}, reinterpret_cast<const std::byte*>(scales.data())};
+  const LinearWeights weights = join("test", "test", {{&code_view, &scale_view, 4, 128, {out, in}}});
+  Int4Panels panels{nullptr, out, 2, 128, ScaleType::f32};
+  AlignedBuffer<std::byte> packed = packed_buffer(panels.panel_bytes());
+  pack_int4(weights, panels, packed.data());
+  panels.data = packed.data();
+  const std::vector<std::int8_t> x(static_cast<std::size_t>(in), -127);
+  const std::vector<float> ones{1.0f, 1.0f};
+  const std::vector<std::int32_t> sums{-127 * 128, -127 * 128};
+  for (const RowKernels* kernels : runnable()) {
+    std::vector<float> y(static_cast<std::size_t>(out));
+    kernels->int4(panels, 0, 1, 1, {x.data(), ones.data(), sums.data()}, y.data());
+    for (const float value : y) EXPECT_EQ(value, 127.0f * 8.0f * 256.0f) << kernels->name;
+  }
+}
+
+TEST(HalfToFloat, KeepsEveryValue) {
+  EXPECT_EQ(float_of_half(0x3C00, ScaleType::f16), 1.0f);
+  EXPECT_EQ(float_of_half(0xC500, ScaleType::f16), -5.0f);
+  EXPECT_EQ(float_of_half(0x0001, ScaleType::f16), 0x1p-24f);
+  EXPECT_EQ(float_of_half(0x83FF, ScaleType::f16), -1023 * 0x1p-24f);
+  EXPECT_EQ(float_of_half(0x7BFF, ScaleType::f16), 65504.0f);
+  EXPECT_EQ(float_of_half(0x3F80, ScaleType::bf16), 1.0f);
+  EXPECT_TRUE(std::isnan(float_of_half(0x7E00, ScaleType::f16)));
+  EXPECT_EQ(float_of_half(0xFC00, ScaleType::f16), -INFINITY);
+  EXPECT_TRUE(std::isnan(float_of_half(0x7FC0, ScaleType::bf16)));
+}
+
+}  // namespace
+}  // namespace retort::runtime
