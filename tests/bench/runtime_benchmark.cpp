@@ -2,7 +2,6 @@
 // themselves are in linear_benchmark.cpp.
 #include <benchmark/benchmark.h>
 
-
 #include "random_model.h"
 #include "runtime/generation.h"
 

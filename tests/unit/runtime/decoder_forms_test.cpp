@@ -1,0 +1,121 @@
+// Models in bf16, int8 and int4 as `retort bench` makes them up, against the reference on the dequantised weights:
+// logits and perplexity.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "random_model.h"
+#include "runtime/decoder.h"
+#include "runtime/reference.h"
+#include "runtime/synthetic_model.h"
+
+namespace retort::runtime {
+namespace {
+
+using testing::TemporaryFolder;
+
+/// Groups of 64 divide every input width; the vocabulary, the outputs and the rows leave tails.
+model::ModelConfig config_of(bool tied) {
+  model::ModelConfig config = testing::awkward_config("qwen2");
+  config.rope_scaling = {};
+  config.sliding_layers = {};
+  config.sliding_window = 0;
+  config.tie_word_embeddings = tied;
+  config.hidden_size = 192;
+  config.intermediate_size = 320;
+  config.heads = 4;
+  config.kv_heads = 2;
+  config.head_dim = 48;
+  config.vocabulary_size = 331;
+  return config;
+}
+
+std::vector<TokenId> tokens_of(std::int64_t count, std::int64_t vocabulary) {
+  std::mt19937 random(11);
+  std::uniform_int_distribution<TokenId> token(0, static_cast<TokenId>(vocabulary - 1));
+  std::vector<TokenId> tokens(static_cast<std::size_t>(count));
+  for (TokenId& value : tokens) value = token(random);
+  return tokens;
+}
+
+float root_mean_square(const std::vector<float>& values) {
+  double sum = 0;
+  for (const float value : values) sum += double{value} * double{value};
+  return static_cast<float>(std::sqrt(sum / static_cast<double>(values.size())));
+}
+
+float relative_difference(const std::vector<float>& found, const std::vector<float>& expected) {
+  std::vector<float> difference = found;
+  for (std::size_t i = 0; i < difference.size(); ++i) difference[i] -= expected.at(i);
+  return root_mean_square(difference) / root_mean_square(expected);
+}
+
+/// How much greater, as a share, the perplexity of `found` is than that of `expected` on text that is distributed as
+/// `expected` says: e to the power of the mean divergence of their distributions, less 1.
+double perplexity_increase(const std::vector<float>& found, const std::vector<float>& expected,
+                           std::int64_t vocabulary) {
+  const auto rows = static_cast<std::int64_t>(expected.size()) / vocabulary;
+  double divergence = 0;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const float* p = expected.data() + row * vocabulary;
+    const float* q = found.data() + row * vocabulary;
+    double p_sum = 0, q_sum = 0, difference = 0;
+    for (std::int64_t v = 0; v < vocabulary; ++v) {
+      p_sum += std::exp(double{p[v]});
+      q_sum += std::exp(double{q[v]});
+    }
+    for (std::int64_t v = 0; v < vocabulary; ++v) difference += std::exp(double{p[v]}) / p_sum * (p[v] - q[v]);
+    divergence += difference + std::log(q_sum / p_sum);
+  }
+  return std::exp(divergence / static_cast<double>(rows)) - 1.0;
+}
+
+struct Form {
+  SyntheticWeights weights;
+  float logits;       ///< greatest difference, as a share of the logits' spread, to the reference
+  double perplexity;  ///< greatest increase over the dequantised model's
+};
+
+void expect_close(const Form& form) {
+  for (const bool tied : {true, false}) {
+    const TemporaryFolder folder;
+    const model::ModelConfig config = config_of(tied);
+    write_synthetic_model(folder.path(), config, form.weights, 5);
+    const model::ModelFolder model(folder.path());
+    Decoder decoder(model, {});
+    const std::vector<TokenId> tokens = tokens_of(97, config.vocabulary_size);
+    const std::vector<float> found = decoder.forward_all(tokens);
+    const std::vector<float> alike = ReferenceModel(model, ReferenceModel::Activations::int8).forward_all(tokens);
+    const std::vector<float> plain = ReferenceModel(model, ReferenceModel::Activations::f32).forward_all(tokens);
+    // Models that round alike differ where a value lies next to a rounding border: see decoder_test.cpp.
+    EXPECT_LT(relative_difference(found, alike), form.logits);
+    EXPECT_LT(relative_difference(found, plain), form.logits);
+    EXPECT_GT(relative_difference(found, plain), 0.0f);
+    EXPECT_LT(perplexity_increase(found, plain, config.vocabulary_size), form.perplexity);
+
+    // One row at a time takes other kernels.
+    decoder.reset();
+    std::vector<float> pieces = decoder.forward_all(std::span(tokens).first(33));
+    for (std::size_t i = 33; i < tokens.size(); ++i) {
+      const std::span<const float> logits = decoder.forward(std::span(tokens).subspan(i, 1));
+      pieces.insert(pieces.end(), logits.begin(), logits.end());
+    }
+    EXPECT_LT(relative_difference(pieces, found), form.logits);
+  }
+}
+
+TEST(DecoderForms, Int4LogitsAndPerplexityEqualTheReference) {
+  expect_close({SyntheticWeights::int4, 0.04f, 1e-3});
+}
+
+TEST(DecoderForms, Int8LogitsAndPerplexityEqualTheReference) {
+  expect_close({SyntheticWeights::int8, 0.04f, 5e-3});
+}
+
+TEST(DecoderForms, Bf16LogitsAndPerplexityEqualTheReference) {
+  expect_close({SyntheticWeights::bf16, 0.01f, 1e-3});
+}
+
+}  // namespace
+}  // namespace retort::runtime
