@@ -29,7 +29,9 @@ std::string range(std::int64_t first, std::int64_t end) {
 
 std::optional<std::string> padding_note(std::int64_t tokens, std::int64_t embedding_rows) {
   if (tokens >= embedding_rows) return std::nullopt;
-  return "embedding rows " + range(tokens, embedding_rows) + " belong to no token: padding";
+  const bool one = tokens + 1 == embedding_rows;
+  return (one ? "embedding row " : "embedding rows ") + range(tokens, embedding_rows) + (one ? " belongs" : " belong") +
+         " to no token: padding";
 }
 
 std::optional<std::string> drop_tokens_without_rows(model::GgufMetadata& metadata, std::int64_t embedding_rows) {
@@ -50,7 +52,8 @@ std::optional<std::string> drop_tokens_without_rows(model::GgufMetadata& metadat
       return !kept.contains(left) || !kept.contains(right) || !kept.contains(left + right);
     });
   }
-  return "tokens " + range(embedding_rows, all) + " have no row in the embedding: left out";
+  return (all == embedding_rows + 1 ? "token " : "tokens ") + range(embedding_rows, all) +
+         ": no row in the embedding, left out";
 }
 
 }  // namespace retort::exchange

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -17,6 +19,7 @@ namespace retort::apps {
 struct Outcome {
   int code = -1;  ///< exit code, or minus the signal
   std::string out, err;
+  std::int64_t peak_kilobytes = 0;  ///< greatest resident memory
 };
 
 class ChildCommand {
@@ -46,8 +49,10 @@ class ChildCommand {
   pid_t id() const { return child_; }
   Outcome wait() const {
     int status = 0;
-    ::waitpid(child_, &status, 0);
+    struct rusage usage{};
+    ::wait4(child_, &status, 0, &usage);
     Outcome outcome;
+    outcome.peak_kilobytes = usage.ru_maxrss;
     outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     if (std::filesystem::is_regular_file(out_)) outcome.out = content(out_);
     outcome.err = content(folder_ / "stderr.txt");

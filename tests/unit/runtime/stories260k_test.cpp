@@ -1,5 +1,6 @@
 // stories260K (karpathy/tinyllamas) against golden tokens and logits made with llama2.c's run.c: an independent
-// implementation of the same maths. The checkpoint is converted to a Hugging Face folder here.
+// implementation of the same maths. The model comes from llama2.c's checkpoint, from a GGUF file, and from the first
+// after an export to GGUF and an import of that.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,11 +12,12 @@
 #include <span>
 #include <stdexcept>
 
+#include "exchange/model_exchange.h"
 #include "host/files.h"
 #include "random_model.h"
 #include "runtime/generation.h"
+#include "runtime/text_model.h"
 #include "runtime/vector_kernels.h"
-#include "text/llama2c_tokenizer.h"
 #include "text/tokenizer.h"
 
 namespace retort::runtime {
@@ -29,75 +31,10 @@ std::filesystem::path data_folder() {
   return std::filesystem::path(shared != nullptr ? shared : RETORT_SHARED_DEFAULT) / "data" / "stories260K";
 }
 
-/// llama2.c version 0: seven int32 (dim, hidden_dim, layers, heads, kv_heads, vocabulary, positions), then f32 tensors,
-/// each for all layers in turn.
-class Llama2Checkpoint {
- public:
-  explicit Llama2Checkpoint(const std::filesystem::path& path) : bytes_(host::read_file(path)) {
-    std::int32_t header[7];
-    std::memcpy(header, bytes_.data(), sizeof header);
-    offset_ = sizeof header;
-    config.hidden_size = header[0];
-    config.intermediate_size = header[1];
-    config.layers = header[2];
-    config.heads = header[3];
-    config.kv_heads = header[4];
-    config.vocabulary_size = header[5];
-    config.max_positions = header[6];
-    config.head_dim = config.hidden_size / config.heads;
-    const std::int64_t D = config.hidden_size, F = config.intermediate_size, kv = config.kv_heads * config.head_dim;
-    weights["model.embed_tokens.weight"] = take(config.vocabulary_size * D);
-    take_layers("input_layernorm", D);
-    take_layers("self_attn.q_proj", D * D);
-    take_layers("self_attn.k_proj", kv * D);
-    take_layers("self_attn.v_proj", kv * D);
-    take_layers("self_attn.o_proj", D * D);
-    take_layers("post_attention_layernorm", D);
-    take_layers("mlp.gate_proj", F * D);
-    take_layers("mlp.down_proj", D * F);
-    take_layers("mlp.up_proj", F * D);
-    weights["model.norm.weight"] = take(D);
-    for (auto& [name, weight] : weights) {
-      if (name.find("q_proj") != std::string::npos || name.find("k_proj") != std::string::npos) reorder_pairs(weight);
-    }
-  }
+/// The ways in which the model can come here; all must give the same numbers.
+enum class Way { checkpoint, gguf, there_and_back };
 
-  model::ModelConfig config;
-  Weights weights;
-
- private:
-  std::vector<float> take(std::int64_t count) {
-    std::vector<float> values(static_cast<std::size_t>(count));
-    const std::size_t size = values.size() * sizeof(float);
-    if (offset_ + size > bytes_.size()) throw std::runtime_error("llama2.c checkpoint is too short");
-    std::memcpy(values.data(), bytes_.data() + offset_, size);
-    offset_ += size;
-    return values;
-  }
-
-  void take_layers(const std::string& module, std::int64_t count) {
-    for (std::int64_t layer = 0; layer < config.layers; ++layer) {
-      weights["model.layers." + std::to_string(layer) + "." + module + ".weight"] = take(count);
-    }
-  }
-
-  /// llama2.c rotates neighbours (2i, 2i+1), Hugging Face (i, i + d/2): the rows of each head change places.
-  void reorder_pairs(std::vector<float>& weight) const {
-    const auto width = static_cast<std::size_t>(config.hidden_size), dim = static_cast<std::size_t>(config.head_dim);
-    const std::vector<float> source = weight;
-    for (std::size_t row = 0; row < weight.size() / width; ++row) {
-      const std::size_t head = row / dim, within = row % dim;
-      const std::size_t from = head * dim + (within < dim / 2 ? 2 * within : 2 * (within - dim / 2) + 1);
-      std::copy_n(source.begin() + static_cast<std::ptrdiff_t>(from * width), width,
-                  weight.begin() + static_cast<std::ptrdiff_t>(row * width));
-    }
-  }
-
-  std::string bytes_;
-  std::size_t offset_ = 0;
-};
-
-class Stories260K : public ::testing::Test {
+class Stories260K : public ::testing::TestWithParam<Way> {
  protected:
   void SetUp() override {
     const std::filesystem::path checkpoint = data_folder() / "stories260K.bin";
@@ -106,9 +43,28 @@ class Stories260K : public ::testing::Test {
     }
     golden_ = nlohmann::json::parse(host::read_file(data_folder() / "golden_greedy.json"));
     ids_ = golden_.at("ids").get<std::vector<TokenId>>();
-    const Llama2Checkpoint source(checkpoint);
-    testing::write_model(float_.path(), source.config, source.weights, Storage::f32);
-    testing::write_model(int8_.path(), source.config, source.weights, Storage::int8);
+    exchange::ImportOptions options;
+    options.tokenizer_file = data_folder() / "tok512.bin";
+    exchange::import_model(checkpoint, float_path(), options);
+    if (GetParam() == Way::gguf) {
+      std::filesystem::remove_all(float_path());
+      exchange::import_model(data_folder() / "stories260K-f32.gguf", float_path(), {});
+    } else if (GetParam() == Way::there_and_back) {
+      exchange::export_to_gguf(float_path(), folder_.path() / "m.gguf", {});
+      std::filesystem::remove_all(float_path());
+      exchange::import_model(folder_.path() / "m.gguf", float_path(), {});
+    }
+  }
+
+  std::filesystem::path float_path() const { return folder_.path() / "model"; }
+
+  /// The same weights as int8.
+  void write_int8(const std::filesystem::path& folder) const {
+    const model::ModelFolder source(float_path());
+    Weights weights;
+    for (const auto& [name, shape] : model::tensor_shapes(source.config()))
+      weights[name] = model::to_f32(source.tensor(name));
+    testing::write_model(folder, source.config(), weights, Storage::int8);
   }
 
   /// Mean over positions of −log p(next id).
@@ -125,13 +81,13 @@ class Stories260K : public ::testing::Test {
     return sum / static_cast<double>(ids_.size() - 1);
   }
 
-  testing::TemporaryFolder float_, int8_;
+  testing::TemporaryFolder folder_;
   nlohmann::json golden_;
   std::vector<TokenId> ids_;
 };
 
-TEST_F(Stories260K, GreedyTokensAreTheGoldenOnes) {
-  const model::ModelFolder model(float_.path());
+TEST_P(Stories260K, GreedyTokensAreTheGoldenOnes) {
+  const model::ModelFolder model(float_path());
   Decoder decoder(model, {});
   const TokenId begin = ids_.front();
   const Generation generation =
@@ -139,8 +95,8 @@ TEST_F(Stories260K, GreedyTokensAreTheGoldenOnes) {
   EXPECT_EQ(generation.tokens, std::vector<TokenId>(ids_.begin() + 1, ids_.end()));
 }
 
-TEST_F(Stories260K, LogitsEqualTheGoldenOnes) {
-  const model::ModelFolder model(float_.path());
+TEST_P(Stories260K, LogitsEqualTheGoldenOnes) {
+  const model::ModelFolder model(float_path());
   Decoder decoder(model, {});
   const std::vector<float> logits = decoder.forward_all(ids_);
   const auto& golden = golden_.at("logits_first_8_positions");
@@ -156,15 +112,14 @@ TEST_F(Stories260K, LogitsEqualTheGoldenOnes) {
 
 /// Text that the model was not trained on, so that many of its choices are close; and its heads are 8 wide, which is
 /// hard on the int8 cache: one scale for 8 numbers.
-TEST_F(Stories260K, SmallerCachesMostlyChooseTheSameTokensOfWikitext) {
+TEST_P(Stories260K, SmallerCachesMostlyChooseTheSameTokensOfWikitext) {
   const std::filesystem::path file = data_folder().parent_path() / "wikitext-2" / "test.txt";
   if (!std::filesystem::exists(file)) GTEST_SKIP() << file << " is absent";
   constexpr std::size_t positions = 2000, window = 500;
-  const text::Tokenizer tokenizer =
-      text::Tokenizer::parse(text::tokenizer_json_from_llama2c(data_folder() / "tok512.bin", 512), "tok512.bin");
+  const text::Tokenizer tokenizer = text::Tokenizer::load(float_path());
   const std::vector<TokenId> text = tokenizer.encode(host::read_file(file).substr(0, 4 * positions));
   ASSERT_GE(text.size(), positions);
-  const model::ModelFolder model(float_.path());
+  const model::ModelFolder model(float_path());
   Decoder exact(model, {.kv_cache = KvType::f32});
   for (const auto& [type, share] : {std::pair(KvType::bf16, 0.98), std::pair(KvType::int8, 0.92)}) {
     Decoder smaller(model, {.kv_cache = type});
@@ -181,8 +136,8 @@ TEST_F(Stories260K, SmallerCachesMostlyChooseTheSameTokensOfWikitext) {
   }
 }
 
-TEST_F(Stories260K, SmallerCachesCostLittleOfItsOwnStories) {
-  const model::ModelFolder model(float_.path());
+TEST_P(Stories260K, SmallerCachesCostLittleOfItsOwnStories) {
+  const model::ModelFolder model(float_path());
   const double golden = golden_.at("mean_nll").get<double>();
   for (const auto& [type, most] : {std::pair(KvType::bf16, 0.003), std::pair(KvType::int8, 0.02)}) {
     Decoder decoder(model, {.kv_cache = type});
@@ -190,13 +145,32 @@ TEST_F(Stories260K, SmallerCachesCostLittleOfItsOwnStories) {
   }
 }
 
-TEST_F(Stories260K, MeanNllEqualsTheGoldenOneAndInt8CostsLittle) {
-  const model::ModelFolder exact_model(float_.path()), int8_model(int8_.path());
+TEST_P(Stories260K, MeanNllEqualsTheGoldenOneAndInt8CostsLittle) {
+  write_int8(folder_.path() / "int8");
+  const model::ModelFolder exact_model(float_path()), int8_model(folder_.path() / "int8");
   Decoder exact(exact_model, {}), int8(int8_model, {});
   const double golden = golden_.at("mean_nll").get<double>();
   EXPECT_NEAR(mean_nll(exact), golden, 1e-4);
   EXPECT_NEAR(mean_nll(int8), golden, 0.03);
 }
+
+TEST_P(Stories260K, TheTokenizerComesAlong) {
+  TextModel model(float_path(), {});
+  GenerationOptions options;
+  options.max_new_tokens = 255;
+  options.ends = {-1, -2};  // no token: the golden text goes on behind begin tokens
+  const Continuation result = model.continue_text("", options);
+  EXPECT_EQ(result.prompt, std::vector<TokenId>{ids_.front()}) << "the begin token alone";
+  EXPECT_EQ(result.generation.tokens, std::vector<TokenId>(ids_.begin() + 1, ids_.end()));
+  EXPECT_EQ(result.text.substr(0, 50), golden_.at("text").get<std::string>().substr(0, 50));
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryWay, Stories260K, ::testing::Values(Way::checkpoint, Way::gguf, Way::there_and_back),
+                         [](const auto& way) {
+                           return std::string(way.param == Way::checkpoint ? "Checkpoint"
+                                              : way.param == Way::gguf     ? "Gguf"
+                                                                            : "ThereAndBack");
+                         });
 
 }  // namespace
 }  // namespace retort::runtime
