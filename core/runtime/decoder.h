@@ -41,9 +41,10 @@ struct SequenceStep {
   TokenId token = 0;
 };
 
-/// Weights packed for oneDNN plus the KV cache. Float weights run as f32, int8 weights as s8 × s8 with one dynamic
-/// activation scale per token; on a processor without VNNI the same codes are multiplied in f32 (see
-/// implementations()). Sequences are numbered from 0 and empty at first.
+/// Weights packed for the kernels plus the KV cache. Each layer is multiplied in the form that the folder stores: f32
+/// (f16 too: exact, twice the memory), bf16 (f32 where the processor has no bf16 products), int8 with one dynamic
+/// activation scale per token, int4 with one per token and group. README.md says which kernel serves what;
+/// implementations() what runs. Sequences are numbered from 0 and empty at first.
 class Decoder {
  public:
   /// Throws std::runtime_error / std::invalid_argument as ModelFolder does, and when a oneDNN primitive would fall back
