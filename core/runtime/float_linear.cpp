@@ -1,7 +1,9 @@
 // Linear layers in f32 and bf16 on oneDNN: see float_kernel in linear.h.
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 
+#include "host/log.h"
 #include "runtime/bfloat16.h"
 #include "runtime/linear.h"
 #include "runtime/packing.h"
@@ -85,6 +87,13 @@ class FloatKernel final : public LinearKernel {
 
 std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights) {
   const bool bf16 = weights.form == WeightForm::bf16 && pool.onednn().multiplies_bf16();
+  if (weights.form == WeightForm::bf16 && !bf16) {
+    static std::once_flag warned;
+    std::call_once(warned, [] {
+      host::log_warning(
+          "bf16 weights are multiplied in f32, which takes twice their memory: this processor has no bf16 products");
+    });
+  }
   return std::make_unique<FloatKernel>(pool, weights, bf16 ? WeightForm::bf16 : WeightForm::f32);
 }
 

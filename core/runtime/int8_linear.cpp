@@ -15,11 +15,6 @@ namespace {
 constexpr std::int64_t kRowKernelRows = 2;
 constexpr std::int64_t kWordBytes = 4;
 
-dnnl::memory scales_memory(const OneDnnEngine& onednn, std::vector<float>& scales, std::int64_t out) {
-  const dnnl::memory::desc vector({out}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a);
-  return {vector, onednn.engine(), scales.data()};
-}
-
 class Int8Kernel final : public LinearKernel {
  public:
   Int8Kernel(MatmulPool& pool, const LinearWeights& weights)
@@ -28,37 +23,15 @@ class Int8Kernel final : public LinearKernel {
         in_(weights.in),
         scales_(row_scales(weights)),
         sums_(scales_.size()) {
-    const std::int64_t columns = panels_of(weights.out) * kPanelColumns;
-    std::int64_t stride_words = (in_ + kWordBytes - 1) / kWordBytes;
-    std::int64_t bytes = columns * stride_words * kWordBytes;
-    if (pool.onednn().multiplies_int8_exactly()) {
-      matmul_ = &pool.get({Arithmetic::int8, weights.in, weights.out}, weights.name);
-      const dnnl::memory::desc& packed = matmul_->packed_weight();
-      const std::int64_t padded = panel_stride_words(packed);
-      bytes = static_cast<std::int64_t>(packed.get_size());
-      // Behind the codes oneDNN keeps what it takes off for unsigned inputs, or, where s8 × s8 is one instruction,
-      // nothing.
-      compensation_ = padded * columns * kWordBytes;
-      const bool known = padded > 0 && (bytes == compensation_ || bytes == compensation_ + columns * kWordBytes);
-      if (known) stride_words = padded;
-      if (!known) matmul_ = nullptr;
-      if (!known) bytes = columns * stride_words * kWordBytes;
-    }
-    packed_ = packed_buffer(bytes);
+    const std::int64_t columns = panels_of(weights.out) * kPanelColumns, words = (in_ + kWordBytes - 1) / kWordBytes;
+    if (pool.onednn().multiplies_int8_exactly()) matmul_ = known_matmul(weights, columns);
+    const std::int64_t stride_words = matmul_ != nullptr ? panel_stride_words(matmul_->packed_weight()) : words;
+    const std::int64_t code_bytes = columns * stride_words * kWordBytes;
+    packed_ = packed_buffer(matmul_ != nullptr ? packed_bytes(*matmul_) : code_bytes);
     pack_int8(weights, stride_words, packed_.data(), sums_.data());
-    panels_ = {reinterpret_cast<const std::int8_t*>(packed_.data()),
-               sums_.data(),
-               scales_.data(),
-               weights.out,
-               (in_ + kWordBytes - 1) / kWordBytes,
-               stride_words};
-    if (matmul_ == nullptr) return;
-    if (bytes > compensation_) {
-      auto* compensation = reinterpret_cast<std::int32_t*>(packed_.data() + compensation_);
-      std::transform(sums_.begin(), sums_.end(), compensation, [](std::int32_t sum) { return -128 * sum; });
-    }
-    weight_ = dnnl::memory(matmul_->packed_weight(), pool.onednn().engine(), packed_.data());
-    scales_memory_ = scales_memory(pool.onednn(), scales_, weights.out);
+    const auto* codes = reinterpret_cast<const std::int8_t*>(packed_.data());
+    panels_ = {codes, sums_.data(), scales_.data(), weights.out, words, stride_words};
+    if (matmul_ != nullptr) share_with_onednn(code_bytes);
   }
 
   InputForm input_form() const override { return InputForm::int8_rows; }
@@ -93,13 +66,35 @@ class Int8Kernel final : public LinearKernel {
   }
 
  private:
+  static std::int64_t packed_bytes(const Matmul& matmul) {
+    return static_cast<std::int64_t>(matmul.packed_weight().get_size());
+  }
+
+  /// oneDNN's product, if it reads panels; behind them it keeps a number per column (see share_with_onednn) or nothing.
+  const Matmul* known_matmul(const LinearWeights& weights, std::int64_t columns) const {
+    const Matmul& matmul = pool_.get({Arithmetic::int8, weights.in, weights.out}, weights.name);
+    const std::int64_t codes = panel_stride_words(matmul.packed_weight()) * columns * kWordBytes;
+    const std::int64_t behind = packed_bytes(matmul) - codes;
+    return codes > 0 && (behind == 0 || behind == columns * kWordBytes) ? &matmul : nullptr;
+  }
+
+  void share_with_onednn(std::int64_t code_bytes) {
+    if (packed_.size() > code_bytes) {
+      // Without a product of signed bytes oneDNN multiplies code + 128 and adds this.
+      auto* compensation = reinterpret_cast<std::int32_t*>(packed_.data() + code_bytes);
+      std::transform(sums_.begin(), sums_.end(), compensation, [](std::int32_t sum) { return -128 * sum; });
+    }
+    const dnnl::memory::desc vector({panels_.out}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a);
+    weight_ = dnnl::memory(matmul_->packed_weight(), pool_.onednn().engine(), packed_.data());
+    scales_memory_ = dnnl::memory(vector, pool_.onednn().engine(), scales_.data());
+  }
+
   MatmulPool& pool_;
   const RowKernels& kernels_;
   std::int64_t in_;
   std::vector<float> scales_;       // [panels · 64]
   std::vector<std::int32_t> sums_;  // [panels · 64]
   const Matmul* matmul_ = nullptr;  // null: row kernels for any number of rows
-  std::int64_t compensation_ = 0;   // where oneDNN's begins
   AlignedBuffer<std::byte> packed_;
   Int8Panels panels_;
   dnnl::memory weight_, scales_memory_;
