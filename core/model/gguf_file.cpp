@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 #include "model/json_cursor.h"
@@ -137,9 +138,11 @@ GgufValue with_type(Cursor& cursor, std::uint32_t code, Read&& read) {
 GgufValue read_value(Cursor& cursor) {
   const auto code = cursor.number<std::uint32_t>();
   if (code != code_array)
-    return with_type(cursor, code, [&](auto type) { return GgufValue(element<decltype(type)>(cursor)); });
+    return with_type(cursor, code,
+                     [&](const auto& type) { return GgufValue(element<std::remove_cvref_t<decltype(type)>>(cursor)); });
   const auto element_code = cursor.number<std::uint32_t>();
-  return with_type(cursor, element_code, [&](auto type) { return array<decltype(type)>(cursor); });
+  return with_type(cursor, element_code,
+                   [&](const auto& type) { return array<std::remove_cvref_t<decltype(type)>>(cursor); });
 }
 
 GgufMetadata read_metadata(Cursor& cursor, std::uint64_t count) {

@@ -1,5 +1,6 @@
 #include "model/gguf_writer.h"
 
+#include <ranges>
 #include <set>
 #include <stdexcept>
 #include <type_traits>
@@ -76,8 +77,7 @@ std::string header_of(const GgufMetadata& metadata, const std::vector<GgufDeclar
   for (const GgufDeclaration& tensor : tensors) {
     header.put(tensor.name);
     header.put(static_cast<std::uint32_t>(tensor.shape.size()));
-    for (auto size = tensor.shape.rbegin(); size != tensor.shape.rend(); ++size)
-      header.put(static_cast<std::uint64_t>(*size));
+    for (const std::int64_t size : std::views::reverse(tensor.shape)) header.put(static_cast<std::uint64_t>(size));
     header.put(static_cast<std::uint32_t>(tensor.type));
     header.put(offset);
     offset += aligned(tensor.bytes());

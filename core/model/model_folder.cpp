@@ -154,7 +154,7 @@ void save_model(const fs::path& folder, const ModelConfig& config, std::vector<T
   fs::create_directories(folder, error);
   if (error) throw std::runtime_error(origin + ": " + error.message());
   // config.json last: a folder without it is not taken for a model.
-  write_safetensors(folder / "model.safetensors", std::move(tensors), {{"format", "pt"}});
+  write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
   host::write_json(folder / "config.json", json);
 }
 

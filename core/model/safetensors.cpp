@@ -195,7 +195,7 @@ void SafetensorsFile::release(const TensorView& tensor, std::size_t first, std::
   if (state_->mapping) state_->mapping->release(tensor.data + first, bytes);
 }
 
-void write_safetensors(const std::filesystem::path& path, std::vector<TensorView> tensors,
+void write_safetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata) {
   std::map<std::string, const TensorView*> index;
   std::vector<TensorDeclaration> declarations;
@@ -204,7 +204,7 @@ void write_safetensors(const std::filesystem::path& path, std::vector<TensorView
     index[tensor.name] = &tensor;
     if (tensor.data == nullptr && declarations.back().bytes() > 0)
       throw std::invalid_argument("cannot write '" + path.string() + "': tensor '" + tensor.name +
-                                  "': expected data, found a null pointer");
+                                  "': expected data, found none");
   }
   write_safetensors(path, std::move(declarations), metadata, [&](const TensorDeclaration& tensor, ByteSink& sink) {
     sink.append(index.at(tensor.name)->data, tensor.bytes());

@@ -40,7 +40,7 @@ class SafetensorsFile {
 
 /// Writes `tensors` from memory; order and errors as safetensors_writer.h has them. Throws std::invalid_argument for
 /// missing data too.
-void write_safetensors(const std::filesystem::path& path, std::vector<TensorView> tensors,
+void write_safetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace retort::model

@@ -67,7 +67,7 @@ def main():
     arguments = parser.parse_args()
     prompts = STORIES if arguments.stories else PROMPTS
     exact = ["--kv-cache", "f32"]  # llama.cpp is told the same below
-    equal, ended, ties, failed = 0, 0, 0, 0
+    equal, tokens, ties, failed = 0, 0, 0, 0
     with tempfile.TemporaryDirectory() as folder:
         gguf = Path(folder) / "model.gguf"
         subprocess.run([arguments.retort, "export", arguments.model, gguf, "--format", "gguf", "--dtype", "f32"],
@@ -94,9 +94,8 @@ def main():
                     # llama.cpp stops at any token that its vocabulary calls an end, and does not return it.
                     stop = post("/detokenize", {"tokens": ours["token_ids"][len(given):len(given) + 1]})["content"]
                     given = ours["token_ids"] if stop in ENDS else given
-                    ended += stop in ENDS
                 if given == ours["token_ids"]:
-                    equal += 1
+                    equal, tokens = equal + 1, tokens + len(given)
                     continue
                 place = next((i for i, (a, b) in enumerate(zip(given, ours["token_ids"])) if a != b),
                              min(len(given), len(ours["token_ids"])))
@@ -110,8 +109,8 @@ def main():
         finally:
             server.terminate()
             server.wait()
-    print(f"{equal} of {len(prompts)} prompts: the same tokens, {arguments.tokens} each, or to the end of the answer ({ended}); {ties} parted at a tie; "
-          f"{failed} failed")
+    print(f"{equal} of {len(prompts)} prompts: the same {tokens} tokens, up to {arguments.tokens} each; {ties} parted at a "
+          f"tie; {failed} failed")
     sys.exit(1 if failed else 0)
 
 
