@@ -204,7 +204,7 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Tens
     index[tensor.name] = &tensor;
     if (tensor.data == nullptr && declarations.back().bytes() > 0)
       throw std::invalid_argument("cannot write '" + path.string() + "': tensor '" + tensor.name +
-                                  "': expected data, found none");
+                                  "': expected data, found a null pointer");
   }
   write_safetensors(path, std::move(declarations), metadata, [&](const TensorDeclaration& tensor, ByteSink& sink) {
     sink.append(index.at(tensor.name)->data, tensor.bytes());
