@@ -27,7 +27,7 @@ class ChildCommand {
   /// Starts it with standard output and error into files of `folder`, and nothing or a file to read. HOME and the
   /// caches are in `folder` too.
   ChildCommand(const std::filesystem::path& folder, std::vector<std::string> arguments,
-               std::filesystem::path standard_output = {}, std::filesystem::path standard_input = "/dev/null")
+               std::filesystem::path standard_output = {}, const std::filesystem::path& standard_input = "/dev/null")
       : folder_(folder), out_(standard_output.empty() ? folder / "stdout.txt" : std::move(standard_output)) {
     arguments.insert(arguments.begin(), RETORT_COMMAND);
     std::vector<char*> values;
@@ -38,11 +38,9 @@ class ChildCommand {
     ::setenv("HOME", folder.c_str(), 1);
     for (const char* name : {"XDG_CACHE_HOME", "XDG_DATA_HOME"}) ::setenv(name, folder.c_str(), 1);
     ::unsetenv("RETORT_PLUGIN_PATH");
-    ::dup2(::open(standard_input.c_str(), O_RDONLY), STDIN_FILENO);
-    const int out = ::open(out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    const int err = ::open((folder / "stderr.txt").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    ::dup2(out, STDOUT_FILENO);
-    ::dup2(err, STDERR_FILENO);
+    redirect(STDIN_FILENO, standard_input, O_RDONLY);
+    redirect(STDOUT_FILENO, out_, O_WRONLY | O_CREAT | O_TRUNC);
+    redirect(STDERR_FILENO, folder / "stderr.txt", O_WRONLY | O_CREAT | O_TRUNC);
     ::execv(values[0], values.data());
     ::_exit(127);
   }
@@ -60,6 +58,11 @@ class ChildCommand {
   }
 
  private:
+  /// In the child, which ends where it cannot.
+  static void redirect(int descriptor, const std::filesystem::path& path, int flags) {
+    const int file = ::open(path.c_str(), flags, 0644);
+    if (file < 0 || ::dup2(file, descriptor) < 0) ::_exit(126);
+  }
   static std::string content(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
     return std::string(std::istreambuf_iterator<char>(file), {});
