@@ -33,9 +33,9 @@ class TextModel {
   ~TextModel();
 
   /// "<|…|>" and the like in `prompt` are special tokens. Tokenizer::begin_token() is put first where there is one and
-  /// the prompt does not begin with it: Llama and the stories want it, Qwen and SmolLM2 do not. `options.ends` empty: the model's own. `piece` (may be empty)
-  /// gets text as soon as it is whole characters; all pieces make Continuation::text. Throws as generate().
-  /// The first of `stops` to come ends it, and is no part of the text.
+  /// the prompt does not begin with it: Llama and the stories want it, Qwen and SmolLM2 do not. `options.ends` empty:
+  /// the model's own. `piece` (may be empty) gets text as soon as it is whole characters; all pieces make
+  /// Continuation::text. Throws as generate(). The first of `stops` to come ends it, and is no part of the text.
   Continuation continue_text(std::string_view prompt, GenerationOptions options,
                              const std::function<void(std::string_view)>& piece = {},
                              std::vector<std::string> stops = {});
