@@ -22,6 +22,7 @@ class FloatKernel final : public LinearKernel {
         in_(weights.in),
         matmul_(pool.get({form == WeightForm::bf16 ? Arithmetic::bf16 : Arithmetic::f32, weights.in, weights.out},
                          weights.name)),
+        offsets_(matmul_.packed_weight()),
         packed_(packed_buffer(static_cast<std::int64_t>(matmul_.packed_weight().get_size()))),
         weight_(matmul_.packed_weight(), pool.onednn().engine(), packed_.data()) {
     if (const std::int64_t stride = panel_stride_words(matmul_.packed_weight()); stride > 0) {
@@ -44,14 +45,13 @@ class FloatKernel final : public LinearKernel {
   }
 
   void look_up(std::int64_t row, float* target) const override {
-    const WeightOffsets offsets(matmul_.packed_weight());
     for (std::int64_t i = 0; i < in_; ++i) {
       if (form_ == WeightForm::bf16) {
         std::uint16_t half = 0;
-        std::memcpy(&half, packed_.data() + 2 * offsets.at(i, row), sizeof(half));
+        std::memcpy(&half, packed_.data() + 2 * offsets_.at(i, row), sizeof(half));
         target[i] = from_bfloat16(half);
       } else {
-        std::memcpy(target + i, packed_.data() + 4 * offsets.at(i, row), sizeof(float));
+        std::memcpy(target + i, packed_.data() + 4 * offsets_.at(i, row), sizeof(float));
       }
     }
   }
@@ -79,6 +79,7 @@ class FloatKernel final : public LinearKernel {
   bool converted_;
   std::int64_t in_;
   const Matmul& matmul_;
+  WeightOffsets offsets_;
   AlignedBuffer<std::byte> packed_;
   dnnl::memory weight_;
 };
