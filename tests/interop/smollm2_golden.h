@@ -18,9 +18,9 @@
 
 namespace retort::interop {
 
-/// Both sides compute in f32 but add in another order, over 30 layers: the greatest difference of a log probability that
-/// was seen is 2.4e-4 (README.md). A wrong weight, position or token changes them by tenths; a key/value cache in 16 bits
-/// by 1e-2.
+/// Both sides compute in f32 but add in another order, over 30 layers: the greatest difference of a log probability
+/// that was seen is 2.4e-4 (README.md). A wrong weight, position or token changes them by tenths; a key/value cache in
+/// 16 bits by 1e-2.
 inline constexpr double log_probability_tolerance = 1e-3;
 /// Two tokens whose logits are nearer than that may change places.
 inline constexpr float tie = 1e-3F;

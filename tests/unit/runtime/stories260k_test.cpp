@@ -169,7 +169,7 @@ INSTANTIATE_TEST_SUITE_P(EveryWay, Stories260K, ::testing::Values(Way::checkpoin
                          [](const auto& way) {
                            return std::string(way.param == Way::checkpoint ? "Checkpoint"
                                               : way.param == Way::gguf     ? "Gguf"
-                                                                            : "ThereAndBack");
+                                                                           : "ThereAndBack");
                          });
 
 }  // namespace
