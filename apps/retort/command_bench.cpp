@@ -75,13 +75,14 @@ struct Report {
 runtime::SyntheticWeights weights_of(const std::string& name) {
   if (name == "bf16") return runtime::SyntheticWeights::bf16;
   if (name == "int8") return runtime::SyntheticWeights::int8;
+  if (name == "w8a16") return runtime::SyntheticWeights::w8a16;
   if (name == "int4") return runtime::SyntheticWeights::int4;
-  throw std::invalid_argument("--quant: expected int8, int4 or bf16, found " + name);
+  throw std::invalid_argument("--quant: expected int8, w8a16, int4 or bf16, found " + name);
 }
 
 std::string weights_name(const model::ModelFolder& folder) {
   const model::LinearWeight weight = folder.linear("model.layers.0.mlp.gate_proj");
-  if (weight.bits != 0) return "int" + std::to_string(weight.bits);
+  if (weight.bits != 0) return "int" + std::to_string(weight.bits) + (weight.activation_bits == 8 ? " W8A8" : "");
   return weight.weight->type == model::DataType::bf16  ? "bf16"
          : weight.weight->type == model::DataType::f16 ? "f16"
                                                        : "f32";

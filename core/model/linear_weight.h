@@ -23,6 +23,7 @@ struct LinearWeight {
   int bits = 0;                         ///< 0 float, 4, 8
   std::int64_t group_size = 0;          ///< input columns that share a scale; 0: the whole row
   std::array<std::int64_t, 2> shape{};  ///< out, in
+  int activation_bits = 0;              ///< what it is multiplied by: 8 int8 codes with a scale per token, 0 float
   bool quantized() const { return bits != 0; }
 };
 

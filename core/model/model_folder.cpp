@@ -65,6 +65,7 @@ struct ModelFolder::State {
   Json retort = Json::object();
   ModelConfig config;
   std::vector<WeightScheme> schemes;
+  int activation_bits = 0;
   std::vector<SafetensorsFile> files;
   TensorIndex tensors;
 };
@@ -75,7 +76,10 @@ ModelFolder::ModelFolder(const fs::path& folder) : state_(std::make_unique<State
   state_->config_json = host::read_json(config_path);
   state_->config = model_config_from_json(state_->config_json, config_path);
   const JsonCursor root(state_->config_json, config_path);
-  if (root.has("quantization_config")) state_->schemes = read_quantization_config(root.at("quantization_config"));
+  if (root.has("quantization_config")) {
+    state_->schemes = read_quantization_config(root.at("quantization_config"));
+    state_->activation_bits = read_activation_bits(root.at("quantization_config"));
+  }
   if (fs::exists(folder / "retort.json")) {
     state_->retort = host::read_json(folder / "retort.json");
     JsonCursor(state_->retort, (folder / "retort.json").string()).object();
@@ -117,8 +121,10 @@ const TensorView& ModelFolder::tensor(const std::string& name) const {
 }
 
 LinearWeight ModelFolder::linear(const std::string& module) const {
-  const LinearWeight found = find_linear(state_->tensors, module);
+  LinearWeight found = find_linear(state_->tensors, module);
   if (found.weight == nullptr) tensor(module + ".weight");  // throws
+  // An embedding has no activations, and so has the head that is tied to it.
+  if (found.bits == 8 && module != "model.embed_tokens") found.activation_bits = state_->activation_bits;
   return found;
 }
 

@@ -55,11 +55,9 @@ const char* format_of(const WeightScheme& scheme) {
 }
 
 Json group_of(const QuantizedModules& modules) {
-  // A look-up has no activations.
-  const bool activations = modules.scheme.bits == 8 && modules.targets != std::vector<std::string>{"Embedding"};
   return {{"targets", modules.targets},
           {"weights", arguments(modules.scheme, modules.scheme.group_size > 0 ? "group" : "channel", false)},
-          {"input_activations", activations ? arguments({8, 0}, "token", true) : Json(nullptr)},
+          {"input_activations", modules.activation_bits == 8 ? arguments({8, 0}, "token", true) : Json(nullptr)},
           {"output_activations", nullptr},
           {"format", format_of(modules.scheme)}};
 }
@@ -90,7 +88,7 @@ WeightScheme read_group(const JsonCursor& group, const JsonCursor& config) {
   require(config, "format", formats);
   if (scheme.bits == 4) {
     require_null(group, "input_activations");
-  } else if (group.at("targets").json() != Json::array({"Embedding"})) {
+  } else if (group.has("input_activations")) {
     const JsonCursor activations = group.at("input_activations").object();
     require(activations, "num_bits", {8});
     require(activations, "type", {"int"});
@@ -122,8 +120,8 @@ Json quantization_config(const std::vector<QuantizedModules>& groups, const std:
 }
 
 Json int8_quantization_config(const std::vector<std::string>& ignore, EmbeddingStorage embedding) {
-  std::vector<QuantizedModules> groups = {{{"Linear"}, {8, 0}}};
-  if (embedding == EmbeddingStorage::int8) groups.push_back({{"Embedding"}, {8, 0}});
+  std::vector<QuantizedModules> groups = {{{"Linear"}, {8, 0}, 8}};
+  if (embedding == EmbeddingStorage::int8) groups.push_back({{"Embedding"}, {8, 0}, 0});
   return quantization_config(groups, ignore);
 }
 
@@ -142,6 +140,20 @@ std::vector<WeightScheme> read_quantization_config(const JsonCursor& config) {
     if (std::find(schemes.begin(), schemes.end(), scheme) == schemes.end()) schemes.push_back(scheme);
   }
   return schemes;
+}
+
+int read_activation_bits(const JsonCursor& config) {
+  bool found = false, all = true;
+  const JsonCursor groups = config.at("config_groups").object();
+  for (const auto& item : groups.json().items()) {
+    const JsonCursor group = groups.at(item.key());
+    // A look-up has no activations.
+    if (group.at("weights").at("num_bits").json() != 8 || group.at("targets").json() == Json::array({"Embedding"}))
+      continue;
+    found = true;
+    all = all && group.has("input_activations");
+  }
+  return found && all ? 8 : 0;
 }
 
 std::string name_of(const WeightScheme& scheme) {

@@ -1,6 +1,6 @@
 // config.json's quantization_config in the terms of compressed-tensors. Two schemes are understood, both symmetric:
-//   int8  codes of 8 bits, one scale per output channel, dynamic int8 activations per token (W8A8); an embedding has
-//         no activations. Stored as "int-quantized".
+//   int8  codes of 8 bits, one scale per output channel; activations are float (W8A16) or dynamic int8 per token
+//         (W8A8); an embedding has none. Stored as "int-quantized".
 //   int4  codes of 4 bits, a scale for 32, 64 or 128 input columns, float activations (W4A16). "pack-quantized".
 #pragma once
 
@@ -22,6 +22,7 @@ struct WeightScheme {
 struct QuantizedModules {
   std::vector<std::string> targets;
   WeightScheme scheme;
+  int activation_bits = 0;  ///< 8: dynamic int8 per token, for 8-bit weights that are multiplied; 0: float
 };
 
 /// The description of `groups`; `ignore` names modules left in float. Every group states its format, because readers
@@ -32,6 +33,11 @@ nlohmann::json quantization_config(const std::vector<QuantizedModules>& groups, 
 /// std::invalid_argument, by field, for another scheme and for what would change the weights (zero points, an order of
 /// columns, transforms, sparsity).
 std::vector<WeightScheme> read_quantization_config(const JsonCursor& config);
+
+/// The bits of the activations by which `config`, which read_quantization_config accepts, has its 8-bit modules
+/// multiplied: 8 if each group of such modules asks for it, else 0. One answer for the folder, and float activations
+/// are never wrong: they are what int8 ones approximate.
+int read_activation_bits(const JsonCursor& config);
 
 /// "int8", "int4 in groups of 64".
 std::string name_of(const WeightScheme& scheme);

@@ -24,18 +24,19 @@ class Int4Kernel final : public LinearKernel {
     pack_int4(weights, panels_, packed_.data());
   }
 
-  InputForm input_form() const override { return InputForm::int8_groups; }
+  InputForm input_form() const override { return InputForm::wide_rows; }
 
-  void finish_row(const Activation& in, std::int64_t row, float) const override {
-    in.row_scales[row] = 1.0f;
-    const std::int64_t groups = panels_.groups;
-    quantize_groups(in.values + row * in_, in_, panels_.group_size, in.codes + row * groups * panels_.group_size,
-                    in.group_scales + row * groups, in.group_sums + row * groups);
+  void finish_row(const Activation& in, std::int64_t row, float maximum) const override {
+    const std::int64_t groups = panels_.groups, plane = groups * panels_.group_size;
+    std::int8_t* high = in.codes + 2 * row * plane;
+    std::int32_t* sums = in.group_sums + 2 * row * groups;
+    in.row_scales[row] = quantize_groups_wide(in.values + row * in_, in_, panels_.group_size, maximum, high,
+                                              high + plane, sums, sums + groups);
   }
 
   void run(std::int64_t rows, const Activation& in, float* out) const override {
     split_panels(panels_.panels(), rows * in_ * panels_.out, [&](std::int64_t first, std::int64_t last) {
-      kernels_.int4(panels_, first, last, rows, {in.codes, in.group_scales, in.group_sums}, out);
+      kernels_.int4(panels_, first, last, rows, {in.codes, in.group_sums}, out);
     });
   }
 

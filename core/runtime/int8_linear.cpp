@@ -1,20 +1,24 @@
 // Linear layers with int8 weights: see int8_kernel in linear.h. One packed copy serves the row kernels and oneDNN.
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "runtime/linear.h"
 #include "runtime/packing.h"
 #include "runtime/panels.h"
+#include "runtime/parallel.h"
 #include "runtime/row_kernel.h"
 #include "runtime/vector_kernels.h"
 
 namespace retort::runtime {
 namespace {
 
-// Above this oneDNN is faster. At 1 and 2 rows of large layers the two are equal (bench_linear: 0.93 to 1.05 times);
-// what the row kernel saves is the fixed cost of a primitive, which only small layers feel.
-constexpr std::int64_t kRowKernelRows = 2;
+// The row kernel saves the fixed cost of a primitive, which only small layers feel: up to so many planes of rows, in
+// layers of up to so many bytes. Elsewhere oneDNN is as fast or faster (linear_benchmark).
+constexpr std::int64_t kRowKernelPlanes = 2;
+constexpr std::int64_t kRowKernelBytes = std::int64_t{1} << 20;
 constexpr std::int64_t kWordBytes = 4;
+constexpr std::int64_t kJoinColumns = 4096;  // by one thread at a time
 
 class Int8Kernel final : public LinearKernel {
  public:
@@ -22,6 +26,7 @@ class Int8Kernel final : public LinearKernel {
       : pool_(pool),
         kernels_(row_kernels_for(pool.onednn().instruction_set())),
         in_(weights.in),
+        planes_(weights.activation_bits == 8 ? 1 : 2),
         scales_(row_scales(weights)),
         sums_(scales_.size()) {
     const std::int64_t columns = panels_of(weights.out) * kPanelColumns, words = (in_ + kWordBytes - 1) / kWordBytes;
@@ -33,22 +38,29 @@ class Int8Kernel final : public LinearKernel {
     const auto* codes = reinterpret_cast<const std::int8_t*>(packed_.data());
     panels_ = {codes, sums_.data(), scales_.data(), weights.out, words, stride_words};
     if (matmul_ != nullptr) share_with_onednn(code_bytes);
+    if (matmul_ != nullptr) row_kernel_rows_ = in_ * weights.out <= kRowKernelBytes ? kRowKernelPlanes / planes_ : 0;
+    if (matmul_ != nullptr && planes_ > 1) pool.reserve_planes(planes_ * weights.out);
   }
 
-  InputForm input_form() const override { return InputForm::int8_rows; }
+  InputForm input_form() const override { return planes_ == 1 ? InputForm::int8_rows : InputForm::wide_rows; }
 
   void finish_row(const Activation& in, std::int64_t row, float maximum) const override {
-    in.row_scales[row] = quantize_row(in.values + row * in_, in_, maximum, in.codes + row * in_);
+    const float* values = in.values + row * in_;
+    std::int8_t* codes = in.codes + row * planes_ * in_;
+    in.row_scales[row] = planes_ == 1 ? quantize_row(values, in_, maximum, codes)
+                                      : quantize_row_wide(values, in_, maximum, codes, codes + in_);
   }
 
   void run(std::int64_t rows, const Activation& in, float* out) const override {
-    if (matmul_ != nullptr && rows > kRowKernelRows) {
-      matmul_->execute(pool_.onednn().stream(), rows, in.codes, weight_, scales_memory_, out, pool_.scratchpad());
-      return;
+    if (rows <= row_kernel_rows_) {
+      split_panels(panels_of(panels_.out), rows * in_ * panels_.out, [&](std::int64_t first, std::int64_t last) {
+        kernels_.int8(panels_, first, last, rows, {in.codes, in_, planes_ > 1}, out);
+      });
+    } else if (planes_ == 1) {
+      multiply(rows, in.codes, out);
+    } else {
+      run_planes(rows, in.codes, out);
     }
-    split_panels(panels_of(panels_.out), rows * in_ * panels_.out, [&](std::int64_t first, std::int64_t last) {
-      kernels_.int8(panels_, first, last, rows, {in.codes, in_}, out);
-    });
   }
 
   void look_up(std::int64_t row, float* target) const override {
@@ -63,10 +75,32 @@ class Int8Kernel final : public LinearKernel {
   std::string implementation() const override {
     const std::string own = std::string("retort:") + kernels_.name;
     if (matmul_ == nullptr) return own;
-    return own + ", from " + std::to_string(kRowKernelRows + 1) + " rows " + matmul_->implementation();
+    const std::string wide = planes_ > 1 ? ", 2 products a row" : "";
+    if (row_kernel_rows_ == 0) return matmul_->implementation() + wide;
+    return own + ", from " + std::to_string(row_kernel_rows_ + 1) + " rows " + matmul_->implementation() + wide;
   }
 
  private:
+  void multiply(std::int64_t rows, const std::int8_t* codes, float* out) const {
+    matmul_->execute(pool_.onednn().stream(), rows, codes, weight_, scales_memory_, out, pool_.scratchpad());
+  }
+
+  /// As many rows at once as have room for their planes' products.
+  void run_planes(std::int64_t rows, const std::int8_t* codes, float* out) const {
+    const std::int64_t most = pool_.plane_rows(panels_.out) / planes_;
+    for (std::int64_t first = 0; first < rows; first += most) {
+      const std::int64_t count = std::min(most, rows - first);
+      multiply(planes_ * count, codes + first * planes_ * in_, pool_.planes());
+      const std::int64_t blocks = (panels_.out + kJoinColumns - 1) / kJoinColumns;
+      parallel_for(count * blocks, 3 * count * panels_.out, [&](std::int64_t i, std::int64_t) {
+        const std::int64_t row = i / blocks, column = i % blocks * kJoinColumns;
+        const float* high = pool_.planes() + row * planes_ * panels_.out + column;
+        join_planes(high, high + panels_.out, std::min(kJoinColumns, panels_.out - column),
+                    out + (first + row) * panels_.out + column);
+      });
+    }
+  }
+
   static std::int64_t packed_bytes(const Matmul& matmul) {
     return static_cast<std::int64_t>(matmul.packed_weight().get_size());
   }
@@ -93,6 +127,8 @@ class Int8Kernel final : public LinearKernel {
   MatmulPool& pool_;
   const RowKernels& kernels_;
   std::int64_t in_;
+  std::int64_t planes_;  // of a row's codes
+  std::int64_t row_kernel_rows_ = std::numeric_limits<std::int64_t>::max();
   std::vector<float> scales_;       // [panels · 64]
   std::vector<std::int32_t> sums_;  // [panels · 64]
   const Matmul* matmul_ = nullptr;  // null: row kernels for any number of rows

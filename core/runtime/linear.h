@@ -13,10 +13,10 @@ namespace retort::runtime {
 
 /// The form in which a linear layer reads its input rows.
 enum class InputForm {
-  f32,          ///< Activation::values
-  bf16,         ///< Activation::halves, rounded to the nearest, half to even
-  int8_rows,    ///< Activation::codes, one scale per row
-  int8_groups,  ///< Activation::codes, a scale and a sum per group of input columns, and row_scale 1
+  f32,        ///< Activation::values
+  bf16,       ///< Activation::halves, rounded to the nearest, half to even
+  int8_rows,  ///< Activation::codes of 8 bits, one scale per row
+  wide_rows,  ///< Activation::codes of 15 bits in two int8 planes, one scale per row: next to float
 };
 
 /// The input rows of a linear layer, owned by the caller's workspace, which sizes every buffer for row_bucket(rows)
@@ -27,13 +27,15 @@ struct Activation {
   std::int8_t* codes = nullptr;        ///< code_bytes(in) per row
   float* row_scales = nullptr;         ///< [rows]; 1 where `run` gives final values
   std::uint16_t* halves = nullptr;     ///< [rows,in], bf16
-  float* group_scales = nullptr;       ///< scale_groups(in) per row
-  std::int32_t* group_sums = nullptr;  ///< scale_groups(in) per row: the sum of a group's codes
+  std::int32_t* group_sums = nullptr;  ///< group_sums_of(in) per row: the sum of a plane's codes in a group
 
   /// What a workspace holds per row of a layer of this width, whatever its form.
-  static std::int64_t code_bytes(std::int64_t in) { return (in + kLargestGroup - 1) / kLargestGroup * kLargestGroup; }
-  static std::int64_t scale_groups(std::int64_t in) { return code_bytes(in) / kSmallestGroup; }
-  static constexpr std::int64_t kSmallestGroup = 32, kLargestGroup = 128;
+  static std::int64_t code_bytes(std::int64_t in) { return kPlanes * padded(in); }
+  static std::int64_t group_sums_of(std::int64_t in) { return kPlanes * padded(in) / kSmallestGroup; }
+
+ private:
+  static std::int64_t padded(std::int64_t in) { return (in + kLargestGroup - 1) / kLargestGroup * kLargestGroup; }
+  static constexpr std::int64_t kPlanes = 2, kSmallestGroup = 32, kLargestGroup = 128;
 };
 
 /// What a layer does with its weight in one form. Immutable after construction.
@@ -62,7 +64,7 @@ class Linear {
   std::int64_t out() const { return out_; }
   InputForm input_form() const { return kernel_->input_form(); }
   /// Whether finish_row needs the row's maximum.
-  bool quantized() const { return input_form() == InputForm::int8_rows; }
+  bool quantized() const { return input_form() == InputForm::int8_rows || input_form() == InputForm::wide_rows; }
 
   /// Row `row` of in.values is complete and max |value| is `maximum` (only read if quantized()): brings it into this
   /// layer's form and sets its row_scale. Different rows may be finished by different threads.
@@ -85,8 +87,9 @@ class Linear {
 
 /// f32 or bf16 on oneDNN. A bf16 weight is multiplied in f32 where the processor has no bf16 products.
 std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights);
-/// One row or two by a row kernel, more on oneDNN; all of them by a row kernel where oneDNN's int8 sums are not exact
-/// (no VNNI), or where its layout is another.
+/// A few rows by a row kernel where that is faster, see kRowKernelBytes, more on oneDNN; all of them by a row kernel
+/// where oneDNN's int8 sums are not exact (no VNNI), or where its layout is another. Rows are int8_rows where the
+/// weight asks for int8 activations, else wide_rows, which oneDNN multiplies as twice as many rows.
 std::unique_ptr<const LinearKernel> int8_kernel(MatmulPool& pool, const LinearWeights& weights);
 /// Any number of rows by a row kernel.
 std::unique_ptr<const LinearKernel> int4_kernel(MatmulPool& pool, const LinearWeights& weights);

@@ -2,6 +2,7 @@
 #include "runtime/matmul.h"
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
 namespace retort::runtime {
@@ -152,6 +153,16 @@ const Matmul& MatmulPool::get(const MatmulShape& shape, const std::string& layer
   const auto needed = static_cast<std::int64_t>(matmul->scratchpad_bytes());
   if (needed > scratchpad_.size()) scratchpad_ = AlignedBuffer<std::byte>(needed);
   return *matmul;
+}
+
+void MatmulPool::reserve_planes(std::int64_t floats) {
+  const std::int64_t needed = std::max(floats, kPlaneFloats);
+  if (needed > planes_.size()) planes_ = AlignedBuffer<float>(needed);
+}
+
+std::int64_t MatmulPool::plane_rows(std::int64_t out) const {
+  const std::int64_t fit = std::min(planes_.size() / out, row_bucket(max_rows_));
+  return *std::prev(std::upper_bound(kRowBuckets.begin(), kRowBuckets.end(), fit));
 }
 
 }  // namespace retort::runtime

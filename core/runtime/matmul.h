@@ -1,6 +1,7 @@
 // oneDNN matmul primitives of one weight shape for every row count, sharing one packed weight layout. Owns no weights.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -93,18 +94,29 @@ class Matmul {
 /// The matmuls of one model: layers of equal shape share primitives, and all share one scratchpad.
 class MatmulPool {
  public:
-  MatmulPool(const OneDnnEngine& onednn, std::int64_t max_rows) : onednn_(onednn), max_rows_(max_rows) {}
+  /// Layers multiply up to `max_rows` rows; there is always room for the two planes of one row.
+  MatmulPool(const OneDnnEngine& onednn, std::int64_t max_rows)
+      : onednn_(onednn), max_rows_(std::max<std::int64_t>(max_rows, 2)) {}
 
   const OneDnnEngine& onednn() const { return onednn_; }
   /// Stays valid as long as the pool. At load only: may replace the scratchpad.
   const Matmul& get(const MatmulShape& shape, const std::string& layer);
   void* scratchpad() { return scratchpad_.data(); }
 
+  /// Room for products that a layer joins before it gives them away: at least `floats` (at load only), and as many rows
+  /// as kPlaneFloats hold.
+  void reserve_planes(std::int64_t floats);
+  float* planes() { return planes_.data(); }
+  /// How many rows of `out` fit: a row bucket, at most max_rows.
+  std::int64_t plane_rows(std::int64_t out) const;
+  static constexpr std::int64_t kPlaneFloats = std::int64_t{1} << 22;
+
  private:
   const OneDnnEngine& onednn_;
   std::int64_t max_rows_;
   std::map<MatmulShape, std::unique_ptr<Matmul>> matmuls_;
   AlignedBuffer<std::byte> scratchpad_;
+  AlignedBuffer<float> planes_;
 };
 
 }  // namespace retort::runtime

@@ -55,16 +55,14 @@ ReferenceModel::ReferenceModel(const model::ModelFolder& folder, Activations act
 ReferenceModel::Weight ReferenceModel::read(const model::LinearWeight& weight) {
   Weight result{model::to_f32(weight)};
   result.out = weight.shape[0];
-  if (!weight.quantized()) return result;
+  if (weight.activation_bits != 8) return result;
   result.codes = model::codes_of(weight);
   result.scales = model::to_f32(*weight.scale);
-  result.group = weight.bits == 4 ? (weight.group_size > 0 ? weight.group_size : weight.shape[1]) : 0;
   return result;
 }
 
 Row ReferenceModel::linear(const Weight& weights, const Row& x) const {
   if (activations_ == Activations::f32 || weights.codes.empty()) return ref_linear(x, weights.values, weights.out);
-  if (weights.group > 0) return ref_linear_int4(x, weights.codes, weights.scales, weights.group);
   const RefQuantizedRow quantized = ref_quantize_row(x);
   Row y = ref_linear_int8(quantized.codes, weights.codes, weights.scales);
   for (float& value : y) value *= quantized.scale;

@@ -16,8 +16,8 @@ namespace retort::runtime {
 class ReferenceModel {
  public:
   enum class Activations {
-    f32,   ///< int8 weights are dequantised, activations stay float: what quantising activations costs is not in it
-    int8,  ///< layers with int8 or int4 weights quantise their input rows and multiply codes, as the decoder does
+    f32,        ///< weights are dequantised, activations stay float: what quantising activations costs is not in it
+    as_stored,  ///< layers whose folder asks for int8 activations quantise their input rows and multiply codes
   };
 
   ReferenceModel(const model::ModelFolder& folder, Activations activations);
@@ -25,12 +25,11 @@ class ReferenceModel {
   std::vector<float> forward_all(std::span<const std::int32_t> tokens) const;
 
  private:
-  /// w = code · scale for quantised weights, with a scale per row and `group` columns.
   struct Weight {
-    std::vector<float> values;        // [out,in], dequantised
-    std::vector<std::int8_t> codes;   // [out,in]; empty for float weights
-    Row scales;                       // [out,⌈in/group⌉]
-    std::int64_t out = 0, group = 0;  // group: 0 where one scale serves a row
+    std::vector<float> values;       // [out,in], dequantised
+    std::vector<std::int8_t> codes;  // [out,in], with int8 activations, else empty: w = code · scale of the row
+    Row scales;                      // [out]
+    std::int64_t out = 0;
   };
   struct Layer {
     Row attention_norm, feed_forward_norm;

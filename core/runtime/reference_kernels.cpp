@@ -26,21 +26,15 @@ Row ref_linear_int8(const std::vector<std::int8_t>& x, const std::vector<std::in
   return y;
 }
 
-Row ref_linear_int4(const Row& x, const std::vector<std::int8_t>& weight, const Row& scales, std::int64_t group) {
-  const auto in = static_cast<std::int64_t>(x.size()), out = static_cast<std::int64_t>(weight.size()) / in;
-  const std::int64_t groups = (in + group - 1) / group;
-  Row y(static_cast<std::size_t>(out));
-  for (std::int64_t g = 0; g < groups; ++g) {
-    const std::int64_t first = g * group, last = std::min(in, first + group);
-    const RefQuantizedRow part = ref_quantize_row({x.begin() + first, x.begin() + last});
-    for (std::int64_t n = 0; n < out; ++n) {
-      std::int64_t sum = 0;
-      for (std::int64_t i = first; i < last; ++i)
-        sum += std::int64_t{part.codes[static_cast<std::size_t>(i - first)]} *
-               weight[static_cast<std::size_t>(n * in + i)];
-      const double scale = double{scales[static_cast<std::size_t>(n * groups + g)]} * double{part.scale};
-      y[static_cast<std::size_t>(n)] += static_cast<float>(static_cast<double>(sum) * scale);
-    }
+Row ref_linear_wide(const std::vector<std::int32_t>& x, const std::vector<std::int8_t>& weight, const Row& scales,
+                    std::int64_t group) {
+  const std::size_t in = x.size(), width = static_cast<std::size_t>(group), groups = (in + width - 1) / width;
+  Row y(weight.size() / in);
+  for (std::size_t n = 0; n < y.size(); ++n) {
+    double total = 0;
+    for (std::size_t i = 0; i < in; ++i)
+      total += static_cast<double>(x[i]) * weight[n * in + i] * double{scales[n * groups + i / width]};
+    y[n] = static_cast<float>(total);
   }
   return y;
 }

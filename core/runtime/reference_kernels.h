@@ -18,8 +18,9 @@ struct RefQuantizedRow {
 Row ref_linear(const Row& x, const std::vector<float>& weight, std::int64_t out);
 /// Codes · codes in integers, then · scales[out]; the row's own scale is not applied.
 Row ref_linear_int8(const std::vector<std::int8_t>& x, const std::vector<std::int8_t>& weight, const Row& scales);
-/// x in codes with a scale per group of columns, times codes with a scale per row and group, [out].
-Row ref_linear_int4(const Row& x, const std::vector<std::int8_t>& weight, const Row& scales, std::int64_t group);
+/// Codes of 15 bits times codes with a scale per output row and `group` columns; the row's own scale is not applied.
+Row ref_linear_wide(const std::vector<std::int32_t>& x, const std::vector<std::int8_t>& weight, const Row& scales,
+                    std::int64_t group);
 Row ref_rms_norm(const Row& x, const Row& weight, double epsilon);
 RefQuantizedRow ref_quantize_row(const Row& x);
 /// One head at `position`, half-rotation order, by position · frequencies[i] radians, i < d/2.

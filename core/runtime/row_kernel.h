@@ -22,10 +22,13 @@ struct Int8Panels {
   std::int64_t stride_words = 0;  ///< from one panel to the next
 };
 
-/// Rows of int8 codes. Up to three bytes after each are read too, and multiplied by 0.
+/// Rows of activations as codes, x = code · (a scale of the row, which the caller applies): codes of 8 bits, or of 15
+/// bits in two planes, code = 128 · high + low, of which a row's high one comes first. Bytes after a plane, up to the
+/// end of a word, are read too, and multiplied by 0.
 struct Int8Rows {
-  const std::int8_t* codes = nullptr;
-  std::int64_t stride = 0;  ///< bytes from row to row
+  const std::int8_t* codes = nullptr;  ///< [rows] or [rows][2] planes
+  std::int64_t stride = 0;             ///< bytes from plane to plane
+  bool wide = false;                   ///< two planes a row
 };
 
 enum class ScaleType : std::uint8_t { f32, f16, bf16 };
@@ -52,19 +55,18 @@ struct Int4Panels {
 /// Scale `column` of the 64 that stand at `scales`.
 float scale_of(const std::byte* scales, ScaleType type, std::int64_t column);
 
-/// Rows of int8 codes with a scale per group: x = code · scale. Within every eight codes the even ones stand first
-/// (0 2 4 6 1 3 5 7), which is how a word's low and high nibbles meet them. Zeros up to a whole group after each row.
+/// Rows of codes of 15 bits in two planes, as in Int8Rows. Within every eight the even ones stand first
+/// (0 2 4 6 1 3 5 7), which is how a word's low and high nibbles meet them. Zeros up to a whole group after each plane.
 struct Int4Rows {
-  const std::int8_t* codes = nullptr;  ///< [rows][groups · group_size]
-  const float* scales = nullptr;       ///< [rows][groups]
-  const std::int32_t* sums = nullptr;  ///< [rows][groups]: the sum of a group's codes
+  const std::int8_t* codes = nullptr;  ///< [rows][2][groups · group_size]
+  const std::int32_t* sums = nullptr;  ///< [rows][2][groups]: the sum of a plane's codes in a group
 };
 
 /// out[row · panels.out + column] for the columns of panels [first, last) and all rows; the row's own scale is not
-/// applied. Sums are exact integers.
+/// applied. Sums are exact integers, those of two planes are joined in f32.
 using Int8RowKernel = void (*)(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                                const Int8Rows& in, float* out);
-/// The same for int4, with every scale applied. Sums within a group are exact integers; groups are added in f32.
+/// The same for int4. Sums of a plane within a group are exact integers; groups are added in f32.
 using Int4RowKernel = void (*)(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                                const Int4Rows& in, float* out);
 

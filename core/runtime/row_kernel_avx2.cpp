@@ -45,13 +45,19 @@ RETORT_INLINE inline __m256i widen(__m256i sums, __m256i pairs) {
   return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-template <int R>
+// What the sums over the two planes of a row's codes stand for.
+RETORT_INLINE inline __m256 join_planes(__m256i high, __m256i low) {
+  return _mm256_fmadd_ps(_mm256_cvtepi32_ps(high), _mm256_set1_ps(128.0f), _mm256_cvtepi32_ps(low));
+}
+
+// R planes, L = 1 or 2 to a row.
+template <int R, int L>
 void int8_tile(const Int8Panels& weights, std::int64_t panel, int half, const Int8Rows& in, std::int64_t row,
                float* out) {
   const std::int64_t first = panel * kPanelColumns + half * kVectors * 8;
   const auto* data =
       reinterpret_cast<const std::byte*>(weights.codes) + panel * weights.stride_words * kStepBytes + half * kHalfBytes;
-  const std::int8_t* codes = in.codes + row * in.stride;
+  const std::int8_t* codes = in.codes + row * L * in.stride;
   __m256i sums[kVectors][R];
   repeat<kVectors>([&](int v)
                        RETORT_INLINE { repeat<R>([&](int r) RETORT_INLINE { sums[v][r] = _mm256_setzero_si256(); }); });
@@ -70,9 +76,10 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, int half, const In
   repeat<kVectors>([&](int v) RETORT_INLINE {
     const std::int64_t column = first + v * 8;
     const __m256 scales = _mm256_loadu_ps(weights.scales + column);
-    repeat<R>([&](int r) RETORT_INLINE {
-      store(out + (row + r) * weights.out + column, weights.out - column,
-            _mm256_mul_ps(_mm256_cvtepi32_ps(sums[v][r]), scales));
+    repeat<R / L>([&](int r) RETORT_INLINE {
+      const __m256 product =
+          L == 2 ? join_planes(sums[v][r * L], sums[v][r * L + L - 1]) : _mm256_cvtepi32_ps(sums[v][r]);
+      store(out + (row + r) * weights.out + column, weights.out - column, _mm256_mul_ps(product, scales));
     });
   });
 }
@@ -88,24 +95,24 @@ RETORT_INLINE inline __m256 load_scales(const std::byte* scales, int v) {
   }
 }
 
-template <ScaleType Type, int R>
+// The two planes of one row.
+template <ScaleType Type>
 void int4_tile(const Int4Panels& weights, std::int64_t panel, int half, const Int4Rows& in, std::int64_t row,
                float* out) {
+  constexpr int R = 2;
   const std::int64_t row_stride = weights.groups * weights.group_size;
   const std::byte* data = weights.data + panel * weights.panel_bytes();
-  const std::int8_t* x = in.codes + row * row_stride;
-  const float* row_scales = in.scales + row * weights.groups;
-  const std::int32_t* row_sums = in.sums + row * weights.groups;
+  const std::int8_t* x = in.codes + R * row * row_stride;
+  const std::int32_t* row_sums = in.sums + R * row * weights.groups;
   const __m256i nibble = _mm256_set1_epi8(15);
-  __m256 totals[kVectors][R];
-  repeat<kVectors>([&](int v)
-                       RETORT_INLINE { repeat<R>([&](int r) RETORT_INLINE { totals[v][r] = _mm256_setzero_ps(); }); });
+  __m256 totals[kVectors];
+  repeat<kVectors>([&](int v) RETORT_INLINE { totals[v] = _mm256_setzero_ps(); });
   for (std::int64_t group = 0; group < weights.groups; ++group) {
     const std::byte* scales = data;
     data += weights.scale_bytes();
     __m256i sums[kVectors][R];
     repeat<R>([&](int r) RETORT_INLINE {
-      // Codes are 8 too large: take 8 times the sum of the row's codes off.
+      // Codes are 8 too large: take 8 times the sum of the plane's codes off.
       const __m256i start = _mm256_set1_epi32(-8 * row_sums[r * weights.groups + group]);
       repeat<kVectors>([&](int v) RETORT_INLINE { sums[v][r] = start; });
     });
@@ -124,16 +131,12 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, int half, const In
     }
     repeat<kVectors>([&](int v) RETORT_INLINE {
       const __m256 scale = load_scales<Type>(scales, half * kVectors + v);
-      repeat<R>([&](int r) RETORT_INLINE {
-        const __m256 both = _mm256_mul_ps(scale, _mm256_set1_ps(row_scales[r * weights.groups + group]));
-        totals[v][r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[v][r]), both, totals[v][r]);
-      });
+      totals[v] = _mm256_fmadd_ps(join_planes(sums[v][0], sums[v][1]), scale, totals[v]);
     });
   }
   repeat<kVectors>([&](int v) RETORT_INLINE {
     const std::int64_t column = panel * kPanelColumns + (half * kVectors + v) * 8;
-    repeat<R>([&](int r)
-                  RETORT_INLINE { store(out + (row + r) * weights.out + column, weights.out - column, totals[v][r]); });
+    store(out + row * weights.out + column, weights.out - column, totals[v]);
   });
 }
 
@@ -141,11 +144,8 @@ template <ScaleType Type>
 void int4_panels(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                  const Int4Rows& in, float* out) {
   for (std::int64_t panel = first; panel < last; ++panel) {
-    for (const int half : {0, 1}) {
-      std::int64_t row = 0;
-      for (; rows - row >= 2; row += 2) int4_tile<Type, 2>(weights, panel, half, in, row, out);
-      if (row < rows) int4_tile<Type, 1>(weights, panel, half, in, row, out);
-    }
+    for (const int half : {0, 1})
+      for (std::int64_t row = 0; row < rows; ++row) int4_tile<Type>(weights, panel, half, in, row, out);
   }
 }
 
@@ -156,8 +156,12 @@ void int8_rows_avx2(const Int8Panels& weights, std::int64_t first, std::int64_t 
   for (std::int64_t panel = first; panel < last; ++panel) {
     for (const int half : {0, 1}) {
       std::int64_t row = 0;
-      for (; rows - row >= 2; row += 2) int8_tile<2>(weights, panel, half, in, row, out);
-      if (row < rows) int8_tile<1>(weights, panel, half, in, row, out);
+      if (in.wide) {
+        for (; row < rows; ++row) int8_tile<2, 2>(weights, panel, half, in, row, out);
+        continue;
+      }
+      for (; rows - row >= 2; row += 2) int8_tile<2, 1>(weights, panel, half, in, row, out);
+      if (row < rows) int8_tile<1, 1>(weights, panel, half, in, row, out);
     }
   }
 }

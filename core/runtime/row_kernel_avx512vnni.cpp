@@ -39,9 +39,16 @@ template <int N, class Function>
   }
 }
 
-// P neighbouring panels are V = 4 · P vectors wide; V · R accumulators take at most 16 of the 32 registers.
-template <int P, int R>
+// What the sums over the two planes of a row's codes stand for.
+[[gnu::always_inline]] inline __m512 join_planes(__m512i high, __m512i low) {
+  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(high), _mm512_set1_ps(128.0f), _mm512_cvtepi32_ps(low));
+}
+
+// P neighbouring panels are V = 4 · P vectors wide, and R planes are L = 1 or 2 to a row; V · R accumulators take at
+// most 16 of the 32 registers.
+template <int P, int R, int L>
 void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in, std::int64_t row, float* out) {
+  static_assert(R % L == 0);
   constexpr int V = P * kVectors;
   const std::int64_t panel_bytes = weights.stride_words * kStepBytes;
   const std::int64_t first = panel * kPanelColumns;
@@ -52,7 +59,7 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in
     const __m512i column = _mm512_slli_epi32(_mm512_loadu_si512(weights.sums + first + v * 16), 7);
     repeat<R>([&](int r) RETORT_INLINE { sums[v][r] = _mm512_sub_epi32(_mm512_setzero_si512(), column); });
   });
-  const std::int8_t* codes = in.codes + row * in.stride;
+  const std::int8_t* codes = in.codes + row * L * in.stride;
   for (std::int64_t k = 0; k < weights.words; ++k, data += kStepBytes, codes += 4) {
     __m512i x[R];
     repeat<R>([&](int r) RETORT_INLINE {
@@ -68,21 +75,39 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in
   repeat<V>([&](int v) RETORT_INLINE {
     const std::int64_t column = first + v * 16;
     const __m512 scales = _mm512_loadu_ps(weights.scales + column);
-    repeat<R>([&](int r) RETORT_INLINE {
-      store(out + (row + r) * weights.out + column, weights.out - column,
-            _mm512_mul_ps(_mm512_cvtepi32_ps(sums[v][r]), scales));
+    repeat<R / L>([&](int r) RETORT_INLINE {
+      const __m512 product =
+          L == 2 ? join_planes(sums[v][r * L], sums[v][r * L + L - 1]) : _mm512_cvtepi32_ps(sums[v][r]);
+      store(out + (row + r) * weights.out + column, weights.out - column, _mm512_mul_ps(product, scales));
     });
   });
 }
 
-template <int R>
+template <int R, int L>
 void int8_panels(const Int8Panels& weights, std::int64_t first, std::int64_t last, const Int8Rows& in, std::int64_t row,
                  float* out) {
   std::int64_t panel = first;
   if constexpr (R <= 2) {
-    for (; panel + 2 <= last; panel += 2) int8_tile<2, R>(weights, panel, in, row, out);
+    for (; panel + 2 <= last; panel += 2) int8_tile<2, R, L>(weights, panel, in, row, out);
   }
-  for (; panel < last; ++panel) int8_tile<1, R>(weights, panel, in, row, out);
+  for (; panel < last; ++panel) int8_tile<1, R, L>(weights, panel, in, row, out);
+}
+
+// Tiles of up to four planes.
+void int8_rows(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows, const Int8Rows& in,
+               float* out) {
+  std::int64_t row = 0;
+  for (; rows - row >= 4; row += 4) int8_panels<4, 1>(weights, first, last, in, row, out);
+  if (rows - row == 3) int8_panels<3, 1>(weights, first, last, in, row, out);
+  if (rows - row == 2) int8_panels<2, 1>(weights, first, last, in, row, out);
+  if (rows - row == 1) int8_panels<1, 1>(weights, first, last, in, row, out);
+}
+
+void int8_wide_rows(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
+                    const Int8Rows& in, float* out) {
+  std::int64_t row = 0;
+  for (; rows - row >= 2; row += 2) int8_panels<4, 2>(weights, first, last, in, row, out);
+  if (row < rows) int8_panels<2, 2>(weights, first, last, in, row, out);
 }
 
 template <ScaleType Type>
@@ -96,18 +121,19 @@ template <ScaleType Type>
   }
 }
 
+// R is the number of planes, two to a row.
 template <ScaleType Type, int GroupSize, int P, int R>
 void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in, std::int64_t row, float* out) {
   constexpr int V = P * kVectors;
   constexpr int kScaleLines = Type == ScaleType::f32 ? 4 : 2;
   const std::int64_t panel_bytes = weights.panel_bytes(), row_stride = weights.groups * GroupSize;
   const std::byte* data = weights.data + panel * panel_bytes;
-  const std::int8_t* x = in.codes + row * row_stride;
-  const float* row_scales = in.scales + row * weights.groups;
-  const std::int32_t* row_sums = in.sums + row * weights.groups;
+  const std::int8_t* x = in.codes + 2 * row * row_stride;
+  const std::int32_t* row_sums = in.sums + 2 * row * weights.groups;
   const __m512i nibble = _mm512_set1_epi8(15);
-  __m512 totals[V][R];
-  repeat<V>([&](int v) RETORT_INLINE { repeat<R>([&](int r) RETORT_INLINE { totals[v][r] = _mm512_setzero_ps(); }); });
+  __m512 totals[V][R / 2];
+  repeat<V>([&](int v)
+                RETORT_INLINE { repeat<R / 2>([&](int r) RETORT_INLINE { totals[v][r] = _mm512_setzero_ps(); }); });
   for (std::int64_t group = 0; group < weights.groups; ++group) {
     const std::byte* scales = data;
     repeat<P * kScaleLines>([&](int line) RETORT_INLINE {
@@ -116,7 +142,7 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
     data += kScaleLines * kVectorBytes;
     __m512i sums[V][R];
     repeat<R>([&](int r) RETORT_INLINE {
-      // Codes are 8 too large: take 8 times the sum of the row's codes off.
+      // Codes are 8 too large: take 8 times the sum of the plane's codes off.
       const __m512i start = _mm512_set1_epi32(-8 * row_sums[r * weights.groups + group]);
       repeat<V>([&](int v) RETORT_INLINE { sums[v][r] = start; });
     });
@@ -139,16 +165,16 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
     }
     repeat<V>([&](int v) RETORT_INLINE {
       const __m512 scale = load_scales<Type>(scales + v / kVectors * panel_bytes, v % kVectors);
-      repeat<R>([&](int r) RETORT_INLINE {
-        const __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(row_scales[r * weights.groups + group]));
-        totals[v][r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[v][r]), both, totals[v][r]);
+      repeat<R / 2>([&](int r) RETORT_INLINE {
+        totals[v][r] = _mm512_fmadd_ps(join_planes(sums[v][2 * r], sums[v][2 * r + 1]), scale, totals[v][r]);
       });
     });
   }
   repeat<V>([&](int v) RETORT_INLINE {
     const std::int64_t column = panel * kPanelColumns + v * 16;
-    repeat<R>([&](int r)
-                  RETORT_INLINE { store(out + (row + r) * weights.out + column, weights.out - column, totals[v][r]); });
+    repeat<R / 2>([&](int r) RETORT_INLINE {
+      store(out + (row + r) * weights.out + column, weights.out - column, totals[v][r]);
+    });
   });
 }
 
@@ -157,10 +183,8 @@ void int4_panels(const Int4Panels& weights, std::int64_t first, std::int64_t las
                  const Int4Rows& in, float* out) {
   for (std::int64_t panel = first; panel < last; ++panel) {
     std::int64_t row = 0;
-    for (; rows - row >= 4; row += 4) int4_tile<Type, GroupSize, 1, 4>(weights, panel, in, row, out);
-    if (rows - row == 3) int4_tile<Type, GroupSize, 1, 3>(weights, panel, in, row, out);
-    if (rows - row == 2) int4_tile<Type, GroupSize, 1, 2>(weights, panel, in, row, out);
-    if (rows - row == 1) int4_tile<Type, GroupSize, 1, 1>(weights, panel, in, row, out);
+    for (; rows - row >= 2; row += 2) int4_tile<Type, GroupSize, 1, 4>(weights, panel, in, row, out);
+    if (row < rows) int4_tile<Type, GroupSize, 1, 2>(weights, panel, in, row, out);
   }
 }
 
@@ -176,11 +200,8 @@ void int4_groups(const Int4Panels& weights, std::int64_t first, std::int64_t las
 
 void int8_rows_avx512vnni(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                           const Int8Rows& in, float* out) {
-  std::int64_t row = 0;
-  for (; rows - row >= 4; row += 4) int8_panels<4>(weights, first, last, in, row, out);
-  if (rows - row == 3) int8_panels<3>(weights, first, last, in, row, out);
-  if (rows - row == 2) int8_panels<2>(weights, first, last, in, row, out);
-  if (rows - row == 1) int8_panels<1>(weights, first, last, in, row, out);
+  if (in.wide) return int8_wide_rows(weights, first, last, rows, in, out);
+  int8_rows(weights, first, last, rows, in, out);
 }
 
 void int4_rows_avx512vnni(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,

@@ -52,10 +52,14 @@ void int8_rows_scalar(const Int8Panels& weights, std::int64_t first, std::int64_
   for (std::int64_t row = 0; row < rows; ++row) {
     for (std::int64_t n = first * kPanelColumns; n < end; ++n) {
       const std::int8_t* panel = weights.codes + n / kPanelColumns * weights.stride_words * kPanelColumns * 4;
-      std::int32_t sum = 0;
-      for (std::int64_t k = 0; k < weights.words * 4; ++k)
-        sum += in.codes[row * in.stride + k] * panel[byte_of(k, n % kPanelColumns)];
-      out[row * weights.out + n] = static_cast<float>(sum) * weights.scales[n];
+      const auto sum = [&](std::int64_t plane) {
+        std::int32_t total = 0;
+        for (std::int64_t k = 0; k < weights.words * 4; ++k)
+          total += in.codes[plane * in.stride + k] * panel[byte_of(k, n % kPanelColumns)];
+        return static_cast<float>(total);
+      };
+      const float product = in.wide ? 128.0f * sum(2 * row) + sum(2 * row + 1) : sum(row);
+      out[row * weights.out + n] = product * weights.scales[n];
     }
   }
 }
@@ -71,14 +75,16 @@ void int4_rows_scalar(const Int4Panels& weights, std::int64_t first, std::int64_
         const std::byte* scales =
             weights.data + n / kPanelColumns * weights.panel_bytes() + group * weights.group_bytes();
         const std::byte* words = scales + weights.scale_bytes();
-        const std::int64_t at = row * weights.groups + group;
-        std::int32_t sum = 0;
+        std::int32_t high = 0, low = 0;
         for (std::int64_t k = 0; k < weights.group_size; ++k) {
           const auto byte = static_cast<std::int32_t>(words[byte_of(k / 2, column)]);
           const std::int32_t code = (k % 2 == 0 ? byte & 15 : byte >> 4) - 8;
-          sum += code * in.codes[at * weights.group_size + place_of(k)];
+          const std::int64_t at = (2 * row * weights.groups + group) * weights.group_size + place_of(k);
+          high += code * in.codes[at];
+          low += code * in.codes[at + weights.groups * weights.group_size];
         }
-        total += static_cast<float>(sum) * (scale_of(scales, weights.scale_type, column) * in.scales[at]);
+        total += (128.0f * static_cast<float>(high) + static_cast<float>(low)) *
+                 scale_of(scales, weights.scale_type, column);
       }
       out[row * weights.out + n] = total;
     }

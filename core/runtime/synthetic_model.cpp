@@ -126,9 +126,11 @@ nlohmann::json description(const model::ModelConfig& config, SyntheticWeights we
   if (weights == SyntheticWeights::bf16) return nullptr;
   const model::WeightScheme linear =
       weights == SyntheticWeights::int4 ? model::WeightScheme{4, kGroup} : model::WeightScheme{};
+  const int activation_bits = weights == SyntheticWeights::int8 ? 8 : 0;
   std::vector<std::string> ignore;
   if (config.tie_word_embeddings) ignore.emplace_back("lm_head");
-  return model::quantization_config({{{"Linear"}, linear}, {{"Embedding"}, model::WeightScheme{}}}, ignore);
+  return model::quantization_config({{{"Linear"}, linear, activation_bits}, {{"Embedding"}, model::WeightScheme{}, 0}},
+                                    ignore);
 }
 
 }  // namespace

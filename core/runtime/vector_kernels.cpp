@@ -9,6 +9,13 @@
 #include "runtime/multiversion.h"
 
 namespace retort::runtime {
+namespace {
+
+// Below this, 127 / maximum or 16256 / maximum overflows; such a row is zero for every purpose.
+constexpr float kSmallestMaximum = 1e-34f;
+constexpr float kLargestWideCode = 127.0f * 128.0f;
+
+}  // namespace
 
 RETORT_MULTIVERSION
 float rms_norm(const float* x, const float* weight, std::int64_t count, float epsilon, float* out) {
@@ -40,8 +47,7 @@ float max_abs(const float* x, std::int64_t count) {
 
 RETORT_MULTIVERSION
 float quantize_row(const float* x, std::int64_t count, float maximum, std::int8_t* codes) {
-  // Below this, 127 / maximum overflows; such a row is zero for every purpose.
-  const bool zero = !(maximum > 1e-36f);
+  const bool zero = !(maximum > kSmallestMaximum);
   const float inverse = zero ? 0.0f : 127.0f / maximum;
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) codes[i] = static_cast<std::int8_t>(round_to_int(x[i] * inverse));
@@ -49,41 +55,64 @@ float quantize_row(const float* x, std::int64_t count, float maximum, std::int8_
 }
 
 RETORT_MULTIVERSION
-void quantize_groups(const float* x, std::int64_t count, std::int64_t group, std::int8_t* codes, float* scales,
-                     std::int32_t* sums) {
-  for (std::int64_t first = 0; first < count; first += group, codes += group, ++scales, ++sums) {
+float quantize_row_wide(const float* x, std::int64_t count, float maximum, std::int8_t* high, std::int8_t* low) {
+  const bool zero = !(maximum > kSmallestMaximum);
+  const float inverse = zero ? 0.0f : kLargestWideCode / maximum;
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int32_t code = round_to_int(x[i] * inverse);
+    const std::int32_t upper = (code + 64) >> 7;
+    high[i] = static_cast<std::int8_t>(upper);
+    low[i] = static_cast<std::int8_t>(code - (upper << 7));
+  }
+  return zero ? 0.0f : maximum / kLargestWideCode;
+}
+
+RETORT_MULTIVERSION
+float quantize_groups_wide(const float* x, std::int64_t count, std::int64_t group, float maximum, std::int8_t* high,
+                           std::int8_t* low, std::int32_t* high_sums, std::int32_t* low_sums) {
+  const bool zero = !(maximum > kSmallestMaximum);
+  const float inverse = zero ? 0.0f : kLargestWideCode / maximum;
+  for (std::int64_t first = 0; first < count; first += group, high += group, low += group) {
     const std::int64_t size = count - first < group ? count - first : group;
-    float maximum = 0;
-#pragma omp simd reduction(max : maximum)
-    for (std::int64_t i = 0; i < size; ++i) {
-      const float magnitude = std::fabs(x[first + i]);
-      maximum = magnitude > maximum ? magnitude : maximum;
-    }
-    const bool zero = !(maximum > 1e-36f);
-    const float inverse = zero ? 0.0f : 127.0f / maximum;
-    std::int32_t sum = 0;
-    std::int64_t i = 0;
-    for (; i + 8 <= size; i += 8) {
-      std::int32_t eight[8];
-#pragma omp simd reduction(+ : sum)
-      for (std::int64_t j = 0; j < 8; ++j) {
-        eight[j] = round_to_int(x[first + i + j] * inverse);
-        sum += eight[j];
+    std::int32_t high_sum = 0, low_sum = 0;
+    for (std::int64_t i = 0; i < group; i += 8) {
+      std::int32_t uppers[8], lowers[8];
+      if (i + 8 <= size) {
+#pragma omp simd reduction(+ : high_sum, low_sum)
+        for (std::int64_t j = 0; j < 8; ++j) {
+          const std::int32_t code = round_to_int(x[first + i + j] * inverse);
+          uppers[j] = (code + 64) >> 7;
+          lowers[j] = code - (uppers[j] << 7);
+          high_sum += uppers[j];
+          low_sum += lowers[j];
+        }
+      } else {
+        for (std::int64_t j = 0; j < 8; ++j) {
+          const std::int32_t code = i + j < size ? round_to_int(x[first + i + j] * inverse) : 0;
+          uppers[j] = (code + 64) >> 7;
+          lowers[j] = code - (uppers[j] << 7);
+          high_sum += uppers[j];
+          low_sum += lowers[j];
+        }
       }
       for (std::int64_t j = 0; j < 4; ++j) {
-        codes[i + j] = static_cast<std::int8_t>(eight[2 * j]);
-        codes[i + 4 + j] = static_cast<std::int8_t>(eight[2 * j + 1]);
+        high[i + j] = static_cast<std::int8_t>(uppers[2 * j]);
+        high[i + 4 + j] = static_cast<std::int8_t>(uppers[2 * j + 1]);
+        low[i + j] = static_cast<std::int8_t>(lowers[2 * j]);
+        low[i + 4 + j] = static_cast<std::int8_t>(lowers[2 * j + 1]);
       }
     }
-    for (std::int64_t j = i; j < group; ++j) codes[j] = 0;
-    for (std::int64_t j = i; j < size; ++j) {
-      const std::int32_t code = round_to_int(x[first + j] * inverse);
-      codes[j / 8 * 8 + j % 2 * 4 + j % 8 / 2] = static_cast<std::int8_t>(code);
-      sum += code;
-    }
-    *scales = zero ? 0.0f : maximum / 127.0f;
-    *sums = sum;
+    *high_sums++ = high_sum;
+    *low_sums++ = low_sum;
   }
+  return zero ? 0.0f : maximum / kLargestWideCode;
+}
+
+RETORT_MULTIVERSION
+void join_planes(const float* high, const float* low, std::int64_t count, float* out) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) out[i] = 128.0f * high[i] + low[i];
 }
 
 RETORT_MULTIVERSION

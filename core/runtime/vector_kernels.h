@@ -16,10 +16,17 @@ float max_abs(const float* x, std::int64_t count);
 /// A row of zeros has scale 0.
 float quantize_row(const float* x, std::int64_t count, float maximum, std::int8_t* codes);
 
-/// The same with a scale for each `group` values (a multiple of 8), and each group's sum of codes. Within every eight
-/// codes the even ones stand first, as row_kernel.h reads them; zeros fill the last group.
-void quantize_groups(const float* x, std::int64_t count, std::int64_t group, std::int8_t* codes, float* scales,
-                     std::int32_t* sums);
+/// Codes of 15 bits, in two planes: 128 · high[i] + low[i] = round-half-even(x[i] · 16256 / maximum), low[i] in
+/// [−64, 63], high[i] in [−127, 127]; returns the row scale maximum / 16256. A row of zeros has scale 0.
+float quantize_row_wide(const float* x, std::int64_t count, float maximum, std::int8_t* high, std::int8_t* low);
+
+/// The same as row_kernel.h reads it for int4: within every eight codes the even ones stand first, zeros fill the last
+/// group of `group` (a multiple of 8), and each plane's codes of a group are summed.
+float quantize_groups_wide(const float* x, std::int64_t count, std::int64_t group, float maximum, std::int8_t* high,
+                           std::int8_t* low, std::int32_t* high_sums, std::int32_t* low_sums);
+
+/// out[i] = 128 · high[i] + low[i].
+void join_planes(const float* high, const float* low, std::int64_t count, float* out);
 
 /// out[i] = x[i] rounded to bf16, to nearest even.
 void round_to_bfloat16(const float* x, std::int64_t count, std::uint16_t* out);

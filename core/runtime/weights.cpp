@@ -83,6 +83,9 @@ LinearWeights join(std::string name, std::string folder, std::vector<model::Line
     if (weights.form == WeightForm::int4) weights.group_size = std::min(weights.group_size, packed_group(part));
   }
   if (weights.form != WeightForm::int4) weights.group_size = 0;
+  const bool int8_activations = std::all_of(parts.begin(), parts.end(),
+                                            [](const model::LinearWeight& part) { return part.activation_bits == 8; });
+  weights.activation_bits = int8_activations ? 8 : 0;
   weights.parts = std::move(parts);
   return weights;
 }

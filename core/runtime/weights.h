@@ -26,6 +26,7 @@ struct LinearWeights {
   std::int64_t in = 0;
   std::int64_t out = 0;
   std::int64_t group_size = 0;             ///< int4: as packed, 32, 64 or 128; divides that of every part
+  int activation_bits = 0;                 ///< int8: 8 if every part asks for it, see model::LinearWeight
   std::vector<model::LinearWeight> parts;  ///< the rows of the first come first
   /// Whose memory parts() lie in, to give it back once it was packed; may be null.
   const model::ModelFolder* source = nullptr;

@@ -155,13 +155,16 @@ class StoragePlan {
   const std::vector<std::string>& int8_layers() const { return int8_layers_; }
 
   nlohmann::json description() const {
-    std::vector<model::QuantizedModules> groups = {{{"Linear"}, {group_size_ > 0 ? 4 : 8, group_size_}}};
+    const int activations = job_.activation_bits;
+    std::vector<model::QuantizedModules> groups;
+    if (group_size_ > 0) groups.push_back({{"Linear"}, {4, group_size_}, 0});
+    if (group_size_ == 0) groups.push_back({{"Linear"}, {8, 0}, activations});
     std::vector<std::string> ignored;
     std::vector<std::string> rows = int8_layers_;
     if (group_size_ > 0 && (tied_ ? job_.embedding : job_.head)) rows.emplace_back("lm_head");
-    if (!rows.empty()) groups.push_back({rows, {8, 0}});
+    if (!rows.empty()) groups.push_back({rows, {8, 0}, activations});
     if (job_.embedding)
-      groups.push_back({{"Embedding"}, {8, 0}});
+      groups.push_back({{"Embedding"}, {8, 0}, 0});
     else
       ignored.emplace_back("model.embed_tokens");
     if (tied_ ? !job_.embedding : !job_.head) ignored.emplace_back("lm_head");

@@ -17,6 +17,8 @@ struct QuantizationJob {
   QuantizerPlugin quantizer;
   bool embedding = true;  ///< quantise the embedding (with the head that it is tied to) as well
   bool head = true;       ///< quantise a separate head
+  /// What modules of 8 bits are multiplied by where the model runs: 0 float, 8 int8 codes with a scale per token.
+  int activation_bits = 0;
   std::uint64_t seed = 0;
   std::int64_t threads = 1;
   std::filesystem::path output;

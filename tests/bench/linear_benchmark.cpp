@@ -81,8 +81,8 @@ double stored_bytes(WeightForm form, std::int64_t in, std::int64_t out, std::int
   return 0;
 }
 
-/// Our layer; int4 in groups of 64 with bf16 scales.
-void run_linear(benchmark::State& state, WeightForm form) {
+/// Our layer; int4 in groups of 64 with bf16 scales. `activation_bits` as in model::LinearWeight.
+void run_linear(benchmark::State& state, WeightForm form, int activation_bits) {
   constexpr std::int64_t kGroup = 64;
   const std::int64_t rows = state.range(0), in = state.range(1), out = state.range(2);
   const double bytes = stored_bytes(form, in, out, kGroup);
@@ -96,18 +96,18 @@ void run_linear(benchmark::State& state, WeightForm form) {
   const testing::RandomLinear weights = make();
   std::deque<Linear> copies;
   const auto count = static_cast<std::size_t>(std::max(1.0, static_cast<double>(kBytes) / bytes));
-  while (copies.size() < count) copies.emplace_back(pool, weights.weights());
+  LinearWeights asked = weights.weights();
+  asked.activation_bits = activation_bits;
+  while (copies.size() < count) copies.emplace_back(pool, asked);
 
   const std::int64_t bucket = row_bucket(rows);
   AlignedBuffer<float> values(bucket * in), row_scales(bucket), y(bucket * out);
   AlignedBuffer<std::int8_t> codes(bucket * Activation::code_bytes(in));
   AlignedBuffer<std::uint16_t> halves(bucket * in);
-  AlignedBuffer<float> group_scales(bucket * Activation::scale_groups(in));
-  AlignedBuffer<std::int32_t> group_sums(bucket * Activation::scale_groups(in));
+  AlignedBuffer<std::int32_t> group_sums(bucket * Activation::group_sums_of(in));
   const std::vector<float> x = testing::random_values(bucket * in, random);
   std::copy(x.begin(), x.end(), values.data());
-  const Activation input{values.data(), codes.data(),        row_scales.data(),
-                         halves.data(), group_scales.data(), group_sums.data()};
+  const Activation input{values.data(), codes.data(), row_scales.data(), halves.data(), group_sums.data()};
   for (std::int64_t row = 0; row < bucket; ++row) copies.front().finish_row(input, row, 5.0f);
   const ThreadCountScope threads(kThreads);
   std::size_t next = 0;
@@ -162,11 +162,12 @@ void shapes(benchmark::internal::Benchmark* benchmark) {
 }
 
 BENCHMARK(read_memory)->Iterations(1);
-BENCHMARK_CAPTURE(run_linear, int8, WeightForm::int8)->Apply(shapes);
+BENCHMARK_CAPTURE(run_linear, w8a8, WeightForm::int8, 8)->Apply(shapes);
+BENCHMARK_CAPTURE(run_linear, w8a16, WeightForm::int8, 0)->Apply(shapes);
 BENCHMARK_CAPTURE(run_onednn, int8, Arithmetic::int8)->Apply(shapes);
-BENCHMARK_CAPTURE(run_linear, int4, WeightForm::int4)->Apply(shapes);
+BENCHMARK_CAPTURE(run_linear, w4a16, WeightForm::int4, 0)->Apply(shapes);
 BENCHMARK_CAPTURE(run_onednn, bf16, Arithmetic::bf16)->Apply(shapes);
-BENCHMARK_CAPTURE(run_linear, bf16, WeightForm::bf16)
+BENCHMARK_CAPTURE(run_linear, bf16, WeightForm::bf16, 0)
     ->Args({1, 896, 9728})
     ->UseRealTime()
     ->Unit(benchmark::kMicrosecond);

@@ -61,12 +61,13 @@ bool in_groups(const QuantizedModel& model, const std::string& name, std::int64_
 }
 
 nlohmann::json description(const QuantizedModel& model) {
-  std::vector<model::QuantizedModules> groups = {{{"Linear"}, {model.group_size > 0 ? 4 : 8, model.group_size}}};
+  std::vector<model::QuantizedModules> groups = {{{"Linear"}, {8, 0}, model.activation_bits}};
+  if (model.group_size > 0) groups = {{{"Linear"}, {4, model.group_size}}};
   std::vector<std::string> int8;
   if (model.group_size > 0 && shape_of(model).intermediate_size % model.group_size != 0)
     int8.emplace_back("model.layers.0.mlp.down_proj");
   if (model.group_size > 0) int8.emplace_back("lm_head");
-  if (!int8.empty()) groups.push_back({int8, {8, 0}});
+  if (!int8.empty()) groups.push_back({int8, {8, 0}, model.activation_bits});
   groups.push_back({{"Embedding"}, {8, 0}});
   return model::quantization_config(groups, {});
 }
@@ -74,8 +75,10 @@ nlohmann::json description(const QuantizedModel& model) {
 }  // namespace
 
 const std::vector<QuantizedModel>& quantized_models() {
-  static const std::vector<QuantizedModel> models = {
-      {"int8-tied", true, 0}, {"int8-untied", false, 0}, {"int4-tied", true, 32}, {"int4-untied", false, 64}};
+  static const std::vector<QuantizedModel> models = {{"int8-tied", true, 0},        {"int8-untied", false, 0},
+                                                     {"int4-tied", true, 32},       {"int4-untied", false, 64},
+                                                     {"w8a16-tied", true, 0, 0},    {"w8a16-untied", false, 0, 0},
+                                                     {"w4a16-untied", false, 64, 0}};
   return models;
 }
 

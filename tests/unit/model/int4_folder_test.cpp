@@ -199,7 +199,7 @@ TEST(Int4Folder, RefusesOtherSchemesByField) {
 
 TEST(QuantizationConfig, WritesTheCompressedTensorsSpelling) {
   const Json config =
-      quantization_config({{{"Linear"}, {4, 128}}, {{"lm_head"}, {8, 0}}, {{"Embedding"}, {8, 0}}}, {"x"});
+      quantization_config({{{"Linear"}, {4, 128}}, {{"lm_head"}, {8, 0}, 8}, {{"Embedding"}, {8, 0}}}, {"x"});
   EXPECT_EQ(config.at("format"), "mixed-precision");
   EXPECT_EQ(config.at("ignore"), Json::array({"x"}));
   const Json& groups = config.at("config_groups");
@@ -214,6 +214,10 @@ TEST(QuantizationConfig, WritesTheCompressedTensorsSpelling) {
   EXPECT_EQ(groups.at("group_2").at("input_activations"), nullptr);
   EXPECT_EQ(quantization_config({{{"Linear"}, {4, 64}}}, {}).at("format"), "pack-quantized");
   EXPECT_EQ(read_quantization_config(JsonCursor(config, "test")), (std::vector<WeightScheme>{{4, 128}, {8, 0}}));
+  EXPECT_EQ(read_activation_bits(JsonCursor(config, "test")), 8);
+  const Json weights_only = quantization_config({{{"Linear"}, {8, 0}}}, {});
+  EXPECT_EQ(weights_only.at("config_groups").at("group_0").at("input_activations"), nullptr);
+  EXPECT_EQ(read_activation_bits(JsonCursor(weights_only, "test")), 0);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "fixtures.h"
 #include "host/files.h"
 #include "host/json.h"
+#include "model/quantization_config.h"
 
 namespace retort::model {
 namespace {
@@ -107,6 +108,23 @@ TEST(ModelFolder, RoundTripsInt8Models) {
   EXPECT_FALSE(model.head().quantized());
 }
 
+TEST(ModelFolder, SaysWhatInt8WeightsAreMultipliedBy) {
+  const ModelConfig config = tiny_config(true);
+  const Weights weights(config, true);
+  const QuantizedModules w8a8{{"Linear"}, {8, 0}, 8}, w8a16{{"Linear"}, {8, 0}, 0},
+      one_w8a16{{"model.layers.0.mlp.up_proj"}, {8, 0}, 0}, embedding{{"Embedding"}, {8, 0}, 0};
+  // Float activations serve modules that ask for int8 too; a look-up has none and asks for nothing.
+  const std::pair<std::vector<QuantizedModules>, int> cases[] = {
+      {{w8a8}, 8}, {{w8a16}, 0}, {{w8a8, one_w8a16}, 0}, {{w8a8, embedding}, 8}, {{w8a16, embedding}, 0}};
+  for (const auto& [groups, bits] : cases) {
+    const TemporaryFolder folder;
+    save_model(folder.path(), config, weights.views, quantization_config(groups, {"lm_head"}));
+    const ModelFolder model(folder.path());
+    EXPECT_EQ(model.linear("model.layers.1.self_attn.q_proj").activation_bits, bits);
+    EXPECT_EQ(model.head().activation_bits, 0);
+  }
+}
+
 TEST(ModelFolder, WritesTheCompressedTensorsSpelling) {
   const Json config = int8_quantization_config({"lm_head"});
   EXPECT_EQ(config.at("quant_method"), "compressed-tensors");
@@ -202,7 +220,7 @@ TEST(ModelFolder, RefusesOtherQuantisationsByField) {
                                                 {"/config_groups/group_0/weights/strategy", "group"},
                                                 {"/config_groups/group_0/weights/symmetric", false},
                                                 {"/config_groups/group_0/weights/type", "float"},
-                                                {"/config_groups/group_0/input_activations", nullptr},
+                                                {"/config_groups/group_0/input_activations", Json::object()},
                                                 {"/config_groups/group_0/input_activations/dynamic", false},
                                                 {"/config_groups/group_0/output_activations", Json::object()}};
   save_model(folder.path(), config, weights.views, int8_quantization_config({}));

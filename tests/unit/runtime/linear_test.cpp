@@ -30,13 +30,10 @@ struct Buffers {
         codes(static_cast<std::size_t>(bucket * Activation::code_bytes(linear.in()))),
         row_scales(static_cast<std::size_t>(bucket)),
         halves(values.size()),
-        group_scales(static_cast<std::size_t>(bucket * Activation::scale_groups(linear.in()))),
-        group_sums(group_scales.size()),
+        group_sums(static_cast<std::size_t>(bucket * Activation::group_sums_of(linear.in()))),
         out(static_cast<std::size_t>(bucket * linear.out())) {}
 
-  Activation activation() {
-    return {values.data(), codes.data(), row_scales.data(), halves.data(), group_scales.data(), group_sums.data()};
-  }
+  Activation activation() { return {values.data(), codes.data(), row_scales.data(), halves.data(), group_sums.data()}; }
   Row input(std::int64_t row, std::int64_t in) const {
     return {values.begin() + row * in, values.begin() + (row + 1) * in};
   }
@@ -59,7 +56,6 @@ struct Buffers {
   std::vector<std::int8_t> codes;
   std::vector<float> row_scales;
   std::vector<std::uint16_t> halves;
-  std::vector<float> group_scales;
   std::vector<std::int32_t> group_sums;
   std::vector<float> out;
 };
@@ -95,6 +91,14 @@ class LinearSizes : public ::testing::TestWithParam<Sizes> {
     }
   }
 
+  /// x in the codes that layers make of it, times those of the weight.
+  static Row wide_product(const Row& x, const RandomLinear& weight, std::int64_t group) {
+    const auto [codes, scale] = testing::wide_codes(x);
+    Row y = ref_linear_wide(codes, weight.codes(), weight.scales(), group);
+    for (float& value : y) value *= scale;
+    return y;
+  }
+
   std::int64_t rows() const { return std::get<0>(GetParam()); }
   std::int64_t in() const { return std::get<1>(GetParam()); }
   std::int64_t out() const { return std::get<2>(GetParam()); }
@@ -123,8 +127,10 @@ TEST_P(LinearSizes, Bf16EqualsTheReferenceOnRoundedInputs) {
 
 TEST_P(LinearSizes, Int8EqualsIntegerSums) {
   const RandomLinear random(WeightForm::int8, in(), out(), random_);
+  LinearWeights weights = random.weights();
+  weights.activation_bits = 8;
   // Integer sums are exact, then two factors are rounded: at most 127 · 128 · in · 0.02 · 4/127.
-  expect_rows(random.weights(), 1e-6f * 0.4f * static_cast<float>(in()), [&](const Row& x) {
+  expect_rows(weights, 1e-6f * 0.4f * static_cast<float>(in()), [&](const Row& x) {
     const RefQuantizedRow quantized = ref_quantize_row(x);
     Row y = ref_linear_int8(quantized.codes, random.codes(), random.scales());
     for (float& value : y) value *= quantized.scale;
@@ -132,11 +138,27 @@ TEST_P(LinearSizes, Int8EqualsIntegerSums) {
   });
 }
 
+TEST_P(LinearSizes, Int8WithFloatActivationsEqualsWideIntegerSums) {
+  const RandomLinear random(WeightForm::int8, in(), out(), random_);
+  expect_rows(random.weights(), 1e-6f * 0.4f * static_cast<float>(in()),
+              [&](const Row& x) { return wide_product(x, random, in()); });
+}
+
+TEST_P(LinearSizes, WideActivationsAreNextToFloat) {
+  // An activation is off by at most half a code, 4/32512, and weights are at most 128 · 0.02.
+  const float tolerance = 2.56f * 4.5f / 32512.0f * std::sqrt(static_cast<float>(in())) * 4.0f;
+  const RandomLinear int8(WeightForm::int8, in(), out(), random_);
+  expect_rows(int8.weights(), tolerance, [&](const Row& x) { return ref_linear(x, int8.values(), out()); });
+  const RandomLinear int4(in(), out(), 64, model::DataType::f32, random_);
+  const std::vector<float> values = dequantized(int4.weights());
+  expect_rows(int4.weights(), tolerance / 16, [&](const Row& x) { return ref_linear(x, values, out()); });
+}
+
 TEST_P(LinearSizes, Int4EqualsIntegerSumsOfEachGroup) {
   for (const std::int64_t group : {32, 64, 128}) {
     const RandomLinear random(in(), out(), group, model::DataType::bf16, random_);
     expect_rows(random.weights(), 1e-6f * static_cast<float>(in() / group + 4),
-                [&](const Row& x) { return ref_linear_int4(x, random.codes(), random.scales(), group); });
+                [&](const Row& x) { return wide_product(x, random, group); });
   }
 }
 
@@ -220,14 +242,16 @@ TEST(Linear, RefusesWeightsAndScalesThatAreNotFinite) {
 TEST(Linear, GivesTheSameBitsWithTwoThreads) {
   std::mt19937 random(3);
   const RandomLinear f32(WeightForm::f32, 640, 1000, random), bf16(WeightForm::bf16, 640, 1000, random),
-      int8(WeightForm::int8, 640, 1000, random), int4(640, 1000, 64, model::DataType::f32, random);
-  for (const RandomLinear* weights : {&f32, &bf16, &int8, &int4}) {
+      w8a16(WeightForm::int8, 640, 1000, random), int4(640, 1000, 64, model::DataType::f32, random);
+  LinearWeights w8a8 = w8a16.weights();
+  w8a8.activation_bits = 8;
+  for (const LinearWeights& weights : {f32.weights(), bf16.weights(), w8a16.weights(), w8a8, int4.weights()}) {
     for (const std::int64_t rows : {1, 33}) {
       std::vector<std::vector<float>> results;
       for (const std::int64_t threads : {1, 2}) {
         const OneDnnEngine onednn(threads);
         MatmulPool pool(onednn, 64);
-        const Linear linear(pool, weights->weights());
+        const Linear linear(pool, weights);
         std::mt19937 inputs(4);
         Buffers buffers(linear, rows, inputs);
         buffers.run(linear, rows);
@@ -236,7 +260,7 @@ TEST(Linear, GivesTheSameBitsWithTwoThreads) {
         buffers.out.resize(static_cast<std::size_t>(rows * linear.out()));
         results.push_back(buffers.out);
       }
-      EXPECT_EQ(results[0], results[1]) << rows << " rows, " << static_cast<int>(weights->weights().form);
+      EXPECT_EQ(results[0], results[1]) << rows << " rows, " << static_cast<int>(weights.form);
     }
   }
 }

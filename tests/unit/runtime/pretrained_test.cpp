@@ -2,6 +2,7 @@
 // RETORT_SMOLLM2 names; skipped without it. The text is wikitext-2's.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 
 #include "exchange/model_exchange.h"
@@ -13,6 +14,8 @@
 
 namespace retort::runtime {
 namespace {
+
+using testing::Weights;
 
 constexpr std::int64_t kWindow = 500, kPositions = 2000;
 
@@ -51,6 +54,61 @@ int equal_choices(const std::vector<std::int64_t>& one, const std::vector<std::i
   int equal = 0;
   for (std::size_t i = 0; i < one.size(); ++i) equal += one[i] == other[i] ? 1 : 0;
   return equal;
+}
+
+Weights weights_of(const model::ModelFolder& model) {
+  Weights weights;
+  for (const auto& [name, shape] : model::tensor_shapes(model.config())) weights[name] = to_f32(model.tensor(name));
+  return weights;
+}
+
+/// Mean negative log-likelihood of each next token, in windows of kWindow tokens.
+double negative_log_likelihood(const model::ModelFolder& model, const std::vector<TokenId>& text) {
+  Decoder decoder(model, {.context = kWindow, .kv_cache = KvType::f32});
+  const auto vocabulary = static_cast<std::size_t>(model.config().vocabulary_size);
+  double sum = 0;
+  std::int64_t count = 0;
+  for (std::size_t first = 0; first < kPositions; first += kWindow) {
+    decoder.reset();
+    const std::vector<float> logits = decoder.forward_all(std::span(text).subspan(first, kWindow));
+    for (std::size_t t = 0; t + 1 < kWindow; ++t, ++count) {
+      const std::span<const float> row = std::span(logits).subspan(t * vocabulary, vocabulary);
+      double total = 0;
+      for (const float logit : row) total += std::exp(double{logit});
+      sum += std::log(total) - double{row[static_cast<std::size_t>(text[first + t + 1])]};
+    }
+  }
+  return sum / static_cast<double>(count);
+}
+
+/// Writes `weights` in `storage`, and what its codes stand for in f32; how much greater the perplexity of the first is
+/// than that of the second, as a share.
+double perplexity_change(const testing::TemporaryFolder& folder, const model::ModelConfig& config,
+                         const Weights& weights, testing::Storage storage, const std::vector<TokenId>& text) {
+  const std::filesystem::path codes = folder.path() / "codes", restored = folder.path() / "restored";
+  testing::write_model(codes, config, weights, storage);
+  exchange::export_to_folder(codes, restored, {.type = model::GgmlType::f32});
+  const double change = std::exp(negative_log_likelihood(model::ModelFolder(codes), text) -
+                                 negative_log_likelihood(model::ModelFolder(restored), text)) -
+                        1;
+  std::filesystem::remove_all(codes);
+  std::filesystem::remove_all(restored);
+  return change;
+}
+
+TEST_F(SmolLM2, CodesKeepThePerplexityOfWhatTheyStandFor) {
+  const model::ModelFolder model(folder_.path() / "f32");
+  const Weights weights = weights_of(model);
+  const auto change = [&](testing::Storage storage) {
+    return perplexity_change(folder_, model.config(), weights, storage, text_);
+  };
+  const double int8 = change(testing::Storage::w8a16), int4 = change(testing::Storage::int4);
+  EXPECT_LT(std::fabs(int8), 5e-3);
+  EXPECT_LT(std::fabs(int4), 1e-3);
+  RecordProperty("int8", std::to_string(int8));
+  RecordProperty("int4", std::to_string(int4));
+  // What int8 activations cost a model with outliers; nothing is asked of it.
+  RecordProperty("int8_activations", std::to_string(change(testing::Storage::int8)));
 }
 
 TEST_F(SmolLM2, SmallerCachesChooseTheSameTokens) {

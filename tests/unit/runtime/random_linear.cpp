@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "runtime/bfloat16.h"
+#include "runtime/vector_kernels.h"
 
 namespace retort::runtime::testing {
 namespace {
@@ -68,6 +69,15 @@ RandomLinear::RandomLinear(std::int64_t in, std::int64_t out, std::int64_t group
     for (std::int64_t row = 1; row <= out; ++row) codes[row * words - 1] &= (1U << (4 * (in % 8))) - 1U;
   }
   make_scales({out, group == 0 ? 1 : (in + group - 1) / group}, scale_type, random);
+}
+
+WideCodes wide_codes(const std::vector<float>& x) {
+  const auto count = static_cast<std::int64_t>(x.size());
+  std::vector<std::int8_t> high(x.size()), low(x.size());
+  WideCodes result{std::vector<std::int32_t>(x.size())};
+  result.scale = quantize_row_wide(x.data(), count, max_abs(x.data(), count), high.data(), low.data());
+  for (std::size_t i = 0; i < x.size(); ++i) result.codes[i] = 128 * high[i] + low[i];
+  return result;
 }
 
 }  // namespace retort::runtime::testing

@@ -36,4 +36,12 @@ class RandomLinear {
   model::LinearWeight weight_;
 };
 
+struct WideCodes {
+  std::vector<std::int32_t> codes;
+  float scale = 0;
+};
+
+/// The codes of 15 bits that quantize_row_wide makes of a row; its own test says that they are right.
+WideCodes wide_codes(const std::vector<float>& x);
+
 }  // namespace retort::runtime::testing

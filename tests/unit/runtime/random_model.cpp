@@ -9,27 +9,37 @@
 #include <deque>
 #include <stdexcept>
 
+#include "model/linear_weight.h"
+#include "model/quantization_config.h"
+
 namespace retort::runtime::testing {
 namespace {
 
 struct Codes {
   std::vector<std::int8_t> codes;
+  std::vector<std::int32_t> packed;  // int4
   std::vector<float> scales;
+  std::vector<std::int64_t> shape;  // int4
 };
 
-Codes quantise(const std::vector<float>& weight, std::int64_t rows) {
-  Codes result{std::vector<std::int8_t>(weight.size()), std::vector<float>(static_cast<std::size_t>(rows))};
-  const std::size_t columns = weight.size() / result.scales.size();
-  for (std::size_t row = 0; row < result.scales.size(); ++row) {
+/// One scale for each `group` neighbours; codes up to `largest`.
+Codes quantise(const std::vector<float>& weight, std::int64_t group, float largest) {
+  Codes result{std::vector<std::int8_t>(weight.size())};
+  const auto width = static_cast<std::size_t>(group);
+  for (std::size_t first = 0; first < weight.size(); first += width) {
     float maximum = 1e-8f;
-    for (std::size_t i = 0; i < columns; ++i) maximum = std::max(maximum, std::fabs(weight[row * columns + i]));
-    result.scales[row] = maximum / 127.0f;
-    for (std::size_t i = 0; i < columns; ++i) {
-      const float code = std::nearbyint(weight[row * columns + i] / result.scales[row]);
-      result.codes[row * columns + i] = static_cast<std::int8_t>(code);
-    }
+    for (std::size_t i = first; i < first + width; ++i) maximum = std::max(maximum, std::fabs(weight[i]));
+    const float scale = maximum / largest;
+    result.scales.push_back(scale);
+    for (std::size_t i = first; i < first + width; ++i)
+      result.codes[i] = static_cast<std::int8_t>(std::nearbyint(weight[i] / scale));
   }
   return result;
+}
+
+/// The group of an int4 layer with so many input columns; 0 if there is none.
+std::int64_t group_of(std::int64_t columns) {
+  return columns % 64 == 0 ? 64 : columns % 32 == 0 ? 32 : 0;
 }
 
 bool is_quantised(const std::string& tensor, const std::vector<std::string>& ignore) {
@@ -116,20 +126,37 @@ void write_model(const std::filesystem::path& folder, const model::ModelConfig& 
                         const void* data) {
     tensors.push_back({name, type, std::move(shape), static_cast<const std::byte*>(data)});
   };
+  std::map<std::int64_t, std::vector<std::string>> grouped;
+  bool rows = false;
   for (const auto& [name, shape] : model::tensor_shapes(config)) {
     const std::vector<float>& weight = weights.at(name);
     if (storage == Storage::f32 || !is_quantised(name, ignore)) {
       view(name, model::DataType::f32, shape, weight.data());
       continue;
     }
-    owned.push_back(quantise(weight, shape[0]));
-    view(name, model::DataType::i8, shape, owned.back().codes.data());
-    view(name + "_scale", model::DataType::f32, {shape[0], 1}, owned.back().scales.data());
+    const std::int64_t group = storage == Storage::int4 ? group_of(shape[1]) : 0;
+    owned.push_back(quantise(weight, group > 0 ? group : shape[1], group > 0 ? 7.0f : 127.0f));
+    Codes& codes = owned.back();
+    const std::int64_t groups = group > 0 ? shape[1] / group : 1;
+    view(name + "_scale", model::DataType::f32, {shape[0], groups}, codes.scales.data());
+    if (group == 0) {
+      rows = true;
+      view(name, model::DataType::i8, shape, codes.codes.data());
+      continue;
+    }
+    grouped[group].push_back(name.substr(0, name.size() - std::string(".weight").size()));
+    codes.packed = model::pack_int4(codes.codes, shape[0], shape[1]);
+    codes.shape = shape;
+    view(name + "_packed", model::DataType::i32, {shape[0], model::packed_int4_columns(shape[1])}, codes.packed.data());
+    view(name + "_shape", model::DataType::i64, {2}, codes.shape.data());
   }
   std::vector<std::string> ignored = ignore;
   if (config.tie_word_embeddings) ignored.push_back("lm_head");
+  std::vector<model::QuantizedModules> modules;
+  for (const auto& [group, names] : grouped) modules.push_back({names, {4, group}});
+  if (rows) modules.push_back({{"Linear"}, {8, 0}, storage == Storage::int8 ? 8 : 0});
   model::save_model(folder, config, tensors,
-                    storage == Storage::int8 ? model::int8_quantization_config(ignored) : nlohmann::json());
+                    storage == Storage::f32 ? nlohmann::json() : model::quantization_config(modules, ignored));
 }
 
 }  // namespace retort::runtime::testing

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <tuple>
@@ -74,6 +75,18 @@ TEST_P(RowKernelSizes, Int8EqualsIntegerSums) {
         ASSERT_EQ(y[static_cast<std::size_t>(row * out + n)], expected[static_cast<std::size_t>(n)])
             << kernels->name << " row " << row << " column " << n;
     }
+    // The same numbers as planes: rows 0 and 1 are the halves of one row's codes.
+    const std::int64_t pairs = rows / 2;
+    std::vector<float> wide(static_cast<std::size_t>(pairs * out) + 1, NAN);
+    kernels->int8(panels, 0, panels_of(out), pairs, {x.data(), in, true}, wide.data());
+    EXPECT_TRUE(std::isnan(wide.back())) << kernels->name << " writes past the end";
+    for (std::int64_t i = 0; i < pairs * out; ++i) {
+      const std::int64_t high = i / out * 2 * out + i % out;
+      const float joined = 128.0f * y[static_cast<std::size_t>(high)] + y[static_cast<std::size_t>(high + out)];
+      // Products are scaled before they are joined here, and after it there.
+      ASSERT_NEAR(wide[static_cast<std::size_t>(i)], joined, 1e-6f * 128.0f * 323.0f * static_cast<float>(in))
+          << kernels->name << " value " << i;
+    }
   }
 }
 
@@ -91,16 +104,19 @@ TEST_P(RowKernelSizes, Int4EqualsTheReferenceInEveryGroupSizeAndScaleType) {
 
       const std::int64_t stride = panels.groups * panels.group_size;
       const std::vector<float> x = testing::random_values(rows * in, random_);
-      std::vector<std::int8_t> codes(static_cast<std::size_t>(rows * stride), 99);
-      std::vector<float> scales(static_cast<std::size_t>(rows * panels.groups));
-      std::vector<std::int32_t> sums(scales.size());
+      std::vector<std::int8_t> codes(static_cast<std::size_t>(2 * rows * stride), 99);
+      std::vector<std::int32_t> sums(static_cast<std::size_t>(2 * rows * panels.groups));
+      std::vector<float> row_scales;
       for (std::int64_t row = 0; row < rows; ++row) {
-        quantize_groups(x.data() + row * in, in, panels.group_size, codes.data() + row * stride,
-                        scales.data() + row * panels.groups, sums.data() + row * panels.groups);
+        std::int8_t* high = codes.data() + 2 * row * stride;
+        std::int32_t* high_sums = sums.data() + 2 * row * panels.groups;
+        row_scales.push_back(quantize_groups_wide(x.data() + row * in, in, panels.group_size,
+                                                  max_abs(x.data() + row * in, in), high, high + stride, high_sums,
+                                                  high_sums + panels.groups));
       }
       for (const RowKernels* kernels : runnable()) {
         std::vector<float> y(static_cast<std::size_t>(rows * out) + 1, NAN);
-        kernels->int4(panels, 0, panels.panels(), rows, {codes.data(), scales.data(), sums.data()}, y.data());
+        kernels->int4(panels, 0, panels.panels(), rows, {codes.data(), sums.data()}, y.data());
         EXPECT_TRUE(std::isnan(y.back())) << kernels->name << " writes past the end";
         for (std::int64_t row = 0; row < rows; ++row) {
           // A scale for the whole row serves every packed group.
@@ -109,12 +125,13 @@ TEST_P(RowKernelSizes, Int4EqualsTheReferenceInEveryGroupSizeAndScaleType) {
             stored.clear();
             for (const float scale : linear.scales()) stored.insert(stored.end(), panels.groups, scale);
           }
-          const Row expected = ref_linear_int4({x.begin() + row * in, x.begin() + (row + 1) * in}, linear.codes(),
-                                               stored, panels.group_size);
+          const auto [wide, scale] = testing::wide_codes({x.begin() + row * in, x.begin() + (row + 1) * in});
+          EXPECT_EQ(scale, row_scales[static_cast<std::size_t>(row)]);
+          const Row expected = ref_linear_wide(wide, linear.codes(), stored, panels.group_size);
           // Sums within a group are exact; groups of order 127 · 8 · sqrt(128) · 0.02 · 0.03 are added in f32.
           for (std::int64_t n = 0; n < out; ++n)
-            ASSERT_NEAR(y[static_cast<std::size_t>(row * out + n)], expected[static_cast<std::size_t>(n)],
-                        1e-6f * static_cast<float>(panels.groups + 4))
+            ASSERT_NEAR(y[static_cast<std::size_t>(row * out + n)] * scale,
+                        expected[static_cast<std::size_t>(n)] * scale, 1e-6f * static_cast<float>(panels.groups + 4))
                 << kernels->name << " group " << group << " row " << row << " column " << n;
         }
       }
@@ -129,7 +146,7 @@ INSTANTIATE_TEST_SUITE_P(Awkward, RowKernelSizes,
                                            std::tuple{33, 160, 200}));
 
 TEST(RowKernels, Int4ExtremesDoNotOverflow) {
-  // All codes −8 and all activations −127: the largest sums there are.
+  // All codes −8 and all activations −127 and −64: the largest sums there are.
   const std::int64_t in = 256, out = 64;
   std::vector<std::uint32_t> codes(static_cast<std::size_t>(out * in / 8), 0);
   std::vector<float> scales(static_cast<std::size_t>(out * in / 128), 1.0f);
@@ -141,13 +158,13 @@ TEST(RowKernels, Int4ExtremesDoNotOverflow) {
   AlignedBuffer<std::byte> packed = packed_buffer(panels.panel_bytes());
   pack_int4(weights, panels, packed.data());
   panels.data = packed.data();
-  const std::vector<std::int8_t> x(static_cast<std::size_t>(in), -127);
-  const std::vector<float> ones{1.0f, 1.0f};
-  const std::vector<std::int32_t> sums{-127 * 128, -127 * 128};
+  std::vector<std::int8_t> x(static_cast<std::size_t>(2 * in), -127);
+  std::fill(x.begin() + in, x.end(), std::int8_t{-64});
+  const std::vector<std::int32_t> sums{-127 * 128, -127 * 128, -64 * 128, -64 * 128};
   for (const RowKernels* kernels : runnable()) {
     std::vector<float> y(static_cast<std::size_t>(out));
-    kernels->int4(panels, 0, 1, 1, {x.data(), ones.data(), sums.data()}, y.data());
-    for (const float value : y) EXPECT_EQ(value, 127.0f * 8.0f * 256.0f) << kernels->name;
+    kernels->int4(panels, 0, 1, 1, {x.data(), sums.data()}, y.data());
+    for (const float value : y) EXPECT_EQ(value, (127.0f * 128.0f + 64.0f) * 8.0f * 256.0f) << kernels->name;
   }
 }
 

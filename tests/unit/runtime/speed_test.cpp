@@ -29,7 +29,7 @@ TEST(SyntheticModel, RunsInEveryTypeWithActivationsOfOrderOne) {
   config.vocabulary_size = 300;
   config.layers = 2;
   for (const auto& [weights, bits] : {std::pair(SyntheticWeights::bf16, 0), std::pair(SyntheticWeights::int8, 8),
-                                      std::pair(SyntheticWeights::int4, 4)}) {
+                                      std::pair(SyntheticWeights::w8a16, 8), std::pair(SyntheticWeights::int4, 4)}) {
     const testing::TemporaryFolder folder;
     write_synthetic_model(folder.path(), config, weights, 1);
     const model::ModelFolder model(folder.path());

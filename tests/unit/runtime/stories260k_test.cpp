@@ -58,13 +58,13 @@ class Stories260K : public ::testing::TestWithParam<Way> {
 
   std::filesystem::path float_path() const { return folder_.path() / "model"; }
 
-  /// The same weights as int8.
-  void write_int8(const std::filesystem::path& folder) const {
+  /// The same weights as codes.
+  void write_codes(const std::filesystem::path& folder, Storage storage) const {
     const model::ModelFolder source(float_path());
     Weights weights;
     for (const auto& [name, shape] : model::tensor_shapes(source.config()))
       weights[name] = model::to_f32(source.tensor(name));
-    testing::write_model(folder, source.config(), weights, Storage::int8);
+    testing::write_model(folder, source.config(), weights, storage);
   }
 
   /// Mean over positions of −log p(next id).
@@ -146,12 +146,25 @@ TEST_P(Stories260K, SmallerCachesCostLittleOfItsOwnStories) {
 }
 
 TEST_P(Stories260K, MeanNllEqualsTheGoldenOneAndInt8CostsLittle) {
-  write_int8(folder_.path() / "int8");
+  write_codes(folder_.path() / "int8", Storage::int8);
   const model::ModelFolder exact_model(float_path()), int8_model(folder_.path() / "int8");
   Decoder exact(exact_model, {}), int8(int8_model, {});
   const double golden = golden_.at("mean_nll").get<double>();
   EXPECT_NEAR(mean_nll(exact), golden, 1e-4);
   EXPECT_NEAR(mean_nll(int8), golden, 0.03);
+}
+
+TEST_P(Stories260K, CodesTimesFloatActivationsAreWhatTheyStandFor) {
+  for (const Storage storage : {Storage::w8a16, Storage::int4}) {
+    const std::filesystem::path codes = folder_.path() / "codes", restored = folder_.path() / "restored";
+    write_codes(codes, storage);
+    exchange::export_to_folder(codes, restored, {.type = model::GgmlType::f32});
+    const model::ModelFolder code_model(codes), restored_model(restored);
+    Decoder code_decoder(code_model, {}), restored_decoder(restored_model, {});
+    EXPECT_NEAR(std::exp(mean_nll(code_decoder) - mean_nll(restored_decoder)), 1, 1e-4);
+    std::filesystem::remove_all(codes);
+    std::filesystem::remove_all(restored);
+  }
 }
 
 TEST_P(Stories260K, TheTokenizerComesAlong) {

@@ -70,6 +70,68 @@ TEST(QuantizeRow, OfZerosIsZeroWithScaleZero) {
   EXPECT_EQ(codes, std::vector<std::int8_t>(33, 0));
 }
 
+TEST(QuantizeRowWide, PlanesAreTheRoundedCode) {
+  for (const std::int64_t length : kLengths) {
+    const Row x = random_row(length, 3);
+    const float maximum = max_abs(x.data(), length);
+    std::vector<std::int8_t> high(x.size()), low(x.size());
+    const float scale = quantize_row_wide(x.data(), length, maximum, high.data(), low.data());
+    EXPECT_FLOAT_EQ(scale, maximum / 16256.0f);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      // Half a code, and the last digit of a product in f32.
+      EXPECT_NEAR(128 * high[i] + low[i], double{x[i]} * 16256.0 / double{maximum}, 0.502) << i;
+      EXPECT_GE(low[i], -64);
+      EXPECT_LE(low[i], 63);
+      EXPECT_GE(high[i], -127);
+    }
+  }
+}
+
+TEST(QuantizeGroupsWide, PutsEvenCodesFirstSumsPlanesAndFillsUpWithZeros) {
+  for (const std::int64_t length : kLengths) {
+    for (const std::int64_t group : {32, 64, 128}) {
+      const Row x = random_row(length, 3);
+      const float maximum = max_abs(x.data(), length);
+      const std::int64_t groups = (length + group - 1) / group;
+      std::vector<std::int8_t> high(x.size()), low(x.size());
+      const float scale = quantize_row_wide(x.data(), length, maximum, high.data(), low.data());
+      const auto padded = static_cast<std::size_t>(groups * group);
+      std::vector<std::int8_t> found_high(padded, 99), found_low(padded, 99);
+      std::vector<std::int32_t> high_sums(static_cast<std::size_t>(groups)), low_sums(high_sums.size());
+      EXPECT_EQ(quantize_groups_wide(x.data(), length, group, maximum, found_high.data(), found_low.data(),
+                                     high_sums.data(), low_sums.data()),
+                scale);
+      high.resize(padded);
+      low.resize(padded);
+      std::vector<std::int32_t> expected_high(high_sums.size()), expected_low(high_sums.size());
+      for (std::size_t i = 0; i < padded; ++i) {
+        const std::size_t place = i / 8 * 8 + i % 2 * 4 + i % 8 / 2;
+        EXPECT_EQ(found_high[place], high[i]) << length << " in groups of " << group << " at " << i;
+        EXPECT_EQ(found_low[place], low[i]) << length << " in groups of " << group << " at " << i;
+        expected_high[i / static_cast<std::size_t>(group)] += high[i];
+        expected_low[i / static_cast<std::size_t>(group)] += low[i];
+      }
+      EXPECT_EQ(high_sums, expected_high);
+      EXPECT_EQ(low_sums, expected_low);
+    }
+  }
+}
+
+TEST(QuantizeRowWide, OfZerosIsZeroWithScaleZero) {
+  const Row x(33, 0.0f);
+  std::vector<std::int8_t> high(x.size(), 1), low(x.size(), 1);
+  EXPECT_EQ(quantize_row_wide(x.data(), 33, 0.0f, high.data(), low.data()), 0.0f);
+  EXPECT_EQ(high, std::vector<std::int8_t>(33, 0));
+  EXPECT_EQ(low, std::vector<std::int8_t>(33, 0));
+}
+
+TEST(JoinPlanes, AddsTheHighPlaneTimes128) {
+  const Row high = random_row(77, 1), low = random_row(77, 2);
+  Row joined(high.size());
+  join_planes(high.data(), low.data(), 77, joined.data());
+  for (std::size_t i = 0; i < joined.size(); ++i) EXPECT_FLOAT_EQ(joined[i], 128.0f * high[i] + low[i]);
+}
+
 TEST(Rotate, EqualsReference) {
   for (const std::int64_t head_dim : {2, 8, 10, 16, 30, 64}) {
     const std::vector<double> frequencies = model::rope_frequencies({}, 10000.0, head_dim);
