@@ -153,11 +153,12 @@ void read_memory(benchmark::State& state) {
   state.counters["GB/s"] = measured_bandwidth() * 1e-9;
 }
 
-/// qkv, o, gate and up, down.
+/// qkv, gate and up, down; then two of a model of a million weights.
 void shapes(benchmark::internal::Benchmark* benchmark) {
   benchmark->UseRealTime()->Unit(benchmark::kMicrosecond)->ArgNames({"rows", "in", "out"});
   for (const std::int64_t rows : {1, 2, 4, 8, 256})
-    for (const auto& [in, out] : {std::pair{896, 9728}, std::pair{4864, 896}, std::pair{896, 1152}})
+    for (const auto& [in, out] :
+         {std::pair{896, 9728}, std::pair{4864, 896}, std::pair{896, 1152}, std::pair{320, 1728}, std::pair{128, 768}})
       benchmark->Args({rows, in, out});
 }
 

@@ -100,10 +100,13 @@ void run_load_large(benchmark::State& state, SyntheticWeights weights) {
 
 BENCHMARK_CAPTURE(run_call, 0.5M_f32, Storage::f32, config_of(96, 3, 256, 2048))->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run_call, 0.5M_int8, Storage::int8, config_of(96, 3, 256, 2048))->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(run_call, 0.5M_w8a16, Storage::w8a16, config_of(96, 3, 256, 2048))->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run_call, 1M_f32, Storage::f32, config_of(128, 4, 384, 2048))->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run_call, 1M_int8, Storage::int8, config_of(128, 4, 384, 2048))->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(run_call, 1M_w8a16, Storage::w8a16, config_of(128, 4, 384, 2048))->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run_call, 8M_f32, Storage::f32, config_of(320, 6, 864, 4096))->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run_call, 8M_int8, Storage::int8, config_of(320, 6, 864, 4096))->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(run_call, 8M_w8a16, Storage::w8a16, config_of(320, 6, 864, 4096))->Unit(benchmark::kMillisecond);
 BENCHMARK(run_load)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run_load_large, int4, SyntheticWeights::int4)->Unit(benchmark::kMillisecond)->Iterations(3);
 BENCHMARK_CAPTURE(run_load_large, int8, SyntheticWeights::int8)->Unit(benchmark::kMillisecond)->Iterations(3);
