@@ -5,8 +5,10 @@
 #include <spdlog/sinks/dist_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <cstdlib>
 #include <mutex>
 #include <stdexcept>
+#include <string_view>
 
 #include "host/terminal.h"
 
@@ -48,7 +50,9 @@ Sinks& sinks() {
 }  // namespace
 
 void start_log(bool quiet) {
-  sinks().terminal->set_level(quiet ? spdlog::level::warn : spdlog::level::info);
+  const char* wanted = std::getenv("RETORT_LOG");
+  const bool all = wanted != nullptr && std::string_view(wanted) == "debug";
+  sinks().terminal->set_level(all ? spdlog::level::debug : quiet ? spdlog::level::warn : spdlog::level::info);
 }
 
 LogFile::LogFile(const std::filesystem::path& file) {
@@ -65,6 +69,9 @@ LogFile::~LogFile() {
   sinks().files->set_sinks({});
 }
 
+void log_debug(const std::string& message) {
+  sinks().logger->debug("{}", message);
+}
 void log_info(const std::string& message) {
   sinks().logger->info("{}", message);
 }

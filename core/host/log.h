@@ -7,7 +7,8 @@
 namespace retort::host {
 
 /// Makes the "retort" spdlog logger, which writes to standard_error(). Once per process, before threads log; a second
-/// call only changes `quiet` (warnings and errors alone on stderr).
+/// call only changes `quiet` (warnings and errors alone on stderr). With RETORT_LOG=debug in the environment all goes
+/// to stderr, whatever `quiet` says.
 void start_log(bool quiet);
 
 /// Also writes every line, with time and level, to `file` (appending) until the object goes. One at a time.
@@ -20,6 +21,8 @@ class LogFile {
   LogFile& operator=(const LogFile&) = delete;
 };
 
+/// For a run's log.txt; on stderr only with RETORT_LOG=debug.
+void log_debug(const std::string& message);
 void log_info(const std::string& message);
 void log_warning(const std::string& message);
 void log_error(const std::string& message);

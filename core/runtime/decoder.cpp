@@ -194,7 +194,9 @@ const float* Decoder::State::run_head(std::int64_t first, std::int64_t rows) {
 }
 
 Decoder::Decoder(const model::ModelFolder& folder, DecoderOptions options)
-    : state_(std::make_unique<State>(folder, options)) {}
+    : state_(std::make_unique<State>(folder, options)) {
+  for (const std::string& line : implementations()) host::log_debug("'" + folder.path().string() + "': " + line);
+}
 
 Decoder::~Decoder() = default;
 

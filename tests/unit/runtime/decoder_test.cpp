@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "host/files.h"
+#include "host/log.h"
 #include "random_model.h"
 #include "runtime/reference.h"
 
@@ -202,6 +204,18 @@ TEST_F(AwkwardDecoder, ImplementationsNameEveryKindOfLayerAndNoReference) {
     EXPECT_EQ(lines[i + 1].find(beginnings[i]), 0u) << lines[i + 1];
     EXPECT_EQ(lines[i + 1].find("ref"), std::string::npos) << lines[i + 1];
   }
+}
+
+TEST_F(AwkwardDecoder, LogsImplementationsWhenLoaded) {
+  const std::filesystem::path file = folder_.path() / "log.txt";
+  const model::ModelFolder model(folder_.path());
+  std::vector<std::string> lines;
+  {
+    const host::LogFile log(file);
+    lines = Decoder(model, {}).implementations();
+  }
+  const std::string text = host::read_file(file);
+  for (const std::string& line : lines) EXPECT_NE(text.find(line), std::string::npos) << line << " in\n" << text;
 }
 
 TEST_F(AwkwardDecoder, AMixedModelRunsItsFloatLayersInFloat) {
