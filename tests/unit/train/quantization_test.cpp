@@ -159,6 +159,16 @@ TEST_F(Quantization, LeavesEmbeddingAndHeadInFloatWhenAsked) {
   }
 }
 
+TEST_F(Quantization, SaysWhatInt8WeightsAreMultipliedBy) {
+  write_float_model(96, false);
+  for (const int bits : {0, 8}) {
+    job_.activation_bits = bits;
+    const model::ModelFolder opened = quantized({.bits = 8, .group_size = 0});
+    EXPECT_EQ(opened.linear("model.layers.0.mlp.up_proj").activation_bits, bits);
+    EXPECT_EQ(opened.head().activation_bits, bits);
+  }
+}
+
 TEST_F(Quantization, RefusesWhatTheFormatDoesNotHold) {
   write_float_model(48, true);
   EXPECT_NE(refusal({.bits = 4, .group_size = 128}).find("no layer's input columns are a multiple of group_size 128"),
