@@ -117,7 +117,7 @@ class Evaluate : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("evaluate", "1.0.0", "Apache-2.0",
-                   retort::component<Evaluate>("stage.evaluate", "1.0.0",
+RETORT_PLUGIN_LIST("evaluate", "1.1.0", "Apache-2.0",
+                   retort::component<Evaluate>("stage.evaluate", "1.1.0",
                                                "exact match, malformed share, latency and size of models, and where "
                                                "calls were lost between them"));

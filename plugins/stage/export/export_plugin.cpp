@@ -167,7 +167,7 @@ class Export : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("export", "1.0.0", "Apache-2.0",
-                   retort::component<Export>("stage.export", "1.0.0",
+RETORT_PLUGIN_LIST("export", "1.1.0", "Apache-2.0",
+                   retort::component<Export>("stage.export", "1.1.0",
                                              "a complete model folder with task, lineage, measured results, golden "
                                              "calls and a model card"));

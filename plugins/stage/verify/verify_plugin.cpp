@@ -65,6 +65,6 @@ class VerifyStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.verify", "1.0.0", "Apache-2.0",
-                   retort::component<VerifyStage>("stage.verify", "1.0.0",
+RETORT_PLUGIN_LIST("stage.verify", "1.1.0", "Apache-2.0",
+                   retort::component<VerifyStage>("stage.verify", "1.1.0",
                                                   "proves that the runtime answers as the trained model does"));
