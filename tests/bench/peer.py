@@ -31,7 +31,7 @@ LESS_IS_BETTER = {'load_int4_ms'}
 
 
 def run(command):
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, text=True, errors='replace', stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         sys.exit(f'bench-peer: {" ".join(map(str, command))} ended with {done.returncode}:\n{done.stderr[-2000:]}')
     return done
