@@ -13,10 +13,18 @@ constexpr int kVectors = 4;  // of 16 columns: one panel
 constexpr int kVectorBytes = 64;
 constexpr int kStepBytes = kVectors * kVectorBytes;
 // The hardware prefetcher stops at pages of 4 KiB; this far ahead the next page is on its way already.
-constexpr int kPrefetchBytes = 4096;
+constexpr int kFarBytes = 4096;
+constexpr int kNearBytes = 1024;
 
 [[gnu::always_inline]] inline void prefetch(const std::byte* data) {
-  _mm_prefetch(reinterpret_cast<const char*>(data + kPrefetchBytes), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(data + kFarBytes), _MM_HINT_T0);
+}
+
+// For one stream alone: the next page into the second-level cache, which holds more requests in flight, and from there
+// in time into the first. Reads 12 % more a second (int4, one row, two cores of a Zen 5); two streams gain nothing.
+[[gnu::always_inline]] inline void prefetch_twice(const std::byte* data) {
+  _mm_prefetch(reinterpret_cast<const char*>(data + kNearBytes), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(data + kFarBytes), _MM_HINT_T1);
 }
 
 [[gnu::always_inline]] inline __m512i broadcast_word(const std::int8_t* codes) {
@@ -137,7 +145,7 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
   for (std::int64_t group = 0; group < weights.groups; ++group) {
     const std::byte* scales = data;
     repeat<P * kScaleLines>([&](int line) RETORT_INLINE {
-      prefetch(scales + line / kScaleLines * panel_bytes + line % kScaleLines * kVectorBytes);
+      prefetch_twice(scales + line / kScaleLines * panel_bytes + line % kScaleLines * kVectorBytes);
     });
     data += kScaleLines * kVectorBytes;
     __m512i sums[V][R];
@@ -155,7 +163,7 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
       });
       repeat<V>([&](int v) RETORT_INLINE {
         const std::byte* line = data + v / kVectors * panel_bytes + v % kVectors * kVectorBytes;
-        prefetch(line);
+        prefetch_twice(line);
         const __m512i word = _mm512_load_si512(line);
         const __m512i even = _mm512_and_si512(word, nibble);
         const __m512i odd = _mm512_and_si512(_mm512_srli_epi16(word, 4), nibble);
