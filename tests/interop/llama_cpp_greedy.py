@@ -10,47 +10,24 @@ from the next prompt. Exit code 1 where a preference was above --tie, or prompts
 """
 import argparse
 import json
-import shlex
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from llama_server import LlamaServer  # noqa: E402
 from smollm2_golden import PROMPTS  # noqa: E402
 
-PORT = 18743
 ENDS = {"<|endoftext|>", "<|im_end|>", "<|end_of_text|>", "<|eot_id|>", "</s>", "<s>"}
 STORIES = ["Once upon a time", "One day", "Lily", "The dog", "Tim and Sue", "There was a big tree", "He ran", "She said",
            "The sun was", "Mom", "A little bird", "Ben had a red ball", "It was dark", "They played", "The cat sat",
            "In the park", "Dad made", "The boat", "I like", "Every night"]
 
 
-def post(path, body):
-    request = urllib.request.Request(f"http://127.0.0.1:{PORT}{path}", json.dumps(body).encode(),
-                                     {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=300) as answer:
-        return json.load(answer)
-
-
-def wait_until_ready(server):
-    for _ in range(300):
-        if server.poll() is not None:
-            sys.exit(f"llama-server ended with code {server.returncode}")
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{PORT}/health", timeout=2)
-            return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.2)
-    sys.exit("llama-server was not ready within a minute")
-
-
-def preference(ids, theirs, ours):
+def preference(server, ids, theirs, ours):
     """How much likelier llama.cpp finds its own next token, as a difference of log probabilities."""
-    answer = post("/completion", {"prompt": ids, "temperature": 0, "n_predict": 1, "n_probs": 20, "cache_prompt": False})
+    answer = server.post("/completion", {"prompt": ids, "temperature": 0, "n_predict": 1, "n_probs": 20, "cache_prompt": False})
     top = {entry["id"]: entry["logprob"] for entry in answer["completion_probabilities"][0]["top_logprobs"]}
     return top[theirs] - top[ours] if theirs in top and ours in top else float("inf")
 
@@ -72,27 +49,23 @@ def main():
         gguf = Path(folder) / "model.gguf"
         subprocess.run([arguments.retort, "export", arguments.model, gguf, "--format", "gguf", "--dtype", "f32"],
                        check=True, stderr=subprocess.DEVNULL)
-        server = subprocess.Popen([*shlex.split(arguments.server), "-m", str(gguf), "--host", "127.0.0.1", "--port",
-                                   str(PORT), "-t", "2", "-c", str(arguments.context), "--flash-attn", "off", "-ctk", "f32",
-                                   "-ctv", "f32"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            wait_until_ready(server)
+        with LlamaServer(arguments.server, gguf, arguments.context) as server:
             for prompt in prompts:
                 ours = json.loads(subprocess.run(
                     [arguments.retort, "generate", arguments.model, prompt, "-n", str(arguments.tokens), "--greedy",
                      "--json", "--threads", "2", *exact], check=True, capture_output=True).stdout)
                 ids = ours["prompt_token_ids"]
-                theirs = post("/tokenize", {"content": prompt, "add_special": True, "parse_special": True})["tokens"]
+                theirs = server.post("/tokenize", {"content": prompt, "add_special": True, "parse_special": True})["tokens"]
                 if theirs != ids:
                     print(f"other tokens: {prompt!r}\n  retort    {ids}\n  llama.cpp {theirs}")
                     failed += 1
                     continue
-                answer = post("/completion", {"prompt": ids, "temperature": 0, "n_predict": len(ours["token_ids"]),
+                answer = server.post("/completion", {"prompt": ids, "temperature": 0, "n_predict": len(ours["token_ids"]),
                                               "return_tokens": True, "cache_prompt": False, "ignore_eos": False})
                 given = answer["tokens"]
                 if answer["stop_type"] == "eos" and given == ours["token_ids"][:len(given)]:
                     # llama.cpp stops at any token that its vocabulary calls an end, and does not return it.
-                    stop = post("/detokenize", {"tokens": ours["token_ids"][len(given):len(given) + 1]})["content"]
+                    stop = server.post("/detokenize", {"tokens": ours["token_ids"][len(given):len(given) + 1]})["content"]
                     given = ours["token_ids"] if stop in ENDS else given
                 if given == ours["token_ids"]:
                     equal, tokens = equal + 1, tokens + len(given)
@@ -103,12 +76,9 @@ def main():
                     print(f"another end: {prompt!r} at token {place}")
                     failed += 1
                     continue
-                by = preference(ids + given[:place], given[place], ours["token_ids"][place])
+                by = preference(server, ids + given[:place], given[place], ours["token_ids"][place])
                 print(f"token {place} differs: {prompt!r}; llama.cpp prefers its own by {by:.2g} nats")
                 ties, failed = ties + (by <= arguments.tie), failed + (by > arguments.tie)
-        finally:
-            server.terminate()
-            server.wait()
     print(f"{equal} of {len(prompts)} prompts: the same {tokens} tokens, up to {arguments.tokens} each; {ties} parted at a "
           f"tie; {failed} failed")
     sys.exit(1 if failed else 0)

