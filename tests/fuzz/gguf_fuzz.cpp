@@ -8,7 +8,7 @@
 #include "exchange/token_settings.h"
 #include "exchange/vocabulary.h"
 #include "model/gguf_file.h"
-#include "model/model_folder.h"
+#include "read_source.h"
 #include "text/gguf_tokenizer.h"
 
 namespace {
@@ -26,14 +26,7 @@ void read_values(const model::GgufFile& file) {
 /// What `retort import` does, without files.
 void read_as_model(const model::GgufFile& file) {
   const exchange::GgufSource source(file);
-  std::vector<float> values;
-  for (const auto& [name, shape] : model::tensor_shapes(source.config())) {
-    const exchange::Extent extent = exchange::extent_of(shape);
-    exchange::for_each_piece(extent, 1, [&, &tensor = name](std::int64_t first, std::int64_t rows) {
-      values.resize(static_cast<std::size_t>(rows * extent.columns));
-      source.read(tensor, first, rows, values);
-    });
-  }
+  fuzz::read_source(source);
   model::GgufMetadata metadata = file.metadata();
   exchange::drop_tokens_without_rows(metadata, source.config().vocabulary_size);
   exchange::token_settings_from_gguf(metadata, source.config(), "fuzz");

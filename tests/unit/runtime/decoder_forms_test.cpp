@@ -15,22 +15,6 @@ namespace {
 
 using testing::TemporaryFolder;
 
-/// Groups of 64 divide every input width; the vocabulary, the outputs and the rows leave tails.
-model::ModelConfig config_of(bool tied) {
-  model::ModelConfig config = testing::awkward_config("qwen2");
-  config.rope_scaling = {};
-  config.sliding_layers = {};
-  config.sliding_window = 0;
-  config.tie_word_embeddings = tied;
-  config.hidden_size = 192;
-  config.intermediate_size = 320;
-  config.heads = 4;
-  config.kv_heads = 2;
-  config.head_dim = 48;
-  config.vocabulary_size = 331;
-  return config;
-}
-
 std::vector<TokenId> tokens_of(std::int64_t count, std::int64_t vocabulary) {
   std::mt19937 random(11);
   std::uniform_int_distribution<TokenId> token(0, static_cast<TokenId>(vocabulary - 1));
@@ -80,7 +64,7 @@ struct Form {
 void expect_close(const Form& form) {
   for (const bool tied : {true, false}) {
     const TemporaryFolder folder;
-    const model::ModelConfig config = config_of(tied);
+    const model::ModelConfig config = testing::grouped_config("qwen2", tied);
     write_synthetic_model(folder.path(), config, form.weights, 5);
     const model::ModelFolder model(folder.path());
     Decoder decoder(model, {});

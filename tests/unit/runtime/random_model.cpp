@@ -96,6 +96,21 @@ model::ModelConfig awkward_config(const std::string& family) {
   return config;
 }
 
+model::ModelConfig grouped_config(const std::string& family, bool tied) {
+  model::ModelConfig config = awkward_config(family);
+  config.rope_scaling = {};
+  config.sliding_layers = {};
+  config.sliding_window = 0;
+  config.tie_word_embeddings = tied;
+  config.hidden_size = 192;
+  config.intermediate_size = 320;
+  config.heads = 4;
+  config.kv_heads = 2;
+  config.head_dim = 48;
+  config.vocabulary_size = 331;
+  return config;
+}
+
 std::vector<float> random_values(std::int64_t count, std::mt19937& random, float deviation) {
   std::normal_distribution<float> normal(0.0f, deviation);
   std::vector<float> values(static_cast<std::size_t>(count));

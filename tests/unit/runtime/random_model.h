@@ -34,6 +34,9 @@ model::ModelConfig awkward_config();
 /// and keys), "llama3" (its RoPE scaling, all four biases, untied head).
 model::ModelConfig awkward_config(const std::string& family);
 
+/// Inputs that groups of 64 divide, and a vocabulary and projections that leave tails of 64; full attention.
+model::ModelConfig grouped_config(const std::string& family, bool tied);
+
 /// Normal, standard deviation 1/sqrt(in) for matrices; norms near 1, biases near 0.
 Weights random_weights(const model::ModelConfig& config, std::uint32_t seed);
 std::vector<float> random_values(std::int64_t count, std::mt19937& random, float deviation = 1.0f);

@@ -27,19 +27,6 @@ struct Form {
 
 class StoredForms : public ::testing::TestWithParam<Form> {
  protected:
-  /// Groups of 64 divide the inputs; the vocabulary and the projections leave tails of panels of 64.
-  static model::ModelConfig config(bool tied) {
-    model::ModelConfig config = runtime::testing::awkward_config("qwen3");
-    config.tie_word_embeddings = tied;
-    config.hidden_size = 192;
-    config.intermediate_size = 320;
-    config.heads = 4;
-    config.kv_heads = 2;
-    config.head_dim = 48;
-    config.vocabulary_size = 331;
-    return config;
-  }
-
   static double difference(const std::vector<float>& found, const torch::Tensor& expected) {
     const torch::Tensor other = torch::from_blob(const_cast<float*>(found.data()), expected.sizes());
     return ((other - expected).square().mean().sqrt() / expected.square().mean().sqrt()).item<double>();
@@ -49,7 +36,8 @@ class StoredForms : public ::testing::TestWithParam<Form> {
 TEST_P(StoredForms, LogitsAreLibTorchsOnTheDequantisedWeights) {
   for (const bool tied : {true, false}) {
     const runtime::testing::TemporaryFolder folder;
-    runtime::write_synthetic_model(folder.path(), config(tied), GetParam().weights, 9);
+    runtime::write_synthetic_model(folder.path(), runtime::testing::grouped_config("qwen3", tied), GetParam().weights,
+                                   9);
     const model::ModelFolder opened(folder.path());
     const std::unique_ptr<DecoderModule> decoder = load_decoder(opened);
     runtime::Decoder served(opened, {});
