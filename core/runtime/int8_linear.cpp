@@ -13,9 +13,9 @@
 namespace retort::runtime {
 namespace {
 
-// The row kernel multiplies up to two planes. Of one row it joins them on the way, which oneDNN cannot; with one plane a
+// The row kernel multiplies up to two rows. It joins a row's planes on the way, which oneDNN cannot; with one plane a
 // row it saves the fixed cost of a primitive, which only layers of up to so many bytes feel (linear_benchmark).
-constexpr std::int64_t kRowKernelPlanes = 2;
+constexpr std::int64_t kRowKernelRows = 2;
 constexpr std::int64_t kRowKernelBytes = std::int64_t{1} << 20;
 constexpr std::int64_t kWordBytes = 4;
 constexpr std::int64_t kJoinColumns = 4096;  // by one thread at a time
@@ -38,8 +38,7 @@ class Int8Kernel final : public LinearKernel {
     const auto* codes = reinterpret_cast<const std::int8_t*>(packed_.data());
     panels_ = {codes, sums_.data(), scales_.data(), weights.out, words, stride_words};
     if (matmul_ != nullptr) share_with_onednn(code_bytes);
-    if (matmul_ != nullptr)
-      row_kernel_rows_ = planes_ > 1 || in_ * weights.out <= kRowKernelBytes ? kRowKernelPlanes / planes_ : 0;
+    if (matmul_ != nullptr) row_kernel_rows_ = planes_ > 1 || in_ * weights.out <= kRowKernelBytes ? kRowKernelRows : 0;
     if (matmul_ != nullptr && planes_ > 1) pool.reserve_planes(planes_ * weights.out);
   }
 

@@ -87,7 +87,7 @@ class Linear {
 
 /// f32 or bf16 on oneDNN. A bf16 weight is multiplied in f32 where the processor has no bf16 products.
 std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights);
-/// A few rows by a row kernel where that is faster, see kRowKernelPlanes, more on oneDNN; all of them by a row kernel
+/// A few rows by a row kernel where that is faster, see kRowKernelRows, more on oneDNN; all of them by a row kernel
 /// where oneDNN's int8 sums are not exact (no VNNI), or where its layout is another. Rows are int8_rows where the
 /// weight asks for int8 activations, else wide_rows, which oneDNN multiplies as twice as many rows.
 std::unique_ptr<const LinearKernel> int8_kernel(MatmulPool& pool, const LinearWeights& weights);
