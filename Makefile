@@ -89,8 +89,11 @@ package: build ## Debian packages and an archive in dist/
 
 bench: build/release/build.ninja ## build and run the benchmarks
 	$(call step,bench)
-	@$(call compile,release) --target bench_runtime
+	@$(call compile,release) --target bench_runtime bench_kernels bench_linear bench_tokenizer
+	build/release/bin/bench_kernels
 	build/release/bin/bench_runtime
+	build/release/bin/bench_tokenizer
+	build/release/bin/bench_linear
 
 # The peer's script fetches llama.cpp into a cache folder the first time. RUNS: alternating runs, of which the medians count.
 RUNS ?= 5

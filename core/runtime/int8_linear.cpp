@@ -16,7 +16,7 @@ namespace {
 // The row kernel multiplies up to two rows. It joins a row's planes on the way, which oneDNN cannot; with one plane a
 // row it saves the fixed cost of a primitive, which only layers of up to so many bytes feel (linear_benchmark).
 constexpr std::int64_t kRowKernelRows = 2;
-constexpr std::int64_t kRowKernelBytes = std::int64_t{1} << 20;
+constexpr std::int64_t kRowKernelBytes = std::int64_t{3} << 18;
 constexpr std::int64_t kWordBytes = 4;
 constexpr std::int64_t kJoinColumns = 4096;  // by one thread at a time
 
