@@ -21,7 +21,7 @@ float quantize_row(const float* x, std::int64_t count, float maximum, std::int8_
 float quantize_row_wide(const float* x, std::int64_t count, float maximum, std::int8_t* high, std::int8_t* low);
 
 /// The same as row_kernel.h reads it for int4: within every eight codes the even ones stand first, zeros fill the last
-/// group of `group` (a multiple of 8), and each plane's codes of a group are summed.
+/// group of `group` (a multiple of 8, at most 256), and each plane's codes of a group are summed.
 float quantize_groups_wide(const float* x, std::int64_t count, std::int64_t group, float maximum, std::int8_t* high,
                            std::int8_t* low, std::int32_t* high_sums, std::int32_t* low_sums);
 
