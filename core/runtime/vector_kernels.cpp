@@ -144,14 +144,21 @@ void rotate(const float* x, const float* cosine, const float* sine, std::int64_t
 
 RETORT_MULTIVERSION
 float swiglu(const float* gate, const float* up, std::int64_t count, float scale, float* out) {
+  // Exponentials in a loop of their own: behind the division GCC would divide for what was clamped once more.
+  constexpr std::int64_t kBlock = 64;
   float maximum = 0;
+  for (std::int64_t first = 0; first < count; first += kBlock) {
+    const std::int64_t size = count - first < kBlock ? count - first : kBlock;
+    float powers[kBlock];
+#pragma omp simd
+    for (std::int64_t i = 0; i < size; ++i) powers[i] = exponential(-(gate[first + i] * scale));
 #pragma omp simd reduction(max : maximum)
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float g = gate[i] * scale;
-    const float value = g / (1.0f + exponential(-g)) * (up[i] * scale);
-    const float size = std::fabs(value);
-    out[i] = value;
-    maximum = size > maximum ? size : maximum;
+    for (std::int64_t i = 0; i < size; ++i) {
+      const float value = gate[first + i] * scale / (1.0f + powers[i]) * (up[first + i] * scale);
+      const float magnitude = std::fabs(value);
+      out[first + i] = value;
+      maximum = magnitude > maximum ? magnitude : maximum;
+    }
   }
   return maximum;
 }
