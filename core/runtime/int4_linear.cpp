@@ -1,6 +1,6 @@
 // Linear layers with int4 weights in groups: see int4_kernel in linear.h. oneDNN 3.7 unpacks such weights at every
-// call; unpacking them to bf16 at load would cost four times the memory, and is slower than the row kernel at any
-// number of rows (linear_benchmark).
+// call; unpacking them to bf16 would round them and cost memory, to be at most a tenth faster with many rows and half
+// as fast with few (linear_benchmark).
 #include <cstring>
 
 #include "runtime/linear.h"
