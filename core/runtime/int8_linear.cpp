@@ -68,12 +68,14 @@ class Int8Kernel final : public LinearKernel {
                                 row / kPanelColumns * panels_.stride_words * kPanelColumns * kWordBytes +
                                 row % kPanelColumns * kWordBytes;
     const float scale = scales_[static_cast<std::size_t>(row)];
-    for (std::int64_t i = 0; i < in_; ++i)
-      target[i] = static_cast<float>(column[i / kWordBytes * kPanelColumns * kWordBytes + i % kWordBytes]) * scale;
+    for (std::int64_t i = 0; i < in_; ++i) {
+      const std::int8_t code = column[i / kWordBytes * kPanelColumns * kWordBytes + i % kWordBytes];
+      target[i] = static_cast<float>(code) * scale;
+    }
   }
 
   std::string implementation() const override {
-    const std::string own = std::string("retort:") + kernels_.name;
+    std::string own = std::string("retort:") + kernels_.name;
     if (matmul_ == nullptr) return own;
     const std::string wide = planes_ > 1 ? ", 2 products a row" : "";
     if (row_kernel_rows_ == 0) return matmul_->implementation() + wide;

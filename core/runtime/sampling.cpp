@@ -102,8 +102,10 @@ TokenId Sampler::draw() {
   }
   const double fraction = static_cast<double>(random_() >> 11U) * 0x1.0p-53;  // [0,1)
   double left = fraction * sum;
-  for (std::size_t i = 0; i + 1 < weights_.size(); ++i)
-    if ((left -= weights_[i]) < 0) return candidates_[i].token;
+  for (std::size_t i = 0; i + 1 < weights_.size(); ++i) {
+    left -= weights_[i];
+    if (left < 0) return candidates_[i].token;
+  }
   return candidates_[weights_.size() - 1].token;
 }
 

@@ -86,7 +86,7 @@ class WeightQuantizer {
     input.input_hessian = signal(RETORT_SIGNAL_INPUT_HESSIAN, [&] {
       return samples.t().matmul(samples) * (2.0 / static_cast<double>(samples.size(0)));
     });
-    input.input_samples = signal(RETORT_SIGNAL_INPUT_SAMPLES, [&] { return samples; });
+    input.input_samples = signal(RETORT_SIGNAL_INPUT_SAMPLES, [&]() -> const Tensor& { return samples; });
     retort_quantize_output output{};
     output.struct_size = sizeof(output);
     output.codes = view(result.codes, 0);

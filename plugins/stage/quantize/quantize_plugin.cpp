@@ -1,4 +1,6 @@
 // stage.quantize: turns a model's weights into codes as a quantizer plugin decides.
+#include <utility>
+
 #include "../common/training_stage.h"
 #include "train/quantization.h"
 
@@ -21,10 +23,9 @@ class QuantizeStage : public retort::Stage {
         .one_of({"float", "int8"})
         .doc(
             "what int8 weights are multiplied by: float costs nothing but prompts' speed; int8, with a scale per "
-            "token, "
-            "is fastest and does for models without outliers, such as small ones trained from scratch");
+            "token, is fastest and does for models without outliers, such as small ones trained from scratch");
   }
-  explicit QuantizeStage(Params params) : params_(params) {}
+  explicit QuantizeStage(Params params) : params_(std::move(params)) {}
 
   const retort::StageShape& shape() const override {
     static const retort::StageShape shape =
