@@ -1,5 +1,6 @@
-// Row kernels of row_kernel.h for AVX-512 with VNNI. One row walks two panels at once where they are long: two streams
-// from memory are faster than one. Compiled with these instructions, so no inline code of other headers may enter.
+// Row kernels of row_kernel.h for AVX-512 with VNNI. A thread walks one panel after the other: one stream from memory,
+// fetched ahead, is faster than two beside each other. Compiled with these instructions, so no inline code of other
+// headers may enter.
 #include <immintrin.h>
 
 #include "runtime/row_kernel.h"
@@ -20,8 +21,8 @@ constexpr int kNearBytes = 1024;
   _mm_prefetch(reinterpret_cast<const char*>(data + kFarBytes), _MM_HINT_T0);
 }
 
-// For one stream alone: the next page into the second-level cache, which holds more requests in flight, and from there
-// in time into the first. Reads 12 % more a second (int4, one row, two cores of a Zen 5); two streams gain nothing.
+// The next page into the second-level cache, which holds more requests in flight, and from there in time into the
+// first. int4 reads 12 % more a second (one row, two cores of a Zen 5); int8, which has less to do for a byte, nothing.
 [[gnu::always_inline]] inline void prefetch_twice(const std::byte* data) {
   _mm_prefetch(reinterpret_cast<const char*>(data + kNearBytes), _MM_HINT_T0);
   _mm_prefetch(reinterpret_cast<const char*>(data + kFarBytes), _MM_HINT_T1);
@@ -52,17 +53,14 @@ template <int N, class Function>
   return _mm512_fmadd_ps(_mm512_cvtepi32_ps(high), _mm512_set1_ps(128.0f), _mm512_cvtepi32_ps(low));
 }
 
-// P neighbouring panels are V = 4 · P vectors wide, and R planes are L = 1 or 2 to a row; V · R accumulators take at
-// most 16 of the 32 registers.
-template <int P, int R, int L>
+// R planes, L = 1 or 2 to a row; 4 · R accumulators take at most 16 of the 32 registers.
+template <int R, int L>
 void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in, std::int64_t row, float* out) {
-  static_assert(R % L == 0);
-  constexpr int V = P * kVectors;
-  const std::int64_t panel_bytes = weights.stride_words * kStepBytes;
+  static_assert(R % L == 0 && R <= 4);
   const std::int64_t first = panel * kPanelColumns;
-  const auto* data = reinterpret_cast<const std::byte*>(weights.codes) + panel * panel_bytes;
-  __m512i sums[V][R];
-  repeat<V>([&](int v) RETORT_INLINE {
+  const auto* data = reinterpret_cast<const std::byte*>(weights.codes) + panel * weights.stride_words * kStepBytes;
+  __m512i sums[kVectors][R];
+  repeat<kVectors>([&](int v) RETORT_INLINE {
     // Codes are multiplied as code + 128, unsigned: take 128 times the column's sum off again.
     const __m512i column = _mm512_slli_epi32(_mm512_loadu_si512(weights.sums + first + v * 16), 7);
     repeat<R>([&](int r) RETORT_INLINE { sums[v][r] = _mm512_sub_epi32(_mm512_setzero_si512(), column); });
@@ -73,14 +71,14 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in
     repeat<R>([&](int r) RETORT_INLINE {
       x[r] = _mm512_xor_si512(broadcast_word(codes + r * in.stride), _mm512_set1_epi8(-128));
     });
-    repeat<V>([&](int v) RETORT_INLINE {
-      const std::byte* line = data + v / kVectors * panel_bytes + v % kVectors * kVectorBytes;
+    repeat<kVectors>([&](int v) RETORT_INLINE {
+      const std::byte* line = data + v * kVectorBytes;
       prefetch(line);
       const __m512i w = _mm512_load_si512(line);
       repeat<R>([&](int r) RETORT_INLINE { sums[v][r] = _mm512_dpbusd_epi32(sums[v][r], x[r], w); });
     });
   }
-  repeat<V>([&](int v) RETORT_INLINE {
+  repeat<kVectors>([&](int v) RETORT_INLINE {
     const std::int64_t column = first + v * 16;
     const __m512 scales = _mm512_loadu_ps(weights.scales + column);
     repeat<R / L>([&](int r) RETORT_INLINE {
@@ -94,11 +92,7 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in
 template <int R, int L>
 void int8_panels(const Int8Panels& weights, std::int64_t first, std::int64_t last, const Int8Rows& in, std::int64_t row,
                  float* out) {
-  std::int64_t panel = first;
-  if constexpr (R <= 2) {
-    for (; panel + 2 <= last; panel += 2) int8_tile<2, R, L>(weights, panel, in, row, out);
-  }
-  for (; panel < last; ++panel) int8_tile<1, R, L>(weights, panel, in, row, out);
+  for (std::int64_t panel = first; panel < last; ++panel) int8_tile<R, L>(weights, panel, in, row, out);
 }
 
 // Tiles of up to four planes.
@@ -130,29 +124,26 @@ template <ScaleType Type>
 }
 
 // R is the number of planes, two to a row.
-template <ScaleType Type, int GroupSize, int P, int R>
+template <ScaleType Type, int GroupSize, int R>
 void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in, std::int64_t row, float* out) {
-  constexpr int V = P * kVectors;
   constexpr int kScaleLines = Type == ScaleType::f32 ? 4 : 2;
-  const std::int64_t panel_bytes = weights.panel_bytes(), row_stride = weights.groups * GroupSize;
-  const std::byte* data = weights.data + panel * panel_bytes;
+  const std::int64_t row_stride = weights.groups * GroupSize;
+  const std::byte* data = weights.data + panel * weights.panel_bytes();
   const std::int8_t* x = in.codes + 2 * row * row_stride;
   const std::int32_t* row_sums = in.sums + 2 * row * weights.groups;
   const __m512i nibble = _mm512_set1_epi8(15);
-  __m512 totals[V][R / 2];
-  repeat<V>([&](int v)
-                RETORT_INLINE { repeat<R / 2>([&](int r) RETORT_INLINE { totals[v][r] = _mm512_setzero_ps(); }); });
+  __m512 totals[kVectors][R / 2];
+  repeat<kVectors>(
+      [&](int v) RETORT_INLINE { repeat<R / 2>([&](int r) RETORT_INLINE { totals[v][r] = _mm512_setzero_ps(); }); });
   for (std::int64_t group = 0; group < weights.groups; ++group) {
     const std::byte* scales = data;
-    repeat<P * kScaleLines>([&](int line) RETORT_INLINE {
-      prefetch_twice(scales + line / kScaleLines * panel_bytes + line % kScaleLines * kVectorBytes);
-    });
+    repeat<kScaleLines>([&](int line) RETORT_INLINE { prefetch_twice(scales + line * kVectorBytes); });
     data += kScaleLines * kVectorBytes;
-    __m512i sums[V][R];
+    __m512i sums[kVectors][R];
     repeat<R>([&](int r) RETORT_INLINE {
       // Codes are 8 too large: take 8 times the sum of the plane's codes off.
       const __m512i start = _mm512_set1_epi32(-8 * row_sums[r * weights.groups + group]);
-      repeat<V>([&](int v) RETORT_INLINE { sums[v][r] = start; });
+      repeat<kVectors>([&](int v) RETORT_INLINE { sums[v][r] = start; });
     });
 #pragma GCC unroll 8
     for (int step = 0; step < GroupSize / 8; ++step, data += kStepBytes, x += 8) {
@@ -161,8 +152,8 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
         low[r] = broadcast_word(x + r * row_stride);
         high[r] = broadcast_word(x + r * row_stride + 4);
       });
-      repeat<V>([&](int v) RETORT_INLINE {
-        const std::byte* line = data + v / kVectors * panel_bytes + v % kVectors * kVectorBytes;
+      repeat<kVectors>([&](int v) RETORT_INLINE {
+        const std::byte* line = data + v * kVectorBytes;
         prefetch_twice(line);
         const __m512i word = _mm512_load_si512(line);
         const __m512i even = _mm512_and_si512(word, nibble);
@@ -171,14 +162,14 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
         repeat<R>([&](int r) RETORT_INLINE { sums[v][r] = _mm512_dpbusd_epi32(sums[v][r], odd, high[r]); });
       });
     }
-    repeat<V>([&](int v) RETORT_INLINE {
-      const __m512 scale = load_scales<Type>(scales + v / kVectors * panel_bytes, v % kVectors);
+    repeat<kVectors>([&](int v) RETORT_INLINE {
+      const __m512 scale = load_scales<Type>(scales, v);
       repeat<R / 2>([&](int r) RETORT_INLINE {
         totals[v][r] = _mm512_fmadd_ps(join_planes(sums[v][2 * r], sums[v][2 * r + 1]), scale, totals[v][r]);
       });
     });
   }
-  repeat<V>([&](int v) RETORT_INLINE {
+  repeat<kVectors>([&](int v) RETORT_INLINE {
     const std::int64_t column = panel * kPanelColumns + v * 16;
     repeat<R / 2>([&](int r) RETORT_INLINE {
       store(out + (row + r) * weights.out + column, weights.out - column, totals[v][r]);
@@ -191,8 +182,8 @@ void int4_panels(const Int4Panels& weights, std::int64_t first, std::int64_t las
                  const Int4Rows& in, float* out) {
   for (std::int64_t panel = first; panel < last; ++panel) {
     std::int64_t row = 0;
-    for (; rows - row >= 2; row += 2) int4_tile<Type, GroupSize, 1, 4>(weights, panel, in, row, out);
-    if (row < rows) int4_tile<Type, GroupSize, 1, 2>(weights, panel, in, row, out);
+    for (; rows - row >= 2; row += 2) int4_tile<Type, GroupSize, 4>(weights, panel, in, row, out);
+    if (row < rows) int4_tile<Type, GroupSize, 2>(weights, panel, in, row, out);
   }
 }
 
