@@ -182,7 +182,7 @@ const float* Decoder::State::run_head(std::int64_t first, std::int64_t rows) {
   parallel_for(rows, rows * width, [&](std::int64_t row, std::int64_t) {
     const float maximum = rms_norm(workspace.hidden() + (first + row) * width, final_norm.data(), width,
                                    static_cast<float>(config.rms_norm_epsilon), workspace.input().values + row * width);
-    workspace.finish_row(head, row, maximum);
+    workspace.finish_row(head, row, rows, maximum);
   });
   head.run(rows, workspace.input(), workspace.logits());
   if (head.quantized()) {

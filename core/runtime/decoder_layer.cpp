@@ -81,7 +81,7 @@ void DecoderLayer::normalize(std::int64_t rows, const std::vector<float>& weight
   parallel_for(rows, rows * width, [&](std::int64_t row, std::int64_t) {
     const float maximum = rms_norm(workspace.hidden() + row * width, weight.data(), width, epsilon_,
                                    workspace.input().values + row * width);
-    workspace.finish_row(next, row, maximum);
+    workspace.finish_row(next, row, rows, maximum);
   });
 }
 
@@ -135,7 +135,8 @@ void DecoderLayer::attend_rows(const Pass& pass, const RopeTable& rope, const Kv
                thread);
   });
   parallel_for(pass.rows(), pass.rows() * o_.in(), [&](std::int64_t row, std::int64_t) {
-    workspace.finish_row(o_, row, o_.quantized() ? max_abs(workspace.input().values + row * o_.in(), o_.in()) : 0.0f);
+    const float maximum = o_.quantized() ? max_abs(workspace.input().values + row * o_.in(), o_.in()) : 0.0f;
+    workspace.finish_row(o_, row, pass.rows(), maximum);
   });
 }
 
@@ -168,7 +169,7 @@ void DecoderLayer::activate(std::int64_t rows, Workspace& workspace) const {
     const float* gate = workspace.projected() + row * gate_up_.out();
     const float maximum = swiglu(gate, gate + intermediate_size_, intermediate_size_, workspace.input().row_scales[row],
                                  workspace.input().values + row * down_.in());
-    workspace.finish_row(down_, row, maximum);
+    workspace.finish_row(down_, row, rows, maximum);
   });
 }
 

@@ -34,7 +34,7 @@ class FloatKernel final : public LinearKernel {
 
   InputForm input_form() const override { return form_ == WeightForm::bf16 ? InputForm::bf16 : InputForm::f32; }
 
-  void finish_row(const Activation& in, std::int64_t row, float) const override {
+  void finish_row(const Activation& in, std::int64_t row, std::int64_t, float) const override {
     in.row_scales[row] = 1.0f;
     if (form_ == WeightForm::bf16) round_to_bfloat16(in.values + row * in_, in_, in.halves + row * in_);
   }

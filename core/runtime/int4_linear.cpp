@@ -1,21 +1,85 @@
 // Linear layers with int4 weights in groups: see int4_kernel in linear.h. oneDNN 3.7 unpacks such weights at every
-// call; unpacking them to bf16 would round them and cost memory, to be at most a tenth faster with many rows and half
-// as fast with few (linear_benchmark).
+// call, slowly. Unpacked here, they can be multiplied in f32, which is exact, or in bf16, which moves the perplexity by
+// more than rounding the weights again may.
+#include <algorithm>
 #include <cstring>
+#include <limits>
+#include <optional>
 
 #include "runtime/linear.h"
 #include "runtime/packing.h"
 #include "runtime/panels.h"
+#include "runtime/parallel.h"
 #include "runtime/row_kernel.h"
+#include "runtime/unpacking.h"
 #include "runtime/vector_kernels.h"
 
 namespace retort::runtime {
 namespace {
 
+// Without VNNI f32 on oneDNN is faster than the row kernel from so many rows on; with it, never (linear_benchmark).
+constexpr std::int64_t kUnpackedRows = 16;
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+// Unpacked at once: what the caches of two cores hold beside the rows.
+constexpr std::int64_t kUnpackedBytes = std::int64_t{2} << 20;
+
+/// oneDNN's product in f32, one block of columns after the other.
+class UnpackedProduct {
+ public:
+  /// Not possible() where oneDNN reads another layout than unpack_int4 writes.
+  UnpackedProduct(MatmulPool& pool, const LinearWeights& weights, std::int64_t least_rows)
+      : pool_(pool), in_(weights.in) {
+    const std::int64_t panels = panels_of(weights.out), panel_bytes = weights.in * kPanelColumns * 4;
+    const std::int64_t blocks = (panels * panel_bytes + kUnpackedBytes - 1) / kUnpackedBytes;
+    panels_ = (panels + blocks - 1) / blocks;
+    for (std::int64_t column = 0; column < weights.out; column += panels_ * kPanelColumns) {
+      const std::int64_t columns = std::min(panels_ * kPanelColumns, weights.out - column);
+      const Matmul& matmul = pool.get({Arithmetic::f32, weights.in, columns, weights.out, least_rows}, weights.name);
+      const dnnl::memory::desc& packed = matmul.packed_weight();
+      if (panel_stride_words(packed) == 0) {
+        blocks_.clear();
+        return;
+      }
+      pool.reserve_unpacked(static_cast<std::int64_t>(packed.get_size() / sizeof(float)));
+      blocks_.push_back(
+          {column, panel_stride_words(packed), &matmul, {packed, pool.onednn().engine(), DNNL_MEMORY_NONE}});
+    }
+  }
+
+  bool possible() const { return !blocks_.empty(); }
+  std::string implementation() const { return blocks_.front().matmul->implementation(); }
+
+  void run(const Int4Panels& panels, std::int64_t rows, const float* in, float* out) const {
+    for (const Block& block : blocks_) {
+      const std::int64_t first = block.column / kPanelColumns, count = std::min(panels_, panels.panels() - first);
+      parallel_for(count, count * kPanelColumns * in_, [&](std::int64_t i, std::int64_t) {
+        unpack_int4(panels, first + i, first + i + 1, in_, block.stride_words,
+                    pool_.unpacked() + i * block.stride_words * kPanelColumns);
+      });
+      block.weight.set_data_handle(pool_.unpacked());
+      block.matmul->execute(pool_.onednn().stream(), rows, in, block.weight, {}, out + block.column,
+                            pool_.scratchpad());
+    }
+  }
+
+ private:
+  struct Block {
+    std::int64_t column = 0;
+    std::int64_t stride_words = 0;
+    const Matmul* matmul = nullptr;
+    dnnl::memory weight;  // a descriptor; the pool's buffer is set at every call
+  };
+  MatmulPool& pool_;
+  std::int64_t in_;
+  std::int64_t panels_ = 0;  // of a block
+  std::vector<Block> blocks_;
+};
+
 class Int4Kernel final : public LinearKernel {
  public:
-  Int4Kernel(MatmulPool& pool, const LinearWeights& weights)
+  Int4Kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice)
       : kernels_(row_kernels_for(pool.onednn().instruction_set())), in_(weights.in) {
+    unpack(pool, weights, choice);
     for (const model::LinearWeight& part : weights.parts) finite_f32(*part.scale, weights.folder);
     panels_ = {nullptr, weights.out, (in_ + weights.group_size - 1) / weights.group_size, weights.group_size,
                scale_type(weights)};
@@ -24,9 +88,13 @@ class Int4Kernel final : public LinearKernel {
     pack_int4(weights, panels_, packed_.data());
   }
 
-  InputForm input_form() const override { return InputForm::wide_rows; }
+  InputForm input_form() const override { return unpacked_rows_ == 1 ? InputForm::f32 : InputForm::wide_rows; }
 
-  void finish_row(const Activation& in, std::int64_t row, float maximum) const override {
+  void finish_row(const Activation& in, std::int64_t row, std::int64_t rows, float maximum) const override {
+    if (rows >= unpacked_rows_) {
+      in.row_scales[row] = 1.0f;
+      return;
+    }
     const std::int64_t groups = panels_.groups, plane = groups * panels_.group_size;
     std::int8_t* high = in.codes + 2 * row * plane;
     std::int32_t* sums = in.group_sums + 2 * row * groups;
@@ -35,6 +103,9 @@ class Int4Kernel final : public LinearKernel {
   }
 
   void run(std::int64_t rows, const Activation& in, float* out) const override {
+    if (rows >= unpacked_rows_) {
+      return unpacked_->run(panels_, rows, in.values, out);
+    }
     split_panels(panels_.panels(), rows * in_ * panels_.out, [&](std::int64_t first, std::int64_t last) {
       kernels_.int4(panels_, first, last, rows, {in.codes, in.group_sums}, out);
     });
@@ -53,20 +124,33 @@ class Int4Kernel final : public LinearKernel {
   }
 
   std::string implementation() const override {
-    return std::string("retort:") + kernels_.name + ", groups of " + std::to_string(panels_.group_size);
+    std::string text = std::string("retort:") + kernels_.name + ", groups of " + std::to_string(panels_.group_size);
+    if (unpacked_rows_ < kNever)
+      text += ", from " + std::to_string(unpacked_rows_) + " rows unpacked to f32: " + unpacked_->implementation();
+    return text;
   }
 
  private:
+  void unpack(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
+    const std::int64_t least_rows = choice == KernelChoice::onednn ? 1 : kUnpackedRows;
+    if (choice == KernelChoice::row_kernels || least_rows > pool.max_rows()) return;
+    if (choice == KernelChoice::faster && pool.onednn().multiplies_int8_exactly()) return;
+    unpacked_.emplace(pool, weights, least_rows);
+    if (unpacked_->possible()) unpacked_rows_ = least_rows;
+  }
+
   const RowKernels& kernels_;
   std::int64_t in_;
   AlignedBuffer<std::byte> packed_;
   Int4Panels panels_;
+  std::optional<UnpackedProduct> unpacked_;
+  std::int64_t unpacked_rows_ = kNever;
 };
 
 }  // namespace
 
-std::unique_ptr<const LinearKernel> int4_kernel(MatmulPool& pool, const LinearWeights& weights) {
-  return std::make_unique<Int4Kernel>(pool, weights);
+std::unique_ptr<const LinearKernel> int4_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
+  return std::make_unique<Int4Kernel>(pool, weights, choice);
 }
 
 }  // namespace retort::runtime

@@ -1,7 +1,6 @@
 // Linear layers with int8 weights: see int8_kernel in linear.h. One packed copy serves the row kernels and oneDNN.
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "runtime/linear.h"
 #include "runtime/packing.h"
@@ -13,8 +12,8 @@
 namespace retort::runtime {
 namespace {
 
-// The row kernel multiplies up to two rows. It joins a row's planes on the way, which oneDNN cannot; with one plane a
-// row it saves the fixed cost of a primitive, which only layers of up to so many bytes feel (linear_benchmark).
+// The row kernel multiplies up to two rows. Of one row with one plane it wins only the fixed cost of a primitive, which
+// layers of up to so many bytes feel (linear_benchmark).
 constexpr std::int64_t kRowKernelRows = 2;
 constexpr std::int64_t kRowKernelBytes = std::int64_t{3} << 18;
 constexpr std::int64_t kWordBytes = 4;
@@ -22,7 +21,7 @@ constexpr std::int64_t kJoinColumns = 4096;  // by one thread at a time
 
 class Int8Kernel final : public LinearKernel {
  public:
-  Int8Kernel(MatmulPool& pool, const LinearWeights& weights)
+  Int8Kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice)
       : pool_(pool),
         kernels_(row_kernels_for(pool.onednn().instruction_set())),
         in_(weights.in),
@@ -30,7 +29,8 @@ class Int8Kernel final : public LinearKernel {
         scales_(row_scales(weights)),
         sums_(scales_.size()) {
     const std::int64_t columns = panels_of(weights.out) * kPanelColumns, words = (in_ + kWordBytes - 1) / kWordBytes;
-    if (pool.onednn().multiplies_int8_exactly()) matmul_ = known_matmul(weights, columns);
+    if (choice != KernelChoice::row_kernels && pool.onednn().multiplies_int8_exactly())
+      matmul_ = known_matmul(weights, columns);
     const std::int64_t stride_words = matmul_ != nullptr ? panel_stride_words(matmul_->packed_weight()) : words;
     const std::int64_t code_bytes = columns * stride_words * kWordBytes;
     packed_ = packed_buffer(matmul_ != nullptr ? packed_bytes(*matmul_) : code_bytes);
@@ -38,13 +38,14 @@ class Int8Kernel final : public LinearKernel {
     const auto* codes = reinterpret_cast<const std::int8_t*>(packed_.data());
     panels_ = {codes, sums_.data(), scales_.data(), weights.out, words, stride_words};
     if (matmul_ != nullptr) share_with_onednn(code_bytes);
-    if (matmul_ != nullptr) row_kernel_rows_ = planes_ > 1 || in_ * weights.out <= kRowKernelBytes ? kRowKernelRows : 0;
+    if (matmul_ != nullptr) row_kernel_rows_ = choice == KernelChoice::onednn ? 0 : kRowKernelRows;
+    if (planes_ == 1 && in_ * weights.out > kRowKernelBytes) least_row_kernel_rows_ = 2;
     if (matmul_ != nullptr && planes_ > 1) pool.reserve_planes(planes_ * weights.out);
   }
 
   InputForm input_form() const override { return planes_ == 1 ? InputForm::int8_rows : InputForm::wide_rows; }
 
-  void finish_row(const Activation& in, std::int64_t row, float maximum) const override {
+  void finish_row(const Activation& in, std::int64_t row, std::int64_t, float maximum) const override {
     const float* values = in.values + row * in_;
     std::int8_t* codes = in.codes + row * planes_ * in_;
     in.row_scales[row] = planes_ == 1 ? quantize_row(values, in_, maximum, codes)
@@ -52,7 +53,7 @@ class Int8Kernel final : public LinearKernel {
   }
 
   void run(std::int64_t rows, const Activation& in, float* out) const override {
-    if (rows <= row_kernel_rows_) {
+    if (matmul_ == nullptr || (rows >= least_row_kernel_rows_ && rows <= row_kernel_rows_)) {
       split_panels(panels_of(panels_.out), rows * in_ * panels_.out, [&](std::int64_t first, std::int64_t last) {
         kernels_.int8(panels_, first, last, rows, {in.codes, in_, planes_ > 1}, out);
       });
@@ -79,6 +80,7 @@ class Int8Kernel final : public LinearKernel {
     if (matmul_ == nullptr) return own;
     const std::string wide = planes_ > 1 ? ", 2 products a row" : "";
     if (row_kernel_rows_ == 0) return matmul_->implementation() + wide;
+    if (least_row_kernel_rows_ > 1) return matmul_->implementation() + wide + ", of 2 rows " + own;
     return own + ", from " + std::to_string(row_kernel_rows_ + 1) + " rows " + matmul_->implementation() + wide;
   }
 
@@ -129,11 +131,11 @@ class Int8Kernel final : public LinearKernel {
   MatmulPool& pool_;
   const RowKernels& kernels_;
   std::int64_t in_;
-  std::int64_t planes_;  // of a row's codes
-  std::int64_t row_kernel_rows_ = std::numeric_limits<std::int64_t>::max();
-  std::vector<float> scales_;       // [panels · 64]
-  std::vector<std::int32_t> sums_;  // [panels · 64]
-  const Matmul* matmul_ = nullptr;  // null: row kernels for any number of rows
+  std::int64_t planes_;                                           // of a row's codes
+  std::int64_t least_row_kernel_rows_ = 1, row_kernel_rows_ = 0;  // if there is a matmul
+  std::vector<float> scales_;                                     // [panels · 64]
+  std::vector<std::int32_t> sums_;                                // [panels · 64]
+  const Matmul* matmul_ = nullptr;                                // null: row kernels for any number of rows
   AlignedBuffer<std::byte> packed_;
   Int8Panels panels_;
   dnnl::memory weight_, scales_memory_;
@@ -141,8 +143,8 @@ class Int8Kernel final : public LinearKernel {
 
 }  // namespace
 
-std::unique_ptr<const LinearKernel> int8_kernel(MatmulPool& pool, const LinearWeights& weights) {
-  return std::make_unique<Int8Kernel>(pool, weights);
+std::unique_ptr<const LinearKernel> int8_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
+  return std::make_unique<Int8Kernel>(pool, weights, choice);
 }
 
 }  // namespace retort::runtime

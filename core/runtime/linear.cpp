@@ -4,13 +4,13 @@
 namespace retort::runtime {
 namespace {
 
-std::unique_ptr<const LinearKernel> make_kernel(MatmulPool& pool, const LinearWeights& weights) {
+std::unique_ptr<const LinearKernel> make_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
   const ThreadCountScope threads(pool.onednn().threads());
   switch (weights.form) {
     case WeightForm::int8:
-      return int8_kernel(pool, weights);
+      return int8_kernel(pool, weights, choice);
     case WeightForm::int4:
-      return int4_kernel(pool, weights);
+      return int4_kernel(pool, weights, choice);
     default:
       return float_kernel(pool, weights);
   }
@@ -23,12 +23,12 @@ std::string text_of(WeightForm form, std::int64_t out, std::int64_t in) {
 
 }  // namespace
 
-Linear::Linear(MatmulPool& pool, const LinearWeights& weights)
+Linear::Linear(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice)
     : name_(weights.name),
       in_(weights.in),
       out_(weights.out),
       form_(weights.form),
-      kernel_(make_kernel(pool, weights)) {
+      kernel_(make_kernel(pool, weights, choice)) {
   weights.release();
 }
 

@@ -38,6 +38,13 @@ struct Activation {
   static constexpr std::int64_t kPlanes = 2, kSmallestGroup = 32, kLargestGroup = 128;
 };
 
+/// Who multiplies int8 and int4 weights.
+enum class KernelChoice {
+  faster,       ///< by the number of rows, as measured (tests/bench/linear_benchmark)
+  row_kernels,  ///< for any number of rows: tests and benchmarks
+  onednn,       ///< for any number of rows, where it can
+};
+
 /// What a layer does with its weight in one form. Immutable after construction.
 class LinearKernel {
  public:
@@ -47,7 +54,7 @@ class LinearKernel {
   LinearKernel& operator=(const LinearKernel&) = delete;
 
   virtual InputForm input_form() const = 0;
-  virtual void finish_row(const Activation& in, std::int64_t row, float maximum) const = 0;
+  virtual void finish_row(const Activation& in, std::int64_t row, std::int64_t rows, float maximum) const = 0;
   virtual void run(std::int64_t rows, const Activation& in, float* out) const = 0;
   virtual void look_up(std::int64_t row, float* target) const = 0;
   virtual std::string implementation() const = 0;
@@ -58,18 +65,19 @@ class Linear {
  public:
   /// Packs the weights and gives back the pages of the file that they came from; `pool` must outlive the layer. Errors
   /// as Matmul and require_finite.
-  Linear(MatmulPool& pool, const LinearWeights& weights);
+  Linear(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice = KernelChoice::faster);
 
   std::int64_t in() const { return in_; }
   std::int64_t out() const { return out_; }
-  InputForm input_form() const { return kernel_->input_form(); }
-  /// Whether finish_row needs the row's maximum.
+  InputForm input_form() const { return kernel_->input_form(); }  ///< of few rows
+  /// Whether finish_row may need the row's maximum.
   bool quantized() const { return input_form() == InputForm::int8_rows || input_form() == InputForm::wide_rows; }
 
-  /// Row `row` of in.values is complete and max |value| is `maximum` (only read if quantized()): brings it into this
-  /// layer's form and sets its row_scale. Different rows may be finished by different threads.
-  void finish_row(const Activation& in, std::int64_t row, float maximum) const {
-    kernel_->finish_row(in, row, maximum);
+  /// Row `row` of the `rows` that run() will get is complete in in.values, and max |value| is `maximum` (only read if
+  /// quantized()): brings it into the form in which this layer multiplies so many, and sets its row_scale. Different
+  /// rows may be finished by different threads.
+  void finish_row(const Activation& in, std::int64_t row, std::int64_t rows, float maximum) const {
+    kernel_->finish_row(in, row, rows, maximum);
   }
   /// out [row_bucket(rows), out()]. The true result is out · row_scales: oneDNN 3.7 accepts a per-row source scale and
   /// ignores it, so the pass that reads `out` applies it.
@@ -87,11 +95,12 @@ class Linear {
 
 /// f32 or bf16 on oneDNN. A bf16 weight is multiplied in f32 where the processor has no bf16 products.
 std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights);
-/// A few rows by a row kernel where that is faster, see kRowKernelRows, more on oneDNN; all of them by a row kernel
+/// A few rows by a row kernel where that is faster, more on oneDNN, with the same bits; all of them by a row kernel
 /// where oneDNN's int8 sums are not exact (no VNNI), or where its layout is another. Rows are int8_rows where the
 /// weight asks for int8 activations, else wide_rows, which oneDNN multiplies as twice as many rows.
-std::unique_ptr<const LinearKernel> int8_kernel(MatmulPool& pool, const LinearWeights& weights);
-/// Any number of rows by a row kernel.
-std::unique_ptr<const LinearKernel> int4_kernel(MatmulPool& pool, const LinearWeights& weights);
+std::unique_ptr<const LinearKernel> int8_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice);
+/// By a row kernel, as wide_rows; without VNNI many rows by oneDNN, in f32, block by block of weights unpacked for the
+/// purpose, where its layout is known.
+std::unique_ptr<const LinearKernel> int4_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice);
 
 }  // namespace retort::runtime

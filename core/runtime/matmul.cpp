@@ -32,6 +32,16 @@ std::int64_t row_bucket(std::int64_t rows) {
   return *found;
 }
 
+std::int64_t rows_at_once(std::int64_t rows) {
+  // Reading the weights takes as long as multiplying about so many rows.
+  constexpr std::int64_t kReadingRows = 16;
+  const std::int64_t bucket = row_bucket(rows);
+  if (bucket == rows || bucket == kRowBuckets.front()) return rows;
+  const std::int64_t smaller = *std::prev(std::lower_bound(kRowBuckets.begin(), kRowBuckets.end(), bucket));
+  const std::int64_t twice = std::max(smaller, kReadingRows) + std::max(row_bucket(rows - smaller), kReadingRows);
+  return twice < bucket ? smaller : rows;
+}
+
 std::string text_of(const MatmulShape& shape) {
   const char* names[] = {"f32", "bf16", "int8"};
   return std::string(names[static_cast<int>(shape.arithmetic)]) + " [" + std::to_string(shape.out) + "," +
@@ -87,6 +97,7 @@ Matmul::Matmul(const OneDnnEngine& onednn, const MatmulShape& shape, std::int64_
     const std::int64_t largest = row_bucket(max_rows);
     for (const std::int64_t rows : kRowBuckets) {
       if (rows > largest) break;
+      if (rows < row_bucket(std::min(shape.least_rows, largest))) continue;
       kernels_.push_back(make_kernel(onednn, rows, packed_, layer));
       scratchpad_bytes_ = std::max(scratchpad_bytes_, kernels_.back().scratchpad.get_desc().get_size());
     }
@@ -101,7 +112,8 @@ dnnl::matmul::primitive_desc Matmul::describe(const OneDnnEngine& onednn, std::i
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (shape_.arithmetic == Arithmetic::int8) attributes.set_scales_mask(DNNL_ARG_WEIGHTS, kPerOutputChannel);
   const Descriptor in({rows, shape_.in}, input_type(shape_.arithmetic), Tag::ab);
-  const Descriptor out({rows, shape_.out}, dnnl::memory::data_type::f32, Tag::ab);
+  const dnnl::memory::dims out_strides{shape_.out_stride > 0 ? shape_.out_stride : shape_.out, 1};
+  const Descriptor out({rows, shape_.out}, dnnl::memory::data_type::f32, out_strides);
   return {onednn.engine(), in, weight, out, attributes};
 }
 
@@ -128,12 +140,34 @@ std::string Matmul::implementation() const {
   return text;
 }
 
+const Matmul::Kernel& Matmul::kernel_for(std::int64_t rows) const {
+  const auto found = std::lower_bound(kernels_.begin(), kernels_.end(), rows,
+                                      [](const Kernel& kernel, std::int64_t wanted) { return kernel.rows < wanted; });
+  if (found == kernels_.end()) {
+    throw std::invalid_argument(text_of(shape_) + ": expected at most " + std::to_string(kernels_.back().rows) +
+                                " rows, found " + std::to_string(rows));
+  }
+  return *found;
+}
+
 void Matmul::execute(const dnnl::stream& stream, std::int64_t rows, const void* in, const dnnl::memory& weight,
                      const dnnl::memory& scales, float* out, void* scratchpad) const {
-  const auto bucket = std::lower_bound(kRowBuckets.begin(), kRowBuckets.end(), rows) - kRowBuckets.begin();
-  const Kernel& kernel = kernels_.at(static_cast<std::size_t>(bucket));
+  const std::int64_t in_bytes =
+      shape_.in * static_cast<std::int64_t>(dnnl::memory::data_type_size(input_type(shape_.arithmetic)));
+  const std::int64_t out_stride = shape_.out_stride > 0 ? shape_.out_stride : shape_.out;
+  const auto* source = static_cast<const std::byte*>(in);
+  for (std::int64_t first = 0; first < rows;) {
+    const std::int64_t count = rows_at_once(rows - first);
+    run_kernel(kernel_for(count), stream, source + first * in_bytes, weight, scales, out + first * out_stride,
+               scratchpad);
+    first += count;
+  }
+}
+
+void Matmul::run_kernel(const Kernel& kernel, const dnnl::stream& stream, const std::byte* in,
+                        const dnnl::memory& weight, const dnnl::memory& scales, float* out, void* scratchpad) const {
   // oneDNN's memory has one non-const pointer for both directions; matmul only reads its source.
-  kernel.in.set_data_handle(const_cast<void*>(in));
+  kernel.in.set_data_handle(const_cast<std::byte*>(in));
   kernel.out.set_data_handle(out);
   kernel.scratchpad.set_data_handle(scratchpad);
   // The C function instead of primitive::execute, whose argument map allocates at every call.
@@ -153,6 +187,10 @@ const Matmul& MatmulPool::get(const MatmulShape& shape, const std::string& layer
   const auto needed = static_cast<std::int64_t>(matmul->scratchpad_bytes());
   if (needed > scratchpad_.size()) scratchpad_ = AlignedBuffer<std::byte>(needed);
   return *matmul;
+}
+
+void MatmulPool::reserve_unpacked(std::int64_t floats) {
+  if (floats > unpacked_.size()) unpacked_ = AlignedBuffer<float>(floats);
 }
 
 void MatmulPool::reserve_planes(std::int64_t floats) {

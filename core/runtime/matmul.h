@@ -16,11 +16,16 @@
 
 namespace retort::runtime {
 
-/// Row counts that have a primitive; other counts run the next larger one over padding rows.
-inline constexpr std::array<std::int64_t, 10> kRowBuckets{1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
+/// Row counts that have a primitive; other counts run the next larger one over padding rows, or several, see
+/// rows_at_once.
+inline constexpr std::array<std::int64_t, 15> kRowBuckets{1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512};
 
 /// The smallest bucket that holds `rows`, 1 ≤ rows ≤ 512.
 std::int64_t row_bucket(std::int64_t rows);
+
+/// How many of `rows` to multiply first: all of them, unless so many padding rows would join them that the next smaller
+/// bucket of rows and then the rest are faster, although the weights are read twice.
+std::int64_t rows_at_once(std::int64_t rows);
 
 enum class Arithmetic {
   f32,   ///< f32 × f32 → f32
@@ -32,6 +37,8 @@ struct MatmulShape {
   Arithmetic arithmetic = Arithmetic::f32;
   std::int64_t in = 0;
   std::int64_t out = 0;
+  std::int64_t out_stride = 0;  ///< from one row of y to the next; 0: out, as the rows are one behind the other
+  std::int64_t least_rows = 1;  ///< fewer are never multiplied
   auto operator<=>(const MatmulShape&) const = default;
 };
 
@@ -68,7 +75,7 @@ class Matmul {
   std::size_t scratchpad_bytes() const { return scratchpad_bytes_; }
   std::string implementation() const;  ///< impl_info_str, with row counts where they differ
 
-  /// `in` and `out` hold row_bucket(rows) rows, `in` as the shape says; rows past `rows` are read and written
+  /// `in` and `out` hold row_bucket(rows) rows, `in` as the shape says; rows past `rows` may be read and written
   /// but mean nothing. `scales` is empty but for int8. No allocation of its own.
   void execute(const dnnl::stream& stream, std::int64_t rows, const void* in, const dnnl::memory& weight,
                const dnnl::memory& scales, float* out, void* scratchpad) const;
@@ -84,11 +91,14 @@ class Matmul {
                      const std::string& layer) const;
   dnnl::matmul::primitive_desc describe(const OneDnnEngine& onednn, std::int64_t rows,
                                         const dnnl::memory::desc& weight) const;
+  const Kernel& kernel_for(std::int64_t rows) const;
+  void run_kernel(const Kernel& kernel, const dnnl::stream& stream, const std::byte* in, const dnnl::memory& weight,
+                  const dnnl::memory& scales, float* out, void* scratchpad) const;
 
   MatmulShape shape_;
   dnnl::memory::desc packed_;
   std::size_t scratchpad_bytes_ = 0;
-  std::vector<Kernel> kernels_;  // in the order of kRowBuckets
+  std::vector<Kernel> kernels_;  // by rows
 };
 
 /// The matmuls of one model: layers of equal shape share primitives, and all share one scratchpad.
@@ -99,9 +109,14 @@ class MatmulPool {
       : onednn_(onednn), max_rows_(std::max<std::int64_t>(max_rows, 2)) {}
 
   const OneDnnEngine& onednn() const { return onednn_; }
+  std::int64_t max_rows() const { return max_rows_; }
   /// Stays valid as long as the pool. At load only: may replace the scratchpad.
   const Matmul& get(const MatmulShape& shape, const std::string& layer);
   void* scratchpad() { return scratchpad_.data(); }
+
+  /// Room for weights that a layer unpacks before it multiplies them: at least `floats` (at load only).
+  void reserve_unpacked(std::int64_t floats);
+  float* unpacked() { return unpacked_.data(); }
 
   /// Room for products that a layer joins before it gives them away: at least `floats` (at load only), and as many rows
   /// as kPlaneFloats hold.
@@ -116,7 +131,7 @@ class MatmulPool {
   std::int64_t max_rows_;
   std::map<MatmulShape, std::unique_ptr<Matmul>> matmuls_;
   AlignedBuffer<std::byte> scratchpad_;
-  AlignedBuffer<float> planes_;
+  AlignedBuffer<float> unpacked_, planes_;
 };
 
 }  // namespace retort::runtime

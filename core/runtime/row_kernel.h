@@ -63,7 +63,8 @@ struct Int4Rows {
 };
 
 /// out[row · panels.out + column] for the columns of panels [first, last) and all rows; the row's own scale is not
-/// applied. Sums are exact integers, those of two planes are joined in f32.
+/// applied. Sums are exact integers, which are scaled before those of two planes are joined, in f32: the bits that
+/// oneDNN and join_planes (vector_kernels.h) give.
 using Int8RowKernel = void (*)(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                                const Int8Rows& in, float* out);
 /// The same for int4. Sums of a plane within a group are exact integers; groups are added in f32.

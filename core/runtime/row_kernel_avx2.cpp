@@ -46,8 +46,12 @@ RETORT_INLINE inline __m256i widen(__m256i sums, __m256i pairs) {
 }
 
 // What the sums over the two planes of a row's codes stand for.
-RETORT_INLINE inline __m256 join_planes(__m256i high, __m256i low) {
-  return _mm256_fmadd_ps(_mm256_cvtepi32_ps(high), _mm256_set1_ps(128.0f), _mm256_cvtepi32_ps(low));
+RETORT_INLINE inline __m256 join_planes(__m256 high, __m256 low) {
+  return _mm256_fmadd_ps(high, _mm256_set1_ps(128.0f), low);
+}
+
+RETORT_INLINE inline __m256 scaled(__m256i sum, __m256 scale) {
+  return _mm256_mul_ps(_mm256_cvtepi32_ps(sum), scale);
 }
 
 // R planes, L = 1 or 2 to a row.
@@ -77,9 +81,8 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, int half, const In
     const std::int64_t column = first + v * 8;
     const __m256 scales = _mm256_loadu_ps(weights.scales + column);
     repeat<R / L>([&](int r) RETORT_INLINE {
-      const __m256 product =
-          L == 2 ? join_planes(sums[v][r * L], sums[v][r * L + L - 1]) : _mm256_cvtepi32_ps(sums[v][r]);
-      store(out + (row + r) * weights.out + column, weights.out - column, _mm256_mul_ps(product, scales));
+      const __m256 high = scaled(sums[v][r * L], scales), low = scaled(sums[v][r * L + L - 1], scales);
+      store(out + (row + r) * weights.out + column, weights.out - column, L == 2 ? join_planes(high, low) : high);
     });
   });
 }
@@ -131,7 +134,8 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, int half, const In
     }
     repeat<kVectors>([&](int v) RETORT_INLINE {
       const __m256 scale = load_scales<Type>(scales, half * kVectors + v);
-      totals[v] = _mm256_fmadd_ps(join_planes(sums[v][0], sums[v][1]), scale, totals[v]);
+      const __m256 high = _mm256_cvtepi32_ps(sums[v][0]), low = _mm256_cvtepi32_ps(sums[v][1]);
+      totals[v] = _mm256_fmadd_ps(join_planes(high, low), scale, totals[v]);
     });
   }
   repeat<kVectors>([&](int v) RETORT_INLINE {

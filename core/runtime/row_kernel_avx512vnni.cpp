@@ -49,8 +49,12 @@ template <int N, class Function>
 }
 
 // What the sums over the two planes of a row's codes stand for.
-[[gnu::always_inline]] inline __m512 join_planes(__m512i high, __m512i low) {
-  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(high), _mm512_set1_ps(128.0f), _mm512_cvtepi32_ps(low));
+[[gnu::always_inline]] inline __m512 join_planes(__m512 high, __m512 low) {
+  return _mm512_fmadd_ps(high, _mm512_set1_ps(128.0f), low);
+}
+
+[[gnu::always_inline]] inline __m512 scaled(__m512i sum, __m512 scale) {
+  return _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
 }
 
 // R planes, L = 1 or 2 to a row; 4 · R accumulators take at most 16 of the 32 registers.
@@ -82,9 +86,8 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in
     const std::int64_t column = first + v * 16;
     const __m512 scales = _mm512_loadu_ps(weights.scales + column);
     repeat<R / L>([&](int r) RETORT_INLINE {
-      const __m512 product =
-          L == 2 ? join_planes(sums[v][r * L], sums[v][r * L + L - 1]) : _mm512_cvtepi32_ps(sums[v][r]);
-      store(out + (row + r) * weights.out + column, weights.out - column, _mm512_mul_ps(product, scales));
+      const __m512 high = scaled(sums[v][r * L], scales), low = scaled(sums[v][r * L + L - 1], scales);
+      store(out + (row + r) * weights.out + column, weights.out - column, L == 2 ? join_planes(high, low) : high);
     });
   });
 }
@@ -165,7 +168,8 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
     repeat<kVectors>([&](int v) RETORT_INLINE {
       const __m512 scale = load_scales<Type>(scales, v);
       repeat<R / 2>([&](int r) RETORT_INLINE {
-        totals[v][r] = _mm512_fmadd_ps(join_planes(sums[v][2 * r], sums[v][2 * r + 1]), scale, totals[v][r]);
+        const __m512 high = _mm512_cvtepi32_ps(sums[v][2 * r]), low = _mm512_cvtepi32_ps(sums[v][2 * r + 1]);
+        totals[v][r] = _mm512_fmadd_ps(join_planes(high, low), scale, totals[v][r]);
       });
     });
   }

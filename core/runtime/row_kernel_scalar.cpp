@@ -56,10 +56,9 @@ void int8_rows_scalar(const Int8Panels& weights, std::int64_t first, std::int64_
         std::int32_t total = 0;
         for (std::int64_t k = 0; k < weights.words * 4; ++k)
           total += in.codes[plane * in.stride + k] * panel[byte_of(k, n % kPanelColumns)];
-        return static_cast<float>(total);
+        return static_cast<float>(total) * weights.scales[n];
       };
-      const float product = in.wide ? 128.0f * sum(2 * row) + sum(2 * row + 1) : sum(row);
-      out[row * weights.out + n] = product * weights.scales[n];
+      out[row * weights.out + n] = in.wide ? 128.0f * sum(2 * row) + sum(2 * row + 1) : sum(row);
     }
   }
 }

@@ -28,7 +28,9 @@ class Workspace {
   /// The input of the next linear layer. `values` is also where the row is prepared before it is quantised.
   Activation& input() { return input_; }
   /// Linear::finish_row of input(). Different rows may be finished by different threads.
-  void finish_row(const Linear& next, std::int64_t row, float maximum) { next.finish_row(input_, row, maximum); }
+  void finish_row(const Linear& next, std::int64_t row, std::int64_t rows, float maximum) {
+    next.finish_row(input_, row, rows, maximum);
+  }
 
  private:
   Arena arena_;

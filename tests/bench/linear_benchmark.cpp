@@ -1,5 +1,6 @@
-// Linear layers of Qwen2.5-0.5B's shape beside the best that oneDNN offers for the same weight, and the read bandwidth
-// of the machine in the same run. Weights are cycled through 512 MB, so that they come from memory as in decoding.
+// Linear layers of Qwen2.5-0.5B's shape by row kernels and by oneDNN, and the machine's read bandwidth right after
+// each. Weights are cycled through 512 MB, so that they come from memory as in decoding. Compare medians of repetitions
+// that take turns: --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true
 //   GB/s    weights as stored, per second; Share is that of the measured bandwidth
 //   GFLOP/s 2 · rows · in · out per second
 #include <benchmark/benchmark.h>
@@ -22,39 +23,41 @@ constexpr std::int64_t kBytes = std::int64_t{512} << 20;
 constexpr std::int64_t kThreads = 2;
 using Lanes = std::uint64_t __attribute__((vector_size(64)));
 
-/// Sums 512 MB, each thread four streams; the best of five passes, bytes per second.
+/// Sums 512 MB, each thread four streams; the best of five passes, bytes per second. Measured anew at every call, since
+/// neighbours on the machine take some of it at times.
 double measured_bandwidth() {
-  static const double best = [] {
-    const AlignedBuffer<std::byte> memory = packed_buffer(kBytes);
-    auto* lanes = reinterpret_cast<Lanes*>(const_cast<std::byte*>(memory.data()));
-    const std::int64_t count = kBytes / 64;
-    for (std::int64_t i = 0; i < count; ++i) lanes[i] = Lanes{} + static_cast<std::uint64_t>(i);
-    const ThreadCountScope threads(kThreads);
-    double fastest = 0;
-    for (int pass = 0; pass < 5; ++pass) {
-      const auto start = std::chrono::steady_clock::now();
-      std::uint64_t total = 0;
-#pragma omp parallel reduction(+ : total)
-      {
-        const std::int64_t part = count / omp_get_num_threads(), quarter = part / 4;
-        const Lanes* first = lanes + omp_get_thread_num() * part;
-        Lanes sum[4]{};
-        for (std::int64_t i = 0; i < quarter; ++i) {
-          for (std::int64_t s = 0; s < 4; ++s) {
-            __builtin_prefetch(first + s * quarter + i + 64);
-            sum[s] += first[s * quarter + i];
-          }
-        }
-        for (const Lanes& s : sum)
-          for (int i = 0; i < 8; ++i) total += s[i];
-      }
-      benchmark::DoNotOptimize(total);
-      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-      fastest = std::max(fastest, static_cast<double>(kBytes) / elapsed.count());
-    }
-    return fastest;
+  static const AlignedBuffer<std::byte> memory = [] {
+    AlignedBuffer<std::byte> filled = packed_buffer(kBytes);
+    auto* lanes = reinterpret_cast<Lanes*>(filled.data());
+    for (std::int64_t i = 0; i < kBytes / 64; ++i) lanes[i] = Lanes{} + static_cast<std::uint64_t>(i);
+    return filled;
   }();
-  return best;
+  const auto* lanes = reinterpret_cast<const Lanes*>(memory.data());
+  const std::int64_t count = kBytes / 64;
+  const ThreadCountScope threads(kThreads);
+  double fastest = 0;
+  for (int pass = 0; pass < 5; ++pass) {
+    const auto start = std::chrono::steady_clock::now();
+    std::uint64_t total = 0;
+#pragma omp parallel reduction(+ : total)
+    {
+      const std::int64_t part = count / omp_get_num_threads(), quarter = part / 4;
+      const Lanes* first = lanes + omp_get_thread_num() * part;
+      Lanes sum[4]{};
+      for (std::int64_t i = 0; i < quarter; ++i) {
+        for (std::int64_t s = 0; s < 4; ++s) {
+          __builtin_prefetch(first + s * quarter + i + 64);
+          sum[s] += first[s * quarter + i];
+        }
+      }
+      for (const Lanes& s : sum)
+        for (int i = 0; i < 8; ++i) total += s[i];
+    }
+    benchmark::DoNotOptimize(total);
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    fastest = std::max(fastest, static_cast<double>(kBytes) / elapsed.count());
+  }
+  return fastest;
 }
 
 void report(benchmark::State& state, double bytes) {
@@ -62,7 +65,9 @@ void report(benchmark::State& state, double bytes) {
   const auto iterations = static_cast<double>(state.iterations());
   using benchmark::Counter;
   state.counters["GB/s"] = Counter(bytes * 1e-9 * iterations, Counter::kIsRate);
-  state.counters["Share"] = Counter(bytes / measured_bandwidth() * iterations, Counter::kIsRate);
+  const double bandwidth = measured_bandwidth();
+  state.counters["Share"] = Counter(bytes / bandwidth * iterations, Counter::kIsRate);
+  state.counters["read GB/s"] = bandwidth * 1e-9;
   state.counters["GFLOP/s"] = Counter(2e-9 * static_cast<double>(rows * in * out) * iterations, Counter::kIsRate);
 }
 
@@ -82,7 +87,7 @@ double stored_bytes(WeightForm form, std::int64_t in, std::int64_t out, std::int
 }
 
 /// Our layer; int4 in groups of 64 with bf16 scales. `activation_bits` as in model::LinearWeight.
-void run_linear(benchmark::State& state, WeightForm form, int activation_bits) {
+void run_linear(benchmark::State& state, WeightForm form, int activation_bits, KernelChoice choice) {
   constexpr std::int64_t kGroup = 64;
   const std::int64_t rows = state.range(0), in = state.range(1), out = state.range(2);
   const double bytes = stored_bytes(form, in, out, kGroup);
@@ -98,7 +103,7 @@ void run_linear(benchmark::State& state, WeightForm form, int activation_bits) {
   const auto count = static_cast<std::size_t>(std::max(1.0, static_cast<double>(kBytes) / bytes));
   LinearWeights asked = weights.weights();
   asked.activation_bits = activation_bits;
-  while (copies.size() < count) copies.emplace_back(pool, asked);
+  while (copies.size() < count) copies.emplace_back(pool, asked, choice);
 
   const std::int64_t bucket = row_bucket(rows);
   AlignedBuffer<float> values(bucket * in), row_scales(bucket), y(bucket * out);
@@ -108,7 +113,7 @@ void run_linear(benchmark::State& state, WeightForm form, int activation_bits) {
   const std::vector<float> x = testing::random_values(bucket * in, random);
   std::copy(x.begin(), x.end(), values.data());
   const Activation input{values.data(), codes.data(), row_scales.data(), halves.data(), group_sums.data()};
-  for (std::int64_t row = 0; row < bucket; ++row) copies.front().finish_row(input, row, 5.0f);
+  for (std::int64_t row = 0; row < bucket; ++row) copies.front().finish_row(input, row, rows, 5.0f);
   const ThreadCountScope threads(kThreads);
   std::size_t next = 0;
   for (auto iteration : state) {
@@ -120,58 +125,21 @@ void run_linear(benchmark::State& state, WeightForm form, int activation_bits) {
   state.SetLabel(copies.front().implementation());
 }
 
-/// oneDNN's own choice of layout and kernel: s8 × s8 with a scale per column, or bf16, which is the best that it has
-/// for int4 once that is unpacked.
-void run_onednn(benchmark::State& state, Arithmetic arithmetic) {
-  const std::int64_t rows = state.range(0), in = state.range(1), out = state.range(2);
-  const OneDnnEngine onednn(kThreads);
-  MatmulPool pool(onednn, 512);
-  const Matmul& matmul = pool.get({arithmetic, in, out}, "benchmark");
-  const auto size = static_cast<std::int64_t>(matmul.packed_weight().get_size());
-  const std::int64_t stride = (size + 63) / 64 * 64, count = std::max<std::int64_t>(1, kBytes / stride);
-  AlignedBuffer<std::byte> memory = packed_buffer(stride * count);
-  std::fill(memory.data(), memory.data() + stride * count, std::byte{1});
-  dnnl::memory weight(matmul.packed_weight(), onednn.engine(), memory.data());
-  std::vector<float> ones(static_cast<std::size_t>(out), 0.01f);
-  const dnnl::memory scales({{out}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a}, onednn.engine(),
-                            ones.data());
-  AlignedBuffer<float> x(row_bucket(rows) * in), y(row_bucket(rows) * out);
-  const ThreadCountScope threads(kThreads);
-  std::int64_t next = 0;
-  for (auto iteration : state) {
-    weight.set_data_handle(memory.data() + next * stride);
-    matmul.execute(onednn.stream(), rows, x.data(), weight, scales, y.data(), pool.scratchpad());
-    next = next + 1 < count ? next + 1 : 0;
-    benchmark::ClobberMemory();
-  }
-  report(state, stored_bytes(arithmetic == Arithmetic::int8 ? WeightForm::int8 : WeightForm::bf16, in, out, 64));
-  state.SetLabel(matmul.implementation());
-}
-
-void read_memory(benchmark::State& state) {
-  for (auto iteration : state) benchmark::DoNotOptimize(measured_bandwidth());
-  state.counters["GB/s"] = measured_bandwidth() * 1e-9;
-}
-
 /// qkv, gate and up, down; then two of a model of a million weights.
 void shapes(benchmark::internal::Benchmark* benchmark) {
   benchmark->UseRealTime()->Unit(benchmark::kMicrosecond)->ArgNames({"rows", "in", "out"});
-  for (const std::int64_t rows : {1, 2, 4, 8, 256})
-    for (const auto& [in, out] :
-         {std::pair{896, 9728}, std::pair{4864, 896}, std::pair{896, 1152}, std::pair{320, 1728}, std::pair{128, 768}})
-      benchmark->Args({rows, in, out});
+  for (const auto& [in, out] :
+       {std::pair{896, 9728}, std::pair{4864, 896}, std::pair{896, 1152}, std::pair{320, 1728}, std::pair{128, 768}})
+    for (const std::int64_t rows : {1, 2, 4, 8, 16, 32, 64, 128, 256, 512}) benchmark->Args({rows, in, out});
 }
 
-BENCHMARK(read_memory)->Iterations(1);
-BENCHMARK_CAPTURE(run_linear, w8a8, WeightForm::int8, 8)->Apply(shapes);
-BENCHMARK_CAPTURE(run_linear, w8a16, WeightForm::int8, 0)->Apply(shapes);
-BENCHMARK_CAPTURE(run_onednn, int8, Arithmetic::int8)->Apply(shapes);
-BENCHMARK_CAPTURE(run_linear, w4a16, WeightForm::int4, 0)->Apply(shapes);
-BENCHMARK_CAPTURE(run_onednn, bf16, Arithmetic::bf16)->Apply(shapes);
-BENCHMARK_CAPTURE(run_linear, bf16, WeightForm::bf16, 0)
-    ->Args({1, 896, 9728})
-    ->UseRealTime()
-    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(run_linear, w8a8_row_kernel, WeightForm::int8, 8, KernelChoice::row_kernels)->Apply(shapes);
+BENCHMARK_CAPTURE(run_linear, w8a8_onednn, WeightForm::int8, 8, KernelChoice::onednn)->Apply(shapes);
+BENCHMARK_CAPTURE(run_linear, w8a16_row_kernel, WeightForm::int8, 0, KernelChoice::row_kernels)->Apply(shapes);
+BENCHMARK_CAPTURE(run_linear, w8a16_onednn, WeightForm::int8, 0, KernelChoice::onednn)->Apply(shapes);
+BENCHMARK_CAPTURE(run_linear, w4a16_row_kernel, WeightForm::int4, 0, KernelChoice::row_kernels)->Apply(shapes);
+BENCHMARK_CAPTURE(run_linear, w4a16_onednn, WeightForm::int4, 0, KernelChoice::onednn)->Apply(shapes);
+BENCHMARK_CAPTURE(run_linear, bf16, WeightForm::bf16, 0, KernelChoice::faster)->Apply(shapes);
 
 }  // namespace
 }  // namespace retort::runtime

@@ -43,7 +43,7 @@ struct Buffers {
     for (std::int64_t row = 0; row < bucket; ++row) {
       float maximum = 0;
       for (const float value : input(row, linear.in())) maximum = std::max(maximum, std::fabs(value));
-      linear.finish_row(in, row, maximum);
+      linear.finish_row(in, row, rows, maximum);
     }
     const ThreadCountScope threads(1);
     linear.run(rows, in, out.data());
@@ -60,15 +60,18 @@ struct Buffers {
   std::vector<float> out;
 };
 
+constexpr KernelChoice kEveryChoice[] = {KernelChoice::faster, KernelChoice::row_kernels, KernelChoice::onednn};
+
 using Sizes = std::tuple<std::int64_t, std::int64_t, std::int64_t>;  // rows, in, out
 
 class LinearSizes : public ::testing::TestWithParam<Sizes> {
  protected:
   /// Every row is within `tolerance` of expected(row's input).
   template <class Expected>
-  void expect_rows(const LinearWeights& weights, float tolerance, const Expected& expected) {
+  void expect_rows(const LinearWeights& weights, float tolerance, const Expected& expected,
+                   KernelChoice choice = KernelChoice::faster) {
     const auto [rows, in, out] = GetParam();
-    const Linear linear(pool_, weights);
+    const Linear linear(pool_, weights, choice);
     Buffers buffers(linear, rows, random_);
     buffers.run(linear, rows);
     for (std::int64_t row = 0; row < rows; ++row) {
@@ -92,6 +95,13 @@ class LinearSizes : public ::testing::TestWithParam<Sizes> {
   }
 
   /// x in the codes that layers make of it, times those of the weight.
+  /// x as bf16, where layers are multiplied so; elsewhere they are in f32, and x as it is.
+  Row as_bf16(Row x) const {
+    for (float& value : x)
+      if (onednn_.multiplies_bf16()) value = float_of_half(to_bfloat16(value), ScaleType::bf16);
+    return x;
+  }
+
   static Row wide_product(const Row& x, const RandomLinear& weight, std::int64_t group) {
     const auto [codes, scale] = testing::wide_codes(x);
     Row y = ref_linear_wide(codes, weight.codes(), weight.scales(), group);
@@ -117,12 +127,8 @@ TEST_P(LinearSizes, F32EqualsReference) {
 
 TEST_P(LinearSizes, Bf16EqualsTheReferenceOnRoundedInputs) {
   const RandomLinear random(WeightForm::bf16, in(), out(), random_);
-  const bool native = onednn_.multiplies_bf16();  // elsewhere the layer runs in f32 on inputs as they are
-  expect_rows(random.weights(), 2e-6f * std::sqrt(static_cast<float>(in())) + 1e-6f, [&](Row x) {
-    for (float& value : x)
-      if (native) value = float_of_half(to_bfloat16(value), ScaleType::bf16);
-    return ref_linear(x, random.values(), out());
-  });
+  expect_rows(random.weights(), 2e-6f * std::sqrt(static_cast<float>(in())) + 1e-6f,
+              [&](const Row& x) { return ref_linear(as_bf16(x), random.values(), out()); });
 }
 
 TEST_P(LinearSizes, Int8EqualsIntegerSums) {
@@ -130,18 +136,22 @@ TEST_P(LinearSizes, Int8EqualsIntegerSums) {
   LinearWeights weights = random.weights();
   weights.activation_bits = 8;
   // Integer sums are exact, then two factors are rounded: at most 127 · 128 · in · 0.02 · 4/127.
-  expect_rows(weights, 1e-6f * 0.4f * static_cast<float>(in()), [&](const Row& x) {
+  const auto expected = [&](const Row& x) {
     const RefQuantizedRow quantized = ref_quantize_row(x);
     Row y = ref_linear_int8(quantized.codes, random.codes(), random.scales());
     for (float& value : y) value *= quantized.scale;
     return y;
-  });
+  };
+  for (const KernelChoice choice : kEveryChoice)
+    expect_rows(weights, 1e-6f * 0.4f * static_cast<float>(in()), expected, choice);
 }
 
 TEST_P(LinearSizes, Int8WithFloatActivationsEqualsWideIntegerSums) {
   const RandomLinear random(WeightForm::int8, in(), out(), random_);
-  expect_rows(random.weights(), 1e-6f * 0.4f * static_cast<float>(in()),
-              [&](const Row& x) { return wide_product(x, random, in()); });
+  for (const KernelChoice choice : kEveryChoice)
+    expect_rows(
+        random.weights(), 1e-6f * 0.4f * static_cast<float>(in()),
+        [&](const Row& x) { return wide_product(x, random, in()); }, choice);
 }
 
 TEST_P(LinearSizes, WideActivationsAreNextToFloat) {
@@ -151,15 +161,79 @@ TEST_P(LinearSizes, WideActivationsAreNextToFloat) {
   expect_rows(int8.weights(), tolerance, [&](const Row& x) { return ref_linear(x, int8.values(), out()); });
   const RandomLinear int4(in(), out(), 64, model::DataType::f32, random_);
   const std::vector<float> values = dequantized(int4.weights());
-  expect_rows(int4.weights(), tolerance / 16, [&](const Row& x) { return ref_linear(x, values, out()); });
+  expect_rows(
+      int4.weights(), tolerance / 16, [&](const Row& x) { return ref_linear(x, values, out()); },
+      KernelChoice::row_kernels);
 }
 
 TEST_P(LinearSizes, Int4EqualsIntegerSumsOfEachGroup) {
   for (const std::int64_t group : {32, 64, 128}) {
     const RandomLinear random(in(), out(), group, model::DataType::bf16, random_);
-    expect_rows(random.weights(), 1e-6f * static_cast<float>(in() / group + 4),
-                [&](const Row& x) { return wide_product(x, random, group); });
+    expect_rows(
+        random.weights(), 1e-6f * static_cast<float>(in() / group + 4),
+        [&](const Row& x) { return wide_product(x, random, group); }, KernelChoice::row_kernels);
   }
+}
+
+TEST_P(LinearSizes, UnpackedInt4EqualsTheDequantisedReference) {
+  for (const std::int64_t group : {0, 32, 64, 128}) {
+    const RandomLinear random(in(), out(), group, model::DataType::f16, random_);
+    if (Linear(pool_, random.weights(), KernelChoice::onednn).input_form() != InputForm::f32)
+      GTEST_SKIP() << "oneDNN has another layout of f32 here";
+    const std::vector<float> values = dequantized(random.weights());
+    // Products of up to 8 · 0.02 · 4 in f32.
+    expect_rows(
+        random.weights(), 1e-6f * std::sqrt(static_cast<float>(in())) + 1e-6f,
+        [&](const Row& x) { return ref_linear(x, values, out()); }, KernelChoice::onednn);
+  }
+}
+
+TEST_P(LinearSizes, Int8GivesTheSameBitsByEveryKernelAndForAnyNumberOfRows) {
+  const RandomLinear random(WeightForm::int8, in(), out(), random_);
+  for (const int activation_bits : {0, 8}) {
+    LinearWeights weights = random.weights();
+    weights.activation_bits = activation_bits;
+    std::vector<std::vector<float>> results;
+    for (const KernelChoice choice : kEveryChoice) {
+      const Linear linear(pool_, weights, choice);
+      std::mt19937 inputs(8);
+      Buffers buffers(linear, rows(), inputs);
+      buffers.run(linear, rows());
+      const std::vector<float> first(buffers.out.begin(), buffers.out.begin() + out());
+      buffers.out.resize(static_cast<std::size_t>(rows() * out()));
+      results.push_back(buffers.out);
+      buffers.run(linear, 1);
+      buffers.out.resize(static_cast<std::size_t>(out()));
+      EXPECT_EQ(buffers.out, first) << linear.implementation() << ", of a row alone";
+    }
+    EXPECT_EQ(results[0], results[1]) << activation_bits;
+    EXPECT_EQ(results[1], results[2]) << activation_bits;
+  }
+}
+
+TEST(Linear, Int4IsUnpackedForOneDnnWhereThatIsFaster) {
+  const OneDnnEngine onednn(1);
+  MatmulPool pool(onednn, 512);
+  std::mt19937 random(6);
+  // Blocks of columns, of which the last is narrower.
+  const RandomLinear weights(1500, 2000, 64, model::DataType::bf16, random);
+  const Linear faster(pool, weights.weights()), row_kernels(pool, weights.weights(), KernelChoice::row_kernels),
+      unpacked(pool, weights.weights(), KernelChoice::onednn);
+  const auto product = [](const Linear& linear, std::int64_t rows) {
+    std::mt19937 inputs(7);
+    Buffers buffers(linear, rows, inputs);
+    buffers.run(linear, rows);
+    buffers.out.resize(static_cast<std::size_t>(rows * linear.out()));
+    return buffers.out;
+  };
+  const bool vnni = onednn.multiplies_int8_exactly();
+  EXPECT_EQ(product(faster, 8), product(row_kernels, 8));
+  EXPECT_EQ(product(faster, 150), product(vnni ? row_kernels : unpacked, 150));
+  const bool avx512 = (onednn.instruction_set() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+  const std::string text = " rows unpacked to f32: ";
+  EXPECT_EQ(faster.implementation().find(text) != std::string::npos, avx512 && !vnni) << faster.implementation();
+  EXPECT_EQ(unpacked.implementation().find(text) != std::string::npos, avx512) << unpacked.implementation();
+  EXPECT_EQ(row_kernels.implementation().find(text), std::string::npos) << row_kernels.implementation();
 }
 
 TEST_P(LinearSizes, Int4InOddGroupsIsMultipliedInF32) {
@@ -185,10 +259,31 @@ INSTANTIATE_TEST_SUITE_P(Awkward, LinearSizes,
 
 TEST(Linear, RefusesMoreRowsThanTheLargestBucket) {
   EXPECT_EQ(row_bucket(1), 1);
-  EXPECT_EQ(row_bucket(33), 64);
+  EXPECT_EQ(row_bucket(33), 48);
   EXPECT_EQ(row_bucket(512), 512);
   EXPECT_THROW(row_bucket(513), std::invalid_argument);
   EXPECT_THROW(row_bucket(0), std::invalid_argument);
+}
+
+TEST(Linear, MultipliesAtOnceUnlessPaddingCostsMoreThanReadingTheWeightsAgain) {
+  for (const std::int64_t rows : {1, 3, 16, 17, 33, 60, 64, 90, 96, 180, 192, 250, 512}) {
+    EXPECT_EQ(rows_at_once(rows), rows);
+  }
+  EXPECT_EQ(rows_at_once(65), 64);
+  EXPECT_EQ(rows_at_once(80), 64);
+  EXPECT_EQ(rows_at_once(120), 96);
+  EXPECT_EQ(rows_at_once(130), 128);
+  EXPECT_EQ(rows_at_once(400), 384);
+  for (std::int64_t rows = 1; rows <= 512; ++rows) {
+    std::int64_t left = rows, padded = 0;
+    while (left > 0) {
+      const std::int64_t count = rows_at_once(left);
+      ASSERT_TRUE(count >= 1 && count <= left) << rows;
+      padded = rows - left + row_bucket(count);
+      left -= count;
+    }
+    ASSERT_LE(padded, row_bucket(rows)) << rows << " rows need more room than their bucket";
+  }
 }
 
 TEST(Linear, SaysWhichImplementationRuns) {
@@ -246,11 +341,11 @@ TEST(Linear, GivesTheSameBitsWithTwoThreads) {
   LinearWeights w8a8 = w8a16.weights();
   w8a8.activation_bits = 8;
   for (const LinearWeights& weights : {f32.weights(), bf16.weights(), w8a16.weights(), w8a8, int4.weights()}) {
-    for (const std::int64_t rows : {1, 33}) {
+    for (const std::int64_t rows : {1, 33, 130}) {
       std::vector<std::vector<float>> results;
       for (const std::int64_t threads : {1, 2}) {
         const OneDnnEngine onednn(threads);
-        MatmulPool pool(onednn, 64);
+        MatmulPool pool(onednn, 256);
         const Linear linear(pool, weights);
         std::mt19937 inputs(4);
         Buffers buffers(linear, rows, inputs);

@@ -42,7 +42,7 @@ TEST_P(StoredForms, LogitsAreLibTorchsOnTheDequantisedWeights) {
     const std::unique_ptr<DecoderModule> decoder = load_decoder(opened);
     runtime::Decoder served(opened, {});
     torch::NoGradGuard no_grad;
-    for (const std::int64_t rows : {1, 2, 3, 8, 33, 65}) {
+    for (const std::int64_t rows : {1, 2, 3, 8, 33, 65, 130}) {
       std::vector<text::TokenId> tokens;
       for (std::int64_t i = 0; i < rows; ++i) tokens.push_back(static_cast<text::TokenId>((i * 37 + 11) % 331));
       const torch::Tensor expected = decoder->logits(decoder->hidden(pad({tokens})).squeeze(0));

@@ -1,0 +1,16 @@
+// Unpacks int4 panels into oneDNN's layout of f32, a few panels at a time, for matmuls of so many rows that unpacking a
+// weight costs little beside them. Single thread, no allocation, no oneDNN.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/row_kernel.h"
+
+namespace retort::runtime {
+
+/// Panels [first, last) of W [out,in] as f32, code · scale: [panel][stride_words][64] in `target`, as packing.h
+/// describes it. Zeros from value `in` to stride_words, which is at least `in` rounded up to 8.
+void unpack_int4(const Int4Panels& panels, std::int64_t first, std::int64_t last, std::int64_t in,
+                 std::int64_t stride_words, float* target);
+
+}  // namespace retort::runtime
