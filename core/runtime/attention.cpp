@@ -17,24 +17,35 @@ static_assert(kBlockTokens == 2 * kLanes && kValueLanes == kLanes);
 
 using Lanes = float __attribute__((vector_size(64), may_alias));
 using IntegerLanes = std::int32_t __attribute__((vector_size(64), may_alias));
-using UnsignedLanes = std::uint32_t __attribute__((vector_size(64), may_alias));
 using HalfLanes = std::uint16_t __attribute__((vector_size(32), may_alias));
-using ShortLanes = std::int16_t __attribute__((vector_size(32), may_alias));
 using ByteLanes = std::int8_t __attribute__((vector_size(16), may_alias));
 
-// Sixteen cache elements as f32 (int8: without their scale). Results by reference: returning vectors would depend on
-// the processor level's calling convention.
+// A zero below each half. GCC 14 takes the widening of integers apart, but not a permutation.
+[[gnu::always_inline]] inline void widen(const HalfLanes& halves, void* lanes) {
+  const auto pairs = __builtin_shufflevector(HalfLanes{}, halves, 0, 16, 0, 17, 0, 18, 0, 19, 0, 20, 0, 21, 0, 22, 0,
+                                             23, 0, 24, 0, 25, 0, 26, 0, 27, 0, 28, 0, 29, 0, 30, 0, 31);
+  std::memcpy(lanes, &pairs, sizeof(pairs));
+}
+
+// Sixteen cache elements as f32. Results by reference: returning vectors would depend on the processor level's calling
+// convention.
 [[gnu::always_inline]] inline void load(const float* from, Lanes& to) {
   to = *reinterpret_cast<const Lanes*>(from);
 }
 [[gnu::always_inline]] inline void load(const std::uint16_t* from, Lanes& to) {
-  const UnsignedLanes bits = __builtin_convertvector(*reinterpret_cast<const HalfLanes*>(from), UnsignedLanes) << 16;
-  std::memcpy(&to, &bits, sizeof(to));
+  widen(*reinterpret_cast<const HalfLanes*>(from), &to);
 }
+// int8: without their scale, and 2²⁴ times as large, since each stands in the highest byte of its lane.
+constexpr float kCodeUnit = 0x1p-24f;
 [[gnu::always_inline]] inline void load(const std::int8_t* from, Lanes& to) {
-  // Doubling twice: GCC 14 widens four times as far element by element.
-  const ShortLanes shorts = __builtin_convertvector(*reinterpret_cast<const ByteLanes*>(from), ShortLanes);
-  to = __builtin_convertvector(__builtin_convertvector(shorts, IntegerLanes), Lanes);
+  const ByteLanes codes = *reinterpret_cast<const ByteLanes*>(from);
+  const auto bytes = __builtin_shufflevector(ByteLanes{}, codes, 0, 16, 0, 17, 0, 18, 0, 19, 0, 20, 0, 21, 0, 22, 0, 23,
+                                             0, 24, 0, 25, 0, 26, 0, 27, 0, 28, 0, 29, 0, 30, 0, 31);
+  HalfLanes halves;
+  std::memcpy(&halves, &bytes, sizeof(halves));
+  IntegerLanes lanes;
+  widen(halves, &lanes);
+  to = __builtin_convertvector(lanes, Lanes);
 }
 
 struct Problem {
@@ -48,14 +59,23 @@ struct Problem {
 
 struct Softmax {
   float maximum = -std::numeric_limits<float>::infinity();
-  float sum = 0;
+  Lanes sums{};  // of the weights, every sixteenth position in one
 };
+
+// Fetches `lanes` elements of the next block while those of this one are used: a block is as long as a page, where the
+// processor's own prefetching stops.
+template <class Element>
+[[gnu::always_inline]] inline void prefetch(const Element* from, std::int64_t lanes) {
+  constexpr auto kLine = static_cast<std::int64_t>(64 / sizeof(Element));
+  for (std::int64_t i = 0; i < lanes; i += kLine) __builtin_prefetch(from + i);
+}
 
 // scores = query · keysᵀ of one block; positions that hold nothing yet give numbers that nobody reads.
 template <class Element, int kCount>
-[[gnu::always_inline]] inline void score(const Problem& problem, const Element* keys) {
+[[gnu::always_inline]] inline void score(const Problem& problem, const Element* keys, const Element* next_keys) {
   Lanes low[kCount]{}, high[kCount]{};
   for (std::int64_t d = 0; d < problem.head_dim; ++d) {
+    prefetch(next_keys + d * kBlockTokens, kBlockTokens);
     Lanes first, second;
     load(keys + d * kBlockTokens, first);
     load(keys + d * kBlockTokens + kLanes, second);
@@ -79,7 +99,7 @@ template <int kCount>
 [[gnu::always_inline]] inline void scale_scores(const float* scales, float* scores) {
   for (int q = 0; q < kCount; ++q) {
 #pragma omp simd
-    for (std::int64_t t = 0; t < kBlockTokens; ++t) scores[q * kBlockTokens + t] *= scales[t];
+    for (std::int64_t t = 0; t < kBlockTokens; ++t) scores[q * kBlockTokens + t] *= kCodeUnit * scales[t];
   }
 }
 
@@ -95,32 +115,37 @@ template <int kCount>
     for (std::int64_t t = from; t < to; ++t) maximum = scores[t] > maximum ? scores[t] : maximum;
   }
   if (maximum > softmax.maximum) {
-    const float factor = softmax.sum > 0 ? exponential(softmax.maximum - maximum) : 0.0f;
+    const float factor = exponential(softmax.maximum - maximum);
 #pragma omp simd
     for (std::int64_t d = 0; d < padded_dim; ++d) sums[d] *= factor;
-    softmax.sum *= factor;
+    softmax.sums *= factor;
     softmax.maximum = maximum;
   }
+  const auto first = static_cast<std::int32_t>(from), end = static_cast<std::int32_t>(to);
+#pragma omp simd
+  for (std::int32_t t = 0; t < std::int32_t{kBlockTokens}; ++t)
+    scores[t] = t >= first && t < end ? exponential(scores[t] - maximum) : 0.0f;
+  const auto* weights = reinterpret_cast<const Lanes*>(scores);
+  softmax.sums += weights[0] + weights[1];
+}
+
+[[gnu::always_inline]] inline float sum_of(const Lanes& lanes) {
   float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::int64_t t = 0; t < kBlockTokens; ++t) {
-    const float weight = t >= from && t < to ? exponential(scores[t] - maximum) : 0.0f;
-    scores[t] = weight;
-    sum += weight;
-  }
-  softmax.sum += sum;
+  for (std::int64_t i = 0; i < kLanes; ++i) sum += lanes[i];
+  return sum;
 }
 
 // sums += weights · values of positions [from, to) of one block, kWidth · kLanes columns at a time.
 template <class Element, int kCount, int kWidth>
-[[gnu::always_inline]] inline void accumulate(const Problem& problem, const Element* values, std::int64_t from,
-                                              std::int64_t to, std::int64_t column) {
+[[gnu::always_inline]] inline void accumulate(const Problem& problem, const Element* values, const Element* next_values,
+                                              std::int64_t from, std::int64_t to, std::int64_t column) {
   Lanes sums[kCount][kWidth];
 #pragma GCC unroll 8
   for (int q = 0; q < kCount; ++q) {
     for (int w = 0; w < kWidth; ++w) load(problem.sums + q * problem.padded_dim + column + w * kLanes, sums[q][w]);
   }
   for (std::int64_t t = from; t < to; ++t) {
+    prefetch(next_values + t * problem.padded_dim + column, kWidth * kLanes);
     Lanes value[kWidth];
     for (int w = 0; w < kWidth; ++w) load(values + t * problem.padded_dim + column + w * kLanes, value[w]);
 #pragma GCC unroll 8
@@ -151,7 +176,10 @@ template <class Element, int kCount>
     const std::int64_t block = problem.blocks[start / kBlockTokens];
     const auto* keys = reinterpret_cast<const Element*>(problem.plane.keys) + block * kBlockTokens * dim;
     const auto* values = reinterpret_cast<const Element*>(problem.plane.values) + block * kBlockTokens * padded;
-    score<Element, kCount>(problem, keys);
+    const std::int64_t next = start + kBlockTokens < all.end ? problem.blocks[start / kBlockTokens + 1] : block;
+    const auto* next_keys = reinterpret_cast<const Element*>(problem.plane.keys) + next * kBlockTokens * dim;
+    const auto* next_values = reinterpret_cast<const Element*>(problem.plane.values) + next * kBlockTokens * padded;
+    score<Element, kCount>(problem, keys, next_keys);
     if constexpr (sizeof(Element) == 1)
       scale_scores<kCount>(problem.plane.key_scales + block * kBlockTokens, problem.scores);
     for (std::int64_t q = 0; q < kCount; ++q) {
@@ -166,11 +194,11 @@ template <class Element, int kCount>
     const std::int64_t to = std::min(all.end - start, kBlockTokens);
     std::int64_t column = 0;
     for (; column + 2 * kLanes <= padded; column += 2 * kLanes)
-      accumulate<Element, kCount, 2>(problem, values, from, to, column);
-    if (column < padded) accumulate<Element, kCount, 1>(problem, values, from, to, column);
+      accumulate<Element, kCount, 2>(problem, values, next_values, from, to, column);
+    if (column < padded) accumulate<Element, kCount, 1>(problem, values, next_values, from, to, column);
   }
   for (std::int64_t q = 0; q < kCount; ++q) {
-    const float scale = 1.0f / softmax[q].sum;
+    const float scale = 1.0f / sum_of(softmax[q].sums);
     float* out = tile.out[static_cast<std::size_t>(q)];
     for (std::int64_t d = 0; d < dim; ++d) out[d] = problem.sums[q * padded + d] * scale;
   }

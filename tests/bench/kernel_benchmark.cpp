@@ -2,8 +2,10 @@
 // heads of 64 share 2 key/value heads); the plain loops of reference_kernels.h stand beside those that have one.
 //   elements/s  numbers of a row per second
 //   positions/s attended positions, all queries of a tile counted
+//   GB/s        keys and values read
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "random_model.h"
@@ -109,18 +111,22 @@ void greedy_choice(benchmark::State& state) {
   measure(state, kVocabulary, [&] { benchmark::DoNotOptimize(argmax(logits.data(), kVocabulary)); });
 }
 
-/// Seven query heads that share a key/value head, after `range(0)` positions.
+/// Seven query heads that share a key/value head, after `range(0)` positions; one layer after the other of a cache of
+/// `range(1)` MB, or always the same one if that is 0.
 void attention(benchmark::State& state, KvType type) {
   constexpr std::int64_t kQueries = 7;
   const std::int64_t context = state.range(0), count = (context + kBlockTokens - 1) / kBlockTokens;
-  KvCache cache(1, 1, kHeadDim, count, type);
+  const std::int64_t bytes = context * KvCache(1, 1, kHeadDim, 1, type).bytes_per_token();
+  const std::int64_t layers = std::max<std::int64_t>(1, (state.range(1) << 20) / bytes);
+  KvCache cache(layers, 1, kHeadDim, count, type);
   std::vector<BlockId> blocks(static_cast<std::size_t>(count));
   std::iota(blocks.begin(), blocks.end(), 0);
   std::mt19937 random(1);
   for (std::int64_t position = 0; position < context; ++position) {
     const std::vector<float> key = testing::random_values(kHeadDim, random),
                              value = testing::random_values(kHeadDim, random);
-    cache.store(0, 0, {blocks.data(), position}, key.data(), value.data(), 1.0f);
+    for (std::int64_t layer = 0; layer < layers; ++layer)
+      cache.store(layer, 0, {blocks.data(), position}, key.data(), value.data(), 1.0f);
   }
   const std::vector<float> queries = testing::random_values(kQueries * kHeadDim, random, 0.125f);
   std::vector<float> out(queries.size());
@@ -132,12 +138,16 @@ void attention(benchmark::State& state, KvType type) {
     tile.out.at(q) = out.data() + q * kHeadDim;
   }
   AlignedBuffer<float> scratch(attention_scratch(kHeadDim));
+  std::int64_t layer = 0;
   for (auto iteration : state) {
-    attend(tile, cache, 0, 0, blocks.data(), scratch.data());
+    attend(tile, cache, layer, 0, blocks.data(), scratch.data());
+    layer = layer + 1 < layers ? layer + 1 : 0;
     benchmark::ClobberMemory();
   }
-  state.counters["positions/s"] = benchmark::Counter(
-      static_cast<double>(kQueries * context) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  const auto iterations = static_cast<double>(state.iterations());
+  using benchmark::Counter;
+  state.counters["positions/s"] = Counter(static_cast<double>(kQueries * context) * iterations, Counter::kIsRate);
+  state.counters["GB/s"] = Counter(1e-9 * static_cast<double>(bytes) * iterations, Counter::kIsRate);
 }
 
 BENCHMARK(norm);
@@ -152,9 +162,12 @@ BENCHMARK(rounding_to_bf16);
 BENCHMARK(rotation);
 BENCHMARK(residual);
 BENCHMARK(greedy_choice);
-BENCHMARK_CAPTURE(attention, f32, KvType::f32)->Arg(32)->Arg(512)->Arg(4096);
-BENCHMARK_CAPTURE(attention, bf16, KvType::bf16)->Arg(32)->Arg(512)->Arg(4096);
-BENCHMARK_CAPTURE(attention, int8, KvType::int8)->Arg(32)->Arg(512)->Arg(4096);
+void contexts(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"context", "MB"})->Args({32, 0})->Args({512, 0})->Args({4096, 0})->Args({2048, 128});
+}
+BENCHMARK_CAPTURE(attention, f32, KvType::f32)->Apply(contexts);
+BENCHMARK_CAPTURE(attention, bf16, KvType::bf16)->Apply(contexts);
+BENCHMARK_CAPTURE(attention, int8, KvType::int8)->Apply(contexts);
 
 }  // namespace
 }  // namespace retort::runtime
