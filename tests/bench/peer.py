@@ -2,11 +2,12 @@
 """Measures retort beside llama.cpp: the same shape (Qwen2.5-0.5B, random weights), the same threads, in turn.
 
 Every run starts both engines anew, ours then the peer, so that both see the same machine; the result of a key is the
-median of its runs. Ours: int8 per channel and int4 in groups of 64 (head int8). The peer: Q8_0 and Q4_0, which
-llama-quantize makes of the same shape (head Q8_0). Needs nothing but Python's standard library.
+median of its runs. Ours: int8 per channel with int8 activations (int8) and with float ones (w8a16), and int4 in groups of
+64 (head int8). The peer: Q8_0, which stands beside both of int8, and Q4_0, which llama-quantize makes of the same shape
+(head Q8_0). Needs nothing but Python's standard library.
 
   prefill_512            tokens/s of a prompt of 512 tokens, for each engine the faster of its two forms
-  decode_int8, _int4     tokens/s of one sequence, from an empty cache
+  decode_int8, …         tokens/s of one sequence, from an empty cache
   bandwidth_share_*      bytes of weights that decoding reads per second, as a share of the read bandwidth that
                          `retort bench` measures in the same run
   batch_8                tokens/s of 8 sequences decoded together, int8; the peer's is llama-server with 8 slots
@@ -121,13 +122,16 @@ def one_run(ours, peer, tokens, add):
     report8, speed8 = ours.bench('int8', 512, '1,8')
     peer8, bytes8 = peer.bench('int8', 512)
     peer_batch = peer.batch('int8', 8)
+    report16, speed16 = ours.bench('w8a16', 512, '1')
     report4, speed4 = ours.bench('int4', 512, '1')
     peer4, bytes4 = peer.bench('int4', 512)
     decode = f'tg{tokens}'
     add('prefill_512', max(speed8['pp512'], speed4['pp512']), max(peer8['prompt'], peer4['prompt']))
     add('decode_int8', speed8[decode], peer8['generate'])
+    add('decode_w8a16', speed16[decode], peer8['generate'])
     add('decode_int4', speed4[decode], peer4['generate'])
-    for name, report, rate, size in (('int8', report8, peer8, bytes8), ('int4', report4, peer4, bytes4)):
+    for name, report, rate, size in (('int8', report8, peer8, bytes8), ('w8a16', report16, peer8, bytes8),
+                                     ('int4', report4, peer4, bytes4)):
         add('bandwidth_share_' + name, report['decode_bandwidth_share'],
             rate['generate'] * size / report['read_bandwidth_bytes_per_second'])
     add('batch_8', speed8[decode + ' x8'], peer_batch)
@@ -154,7 +158,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='retort-bench-peer-') as folder:
         ours = Ours(arguments.retort, arguments.threads, arguments.tokens, pathlib.Path(folder))
         peer = Peer(arguments.peer, arguments.threads, arguments.tokens)
-        for quant in ('int8', 'int4'):
+        for quant in ('int8', 'w8a16', 'int4'):
             ours.make(quant)
         for i in range(arguments.runs):
             print(f'run {i + 1} of {arguments.runs}', file=sys.stderr, flush=True)
