@@ -93,7 +93,7 @@ bench: build/release/build.ninja ## build and run the benchmarks
 	build/release/bin/bench_kernels
 	build/release/bin/bench_runtime
 	build/release/bin/bench_tokenizer
-	build/release/bin/bench_linear
+	build/release/bin/bench_linear --benchmark_min_time=0.05s
 
 # The peer's script fetches llama.cpp into a cache folder the first time. RUNS: alternating runs, of which the medians count.
 RUNS ?= 5

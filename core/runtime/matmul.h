@@ -38,7 +38,7 @@ struct MatmulShape {
   std::int64_t in = 0;
   std::int64_t out = 0;
   std::int64_t out_stride = 0;  ///< from one row of y to the next; 0: out, as the rows are one behind the other
-  std::int64_t least_rows = 1;  ///< fewer are never multiplied
+  std::int64_t least_rows = 1;  ///< fewer are padded to so many; at most 16, for which rows_at_once leaves room
   auto operator<=>(const MatmulShape&) const = default;
 };
 

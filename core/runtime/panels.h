@@ -13,7 +13,7 @@ inline constexpr std::int64_t kSplitWork = 500'000;
 /// body(first, last) for consecutive ranges that cover [0, panels), on as many threads as the calling thread's team
 /// has. `work` is that of all panels. The body must not throw.
 template <class Body>
-void split_panels(std::int64_t panels, std::int64_t work, const Body& body) {
+void split_panels(std::int64_t panels, [[maybe_unused]] std::int64_t work, const Body& body) {
 #ifndef __SANITIZE_THREAD__  // as in parallel.h
   if (panels > 1 && work >= kSplitWork && omp_get_max_threads() > 1) {
 #pragma omp parallel

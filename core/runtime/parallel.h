@@ -14,7 +14,7 @@ inline constexpr std::int64_t kParallelWork = 100'000;
 /// different threads, since in a causal pass later ones take longer. `work` is that of all indices together. The body
 /// must not throw.
 template <class Body>
-void parallel_for(std::int64_t count, std::int64_t work, const Body& body) {
+void parallel_for(std::int64_t count, [[maybe_unused]] std::int64_t work, const Body& body) {
 #ifndef __SANITIZE_THREAD__  // libgomp is not built with the sanitizer, which then takes its barriers for races
   if (count > 1 && work >= kParallelWork && omp_get_max_threads() > 1) {
 #pragma omp parallel for schedule(static, 1)

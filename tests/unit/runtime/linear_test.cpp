@@ -169,8 +169,9 @@ TEST_P(LinearSizes, WideActivationsAreNextToFloat) {
 TEST_P(LinearSizes, Int4EqualsIntegerSumsOfEachGroup) {
   for (const std::int64_t group : {32, 64, 128}) {
     const RandomLinear random(in(), out(), group, model::DataType::bf16, random_);
+    const std::int64_t groups = in() / group;
     expect_rows(
-        random.weights(), 1e-6f * static_cast<float>(in() / group + 4),
+        random.weights(), 1e-6f * static_cast<float>(groups + 4),
         [&](const Row& x) { return wide_product(x, random, group); }, KernelChoice::row_kernels);
   }
 }
