@@ -255,8 +255,9 @@ int bench_command(const Arguments& arguments) {
   options.add_options()("random", po::value<std::string>()->value_name("SHAPE"),
                         ("instead of MODEL: random weights of a known shape: " + shapes).c_str())(
       "quant", po::value<std::string>()->default_value("int8")->value_name("TYPE"),
-      "weights of --random: int8 (with int8 activations), w8a16 (with float ones), int4 or bf16")("save", po::value<std::string>()->value_name("FOLDER"),
-                                                 "keep the model of --random there, to measure it again as MODEL")(
+      "weights of --random: int8 (with int8 activations), w8a16 (with float ones), int4 or bf16")(
+      "save", po::value<std::string>()->value_name("FOLDER"),
+      "keep the model of --random there, to measure it again as MODEL")(
       "prompt,p", po::value<std::int64_t>()->default_value(512)->value_name("N"),
       "prompt of N tokens; 0 = no such test")("generate,n",
                                               po::value<std::int64_t>()->default_value(128)->value_name("N"),

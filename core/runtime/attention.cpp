@@ -62,8 +62,8 @@ struct Softmax {
   Lanes sums{};  // of the weights, every sixteenth position in one
 };
 
-// Fetches `lanes` elements of the next block while those of this one are used: a block is as long as a page, where the
-// processor's own prefetching stops.
+// Fetches `lanes` elements of the next block while those of this one are used. The processor's own prefetching stops at
+// the ends of pages, and a block of 64 bf16 columns is one.
 template <class Element>
 [[gnu::always_inline]] inline void prefetch(const Element* from, std::int64_t lanes) {
   constexpr auto kLine = static_cast<std::int64_t>(64 / sizeof(Element));

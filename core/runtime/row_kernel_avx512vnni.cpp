@@ -134,7 +134,7 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
   for (std::int64_t group = 0; group < weights.groups; ++group) {
     const std::byte* scales = data;
     // A whole group ahead in one go: int4 has so much to do for a line that one prefetch beside each would leave the
-    // memory waiting (41 instead of 52 of 53 GB/s, two cores of a Zen 5).
+    // memory waiting.
     for (int line = 0; line < kGroupLines; ++line) prefetch(data + (kGroupsAhead * kGroupLines + line) * kVectorBytes);
     data += kScaleLines * kVectorBytes;
     __m512i sums[kVectors][R];
