@@ -23,10 +23,10 @@ class FloatKernel final : public LinearKernel {
         matmul_(pool.get({form == WeightForm::bf16 ? Arithmetic::bf16 : Arithmetic::f32, weights.in, weights.out},
                          weights.name)),
         offsets_(matmul_.packed_weight()),
-        packed_(packed_buffer(static_cast<std::int64_t>(matmul_.packed_weight().get_size()))),
-        weight_(matmul_.packed_weight(), pool.onednn().engine(), packed_.data()) {
+        packed_(pool.weights().take(static_cast<std::int64_t>(matmul_.packed_weight().get_size()))),
+        weight_(matmul_.packed_weight(), pool.onednn().engine(), packed_) {
     if (const std::int64_t stride = panel_stride_words(matmul_.packed_weight()); stride > 0) {
-      pack_floats(weights, form, stride, packed_.data());
+      pack_floats(weights, form, stride, packed_);
     } else {
       reorder(weights);
     }
@@ -48,10 +48,10 @@ class FloatKernel final : public LinearKernel {
     for (std::int64_t i = 0; i < in_; ++i) {
       if (form_ == WeightForm::bf16) {
         std::uint16_t half = 0;
-        std::memcpy(&half, packed_.data() + 2 * offsets_.at(i, row), sizeof(half));
+        std::memcpy(&half, packed_ + 2 * offsets_.at(i, row), sizeof(half));
         target[i] = from_bfloat16(half);
       } else {
-        std::memcpy(target + i, packed_.data() + 4 * offsets_.at(i, row), sizeof(float));
+        std::memcpy(target + i, packed_ + 4 * offsets_.at(i, row), sizeof(float));
       }
     }
   }
@@ -80,7 +80,7 @@ class FloatKernel final : public LinearKernel {
   std::int64_t in_;
   const Matmul& matmul_;
   WeightOffsets offsets_;
-  AlignedBuffer<std::byte> packed_;
+  std::byte* packed_;  // the pool's
   dnnl::memory weight_;
 };
 

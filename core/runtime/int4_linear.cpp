@@ -82,9 +82,9 @@ class Int4Kernel final : public LinearKernel {
     for (const model::LinearWeight& part : weights.parts) finite_f32(*part.scale, weights.folder);
     panels_ = {nullptr, weights.out, (in_ + weights.group_size - 1) / weights.group_size, weights.group_size,
                scale_type(weights)};
-    packed_ = packed_buffer(panels_.panel_bytes() * panels_.panels());
-    panels_.data = packed_.data();
-    pack_int4(weights, panels_, packed_.data());
+    packed_ = pool.weights().take(panels_.panel_bytes() * panels_.panels());
+    panels_.data = packed_;
+    pack_int4(weights, panels_, packed_);
   }
 
   InputForm input_form() const override { return unpacked_rows_ == 1 ? InputForm::f32 : InputForm::wide_rows; }
@@ -140,7 +140,7 @@ class Int4Kernel final : public LinearKernel {
 
   const RowKernels& kernels_;
   std::int64_t in_;
-  AlignedBuffer<std::byte> packed_;
+  std::byte* packed_ = nullptr;  // the pool's
   Int4Panels panels_;
   std::optional<UnpackedProduct> unpacked_;
   std::int64_t unpacked_rows_ = kNever;

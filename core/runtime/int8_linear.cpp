@@ -33,9 +33,9 @@ class Int8Kernel final : public LinearKernel {
       matmul_ = known_matmul(weights, columns);
     const std::int64_t stride_words = matmul_ != nullptr ? panel_stride_words(matmul_->packed_weight()) : words;
     const std::int64_t code_bytes = columns * stride_words * kWordBytes;
-    packed_ = packed_buffer(matmul_ != nullptr ? packed_bytes(*matmul_) : code_bytes);
-    pack_int8(weights, stride_words, packed_.data(), sums_.data());
-    const auto* codes = reinterpret_cast<const std::int8_t*>(packed_.data());
+    packed_ = pool.weights().take(matmul_ != nullptr ? packed_bytes(*matmul_) : code_bytes);
+    pack_int8(weights, stride_words, packed_, sums_.data());
+    const auto* codes = reinterpret_cast<const std::int8_t*>(packed_);
     panels_ = {codes, sums_.data(), scales_.data(), weights.out, words, stride_words};
     if (matmul_ != nullptr) share_with_onednn(code_bytes);
     if (matmul_ != nullptr) row_kernel_rows_ = choice == KernelChoice::onednn ? 0 : kRowKernelRows;
@@ -118,13 +118,13 @@ class Int8Kernel final : public LinearKernel {
   }
 
   void share_with_onednn(std::int64_t code_bytes) {
-    if (packed_.size() > code_bytes) {
+    if (packed_bytes(*matmul_) > code_bytes) {
       // Without a product of signed bytes oneDNN multiplies code + 128 and adds this.
-      auto* compensation = reinterpret_cast<std::int32_t*>(packed_.data() + code_bytes);
+      auto* compensation = reinterpret_cast<std::int32_t*>(packed_ + code_bytes);
       std::transform(sums_.begin(), sums_.end(), compensation, [](std::int32_t sum) { return -128 * sum; });
     }
     const dnnl::memory::desc vector({panels_.out}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a);
-    weight_ = dnnl::memory(matmul_->packed_weight(), pool_.onednn().engine(), packed_.data());
+    weight_ = dnnl::memory(matmul_->packed_weight(), pool_.onednn().engine(), packed_);
     scales_memory_ = dnnl::memory(vector, pool_.onednn().engine(), scales_.data());
   }
 
@@ -136,7 +136,7 @@ class Int8Kernel final : public LinearKernel {
   std::vector<float> scales_;                                     // [panels · 64]
   std::vector<std::int32_t> sums_;                                // [panels · 64]
   const Matmul* matmul_ = nullptr;                                // null: row kernels for any number of rows
-  AlignedBuffer<std::byte> packed_;
+  std::byte* packed_ = nullptr;  // the pool's
   Int8Panels panels_;
   dnnl::memory weight_, scales_memory_;
 };

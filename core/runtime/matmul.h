@@ -13,6 +13,7 @@
 
 #include "runtime/aligned_buffer.h"
 #include "runtime/onednn_engine.h"
+#include "runtime/packed_memory.h"
 
 namespace retort::runtime {
 
@@ -101,7 +102,8 @@ class Matmul {
   std::vector<Kernel> kernels_;  // by rows
 };
 
-/// The matmuls of one model: layers of equal shape share primitives, and all share one scratchpad.
+/// The matmuls of one model: layers of equal shape share primitives, all share one scratchpad, and their packed weights
+/// stand one behind the other.
 class MatmulPool {
  public:
   /// Layers multiply up to `max_rows` rows; there is always room for the two planes of one row.
@@ -113,6 +115,8 @@ class MatmulPool {
   /// Stays valid as long as the pool. At load only: may replace the scratchpad.
   const Matmul& get(const MatmulShape& shape, const std::string& layer);
   void* scratchpad() { return scratchpad_.data(); }
+  /// Where layers keep their packed weights.
+  PackedMemory& weights() { return weights_; }
 
   /// Room for weights that a layer unpacks before it multiplies them: at least `floats` (at load only).
   void reserve_unpacked(std::int64_t floats);
@@ -130,6 +134,7 @@ class MatmulPool {
   const OneDnnEngine& onednn_;
   std::int64_t max_rows_;
   std::map<MatmulShape, std::unique_ptr<Matmul>> matmuls_;
+  PackedMemory weights_;
   AlignedBuffer<std::byte> scratchpad_;
   AlignedBuffer<float> unpacked_, planes_;
 };

@@ -1,8 +1,6 @@
 // See packing.h.
 #include "runtime/packing.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -16,7 +14,6 @@ namespace retort::runtime {
 namespace {
 
 constexpr std::int64_t kWord = 4;
-constexpr std::int64_t kHugePage = std::int64_t{2} << 20;
 using PanelRows = std::array<const std::byte*, kPanelColumns>;
 
 // target[word · 64 + column] = rows[column][word]. Sixteen words of every row at a time: one cache line of each.
@@ -130,18 +127,6 @@ void pack_scales(const LinearWeights& weights, const Int4Panels& panels, std::by
 }
 
 }  // namespace
-
-AlignedBuffer<std::byte> packed_buffer(std::int64_t bytes) {
-  AlignedBuffer<std::byte> buffer(bytes);
-#ifdef MADV_HUGEPAGE
-  const auto begin = std::bit_cast<std::uintptr_t>(buffer.data());
-  const std::uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage;
-  const std::uintptr_t last = (begin + static_cast<std::uintptr_t>(bytes)) / kHugePage * kHugePage;
-  // Only advice: what it cannot have, the system leaves in small pages.
-  if (last > first) static_cast<void>(::madvise(std::bit_cast<void*>(first), last - first, MADV_HUGEPAGE));
-#endif
-  return buffer;
-}
 
 std::int64_t values_per_word(WeightForm form) {
   switch (form) {

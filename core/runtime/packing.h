@@ -6,15 +6,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/aligned_buffer.h"
 #include "runtime/row_kernel.h"
 #include "runtime/weights.h"
 
 namespace retort::runtime {
-
-/// Zeroed memory for packed weights, in huge pages where the system has them: a weight is read end to end at every
-/// token, and its pages are touched once at load.
-AlignedBuffer<std::byte> packed_buffer(std::int64_t bytes);
 
 /// Values of a word: 1, 2, 4 or 8.
 std::int64_t values_per_word(WeightForm form);

@@ -14,7 +14,7 @@
 #include "random_linear.h"
 #include "random_model.h"
 #include "runtime/linear.h"
-#include "runtime/packing.h"
+#include "runtime/packed_memory.h"
 
 namespace retort::runtime {
 namespace {
@@ -26,13 +26,12 @@ using Lanes = std::uint64_t __attribute__((vector_size(64)));
 /// Sums 512 MB, each thread four streams; the best of five passes, bytes per second. Measured anew at every call, since
 /// neighbours on the machine take some of it at times.
 double measured_bandwidth() {
-  static const AlignedBuffer<std::byte> memory = [] {
-    AlignedBuffer<std::byte> filled = packed_buffer(kBytes);
-    auto* lanes = reinterpret_cast<Lanes*>(filled.data());
-    for (std::int64_t i = 0; i < kBytes / 64; ++i) lanes[i] = Lanes{} + static_cast<std::uint64_t>(i);
+  static PackedMemory memory;
+  static const Lanes* const lanes = [] {
+    auto* filled = reinterpret_cast<Lanes*>(memory.take(kBytes));
+    for (std::int64_t i = 0; i < kBytes / 64; ++i) filled[i] = Lanes{} + static_cast<std::uint64_t>(i);
     return filled;
   }();
-  const auto* lanes = reinterpret_cast<const Lanes*>(memory.data());
   const std::int64_t count = kBytes / 64;
   const ThreadCountScope threads(kThreads);
   double fastest = 0;

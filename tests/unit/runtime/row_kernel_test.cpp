@@ -10,6 +10,7 @@
 
 #include "random_linear.h"
 #include "random_model.h"
+#include "runtime/aligned_buffer.h"
 #include "runtime/linear.h"
 #include "runtime/packing.h"
 #include "runtime/reference_kernels.h"
@@ -40,7 +41,8 @@ TEST(RowKernels, AreOrderedFastestFirstAndEndWithOneForEveryProcessor) {
 #if defined(__x86_64__)
   EXPECT_STREQ(row_kernels_for(dnnl_cpu_isa_avx2).name, "avx2");
   EXPECT_STREQ(row_kernels_for(dnnl_cpu_isa_avx512_core).name, "avx2");
-  EXPECT_STREQ(row_kernels_for(dnnl_cpu_isa_avx512_core_bf16).name, "avx512_vnni");
+  const char* const vnni = __builtin_cpu_is("znver5") != 0 ? "avx512_vnni_ahead" : "avx512_vnni";
+  EXPECT_STREQ(row_kernels_for(dnnl_cpu_isa_avx512_core_bf16).name, vnni);
 #endif
 }
 
@@ -55,7 +57,7 @@ TEST_P(RowKernelSizes, Int8EqualsIntegerSums) {
   const testing::RandomLinear linear(WeightForm::int8, in, out, random_);
   const LinearWeights weights = linear.weights();
   const std::int64_t words = (in + 3) / 4, columns = panels_of(out) * kPanelColumns;
-  AlignedBuffer<std::byte> packed = packed_buffer(columns * words * 4);
+  AlignedBuffer<std::byte> packed(columns * words * 4);
   std::vector<std::int32_t> sums(static_cast<std::size_t>(columns));
   pack_int8(weights, words, packed.data(), sums.data());
   const std::vector<float> scales = row_scales(weights);
@@ -98,7 +100,7 @@ TEST_P(RowKernelSizes, Int4EqualsTheReferenceInEveryGroupSizeAndScaleType) {
       const LinearWeights weights = linear.weights();
       Int4Panels panels{nullptr, out, (in + weights.group_size - 1) / weights.group_size, weights.group_size,
                         scale_type(weights)};
-      AlignedBuffer<std::byte> packed = packed_buffer(panels.panel_bytes() * panels.panels());
+      AlignedBuffer<std::byte> packed(panels.panel_bytes() * panels.panels());
       pack_int4(weights, panels, packed.data());
       panels.data = packed.data();
 
@@ -155,7 +157,7 @@ TEST(RowKernels, Int4ExtremesDoNotOverflow) {
   const model::TensorView scale_view{"s", DataType::f32, {out, 2}, reinterpret_cast<const std::byte*>(scales.data())};
   const LinearWeights weights = join("test", "test", {{&code_view, &scale_view, 4, 128, {out, in}}});
   Int4Panels panels{nullptr, out, 2, 128, ScaleType::f32};
-  AlignedBuffer<std::byte> packed = packed_buffer(panels.panel_bytes());
+  AlignedBuffer<std::byte> packed(panels.panel_bytes());
   pack_int4(weights, panels, packed.data());
   panels.data = packed.data();
   std::vector<std::int8_t> x(static_cast<std::size_t>(2 * in), -127);

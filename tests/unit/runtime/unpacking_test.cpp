@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "random_linear.h"
+#include "runtime/aligned_buffer.h"
 #include "runtime/packing.h"
 
 namespace retort::runtime {
@@ -27,7 +28,7 @@ TEST_P(UnpackingSizes, Int4ValuesStandWhereTheLayoutSaysAndZerosBehindThem) {
       const std::vector<float> expected = dequantized(weights);
       Int4Panels panels{nullptr, out, (in + weights.group_size - 1) / weights.group_size, weights.group_size,
                         scale_type(weights)};
-      AlignedBuffer<std::byte> packed = packed_buffer(panels.panel_bytes() * panels.panels());
+      AlignedBuffer<std::byte> packed(panels.panel_bytes() * panels.panels());
       panels.data = packed.data();
       pack_int4(weights, panels, packed.data());
       const std::int64_t stride = (in + 15) / 16 * 16 + 16, panel_values = stride * kPanelColumns;
@@ -53,7 +54,7 @@ TEST(Unpacking, Int4PanelsOfTheMiddleAreWhatTheyAreOfAll) {
   const testing::RandomLinear linear(100, 320, 64, DataType::bf16, random);
   const LinearWeights weights = linear.weights();
   Int4Panels panels{nullptr, 320, 2, 64, scale_type(weights)};
-  AlignedBuffer<std::byte> packed = packed_buffer(panels.panel_bytes() * panels.panels());
+  AlignedBuffer<std::byte> packed(panels.panel_bytes() * panels.panels());
   panels.data = packed.data();
   pack_int4(weights, panels, packed.data());
   constexpr std::int64_t kStride = 112, kPanel = kStride * kPanelColumns;

@@ -1,0 +1,72 @@
+// See packed_memory.h.
+#include "runtime/packed_memory.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <new>
+
+namespace retort::runtime {
+namespace {
+
+constexpr std::int64_t kLine = 64;
+constexpr std::int64_t kHugePage = std::int64_t{2} << 20;
+// Of address space. What a slab has left when it is too little for the next weight is never touched.
+constexpr std::int64_t kSlab = std::int64_t{256} << 20;
+// From so many bytes on, the last huge page is asked for although the weights that will fill it may not come: at most
+// 6 % too much.
+constexpr std::int64_t kLarge = std::int64_t{32} << 20;
+
+std::int64_t round_up(std::int64_t bytes, std::int64_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
+
+}  // namespace
+
+PackedMemory::~PackedMemory() {
+  for (const Slab& slab : slabs_) ::munmap(slab.mapping, slab.mapped);
+}
+
+std::byte* PackedMemory::take(std::int64_t bytes) {
+#ifdef __SANITIZE_ADDRESS__
+  return watched_.emplace_back(bytes).data();
+#else
+  if (bytes < 0 || bytes > std::int64_t{1} << 48) throw std::bad_alloc();
+  Slab& slab = slab_for(bytes);
+  std::byte* const memory = slab.data + slab.used;
+  slab.used += round_up(bytes, kLine);
+  taken_ += round_up(bytes, kLine);
+  advise(slab);
+  return memory;
+#endif
+}
+
+PackedMemory::Slab& PackedMemory::slab_for(std::int64_t bytes) {
+  const auto found =
+      std::find_if(slabs_.begin(), slabs_.end(), [&](const Slab& slab) { return slab.size - slab.used >= bytes; });
+  if (found != slabs_.end()) return *found;
+  slabs_.reserve(slabs_.size() + 1);
+  const std::int64_t size = std::max(kSlab, round_up(bytes, kHugePage));
+  const auto mapped = static_cast<std::size_t>(size + kHugePage);
+  void* mapping =
+      ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapping == MAP_FAILED) throw std::bad_alloc();
+  const std::int64_t address = std::bit_cast<std::int64_t>(mapping);
+  slabs_.push_back(
+      {mapping, mapped, static_cast<std::byte*>(mapping) + (round_up(address, kHugePage) - address), size});
+  return slabs_.back();
+}
+
+void PackedMemory::advise(Slab& slab) const {
+#ifdef MADV_HUGEPAGE
+  const std::int64_t end = taken_ < kLarge ? slab.used / kHugePage * kHugePage : round_up(slab.used, kHugePage);
+  if (end <= slab.advised) return;
+  // Only advice: what it cannot have, the system leaves in small pages.
+  static_cast<void>(
+      ::madvise(slab.data + slab.advised, static_cast<std::size_t>(end - slab.advised), MADV_HUGEPAGE));
+  slab.advised = end;
+#endif
+}
+
+}  // namespace retort::runtime
