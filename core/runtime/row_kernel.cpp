@@ -6,20 +6,35 @@
 #include <array>
 
 namespace retort::runtime {
+namespace {
+
+// As measured (README.md, "Row kernels"): on Zen 4 every prefetch of ours costs speed.
+bool wants_fetching_ahead() {
+#if defined(__x86_64__)
+  return __builtin_cpu_is("znver5") != 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
 
 std::span<const RowKernels> row_kernels() {
-  static constexpr std::array<RowKernels, 3> table{{
+  static constexpr std::array table{
 #if defined(__x86_64__)
-      {"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, int8_rows_avx512vnni, int4_rows_avx512vnni},
-      {"avx2", dnnl_cpu_isa_avx2, int8_rows_avx2, int4_rows_avx2},
+      RowKernels{"avx512_vnni_ahead", dnnl_cpu_isa_avx512_core_vnni, true, int8_rows_avx512vnni_ahead,
+                 int4_rows_avx512vnni_ahead},
+      RowKernels{"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, false, int8_rows_avx512vnni, int4_rows_avx512vnni},
+      RowKernels{"avx2", dnnl_cpu_isa_avx2, false, int8_rows_avx2, int4_rows_avx2},
 #endif
-      {"scalar", 0, int8_rows_scalar, int4_rows_scalar},
-  }};
+      RowKernels{"scalar", 0, false, int8_rows_scalar, int4_rows_scalar},
+  };
   return table;
 }
 
 const RowKernels& row_kernels_for(unsigned instruction_set) {
   for (const RowKernels& kernels : row_kernels()) {
+    if (kernels.fetches_ahead && !wants_fetching_ahead()) continue;
     if ((instruction_set & kernels.instruction_set) == kernels.instruction_set) return kernels;
   }
   return row_kernels().back();

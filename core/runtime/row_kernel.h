@@ -72,21 +72,24 @@ using Int4RowKernel = void (*)(const Int4Panels& weights, std::int64_t first, st
                                const Int4Rows& in, float* out);
 
 struct RowKernels {
-  const char* name;          ///< "avx512_vnni", "avx2", "scalar"
+  const char* name;          ///< "avx512_vnni_ahead", "avx512_vnni", "avx2", "scalar"
   unsigned instruction_set;  ///< dnnl_cpu_isa_t whose bits must all be in the processor's
+  bool fetches_ahead;        ///< only for processors whose own prefetching leaves the memory waiting: Zen 5
   Int8RowKernel int8;
   Int4RowKernel int4;
 };
 
 /// Fastest first; the last runs everywhere.
 std::span<const RowKernels> row_kernels();
-/// The first that `instruction_set` (dnnl_get_effective_cpu_isa) contains.
+/// The first that `instruction_set` (dnnl_get_effective_cpu_isa) contains and that this processor is meant to have.
 const RowKernels& row_kernels_for(unsigned instruction_set);
 
 void int8_rows_avx512vnni(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
+void int8_rows_avx512vnni_ahead(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
 void int8_rows_avx2(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
 void int8_rows_scalar(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
 void int4_rows_avx512vnni(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);
+void int4_rows_avx512vnni_ahead(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);
 void int4_rows_avx2(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);
 void int4_rows_scalar(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);
 

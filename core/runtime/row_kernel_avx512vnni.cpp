@@ -13,7 +13,9 @@ namespace {
 constexpr int kVectors = 4;  // of 16 columns: one panel
 constexpr int kVectorBytes = 64;
 constexpr int kStepBytes = kVectors * kVectorBytes;
-// The hardware prefetcher stops at pages of 4 KiB; this far ahead the next page is on its way already.
+// Who fetches weights ahead: the processor, or these kernels.
+enum class Fetch { by_hardware, ahead };
+// int8: a line beside each line, so far ahead.
 constexpr int kAheadBytes = 4096;
 
 [[gnu::always_inline]] inline void prefetch(const std::byte* data) {
@@ -50,7 +52,7 @@ template <int N, class Function>
 }
 
 // R planes, L = 1 or 2 to a row; 4 · R accumulators take at most 16 of the 32 registers.
-template <int R, int L>
+template <Fetch How, int R, int L>
 void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in, std::int64_t row, float* out) {
   static_assert(R % L == 0 && R <= 4);
   const std::int64_t first = panel * kPanelColumns;
@@ -69,7 +71,7 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in
     });
     repeat<kVectors>([&](int v) RETORT_INLINE {
       const std::byte* line = data + v * kVectorBytes;
-      prefetch(line + kAheadBytes);
+      if constexpr (How == Fetch::ahead) prefetch(line + kAheadBytes);
       const __m512i w = _mm512_load_si512(line);
       repeat<R>([&](int r) RETORT_INLINE { sums[v][r] = _mm512_dpbusd_epi32(sums[v][r], x[r], w); });
     });
@@ -84,27 +86,36 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in
   });
 }
 
-template <int R, int L>
+template <Fetch How, int R, int L>
 void int8_panels(const Int8Panels& weights, std::int64_t first, std::int64_t last, const Int8Rows& in, std::int64_t row,
                  float* out) {
-  for (std::int64_t panel = first; panel < last; ++panel) int8_tile<R, L>(weights, panel, in, row, out);
+  for (std::int64_t panel = first; panel < last; ++panel) int8_tile<How, R, L>(weights, panel, in, row, out);
 }
 
 // Tiles of up to four planes.
-void int8_rows(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows, const Int8Rows& in,
-               float* out) {
+template <Fetch How>
+void int8_narrow_rows(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
+                      const Int8Rows& in, float* out) {
   std::int64_t row = 0;
-  for (; rows - row >= 4; row += 4) int8_panels<4, 1>(weights, first, last, in, row, out);
-  if (rows - row == 3) int8_panels<3, 1>(weights, first, last, in, row, out);
-  if (rows - row == 2) int8_panels<2, 1>(weights, first, last, in, row, out);
-  if (rows - row == 1) int8_panels<1, 1>(weights, first, last, in, row, out);
+  for (; rows - row >= 4; row += 4) int8_panels<How, 4, 1>(weights, first, last, in, row, out);
+  if (rows - row == 3) int8_panels<How, 3, 1>(weights, first, last, in, row, out);
+  if (rows - row == 2) int8_panels<How, 2, 1>(weights, first, last, in, row, out);
+  if (rows - row == 1) int8_panels<How, 1, 1>(weights, first, last, in, row, out);
 }
 
+template <Fetch How>
 void int8_wide_rows(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                     const Int8Rows& in, float* out) {
   std::int64_t row = 0;
-  for (; rows - row >= 2; row += 2) int8_panels<4, 2>(weights, first, last, in, row, out);
-  if (row < rows) int8_panels<2, 2>(weights, first, last, in, row, out);
+  for (; rows - row >= 2; row += 2) int8_panels<How, 4, 2>(weights, first, last, in, row, out);
+  if (row < rows) int8_panels<How, 2, 2>(weights, first, last, in, row, out);
+}
+
+template <Fetch How>
+void int8_rows(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows, const Int8Rows& in,
+               float* out) {
+  if (in.wide) return int8_wide_rows<How>(weights, first, last, rows, in, out);
+  int8_narrow_rows<How>(weights, first, last, rows, in, out);
 }
 
 template <ScaleType Type>
@@ -119,7 +130,7 @@ template <ScaleType Type>
 }
 
 // R is the number of planes, two to a row.
-template <ScaleType Type, int GroupSize, int R>
+template <ScaleType Type, int GroupSize, Fetch How, int R>
 void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in, std::int64_t row, float* out) {
   constexpr int kScaleLines = Type == ScaleType::f32 ? 4 : 2;
   constexpr int kGroupLines = kScaleLines + GroupSize / 8 * kVectors, kGroupsAhead = GroupSize == 32 ? 2 : 1;
@@ -133,9 +144,12 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
       [&](int v) RETORT_INLINE { repeat<R / 2>([&](int r) RETORT_INLINE { totals[v][r] = _mm512_setzero_ps(); }); });
   for (std::int64_t group = 0; group < weights.groups; ++group) {
     const std::byte* scales = data;
-    // A whole group ahead in one go: int4 has so much to do for a line that one prefetch beside each would leave the
-    // memory waiting.
-    for (int line = 0; line < kGroupLines; ++line) prefetch(data + (kGroupsAhead * kGroupLines + line) * kVectorBytes);
+    if constexpr (How == Fetch::ahead) {
+      // A whole group ahead in one go: there is so much to do for a line that one prefetch beside each would leave the
+      // memory waiting.
+      const std::byte* ahead = data + kGroupsAhead * kGroupLines * kVectorBytes;
+      for (int line = 0; line < kGroupLines; ++line) prefetch(ahead + line * kVectorBytes);
+    }
     data += kScaleLines * kVectorBytes;
     __m512i sums[kVectors][R];
     repeat<R>([&](int r) RETORT_INLINE {
@@ -151,8 +165,7 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
         high[r] = broadcast_word(x + r * row_stride + 4);
       });
       repeat<kVectors>([&](int v) RETORT_INLINE {
-        const std::byte* line = data + v * kVectorBytes;
-        const __m512i word = _mm512_load_si512(line);
+        const __m512i word = _mm512_load_si512(data + v * kVectorBytes);
         const __m512i even = _mm512_and_si512(word, nibble);
         const __m512i odd = _mm512_and_si512(_mm512_srli_epi16(word, 4), nibble);
         repeat<R>([&](int r) RETORT_INLINE { sums[v][r] = _mm512_dpbusd_epi32(sums[v][r], even, low[r]); });
@@ -175,42 +188,57 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
   });
 }
 
-template <ScaleType Type, int GroupSize>
+template <ScaleType Type, int GroupSize, Fetch How>
 void int4_panels(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                  const Int4Rows& in, float* out) {
   for (std::int64_t panel = first; panel < last; ++panel) {
     std::int64_t row = 0;
-    for (; rows - row >= 2; row += 2) int4_tile<Type, GroupSize, 4>(weights, panel, in, row, out);
-    if (row < rows) int4_tile<Type, GroupSize, 2>(weights, panel, in, row, out);
+    for (; rows - row >= 2; row += 2) int4_tile<Type, GroupSize, How, 4>(weights, panel, in, row, out);
+    if (row < rows) int4_tile<Type, GroupSize, How, 2>(weights, panel, in, row, out);
   }
 }
 
-template <ScaleType Type>
+template <ScaleType Type, Fetch How>
 void int4_groups(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                  const Int4Rows& in, float* out) {
-  if (weights.group_size == 32) return int4_panels<Type, 32>(weights, first, last, rows, in, out);
-  if (weights.group_size == 64) return int4_panels<Type, 64>(weights, first, last, rows, in, out);
-  return int4_panels<Type, 128>(weights, first, last, rows, in, out);
+  if (weights.group_size == 32) return int4_panels<Type, 32, How>(weights, first, last, rows, in, out);
+  if (weights.group_size == 64) return int4_panels<Type, 64, How>(weights, first, last, rows, in, out);
+  return int4_panels<Type, 128, How>(weights, first, last, rows, in, out);
+}
+
+template <Fetch How>
+void int4_rows(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows, const Int4Rows& in,
+               float* out) {
+  switch (weights.scale_type) {
+    case ScaleType::f32:
+      return int4_groups<ScaleType::f32, How>(weights, first, last, rows, in, out);
+    case ScaleType::f16:
+      return int4_groups<ScaleType::f16, How>(weights, first, last, rows, in, out);
+    case ScaleType::bf16:
+      return int4_groups<ScaleType::bf16, How>(weights, first, last, rows, in, out);
+  }
 }
 
 }  // namespace
 
 void int8_rows_avx512vnni(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                           const Int8Rows& in, float* out) {
-  if (in.wide) return int8_wide_rows(weights, first, last, rows, in, out);
-  int8_rows(weights, first, last, rows, in, out);
+  int8_rows<Fetch::by_hardware>(weights, first, last, rows, in, out);
 }
 
 void int4_rows_avx512vnni(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                           const Int4Rows& in, float* out) {
-  switch (weights.scale_type) {
-    case ScaleType::f32:
-      return int4_groups<ScaleType::f32>(weights, first, last, rows, in, out);
-    case ScaleType::f16:
-      return int4_groups<ScaleType::f16>(weights, first, last, rows, in, out);
-    case ScaleType::bf16:
-      return int4_groups<ScaleType::bf16>(weights, first, last, rows, in, out);
-  }
+  int4_rows<Fetch::by_hardware>(weights, first, last, rows, in, out);
+}
+
+void int8_rows_avx512vnni_ahead(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
+                                const Int8Rows& in, float* out) {
+  int8_rows<Fetch::ahead>(weights, first, last, rows, in, out);
+}
+
+void int4_rows_avx512vnni_ahead(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
+                                const Int4Rows& in, float* out) {
+  int4_rows<Fetch::ahead>(weights, first, last, rows, in, out);
 }
 
 }  // namespace retort::runtime
