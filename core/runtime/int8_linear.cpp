@@ -12,10 +12,8 @@
 namespace retort::runtime {
 namespace {
 
-// The row kernel multiplies up to two rows. Of one row with one plane it wins only the fixed cost of a primitive, which
-// layers of up to so many bytes feel (linear_benchmark).
+// The row kernel multiplies up to two rows (linear_benchmark).
 constexpr std::int64_t kRowKernelRows = 2;
-constexpr std::int64_t kRowKernelBytes = std::int64_t{3} << 18;
 constexpr std::int64_t kWordBytes = 4;
 constexpr std::int64_t kJoinColumns = 4096;  // by one thread at a time
 
@@ -39,7 +37,6 @@ class Int8Kernel final : public LinearKernel {
     panels_ = {codes, sums_.data(), scales_.data(), weights.out, words, stride_words};
     if (matmul_ != nullptr) share_with_onednn(code_bytes);
     if (matmul_ != nullptr) row_kernel_rows_ = choice == KernelChoice::onednn ? 0 : kRowKernelRows;
-    if (planes_ == 1 && in_ * weights.out > kRowKernelBytes) least_row_kernel_rows_ = 2;
     if (matmul_ != nullptr && planes_ > 1) pool.reserve_planes(planes_ * weights.out);
   }
 
@@ -53,7 +50,7 @@ class Int8Kernel final : public LinearKernel {
   }
 
   void run(std::int64_t rows, const Activation& in, float* out) const override {
-    if (matmul_ == nullptr || (rows >= least_row_kernel_rows_ && rows <= row_kernel_rows_)) {
+    if (matmul_ == nullptr || rows <= row_kernel_rows_) {
       split_panels(panels_of(panels_.out), rows * in_ * panels_.out, [&](std::int64_t first, std::int64_t last) {
         kernels_.int8(panels_, first, last, rows, {in.codes, in_, planes_ > 1}, out);
       });
@@ -80,7 +77,6 @@ class Int8Kernel final : public LinearKernel {
     if (matmul_ == nullptr) return own;
     const std::string wide = planes_ > 1 ? ", 2 products a row" : "";
     if (row_kernel_rows_ == 0) return matmul_->implementation() + wide;
-    if (least_row_kernel_rows_ > 1) return matmul_->implementation() + wide + ", of 2 rows " + own;
     return own + ", from " + std::to_string(row_kernel_rows_ + 1) + " rows " + matmul_->implementation() + wide;
   }
 
@@ -131,12 +127,12 @@ class Int8Kernel final : public LinearKernel {
   MatmulPool& pool_;
   const RowKernels& kernels_;
   std::int64_t in_;
-  std::int64_t planes_;                                           // of a row's codes
-  std::int64_t least_row_kernel_rows_ = 1, row_kernel_rows_ = 0;  // if there is a matmul
-  std::vector<float> scales_;                                     // [panels · 64]
-  std::vector<std::int32_t> sums_;                                // [panels · 64]
-  const Matmul* matmul_ = nullptr;                                // null: row kernels for any number of rows
-  std::byte* packed_ = nullptr;  // the pool's
+  std::int64_t planes_;               // of a row's codes
+  std::int64_t row_kernel_rows_ = 0;  // if there is a matmul
+  std::vector<float> scales_;         // [panels · 64]
+  std::vector<std::int32_t> sums_;    // [panels · 64]
+  const Matmul* matmul_ = nullptr;    // null: row kernels for any number of rows
+  std::byte* packed_ = nullptr;       // the pool's
   Int8Panels panels_;
   dnnl::memory weight_, scales_memory_;
 };
