@@ -138,7 +138,13 @@ runtime::DecoderOptions options_of(const po::variables_map& variables, const std
   return options;
 }
 
-/// Measures the bandwidth before and after, and takes the better: a neighbour on the machine only ever slows it down.
+double read_bandwidth(std::int64_t threads) {
+  constexpr std::int64_t passes = 5;
+  return runtime::read_bandwidth(threads, passes);
+}
+
+/// Measures the bandwidth right before and after the first test of decoding, whose share of it is printed, and takes
+/// the mean: neighbours on the machine change it within seconds.
 Report measure(const std::filesystem::path& path, const po::variables_map& variables) {
   const std::vector<runtime::SpeedTest> tests = tests_of(variables);
   const std::int64_t repetitions = count_of(variables, "repetitions", 1);
@@ -156,12 +162,14 @@ Report measure(const std::filesystem::path& path, const po::variables_map& varia
   report.token_bytes = runtime::weight_bytes_per_token(folder);
   report.kv_token_bytes = decoder.kv_bytes_per_token();
   report.implementations = decoder.implementations();
-  constexpr std::int64_t passes = 5;
-  report.bandwidth = runtime::read_bandwidth(report.threads, passes);
   const auto go_on = [] { return !host::stop_requested(); };
-  for (const runtime::SpeedTest& test : tests)
+  for (const runtime::SpeedTest& test : tests) {
+    const bool bounded = test.generate > 0 && test.batch == 1 && report.decode() == nullptr;
+    const double before = bounded ? read_bandwidth(report.threads) : 0;
     report.results.push_back({test, runtime::measure(decoder, test, repetitions, go_on)});
-  if (go_on()) report.bandwidth = std::max(report.bandwidth, runtime::read_bandwidth(report.threads, passes));
+    if (bounded && go_on()) report.bandwidth = (before + read_bandwidth(report.threads)) / 2;
+  }
+  if (report.bandwidth == 0 && go_on()) report.bandwidth = read_bandwidth(report.threads);
   return report;
 }
 
