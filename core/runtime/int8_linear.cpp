@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "runtime/linear.h"
+#include "runtime/outliers.h"
 #include "runtime/packing.h"
 #include "runtime/panels.h"
 #include "runtime/parallel.h"
@@ -12,8 +13,8 @@
 namespace retort::runtime {
 namespace {
 
-// The row kernel multiplies up to two rows (linear_benchmark).
-constexpr std::int64_t kRowKernelRows = 2;
+// The row kernel multiplies so many planes of codes (linear_benchmark): what it can hold in registers at once.
+constexpr std::int64_t kRowKernelPlanes = 4;
 constexpr std::int64_t kWordBytes = 4;
 constexpr std::int64_t kJoinColumns = 4096;  // by one thread at a time
 
@@ -36,7 +37,7 @@ class Int8Kernel final : public LinearKernel {
     const auto* codes = reinterpret_cast<const std::int8_t*>(packed_);
     panels_ = {codes, sums_.data(), scales_.data(), weights.out, words, stride_words};
     if (matmul_ != nullptr) share_with_onednn(code_bytes);
-    if (matmul_ != nullptr) row_kernel_rows_ = choice == KernelChoice::onednn ? 0 : kRowKernelRows;
+    if (matmul_ != nullptr) row_kernel_rows_ = choice == KernelChoice::onednn ? 0 : kRowKernelPlanes / planes_;
     if (matmul_ != nullptr && planes_ > 1) pool.reserve_planes(planes_ * weights.out);
   }
 
@@ -45,7 +46,7 @@ class Int8Kernel final : public LinearKernel {
   void finish_row(const Activation& in, std::int64_t row, std::int64_t, float maximum) const override {
     const float* values = in.values + row * in_;
     std::int8_t* codes = in.codes + row * planes_ * in_;
-    in.row_scales[row] = planes_ == 1 ? quantize_row(values, in_, maximum, codes)
+    in.row_scales[row] = planes_ == 1 ? quantize_row_but_outliers(values, in_, maximum, codes, outliers_of_row(in, row))
                                       : quantize_row_wide(values, in_, maximum, codes, codes + in_);
   }
 
@@ -53,9 +54,11 @@ class Int8Kernel final : public LinearKernel {
     if (matmul_ == nullptr || rows <= row_kernel_rows_) {
       split_panels(panels_of(panels_.out), rows * in_ * panels_.out, [&](std::int64_t first, std::int64_t last) {
         kernels_.int8(panels_, first, last, rows, {in.codes, in_, planes_ > 1}, out);
+        for (std::int64_t row = 0; planes_ == 1 && row < rows; ++row) add_outliers_of(in, row, first, last, out);
       });
     } else if (planes_ == 1) {
       multiply(rows, in.codes, out);
+      add_all_outliers(rows, in, out);
     } else {
       run_planes(rows, in.codes, out);
     }
@@ -81,6 +84,25 @@ class Int8Kernel final : public LinearKernel {
   }
 
  private:
+  std::int32_t* outliers_of_row(const Activation& in, std::int64_t row) const {
+    return in.outliers + row * outliers_of(in_);
+  }
+
+  void add_outliers_of(const Activation& in, std::int64_t row, std::int64_t first, std::int64_t last,
+                       float* out) const {
+    const std::int32_t* outliers = outliers_of_row(in, row);
+    if (outliers[0] == 0) return;
+    add_outliers(panels_, first, last, in.values + row * in_, in.row_scales[row], outliers, out + row * panels_.out);
+  }
+
+  void add_all_outliers(std::int64_t rows, const Activation& in, float* out) const {
+    std::int64_t count = 0;
+    for (std::int64_t row = 0; row < rows; ++row) count += outliers_of_row(in, row)[0];
+    if (count == 0) return;
+    parallel_for(rows, count * panels_.out,
+                 [&](std::int64_t row, std::int64_t) { add_outliers_of(in, row, 0, panels_of(panels_.out), out); });
+  }
+
   void multiply(std::int64_t rows, const std::int8_t* codes, float* out) const {
     matmul_->execute(pool_.onednn().stream(), rows, codes, weight_, scales_memory_, out, pool_.scratchpad());
   }

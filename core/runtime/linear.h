@@ -7,6 +7,7 @@
 #include <string>
 
 #include "runtime/matmul.h"
+#include "runtime/outliers.h"
 #include "runtime/weights.h"
 
 namespace retort::runtime {
@@ -15,7 +16,7 @@ namespace retort::runtime {
 enum class InputForm {
   f32,        ///< Activation::values
   bf16,       ///< Activation::halves, rounded to the nearest, half to even
-  int8_rows,  ///< Activation::codes of 8 bits, one scale per row
+  int8_rows,  ///< Activation::codes of 8 bits, one scale per row, and its outliers
   wide_rows,  ///< Activation::codes of 15 bits in two int8 planes, one scale per row: next to float
 };
 
@@ -23,11 +24,12 @@ enum class InputForm {
 /// rows of the widest layer. A row is prepared in `values` [rows,in] and brought into the layer's form by
 /// Linear::finish_row, which alone knows how the other buffers are laid out.
 struct Activation {
-  float* values = nullptr;
+  float* values = nullptr;             ///< stay as they are until the layer has run
   std::int8_t* codes = nullptr;        ///< code_bytes(in) per row
   float* row_scales = nullptr;         ///< [rows]; 1 where `run` gives final values
   std::uint16_t* halves = nullptr;     ///< [rows,in], bf16
   std::int32_t* group_sums = nullptr;  ///< group_sums_of(in) per row: the sum of a plane's codes in a group
+  std::int32_t* outliers = nullptr;    ///< outliers_of(in) per row (outliers.h)
 
   /// What a workspace holds per row of a layer of this width, whatever its form.
   static std::int64_t code_bytes(std::int64_t in) { return kPlanes * padded(in); }
@@ -97,7 +99,8 @@ class Linear {
 std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights);
 /// A few rows by a row kernel where that is faster, more on oneDNN, with the same bits; all of them by a row kernel
 /// where oneDNN's int8 sums are not exact (no VNNI), or where its layout is another. Rows are int8_rows where the
-/// weight asks for int8 activations, else wide_rows, which oneDNN multiplies as twice as many rows.
+/// weight asks for int8 activations, to whose product that of outliers is added; else wide_rows, which oneDNN
+/// multiplies as twice as many rows.
 std::unique_ptr<const LinearKernel> int8_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice);
 /// By a row kernel, as wide_rows; without VNNI many rows by oneDNN, in f32, block by block of weights unpacked for the
 /// purpose, where its layout is known.

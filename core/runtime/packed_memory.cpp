@@ -49,8 +49,7 @@ PackedMemory::Slab& PackedMemory::slab_for(std::int64_t bytes) {
   slabs_.reserve(slabs_.size() + 1);
   const std::int64_t size = std::max(kSlab, round_up(bytes, kHugePage));
   const auto mapped = static_cast<std::size_t>(size + kHugePage);
-  void* mapping =
-      ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* mapping = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED) throw std::bad_alloc();
   const std::int64_t address = std::bit_cast<std::int64_t>(mapping);
   slabs_.push_back(
@@ -63,8 +62,7 @@ void PackedMemory::advise(Slab& slab) const {
   const std::int64_t end = taken_ < kLarge ? slab.used / kHugePage * kHugePage : round_up(slab.used, kHugePage);
   if (end <= slab.advised) return;
   // Only advice: what it cannot have, the system leaves in small pages.
-  static_cast<void>(
-      ::madvise(slab.data + slab.advised, static_cast<std::size_t>(end - slab.advised), MADV_HUGEPAGE));
+  static_cast<void>(::madvise(slab.data + slab.advised, static_cast<std::size_t>(end - slab.advised), MADV_HUGEPAGE));
   slab.advised = end;
 #endif
 }

@@ -63,10 +63,7 @@ ReferenceModel::Weight ReferenceModel::read(const model::LinearWeight& weight) {
 
 Row ReferenceModel::linear(const Weight& weights, const Row& x) const {
   if (activations_ == Activations::f32 || weights.codes.empty()) return ref_linear(x, weights.values, weights.out);
-  const RefQuantizedRow quantized = ref_quantize_row(x);
-  Row y = ref_linear_int8(quantized.codes, weights.codes, weights.scales);
-  for (float& value : y) value *= quantized.scale;
-  return y;
+  return ref_linear_int8_rows(x, weights.codes, weights.scales);
 }
 
 Row ReferenceModel::biased(const Weight& weights, const Row& bias, const Row& x) const {

@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
+
+#include "runtime/outliers.h"
 
 namespace retort::runtime {
 
@@ -56,6 +60,37 @@ RefQuantizedRow ref_quantize_row(const Row& x) {
   const float inverse = 127.0f / maximum;
   for (std::size_t i = 0; i < x.size(); ++i) result.codes[i] = static_cast<std::int8_t>(std::nearbyint(x[i] * inverse));
   return result;
+}
+
+RefSplitRow ref_split_outliers(const Row& x) {
+  double limit = std::numeric_limits<double>::infinity();
+  for (int step = 0; step < 2; ++step) {
+    double squares = 0;
+    for (const float value : x) squares += std::fabs(double{value}) > limit ? 0 : double{value} * double{value};
+    limit = kOutlier * std::sqrt(squares / static_cast<double>(x.size()));
+  }
+  RefSplitRow split{x, Row(x.size())};
+  bool zeros = true;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (std::fabs(double{x[i]}) > limit)
+      std::swap(split.regular[i], split.outliers[i]);
+    else
+      zeros = zeros && x[i] == 0;
+  }
+  return zeros ? RefSplitRow{x, Row(x.size())} : split;
+}
+
+Row ref_linear_int8_rows(const Row& x, const std::vector<std::int8_t>& weight, const Row& scales) {
+  const RefSplitRow split = ref_split_outliers(x);
+  const RefQuantizedRow quantized = ref_quantize_row(split.regular);
+  Row y = ref_linear_int8(quantized.codes, weight, scales);
+  for (std::size_t o = 0; o < y.size(); ++o) {
+    double sum = double{y[o]} * double{quantized.scale};
+    for (std::size_t i = 0; i < x.size(); ++i)
+      sum += double{split.outliers[i]} * weight[o * x.size() + i] * double{scales[o]};
+    y[o] = static_cast<float>(sum);
+  }
+  return y;
 }
 
 Row ref_rotate(const Row& x, std::int64_t position, const std::vector<double>& frequencies) {

@@ -23,6 +23,13 @@ Row ref_linear_wide(const std::vector<std::int32_t>& x, const std::vector<std::i
                     std::int64_t group);
 Row ref_rms_norm(const Row& x, const Row& weight, double epsilon);
 RefQuantizedRow ref_quantize_row(const Row& x);
+/// x = regular + outliers, as outliers.h separates them.
+struct RefSplitRow {
+  Row regular, outliers;
+};
+RefSplitRow ref_split_outliers(const Row& x);
+/// A row in 8 bits, but its outliers as they are, times codes with scales [out]; the row's scale is applied.
+Row ref_linear_int8_rows(const Row& x, const std::vector<std::int8_t>& weight, const Row& scales);
 /// One head at `position`, half-rotation order, by position · frequencies[i] radians, i < d/2.
 Row ref_rotate(const Row& x, std::int64_t position, const std::vector<double>& frequencies);
 Row ref_swiglu(const Row& gate, const Row& up);

@@ -38,14 +38,15 @@ Workspace::Workspace(const model::ModelConfig& config, std::int64_t rows, std::i
   const std::int64_t row_scales = arena_.reserve<float>(rows);
   const std::int64_t halves = arena_.reserve<std::uint16_t>(rows * width);
   const std::int64_t group_sums = arena_.reserve<std::int32_t>(rows * Activation::group_sums_of(width));
+  const std::int64_t outliers = arena_.reserve<std::int32_t>(rows * outliers_of(width));
   arena_.allocate();
   hidden_ = arena_.at<float>(hidden);
   projected_ = arena_.at<float>(projected);
   logits_ = arena_.at<float>(logits);
   heads_ = arena_.at<float>(heads);
   attention_ = arena_.at<float>(attention);
-  input_ = {arena_.at<float>(values), arena_.at<std::int8_t>(codes), arena_.at<float>(row_scales),
-            arena_.at<std::uint16_t>(halves), arena_.at<std::int32_t>(group_sums)};
+  input_ = {arena_.at<float>(values),         arena_.at<std::int8_t>(codes),       arena_.at<float>(row_scales),
+            arena_.at<std::uint16_t>(halves), arena_.at<std::int32_t>(group_sums), arena_.at<std::int32_t>(outliers)};
 }
 
 }  // namespace retort::runtime

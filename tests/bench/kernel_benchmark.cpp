@@ -10,6 +10,7 @@
 
 #include "random_model.h"
 #include "runtime/attention.h"
+#include "runtime/outliers.h"
 #include "runtime/reference_kernels.h"
 #include "runtime/vector_kernels.h"
 
@@ -66,6 +67,29 @@ void quantise_8_bits(benchmark::State& state) {
 void quantise_8_bits_reference(benchmark::State& state) {
   const std::vector<float> x = values_of(kIntermediate, 1);
   measure(state, kIntermediate, [&] { benchmark::DoNotOptimize(ref_quantize_row(x)); });
+}
+
+void quantise_8_bits_but_outliers(benchmark::State& state) {
+  std::vector<float> x = values_of(kIntermediate, 1);
+  for (std::int64_t i = 0; i < state.range(0); ++i) x[static_cast<std::size_t>(i * 97 % kIntermediate)] = 100;
+  const float maximum = max_abs(x.data(), kIntermediate);
+  std::vector<std::int8_t> codes(x.size());
+  std::vector<std::int32_t> outliers(static_cast<std::size_t>(outliers_of(kIntermediate)));
+  measure(state, kIntermediate,
+          [&] { quantize_row_but_outliers(x.data(), kIntermediate, maximum, codes.data(), outliers.data()); });
+}
+
+void outliers_products(benchmark::State& state) {
+  const std::vector<float> x = values_of(kHidden, 1);
+  std::vector<std::int32_t> outliers{static_cast<std::int32_t>(state.range(0))};
+  for (std::int64_t i = 0; i < state.range(0); ++i) outliers.push_back(static_cast<std::int32_t>(i * 97 % kHidden));
+  const std::vector<std::int8_t> codes(static_cast<std::size_t>(kHidden * 2 * kIntermediate), 3);
+  const std::vector<float> scales(2 * kIntermediate, 0.01f);
+  std::vector<float> y(scales.size());
+  const Int8Panels panels{codes.data(), nullptr, scales.data(), 2 * kIntermediate, kHidden / 4, kHidden / 4};
+  measure(state, state.range(0) * 2 * kIntermediate, [&] {
+    add_outliers(panels, 0, 2 * kIntermediate / kPanelColumns, x.data(), 0.1f, outliers.data(), y.data());
+  });
 }
 
 void quantise_15_bits(benchmark::State& state) {
@@ -156,6 +180,8 @@ BENCHMARK(gated_unit);
 BENCHMARK(gated_unit_reference);
 BENCHMARK(quantise_8_bits);
 BENCHMARK(quantise_8_bits_reference);
+BENCHMARK(quantise_8_bits_but_outliers)->Arg(0)->Arg(3);
+BENCHMARK(outliers_products)->Arg(1)->Arg(8);
 BENCHMARK(quantise_15_bits);
 BENCHMARK(quantise_15_bits_in_groups);
 BENCHMARK(rounding_to_bf16);

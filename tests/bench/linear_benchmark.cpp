@@ -108,10 +108,11 @@ void run_linear(benchmark::State& state, WeightForm form, int activation_bits, K
   AlignedBuffer<float> values(bucket * in), row_scales(bucket), y(bucket * out);
   AlignedBuffer<std::int8_t> codes(bucket * Activation::code_bytes(in));
   AlignedBuffer<std::uint16_t> halves(bucket * in);
-  AlignedBuffer<std::int32_t> group_sums(bucket * Activation::group_sums_of(in));
+  AlignedBuffer<std::int32_t> group_sums(bucket * Activation::group_sums_of(in)), outliers(bucket * outliers_of(in));
   const std::vector<float> x = testing::random_values(bucket * in, random);
   std::copy(x.begin(), x.end(), values.data());
-  const Activation input{values.data(), codes.data(), row_scales.data(), halves.data(), group_sums.data()};
+  const Activation input{values.data(), codes.data(),      row_scales.data(),
+                         halves.data(), group_sums.data(), outliers.data()};
   for (std::int64_t row = 0; row < bucket; ++row) copies.front().finish_row(input, row, rows, 5.0f);
   const ThreadCountScope threads(kThreads);
   std::size_t next = 0;

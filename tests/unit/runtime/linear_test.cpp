@@ -31,9 +31,17 @@ struct Buffers {
         row_scales(static_cast<std::size_t>(bucket)),
         halves(values.size()),
         group_sums(static_cast<std::size_t>(bucket * Activation::group_sums_of(linear.in()))),
+        outliers(static_cast<std::size_t>(bucket * outliers_of(linear.in()))),
         out(static_cast<std::size_t>(bucket * linear.out())) {}
 
-  Activation activation() { return {values.data(), codes.data(), row_scales.data(), halves.data(), group_sums.data()}; }
+  Activation activation() {
+    return {values.data(), codes.data(), row_scales.data(), halves.data(), group_sums.data(), outliers.data()};
+  }
+  /// One value of every other row a hundred times as large: an outlier in rows of more than 49 values.
+  void enlarge_some(std::int64_t in) {
+    for (std::int64_t row = 0; row < bucket; row += 2)
+      values[static_cast<std::size_t>(row * in + 7 * row % in)] = row % 4 == 0 ? 300.0f : -400.0f;
+  }
   Row input(std::int64_t row, std::int64_t in) const {
     return {values.begin() + row * in, values.begin() + (row + 1) * in};
   }
@@ -56,7 +64,7 @@ struct Buffers {
   std::vector<std::int8_t> codes;
   std::vector<float> row_scales;
   std::vector<std::uint16_t> halves;
-  std::vector<std::int32_t> group_sums;
+  std::vector<std::int32_t> group_sums, outliers;
   std::vector<float> out;
 };
 
@@ -73,10 +81,11 @@ class LinearSizes : public ::testing::TestWithParam<Sizes> {
   /// Every row is within `tolerance` of expected(row's input).
   template <class Expected>
   void expect_rows(const LinearWeights& weights, float tolerance, const Expected& expected,
-                   KernelChoice choice = KernelChoice::faster) {
+                   KernelChoice choice = KernelChoice::faster, bool outliers = false) {
     const auto [rows, in, out] = GetParam();
     const Linear linear(pool_, weights, choice);
     Buffers buffers(linear, rows, random_);
+    if (outliers) buffers.enlarge_some(in);
     buffers.run(linear, rows);
     for (std::int64_t row = 0; row < rows; ++row) {
       const Row wanted = expected(buffers.input(row, in));
@@ -140,14 +149,22 @@ TEST_P(LinearSizes, Int8EqualsIntegerSums) {
   LinearWeights weights = random.weights();
   weights.activation_bits = 8;
   // Integer sums are exact, then two factors are rounded: at most 127 · 128 · in · 0.02 · 4/127.
-  const auto expected = [&](const Row& x) {
-    const RefQuantizedRow quantized = ref_quantize_row(x);
-    Row y = ref_linear_int8(quantized.codes, random.codes(), random.scales());
-    for (float& value : y) value *= quantized.scale;
-    return y;
-  };
+  const auto expected = [&](const Row& x) { return ref_linear_int8_rows(x, random.codes(), random.scales()); };
   for (const KernelChoice choice : kEveryChoice)
     expect_rows(weights, 1e-6f * 0.4f * static_cast<float>(in()), expected, choice);
+}
+
+TEST_P(LinearSizes, Int8ActivationsLeaveOutliersInFloat) {
+  const RandomLinear random(WeightForm::int8, in(), out(), random_);
+  LinearWeights weights = random.weights();
+  weights.activation_bits = 8;
+  // As above, and one product of at most 400 · 127 · 0.02 in f32.
+  const float tolerance = 1e-6f * 0.4f * static_cast<float>(in()) + 400.0f * 127.0f * 0.02f * 2e-7f;
+  // In rows of up to 49 values nothing is an outlier: codes of 400 / 127, whose sums are exact.
+  for (const KernelChoice choice : kEveryChoice)
+    expect_rows(
+        weights, in() > 49 ? tolerance : 100 * tolerance,
+        [&](const Row& x) { return ref_linear_int8_rows(x, random.codes(), random.scales()); }, choice, true);
 }
 
 TEST_P(LinearSizes, Int8WithFloatActivationsEqualsWideIntegerSums) {
@@ -208,6 +225,7 @@ TEST_P(LinearSizes, Int8GivesTheSameBitsByEveryKernelAndForAnyNumberOfRows) {
       const Linear linear(pool_, weights, choice);
       std::mt19937 inputs(8);
       Buffers buffers(linear, rows(), inputs);
+      buffers.enlarge_some(in());
       buffers.run(linear, rows());
       const std::vector<float> first(buffers.out.begin(), buffers.out.begin() + out());
       buffers.out.resize(static_cast<std::size_t>(rows() * out()));
