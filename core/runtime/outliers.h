@@ -1,6 +1,6 @@
-// Activations in 8 bits despite outliers: the few values of a row that are far larger than the rest would leave it one or
-// two of the 255 codes; they are multiplied in f32 instead (Dettmers et al. 2022, LLM.int8(), arXiv 2208.07339, which
-// finds whole columns of them; here each row has its own). Vectorised, single thread, no allocation.
+// Activations in 8 bits despite outliers: the few values of a row that are far larger than the rest would leave it one
+// or two of the 255 codes; they are multiplied in f32 instead (Dettmers et al. 2022, LLM.int8(), arXiv 2208.07339,
+// which finds whole columns of them; here each row has its own). Vectorised, single thread, no allocation.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ constexpr std::int64_t outliers_of(std::int64_t count) {
   return 2 + 2 * count / (kOutlier * kOutlier);
 }
 
-/// quantize_row (vector_kernels.h) of the values that are no outliers, whose codes are 0; returns the scale. `maximum` is
-/// that of all. A row whose other values are zeros has no outliers.
+/// quantize_row (vector_kernels.h) of the values that are no outliers, whose codes are 0; returns the scale. `maximum`
+/// is that of all. A row whose other values are zeros has no outliers.
 float quantize_row_but_outliers(const float* x, std::int64_t count, float maximum, std::int8_t* codes,
                                 std::int32_t* outliers);
 

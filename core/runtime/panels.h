@@ -3,6 +3,8 @@
 
 #include <omp.h>
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 
 namespace retort::runtime {
@@ -10,16 +12,58 @@ namespace retort::runtime {
 /// Multiply-adds above which a fork and a join (1 to 2 µs) are worth it: half a megabyte of int8 weights takes 10 µs.
 inline constexpr std::int64_t kSplitWork = 500'000;
 
-/// body(first, last) for consecutive ranges that cover [0, panels), on as many threads as the calling thread's team
-/// has. `work` is that of all panels. The body must not throw.
+/// The panels of one thread that nobody has begun, on a cache line of its own. The owner takes them from the front, one
+/// after the other as they stand in memory, which is how the processor fetches them ahead; others take the last.
+class alignas(64) PanelRange {
+ public:
+  void set(std::int64_t first, std::int64_t last) { range_.store(pack(first, last), std::memory_order_relaxed); }
+  /// A panel, or −1 when there is none left.
+  std::int64_t take_first() {
+    return take([](std::int64_t& first, std::int64_t&) { return first++; });
+  }
+  std::int64_t take_last() {
+    return take([](std::int64_t&, std::int64_t& last) { return --last; });
+  }
+
+ private:
+  static std::uint64_t pack(std::int64_t first, std::int64_t last) {
+    return static_cast<std::uint64_t>(first) << 32U | static_cast<std::uint64_t>(last);
+  }
+  template <class Choose>
+  std::int64_t take(const Choose& choose) {
+    std::uint64_t range = range_.load(std::memory_order_relaxed);
+    while (true) {
+      auto first = static_cast<std::int64_t>(range >> 32U), last = static_cast<std::int64_t>(range & 0xFFFFFFFFU);
+      if (first >= last) return -1;
+      const std::int64_t panel = choose(first, last);
+      if (range_.compare_exchange_weak(range, pack(first, last), std::memory_order_relaxed)) return panel;
+    }
+  }
+
+  std::atomic<std::uint64_t> range_{0};  ///< both ends in one word, so that they change together
+};
+
+/// body(first, last) for ranges that cover [0, panels), each panel once, on as many threads as the calling thread's
+/// team has. Every thread has a part; who has done its own helps the others, since threads that wait for memory are
+/// never equally fast. `work` is that of all panels. The body must not throw.
 template <class Body>
 void split_panels(std::int64_t panels, [[maybe_unused]] std::int64_t work, const Body& body) {
 #ifndef __SANITIZE_THREAD__  // as in parallel.h
+  constexpr std::int64_t kMostThreads = 64;
   if (panels > 1 && work >= kSplitWork && omp_get_max_threads() > 1) {
+    std::array<PanelRange, kMostThreads> ranges;
+    std::int64_t parts = omp_get_max_threads();
+    if (parts > kMostThreads) parts = kMostThreads;
+    for (std::int64_t i = 0; i < parts; ++i)
+      ranges[static_cast<std::size_t>(i)].set(panels * i / parts, panels * (i + 1) / parts);
 #pragma omp parallel
     {
-      const std::int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-      body(panels * thread / threads, panels * (thread + 1) / threads);
+      const std::int64_t own = omp_get_thread_num() % parts;
+      for (std::int64_t i = 0; i < parts; ++i) {
+        PanelRange& range = ranges[static_cast<std::size_t>((own + i) % parts)];
+        std::int64_t panel = 0;
+        while ((panel = i == 0 ? range.take_first() : range.take_last()) >= 0) body(panel, panel + 1);
+      }
     }
     return;
   }

@@ -25,8 +25,8 @@ Quantized quantized(const Row& x) {
   const auto count = static_cast<std::int64_t>(x.size());
   Quantized result{std::vector<std::int8_t>(x.size()), {}, 0};
   std::vector<std::int32_t> outliers(static_cast<std::size_t>(outliers_of(count)) + 1, 12345);
-  result.scale = quantize_row_but_outliers(x.data(), count, max_abs(x.data(), count), result.codes.data(),
-                                           outliers.data());
+  result.scale =
+      quantize_row_but_outliers(x.data(), count, max_abs(x.data(), count), result.codes.data(), outliers.data());
   EXPECT_EQ(outliers.back(), 12345) << "writes past the end";
   result.places.assign(outliers.begin() + 1, outliers.begin() + 1 + outliers.front());
   return result;
@@ -95,7 +95,8 @@ TEST(Outliers, LeaveARoundingErrorThatIsBounded) {
   for (int row = 0; row < 200; ++row) {
     // Powers of normal numbers, from those themselves to such as fill a row with values of every size.
     Row x = testing::random_values(896, random);
-    for (float& value : x) value = std::copysign(std::pow(std::fabs(value), 1.0f + static_cast<float>(row) / 25), value);
+    for (float& value : x)
+      value = std::copysign(std::pow(std::fabs(value), 1.0f + static_cast<float>(row) / 25), value);
     const Quantized found = quantized(x);
     separated += found.places.empty() ? 0 : 1;
     double error = 0, power = 0;

@@ -1,0 +1,73 @@
+// Panels split among threads that help each other.
+#include "runtime/panels.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "runtime/onednn_engine.h"
+
+namespace retort::runtime {
+namespace {
+
+constexpr std::int64_t kWork = 1'000'000'000;  // worth any number of threads
+
+TEST(PanelRange, GivesItsPanelsFromBothEnds) {
+  PanelRange range;
+  EXPECT_EQ(range.take_first(), -1);
+  EXPECT_EQ(range.take_last(), -1);
+  range.set(5, 9);
+  EXPECT_EQ(range.take_first(), 5);
+  EXPECT_EQ(range.take_last(), 8);
+  EXPECT_EQ(range.take_first(), 6);
+  EXPECT_EQ(range.take_last(), 7);
+  EXPECT_EQ(range.take_first(), -1);
+  EXPECT_EQ(range.take_last(), -1);
+}
+
+TEST(PanelRange, GivesEachPanelToOneThread) {
+  constexpr std::int64_t kPanels = 20'000;
+  PanelRange range;
+  range.set(0, kPanels);
+  std::vector<std::vector<std::int64_t>> taken(3);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < taken.size(); ++i)
+    threads.emplace_back([&, i] {
+      std::int64_t panel = 0;
+      while ((panel = i == 0 ? range.take_first() : range.take_last()) >= 0) taken[i].push_back(panel);
+    });
+  for (std::thread& thread : threads) thread.join();
+  std::set<std::int64_t> all;
+  std::size_t count = 0;
+  for (const std::vector<std::int64_t>& panels : taken) {
+    all.insert(panels.begin(), panels.end());
+    count += panels.size();
+  }
+  EXPECT_EQ(count, static_cast<std::size_t>(kPanels));
+  EXPECT_EQ(all.size(), count);
+  EXPECT_EQ(*all.begin(), 0);
+  EXPECT_EQ(*all.rbegin(), kPanels - 1);
+}
+
+class SplitPanels : public ::testing::TestWithParam<std::int64_t> {};
+
+TEST_P(SplitPanels, VisitsEveryPanelOnce) {
+  const ThreadCountScope threads(GetParam());
+  for (const std::int64_t panels : {1, 2, 3, 7, 64, 1001}) {
+    for (const std::int64_t work : {std::int64_t{1}, kWork}) {
+      std::vector<int> visits(static_cast<std::size_t>(panels));
+      split_panels(panels, work, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t i = first; i < last; ++i) ++visits[static_cast<std::size_t>(i)];
+      });
+      ASSERT_EQ(visits, std::vector<int>(visits.size(), 1)) << panels;
+    }
+  }
+}
+
+// More threads than processors, and more than have a part of their own.
+INSTANTIATE_TEST_SUITE_P(Threads, SplitPanels, ::testing::Values(1, 2, 3, 5, 70));
+
+}  // namespace
+}  // namespace retort::runtime
