@@ -110,6 +110,7 @@ Decoder::State::State(const model::ModelFolder& folder, const DecoderOptions& op
       workspace(config, row_bucket(max_rows), onednn.threads()) {
   if (onednn.threads() < options.threads) host::log_warning(onednn.description());
   for (std::int64_t i = 0; i < config.layers; ++i) layers.emplace_back(folder, i, pool);
+  pool.weights().prefer_huge_pages();
   places.reserve(static_cast<std::size_t>(max_rows));
   runs.reserve(static_cast<std::size_t>(max_rows));
 }

@@ -14,9 +14,6 @@ constexpr std::int64_t kLine = 64;
 constexpr std::int64_t kHugePage = std::int64_t{2} << 20;
 // Of address space. What a slab has left when it is too little for the next weight is never touched.
 constexpr std::int64_t kSlab = std::int64_t{256} << 20;
-// From so many bytes on, the last huge page is asked for although the weights that will fill it may not come: at most
-// 6 % too much.
-constexpr std::int64_t kLarge = std::int64_t{32} << 20;
 
 std::int64_t round_up(std::int64_t bytes, std::int64_t unit) {
   return (bytes + unit - 1) / unit * unit;
@@ -36,8 +33,6 @@ std::byte* PackedMemory::take(std::int64_t bytes) {
   Slab& slab = slab_for(bytes);
   std::byte* const memory = slab.data + slab.used;
   slab.used += round_up(bytes, kLine);
-  taken_ += round_up(bytes, kLine);
-  advise(slab);
   return memory;
 #endif
 }
@@ -57,13 +52,13 @@ PackedMemory::Slab& PackedMemory::slab_for(std::int64_t bytes) {
   return slabs_.back();
 }
 
-void PackedMemory::advise(Slab& slab) const {
+void PackedMemory::prefer_huge_pages() {
 #ifdef MADV_HUGEPAGE
-  const std::int64_t end = taken_ < kLarge ? slab.used / kHugePage * kHugePage : round_up(slab.used, kHugePage);
-  if (end <= slab.advised) return;
-  // Only advice: what it cannot have, the system leaves in small pages.
-  static_cast<void>(::madvise(slab.data + slab.advised, static_cast<std::size_t>(end - slab.advised), MADV_HUGEPAGE));
-  slab.advised = end;
+  for (const Slab& slab : slabs_) {
+    // Whole pages: a small model is not to become a large one. Only advice: what it cannot have, the system leaves.
+    const auto bytes = static_cast<std::size_t>(slab.used / kHugePage * kHugePage);
+    if (bytes > 0) static_cast<void>(::madvise(slab.data, bytes, MADV_HUGEPAGE));
+  }
 #endif
 }
 

@@ -1,4 +1,4 @@
-// Memory for the packed weights of one model, one behind the other in huge pages.
+// Memory for the packed weights of one model, one behind the other.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +9,9 @@
 
 namespace retort::runtime {
 
-/// Every weight is read end to end at every token, so the addresses of small pages would have to be looked up anew each
-/// time; and most weights alone are too small for pages of 2 MiB, or would leave large parts of two in small ones.
-/// Freed as a whole. One thread at a time.
+/// Every weight is read end to end at every token, which huge pages make a few per cent faster: the addresses of small
+/// ones must be looked up anew each time. Most weights alone are too small for pages of 2 MiB, or would leave large
+/// parts of two in small ones; hence all in one. Freed as a whole. One thread at a time.
 class PackedMemory {
  public:
   PackedMemory() = default;
@@ -22,6 +22,11 @@ class PackedMemory {
   /// Zeroed, begins on a 64-byte line. Throws std::bad_alloc when the memory cannot be had.
   std::byte* take(std::int64_t bytes);
 
+  /// Asks for huge pages for what has been taken. What was not touched yet gets them when it is; what was, when the
+  /// system gets to it (khugepaged), without anybody waiting. So a model asks once it is packed: on virtual machines
+  /// whose host takes free memory back, to touch huge pages takes five times as long as small ones.
+  void prefer_huge_pages();
+
  private:
   /// A mapping that begins on a huge page; its pages are committed when first touched.
   struct Slab {
@@ -30,13 +35,10 @@ class PackedMemory {
     std::byte* data = nullptr;
     std::int64_t size = 0;
     std::int64_t used = 0;
-    std::int64_t advised = 0;  ///< bytes for which huge pages have been asked
   };
   Slab& slab_for(std::int64_t bytes);
-  void advise(Slab& slab) const;
 
   std::vector<Slab> slabs_;
-  std::int64_t taken_ = 0;
   std::vector<AlignedBuffer<std::byte>> watched_;  ///< instead of slabs where a sanitizer watches their ends
 };
 

@@ -115,8 +115,9 @@ Speed measure(Decoder& decoder, const SpeedTest& test, std::int64_t repetitions,
 double read_bandwidth(std::int64_t threads, std::int64_t passes) {
   const std::int64_t cache = std::max<std::int64_t>(0, sysconf(_SC_LEVEL3_CACHE_SIZE));
   const std::int64_t bytes = std::max<std::int64_t>(std::int64_t{512} << 20, 4 * cache);
-  PackedMemory memory;  // as weights have it
+  PackedMemory memory;
   auto* const words = reinterpret_cast<std::uint64_t*>(memory.take(bytes));
+  memory.prefer_huge_pages();
   const std::int64_t count = bytes / static_cast<std::int64_t>(sizeof(std::uint64_t));
   const ThreadCountScope scope(threads);
   const std::int64_t part = count / threads;

@@ -15,6 +15,7 @@
 #include "random_model.h"
 #include "runtime/linear.h"
 #include "runtime/packed_memory.h"
+#include "runtime/row_kernel.h"
 
 namespace retort::runtime {
 namespace {
@@ -23,12 +24,13 @@ constexpr std::int64_t kBytes = std::int64_t{512} << 20;
 constexpr std::int64_t kThreads = 2;
 using Lanes = std::uint64_t __attribute__((vector_size(64)));
 
-/// Sums 512 MB, each thread four streams; the best of five passes, bytes per second. Measured anew at every call, since
-/// neighbours on the machine take some of it at times.
+/// Sums 512 MB, each thread a half from end to end; the best of five passes, bytes per second. Measured anew at every
+/// call, since neighbours on the machine take some of it at times.
 double measured_bandwidth() {
   static PackedMemory memory;
   static const Lanes* const lanes = [] {
     auto* filled = reinterpret_cast<Lanes*>(memory.take(kBytes));
+    memory.prefer_huge_pages();
     for (std::int64_t i = 0; i < kBytes / 64; ++i) filled[i] = Lanes{} + static_cast<std::uint64_t>(i);
     return filled;
   }();
@@ -40,13 +42,13 @@ double measured_bandwidth() {
     std::uint64_t total = 0;
 #pragma omp parallel reduction(+ : total)
     {
-      const std::int64_t part = count / omp_get_num_threads(), quarter = part / 4;
+      const std::int64_t part = count / omp_get_num_threads();
       const Lanes* first = lanes + omp_get_thread_num() * part;
       Lanes sum[4]{};
-      for (std::int64_t i = 0; i < quarter; ++i) {
+      for (std::int64_t i = 0; i + 4 <= part; i += 4) {
         for (std::int64_t s = 0; s < 4; ++s) {
-          __builtin_prefetch(first + s * quarter + i + 64);
-          sum[s] += first[s * quarter + i];
+          __builtin_prefetch(first + i + s + 64);
+          sum[s] += first[i + s];
         }
       }
       for (const Lanes& s : sum)
@@ -57,6 +59,11 @@ double measured_bandwidth() {
     fastest = std::max(fastest, static_cast<double>(kBytes) / elapsed.count());
   }
   return fastest;
+}
+
+bool runs_here(const RowKernels& kernels) {
+  const auto here = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  return (here & kernels.instruction_set) == kernels.instruction_set;
 }
 
 void report(benchmark::State& state, double bytes) {
@@ -125,6 +132,48 @@ void run_linear(benchmark::State& state, WeightForm form, int activation_bits, K
   state.SetLabel(copies.front().implementation());
 }
 
+/// One row of int4 in groups of 64 or of W8A16 by an entry of row_kernels() over 512 MB of weights, panel after panel.
+void run_entry(benchmark::State& state, bool int4) {
+  constexpr std::int64_t kIn = 896, kGroup = 64, kGroups = kIn / kGroup;
+  const RowKernels& kernels = row_kernels()[static_cast<std::size_t>(state.range(0))];
+  if (!runs_here(kernels)) return state.SkipWithMessage("not on this processor");
+  Int4Panels panels4{nullptr, 0, kGroups, kGroup, ScaleType::f32};
+  const std::int64_t panel_bytes = int4 ? panels4.panel_bytes() : kIn * kPanelColumns, panels = kBytes / panel_bytes;
+  static PackedMemory memory;
+  static std::byte* const weights = [] {
+    std::byte* const bytes = memory.take(kBytes);
+    memory.prefer_huge_pages();
+    std::fill(bytes, bytes + kBytes, std::byte{0x3C});
+    return bytes;
+  }();
+  const std::vector<std::int8_t> codes(2 * kIn, 3);
+  const std::vector<std::int32_t> group_sums(2 * kGroups, 3 * kGroup), column_sums(panels * kPanelColumns);
+  const std::vector<float> scales(column_sums.size(), 0.01f);
+  std::vector<float> out(column_sums.size());
+  panels4.data = weights;
+  panels4.out = panels * kPanelColumns;
+  const Int8Panels panels8{
+      reinterpret_cast<const std::int8_t*>(weights), column_sums.data(), scales.data(), panels4.out, kIn / 4, kIn / 4};
+  const ThreadCountScope threads(kThreads);
+  for (auto iteration : state) {
+#pragma omp parallel
+    {
+      const std::int64_t first = panels * omp_get_thread_num() / omp_get_num_threads();
+      const std::int64_t last = panels * (omp_get_thread_num() + 1) / omp_get_num_threads();
+      if (int4)
+        kernels.int4(panels4, first, last, 1, {codes.data(), group_sums.data()}, out.data());
+      else
+        kernels.int8(panels8, first, last, 1, {codes.data(), kIn, true}, out.data());
+    }
+    benchmark::ClobberMemory();
+  }
+  state.counters["GB/s"] =
+      benchmark::Counter(static_cast<double>(panels * panel_bytes) * 1e-9 * static_cast<double>(state.iterations()),
+                         benchmark::Counter::kIsRate);
+  state.counters["read GB/s"] = measured_bandwidth() * 1e-9;
+  state.SetLabel(kernels.name);
+}
+
 /// qkv, gate and up, down; then two of a model of a million weights.
 void shapes(benchmark::internal::Benchmark* benchmark) {
   benchmark->UseRealTime()->Unit(benchmark::kMicrosecond)->ArgNames({"rows", "in", "out"});
@@ -133,6 +182,8 @@ void shapes(benchmark::internal::Benchmark* benchmark) {
     for (const std::int64_t rows : {1, 2, 4, 8, 16, 32, 64, 128, 256, 512}) benchmark->Args({rows, in, out});
 }
 
+BENCHMARK_CAPTURE(run_entry, int4, true)->DenseRange(0, 3)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(run_entry, w8a16, false)->DenseRange(0, 3)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run_linear, w8a8_row_kernel, WeightForm::int8, 8, KernelChoice::row_kernels)->Apply(shapes);
 BENCHMARK_CAPTURE(run_linear, w8a8_onednn, WeightForm::int8, 8, KernelChoice::onednn)->Apply(shapes);
 BENCHMARK_CAPTURE(run_linear, w8a16_row_kernel, WeightForm::int8, 0, KernelChoice::row_kernels)->Apply(shapes);

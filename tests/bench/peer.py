@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Measures retort beside llama.cpp: the same shape (Qwen2.5-0.5B, random weights), the same threads, in turn.
 
-Every run starts both engines anew, ours then the peer, so that both see the same machine; the result of a key is the
-median of its runs. Ours: int8 per channel with int8 activations (int8) and with float ones (w8a16), and int4 in groups of
+Every run starts both engines anew, ours then the peer, so that both see the same machine; the results of a key are the
+medians of its runs, and their ratio is the median of the ratios of runs: shared machines change from one to the next.
+Decoding, which waits for memory, is measured three times a run. Ours: int8 per channel with int8 activations (int8) and with float ones (w8a16), and int4 in groups of
 64 (head int8). The peer: Q8_0, which stands beside both of int8, and Q4_0, which llama-quantize makes of the same shape
 (head Q8_0). Needs nothing but Python's standard library.
 
@@ -11,6 +12,7 @@ median of its runs. Ours: int8 per channel with int8 activations (int8) and with
   bandwidth_share_*      bytes of weights that decoding reads per second, as a share of the read bandwidth that
                          `retort bench` measures in the same run
   batch_8                tokens/s of 8 sequences decoded together, int8; the peer's is llama-server with 8 slots
+  batch_8_over_1         the same over those of one sequence
   load_int4_ms           from the file to the first possible token; ratio > 1: ours is faster
 """
 import argparse
@@ -29,6 +31,7 @@ import urllib.request
 
 SHAPE = 'qwen2.5-0.5b'
 LESS_IS_BETTER = {'load_int4_ms'}
+DECODE_PAIRS = 3  # a run
 
 
 def run(command):
@@ -39,15 +42,15 @@ def run(command):
 
 
 class Ours:
-    def __init__(self, retort, threads, tokens, folder):
-        self.retort, self.threads, self.tokens, self.folder = retort, threads, tokens, folder
+    def __init__(self, retort, threads, folder):
+        self.retort, self.threads, self.folder = retort, threads, folder
 
     def make(self, quant):
         run([self.retort, 'bench', '--random', SHAPE, '--quant', quant, '--save', self.folder / quant,
              '-p', '32', '-n', '0', '-r', '1', '-t', self.threads])
 
-    def bench(self, quant, prompt, batches):
-        report = json.loads(run([self.retort, 'bench', self.folder / quant, '-p', str(prompt), '-n', self.tokens, '-r', '1',
+    def bench(self, quant, prompt, tokens, batches):
+        report = json.loads(run([self.retort, 'bench', self.folder / quant, '-p', str(prompt), '-n', tokens, '-r', '1',
                                  '-t', self.threads, '--batch', batches, '--json']).stdout)
         speed = {test['test']: test['tokens_per_second'] for test in report['tests']}
         return report, speed
@@ -59,9 +62,9 @@ class Peer:
         cache = pathlib.Path(os.environ.get('PEER_CACHE', pathlib.Path.home() / '.cache' / 'llama-peer'))
         self.files = {quant: cache / f'random-0.5b-{name}.gguf' for quant, name in (('int8', 'Q8_0'), ('int4', 'Q4_0'))}
 
-    def bench(self, quant, prompt):
+    def bench(self, quant, prompt, tokens):
         """Tokens/s of the prompt and of generation, and the bytes of the weights."""
-        lines = run([self.script, 'llama-bench', '-m', self.files[quant], '-p', str(prompt), '-n', self.tokens, '-r', '1',
+        lines = run([self.script, 'llama-bench', '-m', self.files[quant], '-p', str(prompt), '-n', tokens, '-r', '1',
                      '-t', self.threads, '-o', 'jsonl']).stdout.splitlines()
         rows = [json.loads(line) for line in lines if line.startswith('{')]
         speed = {'prompt' if row['n_gen'] == 0 else 'generate': row['avg_ts'] for row in rows}
@@ -117,25 +120,34 @@ class Peer:
             return json.load(answer)
 
 
+def decode_pairs(ours, peer, tokens, add):
+    """One sequence, each form of ours right beside the peer's."""
+    decode = f'tg{tokens}'
+    report8, speed8 = ours.bench('int8', 0, tokens, '1')
+    peer8, bytes8 = peer.bench('int8', 0, tokens)
+    report16, speed16 = ours.bench('w8a16', 0, tokens, '1')
+    report4, speed4 = ours.bench('int4', 0, tokens, '1')
+    peer4, bytes4 = peer.bench('int4', 0, tokens)
+    for name, report, speed, theirs, size in (('int8', report8, speed8, peer8, bytes8),
+                                              ('w8a16', report16, speed16, peer8, bytes8),
+                                              ('int4', report4, speed4, peer4, bytes4)):
+        add('decode_' + name, speed[decode], theirs['generate'])
+        add('bandwidth_share_' + name, report['decode_bandwidth_share'],
+            theirs['generate'] * size / report['read_bandwidth_bytes_per_second'])
+
+
 def one_run(ours, peer, tokens, add):
     """Ours and the peer in turn; add(key, ours, peer)."""
-    report8, speed8 = ours.bench('int8', 512, '1,8')
-    peer8, bytes8 = peer.bench('int8', 512)
-    peer_batch = peer.batch('int8', 8)
-    report16, speed16 = ours.bench('w8a16', 512, '1')
-    report4, speed4 = ours.bench('int4', 512, '1')
-    peer4, bytes4 = peer.bench('int4', 512)
-    decode = f'tg{tokens}'
-    add('prefill_512', max(speed8['pp512'], speed4['pp512']), max(peer8['prompt'], peer4['prompt']))
-    add('decode_int8', speed8[decode], peer8['generate'])
-    add('decode_w8a16', speed16[decode], peer8['generate'])
-    add('decode_int4', speed4[decode], peer4['generate'])
-    for name, report, rate, size in (('int8', report8, peer8, bytes8), ('w8a16', report16, peer8, bytes8),
-                                     ('int4', report4, peer4, bytes4)):
-        add('bandwidth_share_' + name, report['decode_bandwidth_share'],
-            rate['generate'] * size / report['read_bandwidth_bytes_per_second'])
-    add('batch_8', speed8[decode + ' x8'], peer_batch)
-    add('load_int4_ms', report4['load_ms'], peer.load_ms('int4'))
+    for _ in range(DECODE_PAIRS):
+        decode_pairs(ours, peer, tokens, add)
+    mine = [ours.bench(quant, 512, '0', '1')[1]['pp512'] for quant in ('int8', 'int4')]
+    theirs = [peer.bench(quant, 512, '0')[0]['prompt'] for quant in ('int8', 'int4')]
+    add('prefill_512', max(mine), max(theirs))
+    speed8 = ours.bench('int8', 0, tokens, '1,8')[1]
+    batch, alone = peer.batch('int8', 8), peer.bench('int8', 0, tokens)[0]['generate']
+    add('batch_8', speed8[f'tg{tokens} x8'], batch)
+    add('batch_8_over_1', speed8[f'tg{tokens} x8'] / speed8[f'tg{tokens}'], batch / alone)
+    add('load_int4_ms', ours.bench('int4', 0, '1', '1')[0]['load_ms'], peer.load_ms('int4'))
 
 
 def main():
@@ -156,7 +168,7 @@ def main():
         samples[key][1].append(theirs)
 
     with tempfile.TemporaryDirectory(prefix='retort-bench-peer-') as folder:
-        ours = Ours(arguments.retort, arguments.threads, arguments.tokens, pathlib.Path(folder))
+        ours = Ours(arguments.retort, arguments.threads, pathlib.Path(folder))
         peer = Peer(arguments.peer, arguments.threads, arguments.tokens)
         for quant in ('int8', 'w8a16', 'int4'):
             ours.make(quant)
@@ -168,9 +180,9 @@ def main():
     print(f'| {SHAPE}, {arguments.threads} threads | retort | llama.cpp | ratio |\n| --- | ---: | ---: | ---: |')
     for key, (mine, theirs) in samples.items():
         a, b = statistics.median(mine), statistics.median(theirs)
-        ratio = b / a if key in LESS_IS_BETTER else a / b
+        ratio = statistics.median(y / x if key in LESS_IS_BETTER else x / y for x, y in zip(mine, theirs))
         result[key] = {'ours': a, 'peer': b, 'ratio': ratio}
-        digits = 2 if key.startswith('bandwidth') else 1
+        digits = 2 if key.startswith('bandwidth') or key.endswith('over_1') else 1
         print(f'| {key} | {a:.{digits}f} | {b:.{digits}f} | {ratio:.2f}× |')
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     partial = arguments.out.with_suffix('.partial')
