@@ -11,6 +11,7 @@ namespace retort::runtime {
 namespace {
 
 constexpr std::int64_t kLine = 64;
+constexpr std::int64_t kMost = std::int64_t{1} << 46;  // half of what a process can address
 constexpr std::int64_t kHugePage = std::int64_t{2} << 20;
 // Of address space. What a slab has left when it is too little for the next weight is never touched.
 constexpr std::int64_t kSlab = std::int64_t{256} << 20;
@@ -26,10 +27,10 @@ PackedMemory::~PackedMemory() {
 }
 
 std::byte* PackedMemory::take(std::int64_t bytes) {
+  if (bytes < 0 || bytes > kMost) throw std::bad_alloc();
 #ifdef __SANITIZE_ADDRESS__
   return watched_.emplace_back(bytes).data();
 #else
-  if (bytes < 0 || bytes > std::int64_t{1} << 48) throw std::bad_alloc();
   Slab& slab = slab_for(bytes);
   std::byte* const memory = slab.data + slab.used;
   slab.used += round_up(bytes, kLine);
