@@ -165,11 +165,11 @@ Report measure(const std::filesystem::path& path, const po::variables_map& varia
   const auto go_on = [] { return !host::stop_requested(); };
   for (const runtime::SpeedTest& test : tests) {
     const bool bounded = test.generate > 0 && test.batch == 1 && report.decode() == nullptr;
-    const double before = bounded ? read_bandwidth(report.threads) : 0;
+    if (bounded) report.bandwidth = read_bandwidth(report.threads);
     report.results.push_back({test, runtime::measure(decoder, test, repetitions, go_on)});
-    if (bounded && go_on()) report.bandwidth = (before + read_bandwidth(report.threads)) / 2;
+    if (bounded && go_on()) report.bandwidth = (report.bandwidth + read_bandwidth(report.threads)) / 2;
   }
-  if (report.bandwidth == 0 && go_on()) report.bandwidth = read_bandwidth(report.threads);
+  if (report.bandwidth == 0) report.bandwidth = read_bandwidth(report.threads);
   return report;
 }
 

@@ -42,8 +42,8 @@ struct SequenceStep {
 };
 
 /// Weights packed for the kernels plus the KV cache. Each layer is multiplied in the form that the folder stores: f32
-/// (f16 too: exact, twice the memory), bf16 (f32 where the processor has no bf16 products), int8 with one dynamic
-/// activation scale per token, int4 with one per token and group. README.md says which kernel serves what;
+/// (f16 too: exact, twice the memory), bf16 (f32 where the processor has no bf16 products), int8 and int4
+/// with one dynamic activation scale per token. README.md says which kernel serves what;
 /// implementations() what runs. Sequences are numbered from 0 and empty at first.
 class Decoder {
  public:

@@ -23,8 +23,8 @@ class PackedMemory {
   std::byte* take(std::int64_t bytes);
 
   /// Asks for huge pages for what has been taken. What was not touched yet gets them when it is; what was, when the
-  /// system gets to it (khugepaged), without anybody waiting. So a model asks once it is packed: on virtual machines
-  /// whose host takes free memory back, to touch huge pages takes five times as long as small ones.
+  /// system gets to it (khugepaged, over minutes), without anybody waiting. So a model asks once it is packed: on
+  /// virtual machines whose host takes free memory back, to touch huge pages takes much longer than small ones.
   void prefer_huge_pages();
 
  private:
