@@ -1,0 +1,105 @@
+// What the row kernels for AVX2 share: row_kernel_avx2.cpp (few rows) and row_kernel_avx2_tiles.cpp (many). Codes of
+// both planes are joined to numbers of 16 bits, whose products with weights of at most 8 are added in pairs, in 32
+// bits: without VNNI two products of bytes would have to be added in 16 bits, plane by plane. For these two files alone:
+// it is compiled with their instructions.
+#pragma once
+
+#include <immintrin.h>
+
+#include "runtime/row_kernel.h"
+
+#define RETORT_INLINE __attribute__((always_inline))
+
+namespace retort::runtime::avx2 {
+
+/// Codes that are joined, and weights that are unpacked, at once. Sums of so many products of an int8 weight fit in
+/// 32 bits: 1024 · 128 · (128 · 127 + 127) < 2³¹. For W8A16 these sums are added in f32, in order, for any number of rows.
+inline constexpr std::int64_t kBlockCodes = 1024;
+inline constexpr std::int64_t kWordColumnsBytes = kPanelColumns * 4;  // one word of each column of a panel
+inline constexpr std::int64_t kInt8WordCodes = 4, kInt4WordCodes = 8;
+
+void int8_many_rows(const Int8Panels&, std::int64_t panel, std::int64_t rows, const Int8Rows&, float* out);
+void int4_many_rows(const Int4Panels&, std::int64_t panel, std::int64_t rows, const Int4Rows&, float* out);
+
+// f(0), …, f(N − 1) as straight code, so that arrays of accumulators stay in registers.
+template <int N, class Function>
+RETORT_INLINE inline void repeat(Function f) {
+  if constexpr (N > 0) {
+    repeat<N - 1>(f);
+    f(N - 1);
+  }
+}
+
+RETORT_INLINE inline __m256i load(const void* data) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(data));
+}
+
+RETORT_INLINE inline __m256i broadcast_pair(const std::int16_t* codes) {
+  using Pair = int __attribute__((may_alias, aligned(2)));
+  return _mm256_set1_epi32(*reinterpret_cast<const Pair*>(codes));
+}
+
+/// sum += weights · codes, pairs of them in each lane. As assembly, since GCC 14 would compute the products of all rows
+/// before it adds them, and then has no registers left for the sums.
+RETORT_INLINE inline void add_products(__m256i& sum, __m256i weights, __m256i codes) {
+  __m256i products;
+  asm("vpmaddwd %[codes], %[weights], %[products]\n\tvpaddd %[products], %[sum], %[sum]"
+      : [sum] "+x"(sum), [products] "=&x"(products)
+      : [weights] "x"(weights), [codes] "x"(codes));
+}
+
+RETORT_INLINE inline void store(float* out, std::int64_t columns, __m256 values) {
+  if (columns >= 8) return _mm256_storeu_ps(out, values);
+  float all[8];
+  _mm256_storeu_ps(all, values);
+  for (std::int64_t i = 0; i < columns; ++i) out[i] = all[i];
+}
+
+/// Scales of columns 8v … 8v + 7.
+template <ScaleType Type>
+RETORT_INLINE inline __m256 load_scales(const std::byte* scales, int v) {
+  if constexpr (Type == ScaleType::f32) {
+    return _mm256_castsi256_ps(load(scales + v * 32));
+  } else {
+    const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + v * 16));
+    if constexpr (Type == ScaleType::f16) return _mm256_cvtph_ps(half);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+  }
+}
+
+enum class Order {
+  as_stored,
+  middle_swapped,  ///< of each four: 0 2 1 3, as the even and the odd bytes of a word meet them
+};
+
+/// Sixteen codes: 128 · high + low, or high alone where there is one plane (low is null).
+template <Order How>
+RETORT_INLINE inline void join_sixteen(const std::int8_t* high, const std::int8_t* low, std::int16_t* out) {
+  __m256i codes = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(high)));
+  if (low != nullptr) {
+    const __m256i lower = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low)));
+    codes = _mm256_add_epi16(_mm256_slli_epi16(codes, 7), lower);
+  }
+  if constexpr (How == Order::middle_swapped) {
+    constexpr int kSwap = 0b11'01'10'00;
+    codes = _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(codes, kSwap), kSwap);
+  }
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), codes);
+}
+
+/// `count` codes of a row, a multiple of 4; `out` has room for a multiple of 16.
+template <Order How>
+RETORT_INLINE inline void join_codes(const std::int8_t* high, const std::int8_t* low, std::int64_t count,
+                                     std::int16_t* out) {
+  std::int64_t i = 0;
+  for (; i + 16 <= count; i += 16) join_sixteen<How>(high + i, low == nullptr ? nullptr : low + i, out + i);
+  if (i == count) return;
+  std::int8_t rest[2][16] = {};
+  for (std::int64_t k = 0; i + k < count; ++k) {
+    rest[0][k] = high[i + k];
+    rest[1][k] = low == nullptr ? std::int8_t{0} : low[i + k];
+  }
+  join_sixteen<How>(rest[0], low == nullptr ? nullptr : rest[1], out + i);
+}
+
+}  // namespace retort::runtime::avx2

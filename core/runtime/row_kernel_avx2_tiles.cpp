@@ -1,0 +1,293 @@
+// Many rows by the row kernels for AVX2: blocks of a panel are unpacked to 16 bits once, in strips of 16 columns, and
+// multiplied by tiles of up to six rows, whose 12 sums stay in registers. Compiled with these instructions, so no
+// inline code of other headers may enter.
+#include "runtime/row_kernel_avx2.h"
+
+namespace retort::runtime::avx2 {
+namespace {
+
+constexpr std::int64_t kTileRows = 6;
+constexpr std::int64_t kStripColumns = 16, kStrips = kPanelColumns / kStripColumns;
+constexpr int kVectors = 2;  // of 8 columns: one strip
+constexpr int kVectorBytes = 32;
+constexpr std::int64_t kPairCodes = kStripColumns * 2;  // of a strip: two codes of each column
+constexpr std::int64_t kLineBytes = 64;
+
+// [strip][pair][16 columns][2]: what the first cache holds of one strip.
+struct alignas(kLineBytes) UnpackedBlock {
+  std::int16_t codes[kStrips][kBlockCodes / 2 * kPairCodes];
+};
+
+// The codes of a tile's rows, and a few more bytes each, so that rows do not fall into the same sets of the cache.
+struct alignas(kVectorBytes) TileCodes {
+  static constexpr std::int64_t kStride = kBlockCodes + 16;
+  std::int16_t codes[kTileRows * kStride];
+};
+
+// Where a tile fetches the next block of weights from memory while it multiplies: a line a step of two pairs.
+struct Fetch {
+  const std::byte* next;
+  std::int64_t step;  // bytes: 0 where another tile does it
+};
+
+struct alignas(kVectorBytes) TileSums {
+  __m256i vectors[kTileRows][kVectors];
+};
+
+// The sums of a tile over an even number of pairs. Not inlined: beside other code GCC spills the sums.
+template <int R>
+[[gnu::noinline]] void multiply(const std::int16_t* strip, std::int64_t pairs, const std::int16_t* x, Fetch fetch,
+                                TileSums& tile) {
+  __m256i sums[R][kVectors];
+  repeat<R>([&](int r) RETORT_INLINE {
+    repeat<kVectors>([&](int v) RETORT_INLINE { sums[r][v] = _mm256_setzero_si256(); });
+  });
+  for (std::int64_t pair = 0; pair < pairs; pair += 2, strip += 2 * kPairCodes, x += 4) {
+    _mm_prefetch(reinterpret_cast<const char*>(fetch.next), _MM_HINT_T1);
+    fetch.next += fetch.step;
+    repeat<2>([&](int i) RETORT_INLINE {
+      const __m256i first = load(strip + i * kPairCodes), second = load(strip + i * kPairCodes + kPairCodes / 2);
+      repeat<R>([&](int r) RETORT_INLINE {
+        const __m256i codes = broadcast_pair(x + r * TileCodes::kStride + 2 * i);
+        add_products(sums[r][0], first, codes);
+        add_products(sums[r][1], second, codes);
+      });
+    });
+  }
+  repeat<R>([&](int r) RETORT_INLINE {
+    repeat<kVectors>([&](int v) RETORT_INLINE { tile.vectors[r][v] = sums[r][v]; });
+  });
+}
+
+// multiply<rows>, 1 ≤ rows ≤ 6; `fetch` moves on.
+void multiply_rows(std::int64_t rows, const std::int16_t* strip, std::int64_t pairs, const std::int16_t* x,
+                   Fetch& fetch, TileSums& tile) {
+  constexpr decltype(&multiply<1>) kBySize[] = {multiply<1>, multiply<2>, multiply<3>,
+                                                multiply<4>, multiply<5>, multiply<6>};
+  kBySize[rows - 1](strip, pairs, x, fetch, tile);
+  fetch.next += pairs / 2 * fetch.step;
+}
+
+// 8 values of `out`, of which `columns` are there.
+RETORT_INLINE inline __m256 load_some(const float* out, std::int64_t columns) {
+  if (columns >= 8) return _mm256_loadu_ps(out);
+  float all[8] = {};
+  for (std::int64_t i = 0; i < columns; ++i) all[i] = out[i];
+  return _mm256_loadu_ps(all);
+}
+
+// What becomes of a tile's sums over one block: see row_kernel_avx2.cpp, whose bits these are.
+struct Int8Finish {
+  const float* scales;  // of the strip's columns
+  std::int64_t out_stride, columns;
+  bool wide, first, last;
+};
+
+template <bool kWide, bool kFirst, bool kLast>
+RETORT_INLINE inline void finish_int8(std::int64_t rows, const TileSums& tile, const Int8Finish& finish, float* out) {
+  for (int v = 0; v < kVectors; ++v, out += 8) {
+    const std::int64_t columns = finish.columns - v * 8;
+    if (columns <= 0) return;
+    const __m256 scales = _mm256_loadu_ps(finish.scales + v * 8);
+    float* target = out;
+    for (std::int64_t row = 0; row < rows; ++row, target += finish.out_stride) {
+      const __m256i sum = tile.vectors[row][v];
+      __m256 total = kWide ? _mm256_cvtepi32_ps(sum) : _mm256_castsi256_ps(sum);
+      if constexpr (!kFirst) {
+        const __m256 before = load_some(target, columns);
+        total = kWide ? _mm256_add_ps(before, total)
+                      : _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(before), sum));
+      }
+      if constexpr (kLast)
+        total = _mm256_mul_ps(kWide ? total : _mm256_cvtepi32_ps(_mm256_castps_si256(total)), scales);
+      store(target, columns, total);
+    }
+  }
+}
+
+template <bool kWide>
+void finish_int8_block(std::int64_t rows, const TileSums& tile, const Int8Finish& finish, float* out) {
+  if (finish.first && finish.last) return finish_int8<kWide, true, true>(rows, tile, finish, out);
+  if (finish.first) return finish_int8<kWide, true, false>(rows, tile, finish, out);
+  if (finish.last) return finish_int8<kWide, false, true>(rows, tile, finish, out);
+  finish_int8<kWide, false, false>(rows, tile, finish, out);
+}
+
+void int8_tile(std::int64_t rows, const std::int16_t* strip, std::int64_t pairs, const std::int16_t* x, Fetch& fetch,
+               const Int8Finish& finish, float* out) {
+  TileSums tile;
+  multiply_rows(rows, strip, pairs, x, fetch, tile);
+  if (finish.wide) return finish_int8_block<true>(rows, tile, finish, out);
+  finish_int8_block<false>(rows, tile, finish, out);
+}
+
+// The groups of one block.
+struct Int4Groups {
+  const std::byte* scales;  // of the strip's columns in the first group
+  std::int64_t group_bytes, pairs, count;
+  std::int64_t out_stride, columns;
+  bool first;
+};
+
+template <ScaleType Type>
+void int4_tile(std::int64_t rows, const std::int16_t* strip, const std::int16_t* x, Fetch& fetch,
+               const Int4Groups& groups, float* out) {
+  const std::byte* scales = groups.scales;
+  TileSums tile;
+  for (std::int64_t group = 0; group < groups.count; ++group) {
+    multiply_rows(rows, strip, groups.pairs, x, fetch, tile);
+    for (int v = 0; v < kVectors; ++v) {
+      const std::int64_t columns = groups.columns - v * 8;
+      if (columns <= 0) break;
+      const __m256 scale = load_scales<Type>(scales, v);
+      for (std::int64_t row = 0; row < rows; ++row) {
+        float* target = out + row * groups.out_stride + v * 8;
+        const __m256 before = groups.first && group == 0 ? _mm256_setzero_ps() : load_some(target, columns);
+        store(target, columns, _mm256_fmadd_ps(_mm256_cvtepi32_ps(tile.vectors[row][v]), scale, before));
+      }
+    }
+    strip += groups.pairs * kPairCodes;
+    x += 2 * groups.pairs;
+    scales += groups.group_bytes;
+  }
+}
+
+// Bytes 0 2 1 3 of each word: its even and odd bytes are then pairs of neighbours.
+RETORT_INLINE inline __m256i middle_swapped(__m256i words) {
+  return _mm256_shuffle_epi8(words, _mm256_setr_epi8(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15, 0, 2, 1, 3,
+                                                     4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15));
+}
+
+RETORT_INLINE inline void put_pair(std::int16_t* word, int pair, int v, __m256i codes) {
+  _mm256_store_si256(reinterpret_cast<__m256i*>(word + pair * kPairCodes + v * kPairCodes / 2), codes);
+}
+
+void unpack_int8(const std::byte* data, std::int64_t words, UnpackedBlock& block) {
+  for (std::int64_t k = 0; k < words; ++k) {
+    for (std::int64_t strip = 0; strip < kStrips; ++strip) {
+      std::int16_t* target = block.codes[strip] + k * 2 * kPairCodes;
+      repeat<kVectors>([&](int v) RETORT_INLINE {
+        const __m256i word = middle_swapped(load(data));
+        put_pair(target, 0, v, _mm256_srai_epi16(_mm256_slli_epi16(word, 8), 8));
+        put_pair(target, 1, v, _mm256_srai_epi16(word, 8));
+        data += kVectorBytes;
+      });
+    }
+  }
+}
+
+// The words of one group, from pair `pair` on.
+void unpack_int4(const std::byte* data, std::int64_t words, std::int64_t pair, UnpackedBlock& block) {
+  const __m256i nibble = _mm256_set1_epi16(15), eight = _mm256_set1_epi16(8);
+  for (std::int64_t k = 0; k < words; ++k, pair += 4) {
+    for (std::int64_t strip = 0; strip < kStrips; ++strip) {
+      std::int16_t* target = block.codes[strip] + pair * kPairCodes;
+      repeat<kVectors>([&](int v) RETORT_INLINE {
+        const __m256i word = middle_swapped(load(data));
+        const auto put = [&](int i, __m256i codes)
+                             RETORT_INLINE { put_pair(target, i, v, _mm256_sub_epi16(codes, eight)); };
+        // Nibbles 0 and 2, 4 and 6, 1 and 3, 5 and 7, as a row's codes stand.
+        put(0, _mm256_and_si256(word, nibble));
+        put(1, _mm256_and_si256(_mm256_srli_epi16(word, 8), nibble));
+        put(2, _mm256_and_si256(_mm256_srli_epi16(word, 4), nibble));
+        put(3, _mm256_srli_epi16(word, 12));
+        data += kVectorBytes;
+      });
+    }
+  }
+}
+
+// f(row, count) for tiles that are as large as they can and as equal as they can.
+template <class Function>
+RETORT_INLINE inline void for_each_tile(std::int64_t rows, Function f) {
+  std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
+  for (std::int64_t row = 0; row < rows; --tiles) {
+    const std::int64_t count = (rows - row + tiles - 1) / tiles;
+    f(row, count);
+    row += count;
+  }
+}
+
+// The codes [first, first + count) of `rows` rows, of one plane or of two.
+void join_tile(const std::int8_t* codes, std::int64_t rows, std::int64_t plane, bool wide, std::int64_t count,
+               TileCodes& tile) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int8_t* high = codes + row * (wide ? 2 : 1) * plane;
+    join_codes<Order::as_stored>(high, wide ? high + plane : nullptr, count, tile.codes + row * TileCodes::kStride);
+  }
+}
+
+template <ScaleType Type>
+void int4_panel(const Int4Panels& weights, std::int64_t panel, std::int64_t rows, const Int4Rows& in, float* out) {
+  const std::int64_t block_groups = kBlockCodes / weights.group_size, plane = weights.groups * weights.group_size;
+  const std::int64_t group_words = weights.group_size / kInt4WordCodes, first = panel * kPanelColumns;
+  const std::byte* data = weights.data + panel * weights.panel_bytes();
+  UnpackedBlock block;
+  TileCodes x;
+  for (std::int64_t group = 0; group < weights.groups; group += block_groups) {
+    const std::int64_t groups = weights.groups - group < block_groups ? weights.groups - group : block_groups;
+    const std::byte* packed = data + group * weights.group_bytes();
+    for (std::int64_t i = 0; i < groups; ++i)
+      unpack_int4(packed + i * weights.group_bytes() + weights.scale_bytes(), group_words, i * weights.group_size / 2,
+                  block);
+    Fetch fetch{packed + groups * weights.group_bytes(), kLineBytes};
+    for_each_tile(rows, [&](std::int64_t row, std::int64_t count) RETORT_INLINE {
+      const std::int8_t* codes = in.codes + 2 * row * plane + group * weights.group_size;
+      join_tile(codes, count, plane, true, groups * weights.group_size, x);
+      for (std::int64_t strip = 0; strip < kStrips && first + strip * kStripColumns < weights.out; ++strip) {
+        // Half as many lines hold the next block as there are steps in its strips.
+        if (row > 0 || strip >= kStrips / 2 + 1) fetch.step = 0;
+        const std::int64_t column = first + strip * kStripColumns;
+        const Int4Groups part{packed + strip * weights.scale_bytes() / kStrips,
+                              weights.group_bytes(),
+                              weights.group_size / 2,
+                              groups,
+                              weights.out,
+                              weights.out - column,
+                              group == 0};
+        int4_tile<Type>(count, block.codes[strip], x.codes, fetch, part, out + row * weights.out + column);
+      }
+    });
+  }
+}
+
+}  // namespace
+
+void int8_many_rows(const Int8Panels& weights, std::int64_t panel, std::int64_t rows, const Int8Rows& in, float* out) {
+  constexpr std::int64_t kBlockWords = kBlockCodes / kInt8WordCodes;
+  const std::int64_t first = panel * kPanelColumns;
+  const auto* data =
+      reinterpret_cast<const std::byte*>(weights.codes) + panel * weights.stride_words * kWordColumnsBytes;
+  UnpackedBlock block;
+  TileCodes x;
+  for (std::int64_t word = 0; word < weights.words; word += kBlockWords) {
+    const std::int64_t words = weights.words - word < kBlockWords ? weights.words - word : kBlockWords;
+    const std::byte* packed = data + word * kWordColumnsBytes;
+    unpack_int8(packed, words, block);
+    Fetch fetch{packed + words * kWordColumnsBytes, kLineBytes};
+    for_each_tile(rows, [&](std::int64_t row, std::int64_t count) RETORT_INLINE {
+      const std::int8_t* codes = in.codes + row * (in.wide ? 2 : 1) * in.stride + word * kInt8WordCodes;
+      join_tile(codes, count, in.stride, in.wide, words * kInt8WordCodes, x);
+      if (row > 0) fetch.step = 0;
+      for (std::int64_t strip = 0; strip < kStrips && first + strip * kStripColumns < weights.out; ++strip) {
+        const std::int64_t column = first + strip * kStripColumns;
+        const Int8Finish finish{weights.scales + column, weights.out, weights.out - column, in.wide, word == 0,
+                                word + words == weights.words};
+        int8_tile(count, block.codes[strip], 2 * words, x.codes, fetch, finish, out + row * weights.out + column);
+      }
+    });
+  }
+}
+
+void int4_many_rows(const Int4Panels& weights, std::int64_t panel, std::int64_t rows, const Int4Rows& in, float* out) {
+  switch (weights.scale_type) {
+    case ScaleType::f32:
+      return int4_panel<ScaleType::f32>(weights, panel, rows, in, out);
+    case ScaleType::f16:
+      return int4_panel<ScaleType::f16>(weights, panel, rows, in, out);
+    case ScaleType::bf16:
+      return int4_panel<ScaleType::bf16>(weights, panel, rows, in, out);
+  }
+}
+
+}  // namespace retort::runtime::avx2
