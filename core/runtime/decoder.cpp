@@ -62,11 +62,11 @@ struct Decoder::State {
   void check_room(std::span<const TokenId> tokens, std::int64_t position) const;
   /// The tokens of `tokens` that the next pass of `sequence` takes: up to the end of a chunk.
   std::span<const TokenId> next_pass(std::span<const TokenId> tokens, std::int64_t sequence) const;
-  /// Runs all layers over one pass of one sequence, which then is longer; leaves workspace.hidden().
-  void run_layers(std::span<const TokenId> tokens, std::int64_t sequence);
+  /// Runs all layers over one pass of one sequence, which then is longer; leaves what is wanted in workspace.hidden().
+  void run_layers(std::span<const TokenId> tokens, std::int64_t sequence, Wanted wanted);
   /// All passes; logits after the last token.
   std::span<const float> run(std::span<const TokenId> tokens, std::int64_t sequence);
-  void run_pass();
+  void run_pass(Wanted wanted);
   /// Logits of hidden rows [first, first + rows), rows ≤ kLogitRows.
   const float* run_head(std::int64_t first, std::int64_t rows);
 
@@ -148,7 +148,7 @@ std::span<const TokenId> Decoder::State::next_pass(std::span<const TokenId> toke
   return tokens.first(std::min(tokens.size(), static_cast<std::size_t>(left)));
 }
 
-void Decoder::State::run_layers(std::span<const TokenId> tokens, std::int64_t sequence) {
+void Decoder::State::run_layers(std::span<const TokenId> tokens, std::int64_t sequence, Wanted wanted) {
   places.clear();
   runs.clear();
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -158,24 +158,23 @@ void Decoder::State::run_layers(std::span<const TokenId> tokens, std::int64_t se
   const auto rows = static_cast<std::int64_t>(tokens.size());
   const std::int64_t longest = DecoderLayer::longest_run(config);
   for (std::int64_t first = 0; first < rows; first += longest) runs.push_back({first, std::min(longest, rows - first)});
-  run_pass();
+  run_pass(wanted);
 }
 
-void Decoder::State::run_pass() {
+void Decoder::State::run_pass(Wanted wanted) {
   const Pass pass{places, runs};
-  for (const DecoderLayer& layer : layers) layer.forward(pass, rope, cache, workspace);
+  for (const DecoderLayer& layer : layers)
+    layer.forward(pass, &layer == &layers.back() ? wanted : Wanted::all_rows, rope, cache, workspace);
 }
 
 std::span<const float> Decoder::State::run(std::span<const TokenId> tokens, std::int64_t sequence) {
   const ThreadCountScope threads(onednn.threads());
-  std::int64_t rows = 0;
   while (!tokens.empty()) {
     const std::span<const TokenId> pass = next_pass(tokens, sequence);
-    run_layers(pass, sequence);
-    rows = static_cast<std::int64_t>(pass.size());
+    run_layers(pass, sequence, pass.size() == tokens.size() ? Wanted::last_row : Wanted::nothing);
     tokens = tokens.subspan(pass.size());
   }
-  return {run_head(rows - 1, 1), static_cast<std::size_t>(config.vocabulary_size)};
+  return {run_head(0, 1), static_cast<std::size_t>(config.vocabulary_size)};
 }
 
 const float* Decoder::State::run_head(std::int64_t first, std::int64_t rows) {
@@ -271,7 +270,7 @@ std::span<const float> Decoder::step(std::span<const SequenceStep> steps) {
     state.places.push_back(state.sequences.append(steps[i].sequence));
     state.runs.push_back({row, 1});
   }
-  state.run_pass();
+  state.run_pass(Wanted::all_rows);
   const auto rows = static_cast<std::int64_t>(steps.size());
   return {state.run_head(0, rows), steps.size() * static_cast<std::size_t>(state.config.vocabulary_size)};
 }
@@ -286,7 +285,7 @@ std::vector<float> Decoder::forward_all(std::span<const TokenId> tokens, std::in
   while (!tokens.empty()) {
     const std::span<const TokenId> pass = state.next_pass(tokens, sequence);
     const auto rows = static_cast<std::int64_t>(pass.size());
-    state.run_layers(pass, sequence);
+    state.run_layers(pass, sequence, Wanted::all_rows);
     for (std::int64_t first = 0; first < rows; first += kLogitRows) {
       const std::int64_t count = std::min(kLogitRows, rows - first);
       const float* block = state.run_head(first, count);

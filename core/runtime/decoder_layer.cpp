@@ -60,12 +60,29 @@ std::int64_t DecoderLayer::longest_run(const model::ModelConfig& config) {
   return std::max<std::int64_t>(1, kQueryTile / (config.heads / config.kv_heads));
 }
 
-void DecoderLayer::forward(const Pass& pass, const RopeTable& rope, KvCache& cache, Workspace& workspace) const {
+void DecoderLayer::forward(const Pass& pass, Wanted wanted, const RopeTable& rope, KvCache& cache,
+                           Workspace& workspace) const {
   const std::int64_t rows = pass.rows();
   normalize(rows, attention_norm_, qkv_, workspace);
   qkv_.run(rows, workspace.input(), workspace.projected());
   finish_projection(rows, workspace);
   store_keys_and_values(pass, rope, cache, workspace);
+  if (wanted == Wanted::nothing) return;
+  if (wanted == Wanted::all_rows || rows == 1) return attend_and_feed_forward(pass, rope, cache, workspace);
+  keep_row(rows - 1, workspace);
+  const RowRun first_row{0, 1};
+  attend_and_feed_forward({pass.places.last(1), {&first_row, 1}}, rope, cache, workspace);
+}
+
+void DecoderLayer::keep_row(std::int64_t row, Workspace& workspace) const {
+  std::copy_n(workspace.projected() + row * qkv_.out(), qkv_.out(), workspace.projected());
+  std::copy_n(workspace.hidden() + row * qkv_.in(), qkv_.in(), workspace.hidden());
+  workspace.input().row_scales[0] = workspace.input().row_scales[row];
+}
+
+void DecoderLayer::attend_and_feed_forward(const Pass& pass, const RopeTable& rope, const KvCache& cache,
+                                           Workspace& workspace) const {
+  const std::int64_t rows = pass.rows();
   attend_rows(pass, rope, cache, workspace);
   project_back(rows, o_, o_bias_, workspace);
 

@@ -27,13 +27,21 @@ struct Pass {
   std::int64_t rows() const { return static_cast<std::int64_t>(places.size()); }
 };
 
+/// What the layers behind a layer, or the head, need of a pass.
+enum class Wanted {
+  all_rows,
+  last_row,  ///< in the last layer of a prompt's last pass
+  nothing,   ///< in the last layer of its other passes: keys and values are all that stays
+};
+
 /// Immutable after construction; all state is in the cache and the workspace.
 class DecoderLayer {
  public:
   DecoderLayer(const model::ModelFolder& folder, std::int64_t index, MatmulPool& pool);
 
-  /// Adds the layer's two blocks to workspace.hidden() [rows,D] and stores the rows' keys and values in the cache.
-  void forward(const Pass& pass, const RopeTable& rope, KvCache& cache, Workspace& workspace) const;
+  /// Stores the rows' keys and values in the cache and adds the layer's two blocks to workspace.hidden() [rows,D]; where
+  /// only the last row is wanted it is then row 0, and the others mean nothing.
+  void forward(const Pass& pass, Wanted wanted, const RopeTable& rope, KvCache& cache, Workspace& workspace) const;
   /// Most rows of a run: so many that with the query heads of one KV head they fill a tile.
   static std::int64_t longest_run(const model::ModelConfig& config);
   std::vector<std::string> implementations() const;
@@ -44,6 +52,10 @@ class DecoderLayer {
   /// where the family has neither; then the row's scale is still to be applied.
   void finish_projection(std::int64_t rows, Workspace& workspace) const;
   float projection_scale(std::int64_t row, Workspace& workspace) const;
+  /// Row `row` becomes row 0 of what the rest of the layer reads.
+  void keep_row(std::int64_t row, Workspace& workspace) const;
+  void attend_and_feed_forward(const Pass& pass, const RopeTable& rope, const KvCache& cache,
+                               Workspace& workspace) const;
   void store_keys_and_values(const Pass& pass, const RopeTable& rope, KvCache& cache, Workspace& workspace) const;
   void attend_rows(const Pass& pass, const RopeTable& rope, const KvCache& cache, Workspace& workspace) const;
   /// The query heads [first, first + count) of KV head `head`, for every row of `run`.
