@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "runtime/exponential.h"
 
@@ -32,14 +33,18 @@ struct Vectors<8> {
 };
 
 // How many floats a register holds, and with how many queries 32 keys, or 32 columns of values, are multiplied at once,
-// so that their sums stay in registers: 16 of 32 (AVX-512), 12 of 16 (AVX2; what is left holds queries and a key).
-struct WideRegisters {
+// so that their sums stay in registers: 16 of 32 (AVX-512), 12 of 16 (AVX2; a key and the queries take the others).
+struct Avx512Registers {
   static constexpr std::int64_t kLanes = 16;
   static constexpr int kQueries = static_cast<int>(kQueryTile);
 };
-struct NarrowRegisters {
+struct Avx2Registers {
   static constexpr std::int64_t kLanes = 8;
   static constexpr int kQueries = 3;
+};
+struct AnyRegisters {
+  static constexpr std::int64_t kLanes = 8;
+  static constexpr int kQueries = 2;
 };
 
 // Cache elements as f32. Results by reference: returning vectors would depend on the processor level's calling
@@ -53,16 +58,30 @@ struct Elements {
     to = *reinterpret_cast<const Floats*>(from);
   }
   [[gnu::always_inline]] static void load(const std::uint16_t* from, Floats& to) {
-    widen(*reinterpret_cast<const typename Vector::Halves*>(from), &to);
+    const auto& halves = *reinterpret_cast<const typename Vector::Halves*>(from);
+#if defined(__x86_64__)
+    if constexpr (std::is_same_v<Registers, Avx2Registers>) {
+      // A permutation would need a register of zeros, which is one too many.
+      asm("vpmovzxwd %[halves], %[to]\n\tvpslld $16, %[to], %[to]" : [to] "=x"(to) : [halves] "m"(halves));
+      return;
+    }
+#endif
+    widen(halves, &to);
   }
   // int8: without their scale, and 2²⁴ times as large, since each stands in the highest byte of its lane.
   [[gnu::always_inline]] static void load(const std::int8_t* from, Floats& to) {
-    using Bytes = typename Vector::Bytes;
-    const Bytes codes = *reinterpret_cast<const Bytes*>(from);
-    typename Vector::Halves halves;
-    interleave(codes, &halves);
+    const auto& codes = *reinterpret_cast<const typename Vector::Bytes*>(from);
     typename Vector::Integers lanes;
-    widen(halves, &lanes);
+#if defined(__x86_64__)
+    if constexpr (std::is_same_v<Registers, Avx2Registers>) {
+      asm("vpmovsxbd %[codes], %[lanes]\n\tvpslld $24, %[lanes], %[lanes]" : [lanes] "=x"(lanes) : [codes] "m"(codes));
+    } else
+#endif
+    {
+      typename Vector::Halves halves;
+      interleave(codes, &halves);
+      widen(halves, &lanes);
+    }
     to = __builtin_convertvector(lanes, Floats);
   }
 
@@ -315,16 +334,16 @@ template <class Registers>
 
 // One function per level, and not clones of one (multiversion.h): the registers decide how it is written.
 void attend_anywhere(const Problem& problem, KvType type) {
-  attend_any<NarrowRegisters>(problem, type);
+  attend_any<AnyRegisters>(problem, type);
 }
 
 #if defined(__x86_64__)
 [[gnu::target("arch=x86-64-v3")]] void attend_avx2(const Problem& problem, KvType type) {
-  attend_any<NarrowRegisters>(problem, type);
+  attend_any<Avx2Registers>(problem, type);
 }
 
 [[gnu::target("arch=x86-64-v4")]] void attend_avx512(const Problem& problem, KvType type) {
-  attend_any<WideRegisters>(problem, type);
+  attend_any<Avx512Registers>(problem, type);
 }
 
 auto* attend_here() {
