@@ -77,7 +77,7 @@ class UnpackedProduct {
 class Int4Kernel final : public LinearKernel {
  public:
   Int4Kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice)
-      : kernels_(row_kernels_for(pool.onednn().instruction_set())), in_(weights.in) {
+      : pool_(pool), kernels_(row_kernels_for(pool.onednn().instruction_set())), in_(weights.in) {
     unpack(pool, weights, choice);
     for (const model::LinearWeight& part : weights.parts) finite_f32(*part.scale, weights.folder);
     panels_ = {nullptr, weights.out, (in_ + weights.group_size - 1) / weights.group_size, weights.group_size,
@@ -85,6 +85,7 @@ class Int4Kernel final : public LinearKernel {
     packed_ = pool.weights().take(panels_.panel_bytes() * panels_.panels());
     panels_.data = packed_;
     pack_int4(weights, panels_, packed_);
+    if (joins(pool.max_rows())) pool.reserve_joined(pool.max_rows() * plane());
   }
 
   InputForm input_form() const override { return unpacked_rows_ == 1 ? InputForm::f32 : InputForm::wide_rows; }
@@ -94,19 +95,20 @@ class Int4Kernel final : public LinearKernel {
       in.row_scales[row] = 1.0f;
       return;
     }
-    const std::int64_t groups = panels_.groups, plane = groups * panels_.group_size;
-    std::int8_t* high = in.codes + 2 * row * plane;
+    const std::int64_t groups = panels_.groups;
+    std::int8_t* high = in.codes + 2 * row * plane();
     std::int32_t* sums = in.group_sums + 2 * row * groups;
     in.row_scales[row] = quantize_groups_wide(in.values + row * in_, in_, panels_.group_size, maximum, high,
-                                              high + plane, sums, sums + groups);
+                                              high + plane(), sums, sums + groups);
   }
 
   void run(std::int64_t rows, const Activation& in, float* out) const override {
     if (rows >= unpacked_rows_) {
       return unpacked_->run(panels_, rows, in.values, out);
     }
+    const Int4Rows codes{in.codes, in.group_sums, joined(rows, in.codes)};
     split_panels(panels_.panels(), rows * in_ * panels_.out, [&](std::int64_t first, std::int64_t last) {
-      kernels_.int4(panels_, first, last, rows, {in.codes, in.group_sums}, out);
+      kernels_.int4(panels_, first, last, rows, codes, out);
     });
   }
 
@@ -130,6 +132,21 @@ class Int4Kernel final : public LinearKernel {
   }
 
  private:
+  std::int64_t plane() const { return panels_.groups * panels_.group_size; }
+  bool joins(std::int64_t rows) const {
+    return kernels_.join != nullptr && rows > kernels_.few_rows && (unpacked_rows_ == kNever || rows < unpacked_rows_);
+  }
+
+  /// What the row kernel wants besides planes.
+  const std::int16_t* joined(std::int64_t rows, const std::int8_t* codes) const {
+    if (!joins(rows)) return nullptr;
+    parallel_for(rows, rows * in_, [&](std::int64_t row, std::int64_t) {
+      const std::int8_t* high = codes + 2 * row * plane();
+      kernels_.join(high, high + plane(), plane(), pool_.joined() + row * plane());
+    });
+    return pool_.joined();
+  }
+
   void unpack(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
     const std::int64_t least_rows = choice == KernelChoice::onednn ? 1 : kUnpackedRows;
     if (choice == KernelChoice::row_kernels || least_rows > pool.max_rows()) return;
@@ -138,6 +155,7 @@ class Int4Kernel final : public LinearKernel {
     if (unpacked_->possible()) unpacked_rows_ = least_rows;
   }
 
+  MatmulPool& pool_;
   const RowKernels& kernels_;
   std::int64_t in_;
   std::byte* packed_ = nullptr;  // the pool's

@@ -39,6 +39,7 @@ class Int8Kernel final : public LinearKernel {
     if (matmul_ != nullptr) share_with_onednn(code_bytes);
     if (matmul_ != nullptr) row_kernel_rows_ = choice == KernelChoice::onednn ? 0 : kRowKernelPlanes / planes_;
     if (matmul_ != nullptr && planes_ > 1) pool.reserve_planes(planes_ * weights.out);
+    if (joins(pool.max_rows())) pool.reserve_joined(pool.max_rows() * words * kWordBytes);
   }
 
   InputForm input_form() const override { return planes_ == 1 ? InputForm::int8_rows : InputForm::wide_rows; }
@@ -52,8 +53,9 @@ class Int8Kernel final : public LinearKernel {
 
   void run(std::int64_t rows, const Activation& in, float* out) const override {
     if (matmul_ == nullptr || rows <= row_kernel_rows_) {
+      const Int8Rows codes{in.codes, in_, planes_ > 1, joined(rows, in.codes)};
       split_panels(panels_of(panels_.out), rows * in_ * panels_.out, [&](std::int64_t first, std::int64_t last) {
-        kernels_.int8(panels_, first, last, rows, {in.codes, in_, planes_ > 1}, out);
+        kernels_.int8(panels_, first, last, rows, codes, out);
         for (std::int64_t row = 0; planes_ == 1 && row < rows; ++row) add_outliers_of(in, row, first, last, out);
       });
     } else if (planes_ == 1) {
@@ -84,6 +86,21 @@ class Int8Kernel final : public LinearKernel {
   }
 
  private:
+  bool joins(std::int64_t rows) const {
+    return kernels_.join != nullptr && rows > kernels_.few_rows && (matmul_ == nullptr || rows <= row_kernel_rows_);
+  }
+
+  /// What the row kernel wants besides planes.
+  const std::int16_t* joined(std::int64_t rows, const std::int8_t* codes) const {
+    if (!joins(rows)) return nullptr;
+    const std::int64_t stride = panels_.words * kWordBytes;
+    parallel_for(rows, rows * in_, [&](std::int64_t row, std::int64_t) {
+      const std::int8_t* high = codes + row * planes_ * in_;
+      kernels_.join(high, planes_ > 1 ? high + in_ : nullptr, stride, pool_.joined() + row * stride);
+    });
+    return pool_.joined();
+  }
+
   std::int32_t* outliers_of_row(const Activation& in, std::int64_t row) const {
     return in.outliers + row * outliers_of(in_);
   }

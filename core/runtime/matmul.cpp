@@ -193,6 +193,10 @@ void MatmulPool::reserve_unpacked(std::int64_t floats) {
   if (floats > unpacked_.size()) unpacked_ = AlignedBuffer<float>(floats);
 }
 
+void MatmulPool::reserve_joined(std::int64_t codes) {
+  if (codes > joined_.size()) joined_ = AlignedBuffer<std::int16_t>(codes);
+}
+
 void MatmulPool::reserve_planes(std::int64_t floats) {
   const std::int64_t needed = std::max(floats, kPlaneFloats);
   if (needed > planes_.size()) planes_ = AlignedBuffer<float>(needed);

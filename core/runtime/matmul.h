@@ -122,6 +122,10 @@ class MatmulPool {
   void reserve_unpacked(std::int64_t floats);
   float* unpacked() { return unpacked_.data(); }
 
+  /// Room for the codes of rows that a row kernel wants joined: at least `codes` (at load only).
+  void reserve_joined(std::int64_t codes);
+  std::int16_t* joined() { return joined_.data(); }
+
   /// Room for products that a layer joins before it gives them away: at least `floats` (at load only), and as many rows
   /// as kPlaneFloats hold.
   void reserve_planes(std::int64_t floats);
@@ -137,6 +141,7 @@ class MatmulPool {
   PackedMemory weights_;
   AlignedBuffer<std::byte> scratchpad_;
   AlignedBuffer<float> unpacked_, planes_;
+  AlignedBuffer<std::int16_t> joined_;
 };
 
 }  // namespace retort::runtime

@@ -29,6 +29,7 @@ struct Int8Rows {
   const std::int8_t* codes = nullptr;  ///< [rows] or [rows][2] planes
   std::int64_t stride = 0;             ///< bytes from plane to plane
   bool wide = false;                   ///< two planes a row
+  const std::int16_t* joined = nullptr;  ///< [rows][4 · Int8Panels::words]: see RowKernels::join
 };
 
 enum class ScaleType : std::uint8_t { f32, f16, bf16 };
@@ -60,11 +61,17 @@ float scale_of(const std::byte* scales, ScaleType type, std::int64_t column);
 struct Int4Rows {
   const std::int8_t* codes = nullptr;  ///< [rows][2][groups · group_size]
   const std::int32_t* sums = nullptr;  ///< [rows][2][groups]: the sum of a plane's codes in a group
+  const std::int16_t* joined = nullptr;  ///< [rows][groups · group_size]: see RowKernels::join
 };
+
+/// Codes as numbers of 16 bits, in the same order: 128 · high + low, or high alone where low is null. `count` is a
+/// multiple of 4.
+using JoinCodes = void (*)(const std::int8_t* high, const std::int8_t* low, std::int64_t count, std::int16_t* out);
 
 /// out[row · panels.out + column] for the columns of panels [first, last) and all rows; the row's own scale is not
 /// applied. Sums are exact integers, which are scaled before those of two planes are joined, in f32: the bits that
-/// oneDNN and join_planes (vector_kernels.h) give.
+/// oneDNN and join_planes (vector_kernels.h) give. Where oneDNN has no such product (AVX2), sums of joined codes are
+/// exact over every 512 of them, added in f32, in order, and scaled at the end.
 using Int8RowKernel = void (*)(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                                const Int8Rows& in, float* out);
 /// The same for int4. Sums of a plane within a group are exact integers; groups are added in f32.
@@ -77,7 +84,12 @@ struct RowKernels {
   bool fetches_ahead;        ///< only for processors whose own prefetching leaves the memory waiting: Zen 5
   Int8RowKernel int8;
   Int4RowKernel int4;
+  JoinCodes join = nullptr;   ///< not null: more than few_rows rows are to be given in `joined` too
+  std::int64_t few_rows = 0;  ///< as far as `join` is not null
 };
+
+/// More rows are multiplied in tiles of unpacked weights (linear_benchmark).
+inline constexpr std::int64_t kFewRowsAvx2 = 5;
 
 /// Fastest first; the last runs everywhere.
 std::span<const RowKernels> row_kernels();
@@ -87,6 +99,7 @@ const RowKernels& row_kernels_for(unsigned instruction_set);
 void int8_rows_avx512vnni(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
 void int8_rows_avx512vnni_ahead(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
 void int8_rows_avx2(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
+void join_codes_avx2(const std::int8_t*, const std::int8_t*, std::int64_t, std::int16_t*);
 void int8_rows_scalar(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
 void int4_rows_avx512vnni(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);
 void int4_rows_avx512vnni_ahead(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);

@@ -7,8 +7,7 @@ namespace retort::runtime {
 namespace avx2 {
 namespace {
 
-// More rows are multiplied in tiles of unpacked weights (linear_benchmark).
-constexpr std::int64_t kFewRows = 5;
+constexpr std::int64_t kFewRows = kFewRowsAvx2;
 constexpr int kVectors = 8;  // of 8 columns: one panel
 constexpr int kVectorBytes = 32;
 constexpr int kLineBytes = 64;
@@ -169,10 +168,17 @@ void int4_few_rows(const Int4Panels& weights, std::int64_t panel, std::int64_t r
 }  // namespace
 }  // namespace avx2
 
+void join_codes_avx2(const std::int8_t* high, const std::int8_t* low, std::int64_t count, std::int16_t* out) {
+  const std::int64_t whole = count / 16 * 16;
+  avx2::join_codes<avx2::Order::as_stored>(high, low, whole, out);
+  for (std::int64_t i = whole; i < count; ++i)
+    out[i] = static_cast<std::int16_t>(low == nullptr ? high[i] : 128 * high[i] + low[i]);
+}
+
 void int8_rows_avx2(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                     const Int8Rows& in, float* out) {
   for (std::int64_t panel = first; panel < last; ++panel) {
-    if (rows > avx2::kFewRows) {
+    if (rows > kFewRowsAvx2) {
       avx2::int8_many_rows(weights, panel, rows, in, out);
     } else {
       avx2::int8_few_rows(weights, panel, rows, in, out);
@@ -183,7 +189,7 @@ void int8_rows_avx2(const Int8Panels& weights, std::int64_t first, std::int64_t 
 void int4_rows_avx2(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                     const Int4Rows& in, float* out) {
   for (std::int64_t panel = first; panel < last; ++panel) {
-    if (rows > avx2::kFewRows) {
+    if (rows > kFewRowsAvx2) {
       avx2::int4_many_rows(weights, panel, rows, in, out);
     } else if (weights.scale_type == ScaleType::f32) {
       avx2::int4_few_rows<ScaleType::f32>(weights, panel, rows, in, out);

@@ -18,16 +18,16 @@ struct alignas(kLineBytes) UnpackedBlock {
   std::int16_t codes[kStrips][kBlockCodes / 2 * kPairCodes];
 };
 
-// The codes of a tile's rows, and a few more bytes each, so that rows do not fall into the same sets of the cache.
-struct alignas(kVectorBytes) TileCodes {
-  static constexpr std::int64_t kStride = kBlockCodes + 16;
-  std::int16_t codes[kTileRows * kStride];
-};
-
 // Where a tile fetches the next block of weights from memory while it multiplies: a line a step of two pairs.
 struct Fetch {
   const std::byte* next;
   std::int64_t step;  // bytes: 0 where another tile does it
+};
+
+// Joined codes of a tile's rows, from the first pair on.
+struct Rows {
+  const std::int16_t* codes;
+  std::int64_t stride, count;
 };
 
 struct alignas(kVectorBytes) TileSums {
@@ -36,8 +36,10 @@ struct alignas(kVectorBytes) TileSums {
 
 // The sums of a tile over an even number of pairs. Not inlined: beside other code GCC spills the sums.
 template <int R>
-[[gnu::noinline]] void multiply(const std::int16_t* strip, std::int64_t pairs, const std::int16_t* x, Fetch fetch,
+[[gnu::noinline]] void multiply(const std::int16_t* strip, std::int64_t pairs, const Rows& rows, Fetch fetch,
                                 TileSums& tile) {
+  const std::int16_t* x = rows.codes;
+  const std::int64_t stride = rows.stride;
   __m256i sums[R][kVectors];
   repeat<R>([&](int r) RETORT_INLINE {
     repeat<kVectors>([&](int v) RETORT_INLINE { sums[r][v] = _mm256_setzero_si256(); });
@@ -48,7 +50,7 @@ template <int R>
     repeat<2>([&](int i) RETORT_INLINE {
       const __m256i first = load(strip + i * kPairCodes), second = load(strip + i * kPairCodes + kPairCodes / 2);
       repeat<R>([&](int r) RETORT_INLINE {
-        const __m256i codes = broadcast_pair(x + r * TileCodes::kStride + 2 * i);
+        const __m256i codes = broadcast_pair(x + r * stride + 2 * i);
         add_products(sums[r][0], first, codes);
         add_products(sums[r][1], second, codes);
       });
@@ -59,12 +61,11 @@ template <int R>
   });
 }
 
-// multiply<rows>, 1 ≤ rows ≤ 6; `fetch` moves on.
-void multiply_rows(std::int64_t rows, const std::int16_t* strip, std::int64_t pairs, const std::int16_t* x,
-                   Fetch& fetch, TileSums& tile) {
+// multiply<rows.count>, 1 to 6; `fetch` moves on.
+void multiply_rows(const Rows& rows, const std::int16_t* strip, std::int64_t pairs, Fetch& fetch, TileSums& tile) {
   constexpr decltype(&multiply<1>) kBySize[] = {multiply<1>, multiply<2>, multiply<3>,
                                                 multiply<4>, multiply<5>, multiply<6>};
-  kBySize[rows - 1](strip, pairs, x, fetch, tile);
+  kBySize[rows.count - 1](strip, pairs, rows, fetch, tile);
   fetch.next += pairs / 2 * fetch.step;
 }
 
@@ -113,12 +114,12 @@ void finish_int8_block(std::int64_t rows, const TileSums& tile, const Int8Finish
   finish_int8<kWide, false, false>(rows, tile, finish, out);
 }
 
-void int8_tile(std::int64_t rows, const std::int16_t* strip, std::int64_t pairs, const std::int16_t* x, Fetch& fetch,
-               const Int8Finish& finish, float* out) {
+void int8_tile(const Rows& rows, const std::int16_t* strip, std::int64_t pairs, Fetch& fetch, const Int8Finish& finish,
+               float* out) {
   TileSums tile;
-  multiply_rows(rows, strip, pairs, x, fetch, tile);
-  if (finish.wide) return finish_int8_block<true>(rows, tile, finish, out);
-  finish_int8_block<false>(rows, tile, finish, out);
+  multiply_rows(rows, strip, pairs, fetch, tile);
+  if (finish.wide) return finish_int8_block<true>(rows.count, tile, finish, out);
+  finish_int8_block<false>(rows.count, tile, finish, out);
 }
 
 // The groups of one block.
@@ -130,24 +131,23 @@ struct Int4Groups {
 };
 
 template <ScaleType Type>
-void int4_tile(std::int64_t rows, const std::int16_t* strip, const std::int16_t* x, Fetch& fetch,
-               const Int4Groups& groups, float* out) {
+void int4_tile(Rows rows, const std::int16_t* strip, Fetch& fetch, const Int4Groups& groups, float* out) {
   const std::byte* scales = groups.scales;
   TileSums tile;
   for (std::int64_t group = 0; group < groups.count; ++group) {
-    multiply_rows(rows, strip, groups.pairs, x, fetch, tile);
+    multiply_rows(rows, strip, groups.pairs, fetch, tile);
     for (int v = 0; v < kVectors; ++v) {
       const std::int64_t columns = groups.columns - v * 8;
       if (columns <= 0) break;
       const __m256 scale = load_scales<Type>(scales, v);
-      for (std::int64_t row = 0; row < rows; ++row) {
+      for (std::int64_t row = 0; row < rows.count; ++row) {
         float* target = out + row * groups.out_stride + v * 8;
         const __m256 before = groups.first && group == 0 ? _mm256_setzero_ps() : load_some(target, columns);
         store(target, columns, _mm256_fmadd_ps(_mm256_cvtepi32_ps(tile.vectors[row][v]), scale, before));
       }
     }
     strip += groups.pairs * kPairCodes;
-    x += 2 * groups.pairs;
+    rows.codes += 2 * groups.pairs;
     scales += groups.group_bytes;
   }
 }
@@ -208,46 +208,35 @@ RETORT_INLINE inline void for_each_tile(std::int64_t rows, Function f) {
   }
 }
 
-// The codes [first, first + count) of `rows` rows, of one plane or of two.
-void join_tile(const std::int8_t* codes, std::int64_t rows, std::int64_t plane, bool wide, std::int64_t count,
-               TileCodes& tile) {
-  for (std::int64_t row = 0; row < rows; ++row) {
-    const std::int8_t* high = codes + row * (wide ? 2 : 1) * plane;
-    join_codes<Order::as_stored>(high, wide ? high + plane : nullptr, count, tile.codes + row * TileCodes::kStride);
-  }
-}
-
 template <ScaleType Type>
 void int4_panel(const Int4Panels& weights, std::int64_t panel, std::int64_t rows, const Int4Rows& in, float* out) {
-  const std::int64_t block_groups = kBlockCodes / weights.group_size, plane = weights.groups * weights.group_size;
+  const std::int64_t block_groups = kBlockCodes / weights.group_size, stride = weights.groups * weights.group_size;
   const std::int64_t group_words = weights.group_size / kInt4WordCodes, first = panel * kPanelColumns;
   const std::byte* data = weights.data + panel * weights.panel_bytes();
   UnpackedBlock block;
-  TileCodes x;
   for (std::int64_t group = 0; group < weights.groups; group += block_groups) {
     const std::int64_t groups = weights.groups - group < block_groups ? weights.groups - group : block_groups;
     const std::byte* packed = data + group * weights.group_bytes();
     for (std::int64_t i = 0; i < groups; ++i)
       unpack_int4(packed + i * weights.group_bytes() + weights.scale_bytes(), group_words, i * weights.group_size / 2,
                   block);
-    Fetch fetch{packed + groups * weights.group_bytes(), kLineBytes};
-    for_each_tile(rows, [&](std::int64_t row, std::int64_t count) RETORT_INLINE {
-      const std::int8_t* codes = in.codes + 2 * row * plane + group * weights.group_size;
-      join_tile(codes, count, plane, true, groups * weights.group_size, x);
-      for (std::int64_t strip = 0; strip < kStrips && first + strip * kStripColumns < weights.out; ++strip) {
-        // Half as many lines hold the next block as there are steps in its strips.
-        if (row > 0 || strip >= kStrips / 2 + 1) fetch.step = 0;
-        const std::int64_t column = first + strip * kStripColumns;
-        const Int4Groups part{packed + strip * weights.scale_bytes() / kStrips,
-                              weights.group_bytes(),
-                              weights.group_size / 2,
-                              groups,
-                              weights.out,
-                              weights.out - column,
-                              group == 0};
-        int4_tile<Type>(count, block.codes[strip], x.codes, fetch, part, out + row * weights.out + column);
-      }
-    });
+    Fetch fetch{packed + groups * weights.group_bytes(), 0};
+    for (std::int64_t strip = 0; strip < kStrips && first + strip * kStripColumns < weights.out; ++strip) {
+      const std::int64_t column = first + strip * kStripColumns;
+      const Int4Groups part{packed + strip * weights.scale_bytes() / kStrips,
+                            weights.group_bytes(),
+                            weights.group_size / 2,
+                            groups,
+                            weights.out,
+                            weights.out - column,
+                            group == 0};
+      for_each_tile(rows, [&](std::int64_t row, std::int64_t count) RETORT_INLINE {
+        // The next block has half as many lines as its strips have steps, and its scales.
+        fetch.step = row == 0 && strip <= kStrips / 2 ? kLineBytes : 0;
+        const Rows codes{in.joined + row * stride + group * weights.group_size, stride, count};
+        int4_tile<Type>(codes, block.codes[strip], fetch, part, out + row * weights.out + column);
+      });
+    }
   }
 }
 
@@ -255,27 +244,25 @@ void int4_panel(const Int4Panels& weights, std::int64_t panel, std::int64_t rows
 
 void int8_many_rows(const Int8Panels& weights, std::int64_t panel, std::int64_t rows, const Int8Rows& in, float* out) {
   constexpr std::int64_t kBlockWords = kBlockCodes / kInt8WordCodes;
-  const std::int64_t first = panel * kPanelColumns;
+  const std::int64_t first = panel * kPanelColumns, stride = weights.words * kInt8WordCodes;
   const auto* data =
       reinterpret_cast<const std::byte*>(weights.codes) + panel * weights.stride_words * kWordColumnsBytes;
   UnpackedBlock block;
-  TileCodes x;
   for (std::int64_t word = 0; word < weights.words; word += kBlockWords) {
     const std::int64_t words = weights.words - word < kBlockWords ? weights.words - word : kBlockWords;
     const std::byte* packed = data + word * kWordColumnsBytes;
     unpack_int8(packed, words, block);
-    Fetch fetch{packed + words * kWordColumnsBytes, kLineBytes};
-    for_each_tile(rows, [&](std::int64_t row, std::int64_t count) RETORT_INLINE {
-      const std::int8_t* codes = in.codes + row * (in.wide ? 2 : 1) * in.stride + word * kInt8WordCodes;
-      join_tile(codes, count, in.stride, in.wide, words * kInt8WordCodes, x);
-      if (row > 0) fetch.step = 0;
-      for (std::int64_t strip = 0; strip < kStrips && first + strip * kStripColumns < weights.out; ++strip) {
-        const std::int64_t column = first + strip * kStripColumns;
-        const Int8Finish finish{weights.scales + column, weights.out, weights.out - column, in.wide, word == 0,
-                                word + words == weights.words};
-        int8_tile(count, block.codes[strip], 2 * words, x.codes, fetch, finish, out + row * weights.out + column);
-      }
-    });
+    Fetch fetch{packed + words * kWordColumnsBytes, 0};
+    for (std::int64_t strip = 0; strip < kStrips && first + strip * kStripColumns < weights.out; ++strip) {
+      const std::int64_t column = first + strip * kStripColumns;
+      const Int8Finish finish{weights.scales + column, weights.out, weights.out - column, in.wide, word == 0,
+                              word + words == weights.words};
+      for_each_tile(rows, [&](std::int64_t row, std::int64_t count) RETORT_INLINE {
+        fetch.step = row == 0 ? kLineBytes : 0;
+        const Rows codes{in.joined + row * stride + word * kInt8WordCodes, stride, count};
+        int8_tile(codes, block.codes[strip], 2 * words, fetch, finish, out + row * weights.out + column);
+      });
+    }
   }
 }
 

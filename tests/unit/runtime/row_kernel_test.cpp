@@ -34,6 +34,19 @@ std::vector<const RowKernels*> runnable() {
   return kernels;
 }
 
+/// The joined codes of `rows` rows of one plane or of two, if `kernels` reads such; plane after plane in `codes`.
+std::vector<std::int16_t> joined(const RowKernels& kernels, std::int64_t rows, const std::int8_t* codes,
+                                 std::int64_t plane, bool wide, std::int64_t count) {
+  std::vector<std::int16_t> all(static_cast<std::size_t>(rows * count) + 1, -1);
+  if (kernels.join == nullptr) return all;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int8_t* high = codes + row * (wide ? 2 : 1) * plane;
+    kernels.join(high, wide ? high + plane : nullptr, count, all.data() + row * count);
+  }
+  EXPECT_EQ(all.back(), -1) << kernels.name << " writes past the end";
+  return all;
+}
+
 TEST(RowKernels, AreOrderedFastestFirstAndEndWithOneForEveryProcessor) {
   EXPECT_EQ(row_kernels().back().instruction_set, 0u);
   EXPECT_STREQ(row_kernels_for(0).name, "scalar");
@@ -68,7 +81,8 @@ TEST_P(RowKernelSizes, Int8EqualsIntegerSums) {
       reinterpret_cast<const std::int8_t*>(packed.data()), sums.data(), scales.data(), out, words, words};
   for (const RowKernels* kernels : runnable()) {
     std::vector<float> y(static_cast<std::size_t>(rows * out) + 1, NAN);
-    kernels->int8(panels, 0, panels_of(out), rows, {x.data(), in}, y.data());
+    const std::vector<std::int16_t> narrow = joined(*kernels, rows, x.data(), in, false, 4 * words);
+    kernels->int8(panels, 0, panels_of(out), rows, {x.data(), in, false, narrow.data()}, y.data());
     EXPECT_TRUE(std::isnan(y.back())) << kernels->name << " writes past the end";
     for (std::int64_t row = 0; row < rows; ++row) {
       const Row expected =
@@ -80,7 +94,8 @@ TEST_P(RowKernelSizes, Int8EqualsIntegerSums) {
     // The same numbers as planes: rows 0 and 1 are the halves of one row's codes.
     const std::int64_t pairs = rows / 2;
     std::vector<float> wide(static_cast<std::size_t>(pairs * out) + 1, NAN);
-    kernels->int8(panels, 0, panels_of(out), pairs, {x.data(), in, true}, wide.data());
+    const std::vector<std::int16_t> both = joined(*kernels, pairs, x.data(), in, true, 4 * words);
+    kernels->int8(panels, 0, panels_of(out), pairs, {x.data(), in, true, both.data()}, wide.data());
     EXPECT_TRUE(std::isnan(wide.back())) << kernels->name << " writes past the end";
     for (std::int64_t i = 0; i < pairs * out; ++i) {
       const std::int64_t high = i / out * 2 * out + i % out;
@@ -118,7 +133,8 @@ TEST_P(RowKernelSizes, Int4EqualsTheReferenceInEveryGroupSizeAndScaleType) {
       }
       for (const RowKernels* kernels : runnable()) {
         std::vector<float> y(static_cast<std::size_t>(rows * out) + 1, NAN);
-        kernels->int4(panels, 0, panels.panels(), rows, {codes.data(), sums.data()}, y.data());
+        const std::vector<std::int16_t> both = joined(*kernels, rows, codes.data(), stride, true, stride);
+        kernels->int4(panels, 0, panels.panels(), rows, {codes.data(), sums.data(), both.data()}, y.data());
         EXPECT_TRUE(std::isnan(y.back())) << kernels->name << " writes past the end";
         for (std::int64_t row = 0; row < rows; ++row) {
           // A scale for the whole row serves every packed group.
