@@ -71,7 +71,7 @@ using JoinCodes = void (*)(const std::int8_t* high, const std::int8_t* low, std:
 /// out[row · panels.out + column] for the columns of panels [first, last) and all rows; the row's own scale is not
 /// applied. Sums are exact integers, which are scaled before those of two planes are joined, in f32: the bits that
 /// oneDNN and join_planes (vector_kernels.h) give. Where oneDNN has no such product (AVX2), sums of joined codes are
-/// exact over every 512 of them, added in f32, in order, and scaled at the end.
+/// exact over every 1024 of them, added in f32, in order, and scaled at the end.
 using Int8RowKernel = void (*)(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                                const Int8Rows& in, float* out);
 /// The same for int4. Sums of a plane within a group are exact integers; groups are added in f32.

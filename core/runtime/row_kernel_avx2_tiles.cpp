@@ -84,25 +84,26 @@ struct Int8Finish {
   bool wide, first, last;
 };
 
+// Adds the sums of 8 columns to `target`, where `columns` of them are.
+template <bool kWide, bool kFirst, bool kLast>
+RETORT_INLINE inline void finish_int8_columns(__m256i sum, std::int64_t columns, __m256 scales, float* target) {
+  __m256 total = kWide ? _mm256_cvtepi32_ps(sum) : _mm256_castsi256_ps(sum);
+  if constexpr (!kFirst) {
+    const __m256 before = load_some(target, columns);
+    total = kWide ? _mm256_add_ps(before, total)
+                  : _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(before), sum));
+  }
+  if constexpr (kLast) total = _mm256_mul_ps(kWide ? total : _mm256_cvtepi32_ps(_mm256_castps_si256(total)), scales);
+  store(target, columns, total);
+}
+
 template <bool kWide, bool kFirst, bool kLast>
 RETORT_INLINE inline void finish_int8(std::int64_t rows, const TileSums& tile, const Int8Finish& finish, float* out) {
-  for (int v = 0; v < kVectors; ++v, out += 8) {
-    const std::int64_t columns = finish.columns - v * 8;
-    if (columns <= 0) return;
-    const __m256 scales = _mm256_loadu_ps(finish.scales + v * 8);
-    float* target = out;
-    for (std::int64_t row = 0; row < rows; ++row, target += finish.out_stride) {
-      const __m256i sum = tile.vectors[row][v];
-      __m256 total = kWide ? _mm256_cvtepi32_ps(sum) : _mm256_castsi256_ps(sum);
-      if constexpr (!kFirst) {
-        const __m256 before = load_some(target, columns);
-        total = kWide ? _mm256_add_ps(before, total)
-                      : _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(before), sum));
-      }
-      if constexpr (kLast)
-        total = _mm256_mul_ps(kWide ? total : _mm256_cvtepi32_ps(_mm256_castps_si256(total)), scales);
-      store(target, columns, total);
-    }
+  const __m256 low = _mm256_loadu_ps(finish.scales), high = _mm256_loadu_ps(finish.scales + 8);
+  for (std::int64_t row = 0; row < rows; ++row, out += finish.out_stride) {
+    finish_int8_columns<kWide, kFirst, kLast>(tile.vectors[row][0], finish.columns, low, out);
+    if (finish.columns > 8)
+      finish_int8_columns<kWide, kFirst, kLast>(tile.vectors[row][1], finish.columns - 8, high, out + 8);
   }
 }
 
