@@ -1,4 +1,4 @@
-// Linear layers in f32 and bf16 on oneDNN: see float_kernel in linear.h.
+// Linear layers in f32 and bf16, on oneDNN or by a row kernel: see float_kernel in linear.h.
 #include <algorithm>
 #include <cstring>
 #include <mutex>
@@ -7,11 +7,63 @@
 #include "runtime/bfloat16.h"
 #include "runtime/linear.h"
 #include "runtime/packing.h"
+#include "runtime/panels.h"
 #include "runtime/row_kernel.h"
 #include "runtime/vector_kernels.h"
 
 namespace retort::runtime {
 namespace {
+
+// Without AVX-512 oneDNN 3.7 multiplies f32 in a plain layout, splits sums between threads, and has no bf16.
+bool has_panels(const OneDnnEngine& onednn) {
+  constexpr unsigned avx512 = dnnl_cpu_isa_avx512_core;
+  return (onednn.instruction_set() & avx512) == avx512;
+}
+
+class FloatRowKernels final : public LinearKernel {
+ public:
+  FloatRowKernels(MatmulPool& pool, const LinearWeights& weights, const RowKernels& kernels) : kernels_(kernels) {
+    const std::int64_t values = values_per_word(weights.form), words = (weights.in + values - 1) / values;
+    std::byte* packed = pool.weights().take(panels_of(weights.out) * words * kPanelColumns * 4);
+    pack_floats(weights, weights.form, words, packed);
+    panels_ = {packed, weights.form == WeightForm::bf16, weights.out, weights.in};
+  }
+
+  InputForm input_form() const override { return InputForm::f32; }
+
+  void finish_row(const Activation& in, std::int64_t row, std::int64_t, float) const override {
+    in.row_scales[row] = 1.0f;
+  }
+
+  void run(std::int64_t rows, const Activation& in, float* out) const override {
+    split_panels(panels_of(panels_.out), rows * panels_.in * panels_.out, [&](std::int64_t first, std::int64_t last) {
+      kernels_.floats(panels_, first, last, rows, in.values, out);
+    });
+  }
+
+  void look_up(std::int64_t row, float* target) const override {
+    const std::int64_t values = panels_.bf16 ? 2 : 1, words = (panels_.in + values - 1) / values;
+    const std::byte* column = panels_.data + (row / kPanelColumns * words * kPanelColumns + row % kPanelColumns) * 4;
+    for (std::int64_t i = 0; i < panels_.in; ++i) {
+      const std::byte* word = column + i / values * kPanelColumns * 4;
+      if (panels_.bf16) {
+        std::uint16_t half = 0;
+        std::memcpy(&half, word + i % 2 * 2, sizeof(half));
+        target[i] = from_bfloat16(half);
+      } else {
+        std::memcpy(target + i, word, sizeof(float));
+      }
+    }
+  }
+
+  std::string implementation() const override {
+    return std::string("retort:") + kernels_.name + (panels_.bf16 ? ", activations in f32" : "");
+  }
+
+ private:
+  const RowKernels& kernels_;
+  FloatPanels panels_;  // the pool's
+};
 
 class FloatKernel final : public LinearKernel {
  public:
@@ -86,7 +138,10 @@ class FloatKernel final : public LinearKernel {
 
 }  // namespace
 
-std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights) {
+std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
+  const RowKernels& kernels = row_kernels_for(pool.onednn().instruction_set());
+  if (kernels.floats != nullptr && choice != KernelChoice::onednn && !has_panels(pool.onednn()))
+    return std::make_unique<FloatRowKernels>(pool, weights, kernels);
   const bool bf16 = weights.form == WeightForm::bf16 && pool.onednn().multiplies_bf16();
   if (weights.form == WeightForm::bf16 && !bf16) {
     static std::once_flag warned;

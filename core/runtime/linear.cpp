@@ -12,7 +12,7 @@ std::unique_ptr<const LinearKernel> make_kernel(MatmulPool& pool, const LinearWe
     case WeightForm::int4:
       return int4_kernel(pool, weights, choice);
     default:
-      return float_kernel(pool, weights);
+      return float_kernel(pool, weights, choice);
   }
 }
 

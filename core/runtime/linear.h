@@ -40,7 +40,7 @@ struct Activation {
   static constexpr std::int64_t kPlanes = 2, kSmallestGroup = 32, kLargestGroup = 128;
 };
 
-/// Who multiplies int8 and int4 weights.
+/// Who multiplies.
 enum class KernelChoice {
   faster,       ///< by the number of rows, as measured (tests/bench/linear_benchmark)
   row_kernels,  ///< for any number of rows: tests and benchmarks
@@ -95,8 +95,9 @@ class Linear {
   std::unique_ptr<const LinearKernel> kernel_;
 };
 
-/// f32 or bf16 on oneDNN. A bf16 weight is multiplied in f32 where the processor has no bf16 products.
-std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights);
+/// f32 or bf16 on oneDNN; on processors with AVX2 alone by a row kernel, which keeps bf16 weights as they are. With
+/// AVX-512 and without bf16 products a bf16 weight is multiplied, and kept, in f32.
+std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice);
 /// A few rows by a row kernel where that is faster, more on oneDNN, with the same bits; all of them by a row kernel
 /// where oneDNN's int8 sums are not exact (no VNNI), or where its layout is another. Rows are int8_rows where the
 /// weight asks for int8 activations, to whose product that of outliers is added; else wide_rows, which oneDNN

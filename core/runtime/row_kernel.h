@@ -64,6 +64,15 @@ struct Int4Rows {
   const std::int16_t* joined = nullptr;  ///< [rows][groups · group_size]: see RowKernels::join
 };
 
+/// W [out,in] in f32, or in bf16. [panels][words][64], where a word of a column holds one f32 or two bf16, the first in
+/// its lower half; columns past the end are 0.
+struct FloatPanels {
+  const std::byte* data = nullptr;
+  bool bf16 = false;
+  std::int64_t out = 0;
+  std::int64_t in = 0;
+};
+
 /// Codes as numbers of 16 bits, in the same order: 128 · high + low, or high alone where low is null. `count` is a
 /// multiple of 4.
 using JoinCodes = void (*)(const std::int8_t* high, const std::int8_t* low, std::int64_t count, std::int16_t* out);
@@ -78,6 +87,11 @@ using Int8RowKernel = void (*)(const Int8Panels& weights, std::int64_t first, st
 using Int4RowKernel = void (*)(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                                const Int4Rows& in, float* out);
 
+/// out[row · panels.out + column] = Σ in[row · panels.in + k] · W[column,k], added in f32 in the order of k, for the
+/// columns of panels [first, last) and any number of rows.
+using FloatRowKernel = void (*)(const FloatPanels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
+                                const float* in, float* out);
+
 struct RowKernels {
   const char* name;          ///< "avx512_vnni_ahead", "avx512_vnni", "avx2", "scalar"
   unsigned instruction_set;  ///< dnnl_cpu_isa_t whose bits must all be in the processor's
@@ -86,6 +100,7 @@ struct RowKernels {
   Int4RowKernel int4;
   JoinCodes join = nullptr;   ///< not null: more than few_rows rows are to be given in `joined` too
   std::int64_t few_rows = 0;  ///< as far as `join` is not null
+  FloatRowKernel floats = nullptr;  ///< null: oneDNN is better at it
 };
 
 /// More rows are multiplied in tiles of unpacked weights (linear_benchmark).
@@ -99,6 +114,7 @@ const RowKernels& row_kernels_for(unsigned instruction_set);
 void int8_rows_avx512vnni(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
 void int8_rows_avx512vnni_ahead(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
 void int8_rows_avx2(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
+void float_rows_avx2(const FloatPanels&, std::int64_t, std::int64_t, std::int64_t, const float*, float*);
 void join_codes_avx2(const std::int8_t*, const std::int8_t*, std::int64_t, std::int16_t*);
 void int8_rows_scalar(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
 void int4_rows_avx512vnni(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);

@@ -10,21 +10,6 @@ namespace {
 constexpr std::int64_t kFewRows = kFewRowsAvx2;
 constexpr int kVectors = 8;  // of 8 columns: one panel
 constexpr int kVectorBytes = 32;
-constexpr int kLineBytes = 64;
-// A line is fetched beside each line that is used, so far ahead.
-constexpr int kAheadBytes = 1024;
-
-// The first row to read a block of weights fetches what follows; the others find it in the cache.
-enum class Fetch { no, ahead };
-
-template <Fetch How>
-RETORT_INLINE inline void fetch_words(const std::byte* data) {
-  if constexpr (How == Fetch::ahead) {
-    repeat<kWordColumnsBytes / kLineBytes>([&](int line) RETORT_INLINE {
-      _mm_prefetch(reinterpret_cast<const char*>(data + kAheadBytes + line * kLineBytes), _MM_HINT_T0);
-    });
-  }
-}
 
 // The sums of a panel's columns over `words` words of codes in the order middle_swapped.
 template <Fetch How>

@@ -1,7 +1,7 @@
-// What the row kernels for AVX2 share: row_kernel_avx2.cpp (few rows) and row_kernel_avx2_tiles.cpp (many). Codes of
-// both planes are joined to numbers of 16 bits, whose products with weights of at most 8 are added in pairs, in 32
-// bits: without VNNI two products of bytes would have to be added in 16 bits, plane by plane. For these two files alone:
-// it is compiled with their instructions.
+// What the row kernels for AVX2 share: row_kernel_avx2.cpp (few rows of codes), row_kernel_avx2_tiles.cpp (many) and
+// row_kernel_avx2_floats.cpp. Codes of both planes are joined to numbers of 16 bits, whose products with weights of at
+// most 8 are added in pairs, in 32 bits: without VNNI two products of bytes would have to be added in 16 bits, plane by
+// plane. For these files alone: it is compiled with their instructions.
 #pragma once
 
 #include <immintrin.h>
@@ -18,6 +18,16 @@ inline constexpr std::int64_t kBlockCodes = 1024;
 inline constexpr std::int64_t kWordColumnsBytes = kPanelColumns * 4;  // one word of each column of a panel
 inline constexpr std::int64_t kInt8WordCodes = 4, kInt4WordCodes = 8;
 
+// Tiles of many rows: their 12 sums of 8 columns stay in registers.
+inline constexpr std::int64_t kTileRows = 6;
+inline constexpr std::int64_t kStripColumns = 16, kStrips = kPanelColumns / kStripColumns;
+
+// One row reads a panel from memory in order, and fetches a line beside each line that it uses, so far ahead.
+inline constexpr int kAheadBytes = 1024;
+
+// The first row to read a block of weights fetches what follows; the others find it in the cache.
+enum class Fetch { no, ahead };
+
 void int8_many_rows(const Int8Panels&, std::int64_t panel, std::int64_t rows, const Int8Rows&, float* out);
 void int4_many_rows(const Int4Panels&, std::int64_t panel, std::int64_t rows, const Int4Rows&, float* out);
 
@@ -27,6 +37,27 @@ RETORT_INLINE inline void repeat(Function f) {
   if constexpr (N > 0) {
     repeat<N - 1>(f);
     f(N - 1);
+  }
+}
+
+template <Fetch How>
+RETORT_INLINE inline void fetch_words(const std::byte* data) {
+  constexpr int kLineBytes = 64;
+  if constexpr (How == Fetch::ahead) {
+    repeat<kWordColumnsBytes / kLineBytes>([&](int line) RETORT_INLINE {
+      _mm_prefetch(reinterpret_cast<const char*>(data + kAheadBytes + line * kLineBytes), _MM_HINT_T0);
+    });
+  }
+}
+
+/// f(row, count) for tiles that are as large as they can and as equal as they can.
+template <class Function>
+RETORT_INLINE inline void for_each_tile(std::int64_t rows, Function f) {
+  std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
+  for (std::int64_t row = 0; row < rows; --tiles) {
+    const std::int64_t count = (rows - row + tiles - 1) / tiles;
+    f(row, count);
+    row += count;
   }
 }
 
@@ -53,6 +84,14 @@ RETORT_INLINE inline void store(float* out, std::int64_t columns, __m256 values)
   float all[8];
   _mm256_storeu_ps(all, values);
   for (std::int64_t i = 0; i < columns; ++i) out[i] = all[i];
+}
+
+/// 8 values of `out`, of which `columns` are there.
+RETORT_INLINE inline __m256 load_some(const float* out, std::int64_t columns) {
+  if (columns >= 8) return _mm256_loadu_ps(out);
+  float all[8] = {};
+  for (std::int64_t i = 0; i < columns; ++i) all[i] = out[i];
+  return _mm256_loadu_ps(all);
 }
 
 /// Scales of columns 8v … 8v + 7.

@@ -6,8 +6,6 @@
 namespace retort::runtime::avx2 {
 namespace {
 
-constexpr std::int64_t kTileRows = 6;
-constexpr std::int64_t kStripColumns = 16, kStrips = kPanelColumns / kStripColumns;
 constexpr int kVectors = 2;  // of 8 columns: one strip
 constexpr int kVectorBytes = 32;
 constexpr std::int64_t kPairCodes = kStripColumns * 2;  // of a strip: two codes of each column
@@ -19,7 +17,7 @@ struct alignas(kLineBytes) UnpackedBlock {
 };
 
 // Where a tile fetches the next block of weights from memory while it multiplies: a line a step of two pairs.
-struct Fetch {
+struct NextBlock {
   const std::byte* next;
   std::int64_t step;  // bytes: 0 where another tile does it
 };
@@ -36,7 +34,7 @@ struct alignas(kVectorBytes) TileSums {
 
 // The sums of a tile over an even number of pairs. Not inlined: beside other code GCC spills the sums.
 template <int R>
-[[gnu::noinline]] void multiply(const std::int16_t* strip, std::int64_t pairs, const Rows& rows, Fetch fetch,
+[[gnu::noinline]] void multiply(const std::int16_t* strip, std::int64_t pairs, const Rows& rows, NextBlock next_block,
                                 TileSums& tile) {
   const std::int16_t* x = rows.codes;
   const std::int64_t stride = rows.stride;
@@ -45,8 +43,8 @@ template <int R>
     repeat<kVectors>([&](int v) RETORT_INLINE { sums[r][v] = _mm256_setzero_si256(); });
   });
   for (std::int64_t pair = 0; pair < pairs; pair += 2, strip += 2 * kPairCodes, x += 4) {
-    _mm_prefetch(reinterpret_cast<const char*>(fetch.next), _MM_HINT_T1);
-    fetch.next += fetch.step;
+    _mm_prefetch(reinterpret_cast<const char*>(next_block.next), _MM_HINT_T1);
+    next_block.next += next_block.step;
     repeat<2>([&](int i) RETORT_INLINE {
       const __m256i first = load(strip + i * kPairCodes), second = load(strip + i * kPairCodes + kPairCodes / 2);
       repeat<R>([&](int r) RETORT_INLINE {
@@ -61,20 +59,12 @@ template <int R>
   });
 }
 
-// multiply<rows.count>, 1 to 6; `fetch` moves on.
-void multiply_rows(const Rows& rows, const std::int16_t* strip, std::int64_t pairs, Fetch& fetch, TileSums& tile) {
+// multiply<rows.count>, 1 to 6; `next_block` moves on.
+void multiply_rows(const Rows& rows, const std::int16_t* strip, std::int64_t pairs, NextBlock& next_block, TileSums& tile) {
   constexpr decltype(&multiply<1>) kBySize[] = {multiply<1>, multiply<2>, multiply<3>,
                                                 multiply<4>, multiply<5>, multiply<6>};
-  kBySize[rows.count - 1](strip, pairs, rows, fetch, tile);
-  fetch.next += pairs / 2 * fetch.step;
-}
-
-// 8 values of `out`, of which `columns` are there.
-RETORT_INLINE inline __m256 load_some(const float* out, std::int64_t columns) {
-  if (columns >= 8) return _mm256_loadu_ps(out);
-  float all[8] = {};
-  for (std::int64_t i = 0; i < columns; ++i) all[i] = out[i];
-  return _mm256_loadu_ps(all);
+  kBySize[rows.count - 1](strip, pairs, rows, next_block, tile);
+  next_block.next += pairs / 2 * next_block.step;
 }
 
 // What becomes of a tile's sums over one block: see row_kernel_avx2.cpp, whose bits these are.
@@ -115,10 +105,10 @@ void finish_int8_block(std::int64_t rows, const TileSums& tile, const Int8Finish
   finish_int8<kWide, false, false>(rows, tile, finish, out);
 }
 
-void int8_tile(const Rows& rows, const std::int16_t* strip, std::int64_t pairs, Fetch& fetch, const Int8Finish& finish,
+void int8_tile(const Rows& rows, const std::int16_t* strip, std::int64_t pairs, NextBlock& next_block, const Int8Finish& finish,
                float* out) {
   TileSums tile;
-  multiply_rows(rows, strip, pairs, fetch, tile);
+  multiply_rows(rows, strip, pairs, next_block, tile);
   if (finish.wide) return finish_int8_block<true>(rows.count, tile, finish, out);
   finish_int8_block<false>(rows.count, tile, finish, out);
 }
@@ -132,11 +122,11 @@ struct Int4Groups {
 };
 
 template <ScaleType Type>
-void int4_tile(Rows rows, const std::int16_t* strip, Fetch& fetch, const Int4Groups& groups, float* out) {
+void int4_tile(Rows rows, const std::int16_t* strip, NextBlock& next_block, const Int4Groups& groups, float* out) {
   const std::byte* scales = groups.scales;
   TileSums tile;
   for (std::int64_t group = 0; group < groups.count; ++group) {
-    multiply_rows(rows, strip, groups.pairs, fetch, tile);
+    multiply_rows(rows, strip, groups.pairs, next_block, tile);
     for (int v = 0; v < kVectors; ++v) {
       const std::int64_t columns = groups.columns - v * 8;
       if (columns <= 0) break;
@@ -198,17 +188,6 @@ void unpack_int4(const std::byte* data, std::int64_t words, std::int64_t pair, U
   }
 }
 
-// f(row, count) for tiles that are as large as they can and as equal as they can.
-template <class Function>
-RETORT_INLINE inline void for_each_tile(std::int64_t rows, Function f) {
-  std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
-  for (std::int64_t row = 0; row < rows; --tiles) {
-    const std::int64_t count = (rows - row + tiles - 1) / tiles;
-    f(row, count);
-    row += count;
-  }
-}
-
 template <ScaleType Type>
 void int4_panel(const Int4Panels& weights, std::int64_t panel, std::int64_t rows, const Int4Rows& in, float* out) {
   const std::int64_t block_groups = kBlockCodes / weights.group_size, stride = weights.groups * weights.group_size;
@@ -221,7 +200,7 @@ void int4_panel(const Int4Panels& weights, std::int64_t panel, std::int64_t rows
     for (std::int64_t i = 0; i < groups; ++i)
       unpack_int4(packed + i * weights.group_bytes() + weights.scale_bytes(), group_words, i * weights.group_size / 2,
                   block);
-    Fetch fetch{packed + groups * weights.group_bytes(), 0};
+    NextBlock next_block{packed + groups * weights.group_bytes(), 0};
     for (std::int64_t strip = 0; strip < kStrips && first + strip * kStripColumns < weights.out; ++strip) {
       const std::int64_t column = first + strip * kStripColumns;
       const Int4Groups part{packed + strip * weights.scale_bytes() / kStrips,
@@ -233,9 +212,9 @@ void int4_panel(const Int4Panels& weights, std::int64_t panel, std::int64_t rows
                             group == 0};
       for_each_tile(rows, [&](std::int64_t row, std::int64_t count) RETORT_INLINE {
         // The next block has half as many lines as its strips have steps, and its scales.
-        fetch.step = row == 0 && strip <= kStrips / 2 ? kLineBytes : 0;
+        next_block.step = row == 0 && strip <= kStrips / 2 ? kLineBytes : 0;
         const Rows codes{in.joined + row * stride + group * weights.group_size, stride, count};
-        int4_tile<Type>(codes, block.codes[strip], fetch, part, out + row * weights.out + column);
+        int4_tile<Type>(codes, block.codes[strip], next_block, part, out + row * weights.out + column);
       });
     }
   }
@@ -253,15 +232,15 @@ void int8_many_rows(const Int8Panels& weights, std::int64_t panel, std::int64_t 
     const std::int64_t words = weights.words - word < kBlockWords ? weights.words - word : kBlockWords;
     const std::byte* packed = data + word * kWordColumnsBytes;
     unpack_int8(packed, words, block);
-    Fetch fetch{packed + words * kWordColumnsBytes, 0};
+    NextBlock next_block{packed + words * kWordColumnsBytes, 0};
     for (std::int64_t strip = 0; strip < kStrips && first + strip * kStripColumns < weights.out; ++strip) {
       const std::int64_t column = first + strip * kStripColumns;
       const Int8Finish finish{weights.scales + column, weights.out, weights.out - column, in.wide, word == 0,
                               word + words == weights.words};
       for_each_tile(rows, [&](std::int64_t row, std::int64_t count) RETORT_INLINE {
-        fetch.step = row == 0 ? kLineBytes : 0;
+        next_block.step = row == 0 ? kLineBytes : 0;
         const Rows codes{in.joined + row * stride + word * kInt8WordCodes, stride, count};
-        int8_tile(codes, block.codes[strip], 2 * words, fetch, finish, out + row * weights.out + column);
+        int8_tile(codes, block.codes[strip], 2 * words, next_block, finish, out + row * weights.out + column);
       });
     }
   }
