@@ -39,8 +39,8 @@ class DecoderLayer {
  public:
   DecoderLayer(const model::ModelFolder& folder, std::int64_t index, MatmulPool& pool);
 
-  /// Stores the rows' keys and values in the cache and adds the layer's two blocks to workspace.hidden() [rows,D]; where
-  /// only the last row is wanted it is then row 0, and the others mean nothing.
+  /// Stores the rows' keys and values in the cache and adds the layer's two blocks to workspace.hidden() [rows,D];
+  /// where only the last row is wanted it is then row 0, and the others mean nothing.
   void forward(const Pass& pass, Wanted wanted, const RopeTable& rope, KvCache& cache, Workspace& workspace) const;
   /// Most rows of a run: so many that with the query heads of one KV head they fill a tile.
   static std::int64_t longest_run(const model::ModelConfig& config);

@@ -26,9 +26,9 @@ struct Int8Panels {
 /// bits in two planes, code = 128 · high + low, of which a row's high one comes first. Bytes after a plane, up to the
 /// end of a word, are read too, and multiplied by 0.
 struct Int8Rows {
-  const std::int8_t* codes = nullptr;  ///< [rows] or [rows][2] planes
-  std::int64_t stride = 0;             ///< bytes from plane to plane
-  bool wide = false;                   ///< two planes a row
+  const std::int8_t* codes = nullptr;    ///< [rows] or [rows][2] planes
+  std::int64_t stride = 0;               ///< bytes from plane to plane
+  bool wide = false;                     ///< two planes a row
   const std::int16_t* joined = nullptr;  ///< [rows][4 · Int8Panels::words]: see RowKernels::join
 };
 
@@ -59,8 +59,8 @@ float scale_of(const std::byte* scales, ScaleType type, std::int64_t column);
 /// Rows of codes of 15 bits in two planes, as in Int8Rows. Within every eight the even ones stand first
 /// (0 2 4 6 1 3 5 7), which is how a word's low and high nibbles meet them. Zeros up to a whole group after each plane.
 struct Int4Rows {
-  const std::int8_t* codes = nullptr;  ///< [rows][2][groups · group_size]
-  const std::int32_t* sums = nullptr;  ///< [rows][2][groups]: the sum of a plane's codes in a group
+  const std::int8_t* codes = nullptr;    ///< [rows][2][groups · group_size]
+  const std::int32_t* sums = nullptr;    ///< [rows][2][groups]: the sum of a plane's codes in a group
   const std::int16_t* joined = nullptr;  ///< [rows][groups · group_size]: see RowKernels::join
 };
 
@@ -98,8 +98,8 @@ struct RowKernels {
   bool fetches_ahead;        ///< only for processors whose own prefetching leaves the memory waiting: Zen 5
   Int8RowKernel int8;
   Int4RowKernel int4;
-  JoinCodes join = nullptr;   ///< not null: more than few_rows rows are to be given in `joined` too
-  std::int64_t few_rows = 0;  ///< as far as `join` is not null
+  JoinCodes join = nullptr;         ///< not null: more than few_rows rows are to be given in `joined` too
+  std::int64_t few_rows = 0;        ///< as far as `join` is not null
   FloatRowKernel floats = nullptr;  ///< null: oneDNN is better at it
 };
 

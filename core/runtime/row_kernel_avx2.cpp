@@ -115,8 +115,7 @@ void int4_block(const std::byte* data, const Int4Panels& weights, std::int64_t g
     int4_group<How>(data, weights.group_size / kInt4WordCodes, x, sums);
     data += weights.group_size / kInt4WordCodes * kWordColumnsBytes;
     repeat<kVectors>([&](int v) RETORT_INLINE {
-      totals.vectors[v] =
-          _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[v]), load_scales<Type>(scales, v), totals.vectors[v]);
+      totals.vectors[v] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[v]), load_scales<Type>(scales, v), totals.vectors[v]);
     });
   }
 }

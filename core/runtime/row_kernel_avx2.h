@@ -13,7 +13,8 @@
 namespace retort::runtime::avx2 {
 
 /// Codes that are joined, and weights that are unpacked, at once. Sums of so many products of an int8 weight fit in
-/// 32 bits: 1024 · 128 · (128 · 127 + 127) < 2³¹. For W8A16 these sums are added in f32, in order, for any number of rows.
+/// 32 bits: 1024 · 128 · (128 · 127 + 127) < 2³¹. For W8A16 these sums are added in f32, in order, for any number of
+/// rows.
 inline constexpr std::int64_t kBlockCodes = 1024;
 inline constexpr std::int64_t kWordColumnsBytes = kPanelColumns * 4;  // one word of each column of a panel
 inline constexpr std::int64_t kInt8WordCodes = 4, kInt4WordCodes = 8;

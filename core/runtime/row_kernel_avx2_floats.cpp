@@ -127,8 +127,7 @@ void add_tile(const float* strip, std::int64_t values, const float* x, std::int6
   TileSums tile;
   for (std::int64_t row = 0; row < rows; ++row) {
     for (int v = 0; v < kStripVectors; ++v) {
-      tile.vectors[row][v] =
-          first ? _mm256_setzero_ps() : load_some(out + row * out_stride + v * 8, columns - v * 8);
+      tile.vectors[row][v] = first ? _mm256_setzero_ps() : load_some(out + row * out_stride + v * 8, columns - v * 8);
     }
   }
   kBySize[rows - 1](strip, values, x, stride, tile);

@@ -39,9 +39,8 @@ template <int R>
   const std::int16_t* x = rows.codes;
   const std::int64_t stride = rows.stride;
   __m256i sums[R][kVectors];
-  repeat<R>([&](int r) RETORT_INLINE {
-    repeat<kVectors>([&](int v) RETORT_INLINE { sums[r][v] = _mm256_setzero_si256(); });
-  });
+  repeat<R>([&](int r)
+                RETORT_INLINE { repeat<kVectors>([&](int v) RETORT_INLINE { sums[r][v] = _mm256_setzero_si256(); }); });
   for (std::int64_t pair = 0; pair < pairs; pair += 2, strip += 2 * kPairCodes, x += 4) {
     _mm_prefetch(reinterpret_cast<const char*>(next_block.next), _MM_HINT_T1);
     next_block.next += next_block.step;
@@ -54,13 +53,13 @@ template <int R>
       });
     });
   }
-  repeat<R>([&](int r) RETORT_INLINE {
-    repeat<kVectors>([&](int v) RETORT_INLINE { tile.vectors[r][v] = sums[r][v]; });
-  });
+  repeat<R>([&](int r)
+                RETORT_INLINE { repeat<kVectors>([&](int v) RETORT_INLINE { tile.vectors[r][v] = sums[r][v]; }); });
 }
 
 // multiply<rows.count>, 1 to 6; `next_block` moves on.
-void multiply_rows(const Rows& rows, const std::int16_t* strip, std::int64_t pairs, NextBlock& next_block, TileSums& tile) {
+void multiply_rows(const Rows& rows, const std::int16_t* strip, std::int64_t pairs, NextBlock& next_block,
+                   TileSums& tile) {
   constexpr decltype(&multiply<1>) kBySize[] = {multiply<1>, multiply<2>, multiply<3>,
                                                 multiply<4>, multiply<5>, multiply<6>};
   kBySize[rows.count - 1](strip, pairs, rows, next_block, tile);
@@ -80,8 +79,8 @@ RETORT_INLINE inline void finish_int8_columns(__m256i sum, std::int64_t columns,
   __m256 total = kWide ? _mm256_cvtepi32_ps(sum) : _mm256_castsi256_ps(sum);
   if constexpr (!kFirst) {
     const __m256 before = load_some(target, columns);
-    total = kWide ? _mm256_add_ps(before, total)
-                  : _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(before), sum));
+    total =
+        kWide ? _mm256_add_ps(before, total) : _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(before), sum));
   }
   if constexpr (kLast) total = _mm256_mul_ps(kWide ? total : _mm256_cvtepi32_ps(_mm256_castps_si256(total)), scales);
   store(target, columns, total);
@@ -105,8 +104,8 @@ void finish_int8_block(std::int64_t rows, const TileSums& tile, const Int8Finish
   finish_int8<kWide, false, false>(rows, tile, finish, out);
 }
 
-void int8_tile(const Rows& rows, const std::int16_t* strip, std::int64_t pairs, NextBlock& next_block, const Int8Finish& finish,
-               float* out) {
+void int8_tile(const Rows& rows, const std::int16_t* strip, std::int64_t pairs, NextBlock& next_block,
+               const Int8Finish& finish, float* out) {
   TileSums tile;
   multiply_rows(rows, strip, pairs, next_block, tile);
   if (finish.wide) return finish_int8_block<true>(rows.count, tile, finish, out);
@@ -125,21 +124,25 @@ template <ScaleType Type>
 void int4_tile(Rows rows, const std::int16_t* strip, NextBlock& next_block, const Int4Groups& groups, float* out) {
   const std::byte* scales = groups.scales;
   TileSums tile;
+  __m256 totals[kTileRows][kVectors] = {};
+  for (std::int64_t row = 0; row < rows.count && !groups.first; ++row) {
+    for (int v = 0; v < kVectors; ++v)
+      totals[row][v] = load_some(out + row * groups.out_stride + v * 8, groups.columns - v * 8);
+  }
   for (std::int64_t group = 0; group < groups.count; ++group) {
     multiply_rows(rows, strip, groups.pairs, next_block, tile);
-    for (int v = 0; v < kVectors; ++v) {
-      const std::int64_t columns = groups.columns - v * 8;
-      if (columns <= 0) break;
-      const __m256 scale = load_scales<Type>(scales, v);
-      for (std::int64_t row = 0; row < rows.count; ++row) {
-        float* target = out + row * groups.out_stride + v * 8;
-        const __m256 before = groups.first && group == 0 ? _mm256_setzero_ps() : load_some(target, columns);
-        store(target, columns, _mm256_fmadd_ps(_mm256_cvtepi32_ps(tile.vectors[row][v]), scale, before));
-      }
+    const __m256 low = load_scales<Type>(scales, 0), high = load_scales<Type>(scales, 1);
+    for (std::int64_t row = 0; row < rows.count; ++row) {
+      totals[row][0] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(tile.vectors[row][0]), low, totals[row][0]);
+      totals[row][1] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(tile.vectors[row][1]), high, totals[row][1]);
     }
     strip += groups.pairs * kPairCodes;
     rows.codes += 2 * groups.pairs;
     scales += groups.group_bytes;
+  }
+  for (std::int64_t row = 0; row < rows.count; ++row) {
+    for (int v = 0; v < kVectors; ++v)
+      store(out + row * groups.out_stride + v * 8, groups.columns - v * 8, totals[row][v]);
   }
 }
 
@@ -235,7 +238,7 @@ void int8_many_rows(const Int8Panels& weights, std::int64_t panel, std::int64_t 
     NextBlock next_block{packed + words * kWordColumnsBytes, 0};
     for (std::int64_t strip = 0; strip < kStrips && first + strip * kStripColumns < weights.out; ++strip) {
       const std::int64_t column = first + strip * kStripColumns;
-      const Int8Finish finish{weights.scales + column, weights.out, weights.out - column, in.wide, word == 0,
+      const Int8Finish finish{weights.scales + column,      weights.out, weights.out - column, in.wide, word == 0,
                               word + words == weights.words};
       for_each_tile(rows, [&](std::int64_t row, std::int64_t count) RETORT_INLINE {
         next_block.step = row == 0 ? kLineBytes : 0;

@@ -52,14 +52,19 @@ double run_once(Decoder& decoder, const SpeedTest& test, std::span<const TokenId
   return static_cast<double>(rest.size()) * static_cast<double>(test.batch) / seconds_since(start);
 }
 
-// Several independent sums, so that loads and not additions are what takes time; lines are fetched 4 KiB ahead.
-RETORT_MULTIVERSION
-std::uint64_t sum_of(const std::uint64_t* words, std::int64_t count) {
-  constexpr std::int64_t kLineWords = 8, kLines = 4, kAhead = 512;
+// Who fetches memory ahead of the loads. Which is faster depends on the processor: ours by a fifth on Zen 4, the
+// processor's own by a fifth on Zen 3.
+enum class Fetch { by_hardware, ahead };
+
+// Several independent sums, so that loads and not additions are what takes time.
+template <Fetch kWay>
+[[gnu::always_inline]] inline std::uint64_t sum_words(const std::uint64_t* words, std::int64_t count) {
+  constexpr std::int64_t kLineWords = 8, kLines = 4, kAhead = 512;  // 4 KiB
   std::uint64_t sums[kLines * kLineWords]{};
   std::int64_t i = 0;
   for (; i + kLines * kLineWords <= count; i += kLines * kLineWords) {
-    for (std::int64_t line = 0; line < kLines; ++line) __builtin_prefetch(words + i + line * kLineWords + kAhead);
+    if constexpr (kWay == Fetch::ahead)
+      for (std::int64_t line = 0; line < kLines; ++line) __builtin_prefetch(words + i + line * kLineWords + kAhead);
 #pragma omp simd
     for (std::int64_t k = 0; k < kLines * kLineWords; ++k) sums[k] += words[i + k];
   }
@@ -67,6 +72,16 @@ std::uint64_t sum_of(const std::uint64_t* words, std::int64_t count) {
   for (const std::uint64_t part : sums) sum += part;
   for (; i < count; ++i) sum += words[i];
   return sum;
+}
+
+RETORT_MULTIVERSION
+std::uint64_t sum_by_hardware(const std::uint64_t* words, std::int64_t count) {
+  return sum_words<Fetch::by_hardware>(words, count);
+}
+
+RETORT_MULTIVERSION
+std::uint64_t sum_fetching_ahead(const std::uint64_t* words, std::int64_t count) {
+  return sum_words<Fetch::ahead>(words, count);
 }
 
 double middle(std::vector<double> values) {
@@ -122,20 +137,27 @@ double read_bandwidth(std::int64_t threads, std::int64_t passes) {
   const ThreadCountScope scope(threads);
   const std::int64_t part = count / threads;
   std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads));
-  std::vector<double> rates;
-  for (std::int64_t pass = -1; pass < passes; ++pass) {
+  parallel_for(threads, count, [&](std::int64_t i, std::int64_t) {
+    std::uint64_t* own = words + i * part;
+    std::fill(own, own + part, 1U);  // pages of its own, not the shared page of zeros
+    sums[static_cast<std::size_t>(i)] += sum_by_hardware(own, part);
+  });
+  const auto rate_of = [&](const auto& sum_of) {
     const Clock::time_point start = Clock::now();
     parallel_for(threads, count, [&](std::int64_t i, std::int64_t) {
-      std::uint64_t* own = words + i * part;
-      if (pass < 0) std::fill(own, own + part, 1U);  // pages of its own, not the shared page of zeros
-      sums[static_cast<std::size_t>(i)] += sum_of(own, part);
+      sums[static_cast<std::size_t>(i)] += sum_of(words + i * part, part);
     });
-    if (pass >= 0) rates.push_back(static_cast<double>(part * threads * 8) / seconds_since(start));
+    return static_cast<double>(part * threads * 8) / seconds_since(start);
+  };
+  std::vector<double> by_hardware, ahead;
+  for (std::int64_t pass = 0; pass < passes; ++pass) {
+    by_hardware.push_back(rate_of(sum_by_hardware));
+    ahead.push_back(rate_of(sum_fetching_ahead));
   }
   // The sum is known, which keeps the reads from being optimised away.
-  const auto expected = static_cast<std::uint64_t>((passes + 1) * part);
+  const auto expected = static_cast<std::uint64_t>((2 * passes + 1) * part);
   const bool right = std::all_of(sums.begin(), sums.end(), [expected](std::uint64_t sum) { return sum == expected; });
-  return right && !rates.empty() ? middle(rates) : 0;
+  return right && passes > 0 ? std::max(middle(by_hardware), middle(ahead)) : 0;
 }
 
 std::int64_t weight_bytes_per_token(const model::ModelFolder& folder) {

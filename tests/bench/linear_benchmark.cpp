@@ -24,8 +24,8 @@ constexpr std::int64_t kBytes = std::int64_t{512} << 20;
 constexpr std::int64_t kThreads = 2;
 using Lanes = std::uint64_t __attribute__((vector_size(64)));
 
-/// Sums 512 MB, each thread a half from end to end; the best of five passes, bytes per second. Measured anew at every
-/// call, since neighbours on the machine take some of it at times.
+/// Sums 512 MB, each thread a half from end to end; the best of ten passes, every other of which fetches ahead, bytes
+/// per second. Measured anew at every call, since neighbours on the machine take some of it at times.
 double measured_bandwidth() {
   static PackedMemory memory;
   static const Lanes* const lanes = [] {
@@ -37,7 +37,8 @@ double measured_bandwidth() {
   const std::int64_t count = kBytes / 64;
   const ThreadCountScope threads(kThreads);
   double fastest = 0;
-  for (int pass = 0; pass < 5; ++pass) {
+  for (int pass = 0; pass < 10; ++pass) {
+    const bool fetch = pass % 2 == 1;
     const auto start = std::chrono::steady_clock::now();
     std::uint64_t total = 0;
 #pragma omp parallel reduction(+ : total)
@@ -47,7 +48,7 @@ double measured_bandwidth() {
       Lanes sum[4]{};
       for (std::int64_t i = 0; i + 4 <= part; i += 4) {
         for (std::int64_t s = 0; s < 4; ++s) {
-          __builtin_prefetch(first + i + s + 64);
+          if (fetch) __builtin_prefetch(first + i + s + 64);
           sum[s] += first[i + s];
         }
       }
@@ -191,6 +192,9 @@ BENCHMARK_CAPTURE(run_linear, w8a16_onednn, WeightForm::int8, 0, KernelChoice::o
 BENCHMARK_CAPTURE(run_linear, w4a16_row_kernel, WeightForm::int4, 0, KernelChoice::row_kernels)->Apply(shapes);
 BENCHMARK_CAPTURE(run_linear, w4a16_onednn, WeightForm::int4, 0, KernelChoice::onednn)->Apply(shapes);
 BENCHMARK_CAPTURE(run_linear, bf16, WeightForm::bf16, 0, KernelChoice::faster)->Apply(shapes);
+BENCHMARK_CAPTURE(run_linear, bf16_onednn, WeightForm::bf16, 0, KernelChoice::onednn)->Apply(shapes);
+BENCHMARK_CAPTURE(run_linear, f32, WeightForm::f32, 0, KernelChoice::faster)->Apply(shapes);
+BENCHMARK_CAPTURE(run_linear, f32_onednn, WeightForm::f32, 0, KernelChoice::onednn)->Apply(shapes);
 
 }  // namespace
 }  // namespace retort::runtime

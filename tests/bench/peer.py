@@ -7,7 +7,7 @@ Decoding, which waits for memory, is measured three times a run. Ours: int8 per 
 64 (head int8). The peer: Q8_0, which stands beside both of int8, and Q4_0, which llama-quantize makes of the same shape
 (head Q8_0). Needs nothing but Python's standard library.
 
-  prefill_512            tokens/s of a prompt of 512 tokens, for each engine the faster of its two forms
+  prefill_512            tokens/s of a prompt of 512 tokens, for each engine the fastest of its forms
   decode_int8, …         tokens/s of one sequence, from an empty cache
   bandwidth_share_*      bytes of weights that decoding reads per second, as a share of the read bandwidth that
                          `retort bench` measures in the same run
@@ -140,7 +140,7 @@ def one_run(ours, peer, tokens, add):
     """Ours and the peer in turn; add(key, ours, peer)."""
     for _ in range(DECODE_PAIRS):
         decode_pairs(ours, peer, tokens, add)
-    mine = [ours.bench(quant, 512, '0', '1')[1]['pp512'] for quant in ('int8', 'int4')]
+    mine = [ours.bench(quant, 512, '0', '1')[1]['pp512'] for quant in ('int8', 'w8a16', 'int4')]
     theirs = [peer.bench(quant, 512, '0')[0]['prompt'] for quant in ('int8', 'int4')]
     add('prefill_512', max(mine), max(theirs))
     speed8 = ours.bench('int8', 0, tokens, '1,8')[1]

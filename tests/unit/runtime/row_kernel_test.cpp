@@ -157,11 +157,92 @@ TEST_P(RowKernelSizes, Int4EqualsTheReferenceInEveryGroupSizeAndScaleType) {
   }
 }
 
+// "Bf16" in the name: run again on other instruction sets (CMakeLists.txt).
+TEST_P(RowKernelSizes, F32AndBf16EqualSumsInDouble) {
+  const auto [rows, in, out] = sizes();
+  for (const WeightForm form : {WeightForm::f32, WeightForm::bf16}) {
+    const testing::RandomLinear linear(form, in, out, random_);
+    const LinearWeights weights = linear.weights();
+    const std::int64_t values = values_per_word(form), words = (in + values - 1) / values;
+    AlignedBuffer<std::byte> packed(panels_of(out) * words * kPanelColumns * 4);
+    pack_floats(weights, form, words, packed.data());
+    const std::vector<float> stored = dequantized(weights);
+    // One value more than there are, which must not be read as one.
+    std::vector<float> x = testing::random_values(rows * in, random_);
+    x.push_back(NAN);
+    for (const RowKernels* kernels : runnable()) {
+      if (kernels->floats == nullptr) continue;
+      std::vector<float> y(static_cast<std::size_t>(rows * out) + 1, NAN), alone(static_cast<std::size_t>(out));
+      const FloatPanels panels{packed.data(), form == WeightForm::bf16, out, in};
+      kernels->floats(panels, 0, panels_of(out), rows, x.data(), y.data());
+      EXPECT_TRUE(std::isnan(y.back())) << kernels->name << " writes past the end";
+      for (std::int64_t row = 0; row < rows; ++row) {
+        kernels->floats(panels, 0, panels_of(out), 1, x.data() + row * in, alone.data());
+        for (std::int64_t n = 0; n < out; ++n) {
+          double expected = 0;
+          for (std::int64_t k = 0; k < in; ++k)
+            expected += static_cast<double>(x[static_cast<std::size_t>(row * in + k)]) *
+                        static_cast<double>(stored[static_cast<std::size_t>(n * in + k)]);
+          const float found = y[static_cast<std::size_t>(row * out + n)];
+          ASSERT_NEAR(found, expected, 1e-6 * std::sqrt(static_cast<double>(in)))
+              << kernels->name << " row " << row << " column " << n;
+          ASSERT_EQ(found, alone[static_cast<std::size_t>(n)]) << "row " << row << " alone, column " << n;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(RowKernelSizes, ManyRowsOfCodesGiveTheBitsOfOne) {
+  const auto [rows, in, out] = sizes();
+  const testing::RandomLinear linear(WeightForm::int8, in, out, random_);
+  const LinearWeights weights = linear.weights();
+  const std::int64_t words = (in + 3) / 4, columns = panels_of(out) * kPanelColumns;
+  AlignedBuffer<std::byte> packed(columns * words * 4);
+  std::vector<std::int32_t> sums(static_cast<std::size_t>(columns));
+  pack_int8(weights, words, packed.data(), sums.data());
+  const std::vector<float> scales = row_scales(weights);
+  const Int8Panels panels{
+      reinterpret_cast<const std::int8_t*>(packed.data()), sums.data(), scales.data(), out, words, words};
+  std::vector<std::int8_t> x(static_cast<std::size_t>(rows * Activation::code_bytes(in)), 99);
+  for (std::int8_t& code : x) code = static_cast<std::int8_t>(static_cast<int>(random_() % 255) - 127);
+  for (const RowKernels* kernels : runnable()) {
+    std::vector<float> y(static_cast<std::size_t>(rows * out)), alone(static_cast<std::size_t>(out));
+    const std::vector<std::int16_t> both = joined(*kernels, rows, x.data(), in, true, 4 * words);
+    kernels->int8(panels, 0, panels_of(out), rows, {x.data(), in, true, both.data()}, y.data());
+    for (std::int64_t row = 0; row < rows; ++row) {
+      kernels->int8(panels, 0, panels_of(out), 1, {x.data() + row * 2 * in, in, true, nullptr}, alone.data());
+      for (std::int64_t n = 0; n < out; ++n)
+        ASSERT_EQ(y[static_cast<std::size_t>(row * out + n)], alone[static_cast<std::size_t>(n)])
+            << kernels->name << " row " << row << " column " << n;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Awkward, RowKernelSizes,
                          ::testing::Values(std::tuple{1, 64, 64}, std::tuple{1, 1, 1}, std::tuple{1, 70, 97},
                                            std::tuple{2, 97, 70}, std::tuple{3, 3, 5}, std::tuple{4, 150, 333},
                                            std::tuple{5, 128, 129}, std::tuple{7, 333, 64}, std::tuple{8, 61, 17},
-                                           std::tuple{33, 160, 200}));
+                                           std::tuple{33, 160, 200}, std::tuple{7, 2053, 70}));
+
+TEST(RowKernels, Int8ExtremesDoNotOverflow) {
+  // All codes of weights −128, all of activations the largest there are, over more than one block of a kernel's sums.
+  const std::int64_t in = 2052, out = 64, words = in / 4, rows = 7;
+  const std::vector<std::int8_t> codes(static_cast<std::size_t>(in * out), -128);
+  const std::vector<float> scales(static_cast<std::size_t>(out), 1.0f);
+  const std::vector<std::int32_t> sums(static_cast<std::size_t>(out), static_cast<std::int32_t>(-128 * in));
+  const Int8Panels panels{codes.data(), sums.data(), scales.data(), out, words, words};
+  const std::vector<std::int8_t> x(static_cast<std::size_t>(rows * 2 * in), 127);
+  for (const RowKernels* kernels : runnable()) {
+    for (const std::int64_t count : {std::int64_t{1}, rows}) {
+      std::vector<float> y(static_cast<std::size_t>(count * out));
+      const std::vector<std::int16_t> both = joined(*kernels, count, x.data(), in, true, in);
+      kernels->int8(panels, 0, 1, count, {x.data(), in, true, both.data()}, y.data());
+      const float expected = -128.0f * static_cast<float>(in) * 127.0f * 129.0f;
+      for (const float value : y) ASSERT_NEAR(value, expected, 1e-6f * -expected) << kernels->name;
+    }
+  }
+}
 
 TEST(RowKernels, Int4ExtremesDoNotOverflow) {
   // All codes −8 and all activations −127 and −64: the largest sums there are.
@@ -180,9 +261,20 @@ TEST(RowKernels, Int4ExtremesDoNotOverflow) {
   std::fill(x.begin() + in, x.end(), std::int8_t{-64});
   const std::vector<std::int32_t> sums{-127 * 128, -127 * 128, -64 * 128, -64 * 128};
   for (const RowKernels* kernels : runnable()) {
+    // One row, and the same row seven times.
     std::vector<float> y(static_cast<std::size_t>(out));
     kernels->int4(panels, 0, 1, 1, {x.data(), sums.data()}, y.data());
     for (const float value : y) EXPECT_EQ(value, (127.0f * 128.0f + 64.0f) * 8.0f * 256.0f) << kernels->name;
+    std::vector<std::int8_t> many;
+    std::vector<std::int32_t> many_sums;
+    for (int row = 0; row < 7; ++row) {
+      many.insert(many.end(), x.begin(), x.end());
+      many_sums.insert(many_sums.end(), sums.begin(), sums.end());
+    }
+    std::vector<float> all(static_cast<std::size_t>(7 * out));
+    const std::vector<std::int16_t> both = joined(*kernels, 7, many.data(), in, true, in);
+    kernels->int4(panels, 0, 1, 7, {many.data(), many_sums.data(), both.data()}, all.data());
+    for (const float value : all) EXPECT_EQ(value, y[0]) << kernels->name;
   }
 }
 
