@@ -85,7 +85,7 @@ class Int4Kernel final : public LinearKernel {
     packed_ = pool.weights().take(panels_.panel_bytes() * panels_.panels());
     panels_.data = packed_;
     pack_int4(weights, panels_, packed_);
-    if (joins(pool.max_rows())) pool.reserve_joined(pool.max_rows() * plane());
+    if (kernels_.join != nullptr) pool.reserve_joined(pool.max_rows() * plane());
   }
 
   InputForm input_form() const override { return unpacked_rows_ == 1 ? InputForm::f32 : InputForm::wide_rows; }
@@ -132,13 +132,10 @@ class Int4Kernel final : public LinearKernel {
 
  private:
   std::int64_t plane() const { return panels_.groups * panels_.group_size; }
-  bool joins(std::int64_t rows) const {
-    return kernels_.join != nullptr && rows > kernels_.few_rows && (unpacked_rows_ == kNever || rows < unpacked_rows_);
-  }
 
-  /// What the row kernel wants besides planes.
+  /// What the row kernel may want instead of planes.
   const std::int16_t* joined(std::int64_t rows, const std::int8_t* codes) const {
-    if (!joins(rows)) return nullptr;
+    if (kernels_.join == nullptr) return nullptr;
     parallel_for(rows, rows * in_, [&](std::int64_t row, std::int64_t) {
       const std::int8_t* high = codes + 2 * row * plane();
       kernels_.join(high, high + plane(), plane(), pool_.joined() + row * plane());

@@ -39,7 +39,7 @@ class Int8Kernel final : public LinearKernel {
     if (matmul_ != nullptr) share_with_onednn(code_bytes);
     if (matmul_ != nullptr) row_kernel_rows_ = choice == KernelChoice::onednn ? 0 : kRowKernelPlanes / planes_;
     if (matmul_ != nullptr && planes_ > 1) pool.reserve_planes(planes_ * weights.out);
-    if (joins(pool.max_rows())) pool.reserve_joined(pool.max_rows() * words * kWordBytes);
+    if (kernels_.join != nullptr) pool.reserve_joined(pool.max_rows() * words * kWordBytes);
   }
 
   InputForm input_form() const override { return planes_ == 1 ? InputForm::int8_rows : InputForm::wide_rows; }
@@ -87,10 +87,10 @@ class Int8Kernel final : public LinearKernel {
 
  private:
   bool joins(std::int64_t rows) const {
-    return kernels_.join != nullptr && rows > kernels_.few_rows && (matmul_ == nullptr || rows <= row_kernel_rows_);
+    return kernels_.join != nullptr && (matmul_ == nullptr || rows <= row_kernel_rows_);
   }
 
-  /// What the row kernel wants besides planes.
+  /// What the row kernel may want instead of planes.
   const std::int16_t* joined(std::int64_t rows, const std::int8_t* codes) const {
     if (!joins(rows)) return nullptr;
     const std::int64_t stride = panels_.words * kWordBytes;

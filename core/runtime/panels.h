@@ -12,17 +12,28 @@ namespace retort::runtime {
 /// Multiply-adds above which a fork and a join (1 to 2 µs) are worth it: half a megabyte of int8 weights takes 10 µs.
 inline constexpr std::int64_t kSplitWork = 500'000;
 
-/// The panels of one thread that nobody has begun, on a cache line of its own. The owner takes them from the front, one
-/// after the other as they stand in memory, which is how the processor fetches them ahead; others take the last.
+/// The panels of one thread that nobody has begun, on a cache line of its own. The owner takes them from the front, as
+/// they stand in memory, which is how the processor fetches them ahead, a quarter of what is left at once, since taking
+/// waits for memory; others take the last.
 class alignas(64) PanelRange {
  public:
   void set(std::int64_t first, std::int64_t last) { range_.store(pack(first, last), std::memory_order_relaxed); }
-  /// A panel, or −1 when there is none left.
-  std::int64_t take_first() {
-    return take([](std::int64_t& first, std::int64_t&) { return first++; });
+  struct Panels {
+    std::int64_t first = 0;
+    std::int64_t last = 0;  ///< behind them; `first` when there are none left
+  };
+  Panels take_first() {
+    return take([](std::int64_t& first, std::int64_t& last) {
+      const std::int64_t count = (last - first + 3) / 4;
+      first += count;
+      return Panels{first - count, first};
+    });
   }
-  std::int64_t take_last() {
-    return take([](std::int64_t&, std::int64_t& last) { return --last; });
+  Panels take_last() {
+    return take([](std::int64_t&, std::int64_t& last) {
+      --last;
+      return Panels{last, last + 1};
+    });
   }
 
  private:
@@ -30,13 +41,13 @@ class alignas(64) PanelRange {
     return static_cast<std::uint64_t>(first) << 32U | static_cast<std::uint64_t>(last);
   }
   template <class Choose>
-  std::int64_t take(const Choose& choose) {
+  Panels take(const Choose& choose) {
     std::uint64_t range = range_.load(std::memory_order_relaxed);
     while (true) {
       auto first = static_cast<std::int64_t>(range >> 32U), last = static_cast<std::int64_t>(range & 0xFFFFFFFFU);
-      if (first >= last) return -1;
-      const std::int64_t panel = choose(first, last);
-      if (range_.compare_exchange_weak(range, pack(first, last), std::memory_order_relaxed)) return panel;
+      if (first >= last) return {};
+      const Panels panels = choose(first, last);
+      if (range_.compare_exchange_weak(range, pack(first, last), std::memory_order_relaxed)) return panels;
     }
   }
 
@@ -61,8 +72,9 @@ void split_panels(std::int64_t panels, [[maybe_unused]] std::int64_t work, const
       const std::int64_t own = omp_get_thread_num() % parts;
       for (std::int64_t i = 0; i < parts; ++i) {
         PanelRange& range = ranges[static_cast<std::size_t>((own + i) % parts)];
-        std::int64_t panel = 0;
-        while ((panel = i == 0 ? range.take_first() : range.take_last()) >= 0) body(panel, panel + 1);
+        const auto take = [&] { return i == 0 ? range.take_first() : range.take_last(); };
+        for (PanelRange::Panels taken = take(); taken.first < taken.last; taken = take())
+          for (std::int64_t panel = taken.first; panel < taken.last; ++panel) body(panel, panel + 1);
       }
     }
     return;

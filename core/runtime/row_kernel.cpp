@@ -25,8 +25,7 @@ std::span<const RowKernels> row_kernels() {
       RowKernels{"avx512_vnni_ahead", dnnl_cpu_isa_avx512_core_vnni, true, int8_rows_avx512vnni_ahead,
                  int4_rows_avx512vnni_ahead},
       RowKernels{"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, false, int8_rows_avx512vnni, int4_rows_avx512vnni},
-      RowKernels{"avx2", dnnl_cpu_isa_avx2, false, int8_rows_avx2, int4_rows_avx2, join_codes_avx2, kFewRowsAvx2,
-                 float_rows_avx2},
+      RowKernels{"avx2", dnnl_cpu_isa_avx2, false, int8_rows_avx2, int4_rows_avx2, join_codes_avx2, float_rows_avx2},
 #endif
       RowKernels{"scalar", 0, false, int8_rows_scalar, int4_rows_scalar},
   };

@@ -73,8 +73,8 @@ struct FloatPanels {
   std::int64_t in = 0;
 };
 
-/// Codes as numbers of 16 bits, in the same order: 128 · high + low, or high alone where low is null. `count` is a
-/// multiple of 4.
+/// Codes as numbers of 16 bits, in the order in which these kernels read them: 128 · high + low, or high alone where
+/// low is null. `count` is a multiple of 4.
 using JoinCodes = void (*)(const std::int8_t* high, const std::int8_t* low, std::int64_t count, std::int16_t* out);
 
 /// out[row · panels.out + column] for the columns of panels [first, last) and all rows; the row's own scale is not
@@ -98,13 +98,9 @@ struct RowKernels {
   bool fetches_ahead;        ///< only for processors whose own prefetching leaves the memory waiting: Zen 5
   Int8RowKernel int8;
   Int4RowKernel int4;
-  JoinCodes join = nullptr;         ///< not null: more than few_rows rows are to be given in `joined` too
-  std::int64_t few_rows = 0;        ///< as far as `join` is not null
+  JoinCodes join = nullptr;         ///< not null: rows are read from `joined`
   FloatRowKernel floats = nullptr;  ///< null: oneDNN is better at it
 };
-
-/// More rows are multiplied in tiles of unpacked weights (linear_benchmark).
-inline constexpr std::int64_t kFewRowsAvx2 = 5;
 
 /// Fastest first; the last runs everywhere.
 std::span<const RowKernels> row_kernels();

@@ -7,11 +7,25 @@ namespace retort::runtime {
 namespace avx2 {
 namespace {
 
-constexpr std::int64_t kFewRows = kFewRowsAvx2;
+// More rows are multiplied in tiles of unpacked weights (linear_benchmark).
+constexpr std::int64_t kFewRows = 5;
 constexpr int kVectors = 8;  // of 8 columns: one panel
 constexpr int kVectorBytes = 32;
 
-// The sums of a panel's columns over `words` words of codes in the order middle_swapped.
+// Sixteen codes: 128 · high + low, or high alone where there is one plane (low is null). Of each four the two in the
+// middle change places, as the even and the odd bytes of a word meet them.
+RETORT_INLINE inline void join_sixteen(const std::int8_t* high, const std::int8_t* low, std::int16_t* out) {
+  __m256i codes = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(high)));
+  if (low != nullptr) {
+    const __m256i lower = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low)));
+    codes = _mm256_add_epi16(_mm256_slli_epi16(codes, 7), lower);
+  }
+  constexpr int kSwap = 0b11'01'10'00;
+  codes = _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(codes, kSwap), kSwap);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), codes);
+}
+
+// The sums of a panel's columns over `words` words of joined codes.
 template <Fetch How>
 RETORT_INLINE inline void int8_block(const std::byte* data, std::int64_t words, const std::int16_t* x,
                                      __m256i (&sums)[kVectors]) {
@@ -49,13 +63,11 @@ void int8_few_rows(const Int8Panels& weights, std::int64_t panel, std::int64_t r
   const auto* data =
       reinterpret_cast<const std::byte*>(weights.codes) + panel * weights.stride_words * kWordColumnsBytes;
   Int8Totals totals[kFewRows];
-  alignas(kVectorBytes) std::int16_t x[kBlockCodes];
   for (std::int64_t word = 0; word < weights.words; word += kBlockWords) {
     const std::int64_t words = weights.words - word < kBlockWords ? weights.words - word : kBlockWords;
     const std::byte* block = data + word * kWordColumnsBytes;
     for (std::int64_t row = 0; row < rows; ++row) {
-      const std::int8_t* codes = in.codes + row * (in.wide ? 2 : 1) * in.stride + word * kInt8WordCodes;
-      join_codes<Order::middle_swapped>(codes, in.wide ? codes + in.stride : nullptr, words * kInt8WordCodes, x);
+      const std::int16_t* x = in.joined + (row * weights.words + word) * kInt8WordCodes;
       __m256i sums[kVectors];
       if (row == 0) {
         int8_block<Fetch::ahead>(block, words, x, sums);
@@ -77,7 +89,7 @@ void int8_few_rows(const Int8Panels& weights, std::int64_t panel, std::int64_t r
   }
 }
 
-// The sums of a panel's columns over one group of codes in the order middle_swapped.
+// The sums of a panel's columns over one group of joined codes.
 template <Fetch How>
 RETORT_INLINE inline void int4_group(const std::byte* data, std::int64_t words, const std::int16_t* x,
                                      __m256i (&sums)[kVectors]) {
@@ -122,17 +134,15 @@ void int4_block(const std::byte* data, const Int4Panels& weights, std::int64_t g
 
 template <ScaleType Type>
 void int4_few_rows(const Int4Panels& weights, std::int64_t panel, std::int64_t rows, const Int4Rows& in, float* out) {
-  const std::int64_t block_groups = kBlockCodes / weights.group_size, plane = weights.groups * weights.group_size;
+  const std::int64_t block_groups = kBlockCodes / weights.group_size;
   const std::byte* data = weights.data + panel * weights.panel_bytes();
   Int4Totals totals[kFewRows] = {};
-  alignas(kVectorBytes) std::int16_t x[kBlockCodes];
   for (std::int64_t group = 0; group < weights.groups; group += block_groups) {
     const std::int64_t groups = weights.groups - group < block_groups ? weights.groups - group : block_groups;
     const std::byte* block = data + group * weights.group_bytes();
     for (std::int64_t row = 0; row < rows; ++row) {
-      const std::int8_t* codes = in.codes + 2 * row * plane + group * weights.group_size;
+      const std::int16_t* x = in.joined + (row * weights.groups + group) * weights.group_size;
       const std::int32_t* row_sums = in.sums + 2 * row * weights.groups + group;
-      join_codes<Order::middle_swapped>(codes, codes + plane, groups * weights.group_size, x);
       if (row == 0) {
         int4_block<Type, Fetch::ahead>(block, weights, groups, x, row_sums, totals[row]);
       } else {
@@ -153,16 +163,23 @@ void int4_few_rows(const Int4Panels& weights, std::int64_t panel, std::int64_t r
 }  // namespace avx2
 
 void join_codes_avx2(const std::int8_t* high, const std::int8_t* low, std::int64_t count, std::int16_t* out) {
-  const std::int64_t whole = count / 16 * 16;
-  avx2::join_codes<avx2::Order::as_stored>(high, low, whole, out);
-  for (std::int64_t i = whole; i < count; ++i)
-    out[i] = static_cast<std::int16_t>(low == nullptr ? high[i] : 128 * high[i] + low[i]);
+  std::int64_t i = 0;
+  for (; i + 16 <= count; i += 16) avx2::join_sixteen(high + i, low == nullptr ? nullptr : low + i, out + i);
+  if (i == count) return;
+  std::int8_t rest[2][16] = {};
+  for (std::int64_t k = 0; i + k < count; ++k) {
+    rest[0][k] = high[i + k];
+    rest[1][k] = low == nullptr ? std::int8_t{0} : low[i + k];
+  }
+  std::int16_t joined[16];
+  avx2::join_sixteen(rest[0], low == nullptr ? nullptr : rest[1], joined);
+  for (std::int64_t k = 0; i + k < count; ++k) out[i + k] = joined[k];
 }
 
 void int8_rows_avx2(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                     const Int8Rows& in, float* out) {
   for (std::int64_t panel = first; panel < last; ++panel) {
-    if (rows > kFewRowsAvx2) {
+    if (rows > avx2::kFewRows) {
       avx2::int8_many_rows(weights, panel, rows, in, out);
     } else {
       avx2::int8_few_rows(weights, panel, rows, in, out);
@@ -173,7 +190,7 @@ void int8_rows_avx2(const Int8Panels& weights, std::int64_t first, std::int64_t 
 void int4_rows_avx2(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
                     const Int4Rows& in, float* out) {
   for (std::int64_t panel = first; panel < last; ++panel) {
-    if (rows > kFewRowsAvx2) {
+    if (rows > avx2::kFewRows) {
       avx2::int4_many_rows(weights, panel, rows, in, out);
     } else if (weights.scale_type == ScaleType::f32) {
       avx2::int4_few_rows<ScaleType::f32>(weights, panel, rows, in, out);

@@ -107,39 +107,4 @@ RETORT_INLINE inline __m256 load_scales(const std::byte* scales, int v) {
   }
 }
 
-enum class Order {
-  as_stored,
-  middle_swapped,  ///< of each four: 0 2 1 3, as the even and the odd bytes of a word meet them
-};
-
-/// Sixteen codes: 128 · high + low, or high alone where there is one plane (low is null).
-template <Order How>
-RETORT_INLINE inline void join_sixteen(const std::int8_t* high, const std::int8_t* low, std::int16_t* out) {
-  __m256i codes = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(high)));
-  if (low != nullptr) {
-    const __m256i lower = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low)));
-    codes = _mm256_add_epi16(_mm256_slli_epi16(codes, 7), lower);
-  }
-  if constexpr (How == Order::middle_swapped) {
-    constexpr int kSwap = 0b11'01'10'00;
-    codes = _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(codes, kSwap), kSwap);
-  }
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), codes);
-}
-
-/// `count` codes of a row, a multiple of 4; `out` has room for a multiple of 16.
-template <Order How>
-RETORT_INLINE inline void join_codes(const std::int8_t* high, const std::int8_t* low, std::int64_t count,
-                                     std::int16_t* out) {
-  std::int64_t i = 0;
-  for (; i + 16 <= count; i += 16) join_sixteen<How>(high + i, low == nullptr ? nullptr : low + i, out + i);
-  if (i == count) return;
-  std::int8_t rest[2][16] = {};
-  for (std::int64_t k = 0; i + k < count; ++k) {
-    rest[0][k] = high[i + k];
-    rest[1][k] = low == nullptr ? std::int8_t{0} : low[i + k];
-  }
-  join_sixteen<How>(rest[0], low == nullptr ? nullptr : rest[1], out + i);
-}
-
 }  // namespace retort::runtime::avx2

@@ -146,12 +146,6 @@ void int4_tile(Rows rows, const std::int16_t* strip, NextBlock& next_block, cons
   }
 }
 
-// Bytes 0 2 1 3 of each word: its even and odd bytes are then pairs of neighbours.
-RETORT_INLINE inline __m256i middle_swapped(__m256i words) {
-  return _mm256_shuffle_epi8(words, _mm256_setr_epi8(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15, 0, 2, 1, 3,
-                                                     4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15));
-}
-
 RETORT_INLINE inline void put_pair(std::int16_t* word, int pair, int v, __m256i codes) {
   _mm256_store_si256(reinterpret_cast<__m256i*>(word + pair * kPairCodes + v * kPairCodes / 2), codes);
 }
@@ -161,7 +155,7 @@ void unpack_int8(const std::byte* data, std::int64_t words, UnpackedBlock& block
     for (std::int64_t strip = 0; strip < kStrips; ++strip) {
       std::int16_t* target = block.codes[strip] + k * 2 * kPairCodes;
       repeat<kVectors>([&](int v) RETORT_INLINE {
-        const __m256i word = middle_swapped(load(data));
+        const __m256i word = load(data);
         put_pair(target, 0, v, _mm256_srai_epi16(_mm256_slli_epi16(word, 8), 8));
         put_pair(target, 1, v, _mm256_srai_epi16(word, 8));
         data += kVectorBytes;
@@ -177,10 +171,10 @@ void unpack_int4(const std::byte* data, std::int64_t words, std::int64_t pair, U
     for (std::int64_t strip = 0; strip < kStrips; ++strip) {
       std::int16_t* target = block.codes[strip] + pair * kPairCodes;
       repeat<kVectors>([&](int v) RETORT_INLINE {
-        const __m256i word = middle_swapped(load(data));
+        const __m256i word = load(data);
         const auto put = [&](int i, __m256i codes)
                              RETORT_INLINE { put_pair(target, i, v, _mm256_sub_epi16(codes, eight)); };
-        // Nibbles 0 and 2, 4 and 6, 1 and 3, 5 and 7, as a row's codes stand.
+        // Nibbles 0 and 4, 2 and 6, 1 and 5, 3 and 7, as joined codes stand.
         put(0, _mm256_and_si256(word, nibble));
         put(1, _mm256_and_si256(_mm256_srli_epi16(word, 8), nibble));
         put(2, _mm256_and_si256(_mm256_srli_epi16(word, 4), nibble));

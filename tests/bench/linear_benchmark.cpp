@@ -148,6 +148,7 @@ void run_entry(benchmark::State& state, bool int4) {
     return bytes;
   }();
   const std::vector<std::int8_t> codes(2 * kIn, 3);
+  const std::vector<std::int16_t> joined(kIn, 3 * 128 + 3);
   const std::vector<std::int32_t> group_sums(2 * kGroups, 3 * kGroup), column_sums(panels * kPanelColumns);
   const std::vector<float> scales(column_sums.size(), 0.01f);
   std::vector<float> out(column_sums.size());
@@ -162,9 +163,9 @@ void run_entry(benchmark::State& state, bool int4) {
       const std::int64_t first = panels * omp_get_thread_num() / omp_get_num_threads();
       const std::int64_t last = panels * (omp_get_thread_num() + 1) / omp_get_num_threads();
       if (int4)
-        kernels.int4(panels4, first, last, 1, {codes.data(), group_sums.data()}, out.data());
+        kernels.int4(panels4, first, last, 1, {codes.data(), group_sums.data(), joined.data()}, out.data());
       else
-        kernels.int8(panels8, first, last, 1, {codes.data(), kIn, true}, out.data());
+        kernels.int8(panels8, first, last, 1, {codes.data(), kIn, true, joined.data()}, out.data());
     }
     benchmark::ClobberMemory();
   }

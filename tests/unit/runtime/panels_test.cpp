@@ -5,6 +5,7 @@
 
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "runtime/onednn_engine.h"
@@ -14,17 +15,29 @@ namespace {
 
 constexpr std::int64_t kWork = 1'000'000'000;  // worth any number of threads
 
+using Range = std::pair<std::int64_t, std::int64_t>;
+
+Range range_of(const PanelRange::Panels& panels) {
+  return {panels.first, panels.last};
+}
+
+bool none(const PanelRange::Panels& panels) {
+  return panels.first >= panels.last;
+}
+
 TEST(PanelRange, GivesItsPanelsFromBothEnds) {
   PanelRange range;
-  EXPECT_EQ(range.take_first(), -1);
-  EXPECT_EQ(range.take_last(), -1);
-  range.set(5, 9);
-  EXPECT_EQ(range.take_first(), 5);
-  EXPECT_EQ(range.take_last(), 8);
-  EXPECT_EQ(range.take_first(), 6);
-  EXPECT_EQ(range.take_last(), 7);
-  EXPECT_EQ(range.take_first(), -1);
-  EXPECT_EQ(range.take_last(), -1);
+  EXPECT_TRUE(none(range.take_first()));
+  EXPECT_TRUE(none(range.take_last()));
+  range.set(5, 14);
+  EXPECT_EQ(range_of(range.take_first()), Range(5, 8));  // a quarter of nine, rounded up
+  EXPECT_EQ(range_of(range.take_last()), Range(13, 14));
+  EXPECT_EQ(range_of(range.take_first()), Range(8, 10));
+  EXPECT_EQ(range_of(range.take_first()), Range(10, 11));
+  EXPECT_EQ(range_of(range.take_last()), Range(12, 13));
+  EXPECT_EQ(range_of(range.take_first()), Range(11, 12));
+  EXPECT_TRUE(none(range.take_first()));
+  EXPECT_TRUE(none(range.take_last()));
 }
 
 TEST(PanelRange, GivesEachPanelToOneThread) {
@@ -35,8 +48,9 @@ TEST(PanelRange, GivesEachPanelToOneThread) {
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < taken.size(); ++i)
     threads.emplace_back([&, i] {
-      std::int64_t panel = 0;
-      while ((panel = i == 0 ? range.take_first() : range.take_last()) >= 0) taken[i].push_back(panel);
+      const auto take = [&] { return i == 0 ? range.take_first() : range.take_last(); };
+      for (PanelRange::Panels panels = take(); !none(panels); panels = take())
+        for (std::int64_t panel = panels.first; panel < panels.last; ++panel) taken[i].push_back(panel);
     });
   for (std::thread& thread : threads) thread.join();
   std::set<std::int64_t> all;

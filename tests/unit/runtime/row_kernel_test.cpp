@@ -211,7 +211,8 @@ TEST_P(RowKernelSizes, ManyRowsOfCodesGiveTheBitsOfOne) {
     const std::vector<std::int16_t> both = joined(*kernels, rows, x.data(), in, true, 4 * words);
     kernels->int8(panels, 0, panels_of(out), rows, {x.data(), in, true, both.data()}, y.data());
     for (std::int64_t row = 0; row < rows; ++row) {
-      kernels->int8(panels, 0, panels_of(out), 1, {x.data() + row * 2 * in, in, true, nullptr}, alone.data());
+      kernels->int8(panels, 0, panels_of(out), 1, {x.data() + row * 2 * in, in, true, both.data() + row * 4 * words},
+                    alone.data());
       for (std::int64_t n = 0; n < out; ++n)
         ASSERT_EQ(y[static_cast<std::size_t>(row * out + n)], alone[static_cast<std::size_t>(n)])
             << kernels->name << " row " << row << " column " << n;
@@ -263,7 +264,8 @@ TEST(RowKernels, Int4ExtremesDoNotOverflow) {
   for (const RowKernels* kernels : runnable()) {
     // One row, and the same row seven times.
     std::vector<float> y(static_cast<std::size_t>(out));
-    kernels->int4(panels, 0, 1, 1, {x.data(), sums.data()}, y.data());
+    const std::vector<std::int16_t> one = joined(*kernels, 1, x.data(), in, true, in);
+    kernels->int4(panels, 0, 1, 1, {x.data(), sums.data(), one.data()}, y.data());
     for (const float value : y) EXPECT_EQ(value, (127.0f * 128.0f + 64.0f) * 8.0f * 256.0f) << kernels->name;
     std::vector<std::int8_t> many;
     std::vector<std::int32_t> many_sums;
