@@ -54,6 +54,12 @@ class Noise {
     auto* values = own<float>(name, model::DataType::f32, std::move(shape));
     fill(values, [value](std::uint64_t bits) { return value * (0.75f + 0.5f * static_cast<float>(bits) / 65536.0f); });
   }
+  void add_bf16_scales(const std::string& name, std::vector<std::int64_t> shape, float value) {
+    auto* values = own<std::uint16_t>(name, model::DataType::bf16, std::move(shape));
+    fill(values, [value](std::uint64_t bits) {
+      return to_bfloat16(value * (0.75f + 0.5f * static_cast<float>(bits) / 65536.0f));
+    });
+  }
   /// Any byte but −128, which symmetric quantisation never gives.
   void add_int8(const std::string& name, std::vector<std::int64_t> shape) {
     auto* codes = own<std::int8_t>(name, model::DataType::i8, std::move(shape));
@@ -114,7 +120,7 @@ void add_matrix(Noise& noise, const std::string& module, const std::vector<std::
       throw std::invalid_argument(module + ": int4 in groups of " + std::to_string(kGroup) +
                                   " needs an input width that they divide, found " + std::to_string(shape[1]));
     noise.add_int4(module + ".weight_packed", {shape[0], model::packed_int4_columns(shape[1])});
-    noise.add_f32(module + ".weight_scale", {shape[0], shape[1] / kGroup}, deviation / uniform_deviation(16));
+    noise.add_bf16_scales(module + ".weight_scale", {shape[0], shape[1] / kGroup}, deviation / uniform_deviation(16));
     noise.add_shape(module + ".weight_shape", shape);
   } else {
     noise.add_int8(module + ".weight", shape);

@@ -195,12 +195,18 @@ class FolderTensors {
         model::pack_int4({flat.data_ptr<std::int8_t>(), static_cast<std::size_t>(flat.numel())}, rows, columns);
     add(weight + "_packed", model::DataType::i32,
         torch::tensor(packed, torch::kInt32).view({rows, model::packed_int4_columns(columns)}));
-    add(weight + "_scale", model::DataType::f32, codes.scales);
+    add_scales(weight + "_scale", codes.scales);
     add(weight + "_shape", model::DataType::i64, torch::tensor({rows, columns}, torch::kInt64));
   }
   const std::vector<model::TensorView>& views() const { return views_; }
 
  private:
+  /// As bf16 where that is exact: half the bytes to read for every token.
+  void add_scales(const std::string& name, const Tensor& scales) {
+    const Tensor halves = scales.to(torch::kBFloat16);
+    if (halves.to(torch::kFloat32).equal(scales)) return add(name, model::DataType::bf16, halves);
+    add(name, model::DataType::f32, scales);
+  }
   void add(const std::string& name, model::DataType type, const Tensor& tensor) {
     kept_.push_back(tensor.detach().contiguous());
     views_.push_back({name, type, kept_.back().sizes().vec(), static_cast<const std::byte*>(kept_.back().data_ptr())});

@@ -63,6 +63,19 @@ TEST(RtnGolden, GroupsHaveTheirOwnScale) {
   EXPECT_NEAR(quantize::group_scale(all.subspan(4), 4, true).scale, .08857142857142856, 1e-8);
 }
 
+TEST(RtnGolden, ScalesRoundToBf16BeforeCodesAreChosen) {
+  // 1/7 lies between the bf16 numbers .142578125 and .1435546875; .08857142857142856 between .0884 and .0889.
+  EXPECT_EQ(quantize::rounded_to_bf16(quantize::group_scale(weights, 4, true)).scale, .142578125);
+  EXPECT_EQ(quantize::rounded_to_bf16({.08857142857142856, 0}).scale, .08837890625);
+  EXPECT_EQ(quantize::rounded_to_bf16({1.00390625, 0}).scale, 1.0);       // a tie goes to the even one
+  EXPECT_EQ(quantize::rounded_to_bf16({1.01171875, 0}).scale, 1.015625);  // above it, too
+  // 1.5 times the rounded scale is a tie; with the scale itself it is 1.497.
+  const std::vector<float> group{1.0f, 1.5f * .142578125f};
+  const GroupScale rounded = quantize::rounded_to_bf16(quantize::group_scale(group, 4, true));
+  EXPECT_EQ(quantize::code_of(static_cast<double>(group[1]), rounded, 4, true), 2);
+  EXPECT_EQ(quantize::code_of(1.0, rounded, 4, true), 7);
+}
+
 TEST(Rtn, TiesGoToEven) {
   // max 7 and 4 bits: scale 1.
   EXPECT_EQ(codes_of(std::vector<float>{7, .5f, 1.5f, 2.5f, -.5f, -1.5f}, 4, true),

@@ -2,6 +2,7 @@
 #include "rtn.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -15,6 +16,13 @@ GroupScale scale_of_range(double low, double high, std::int32_t bits, bool symme
   if (static_cast<float>(group.scale) == 0.0f) group.scale = 1;  // zeros, or weights below the smallest f32 scale
   if (!symmetric)
     group.zero_point = static_cast<std::int32_t>(std::clamp(std::nearbyint(-low / group.scale), 0.0, levels));
+  return group;
+}
+
+GroupScale rounded_to_bf16(GroupScale group) {
+  const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(group.scale));
+  const float rounded = std::bit_cast<float>((bits + 0x7FFFU + (bits >> 16U & 1U)) & 0xFFFF0000U);
+  group.scale = rounded > 0 && std::isfinite(rounded) ? static_cast<double>(rounded) : group.scale;
   return group;
 }
 

@@ -16,6 +16,9 @@ struct GroupScale {
   std::int32_t zero_point = 0;
 };
 
+/// The scale rounded to bf16 (nearest, ties to even), so that codes chosen with it are those of what is stored.
+GroupScale rounded_to_bf16(GroupScale group);
+
 /// Of weights between `low` ≤ 0 and `high` ≥ 0.
 GroupScale scale_of_range(double low, double high, std::int32_t bits, bool symmetric);
 

@@ -15,6 +15,7 @@ class RoundToNearest : public retort::Quantizer {
     std::int64_t bits = 8;
     bool symmetric = true;
     std::int64_t group_size = 0;
+    std::string scale_type = "bf16";
   };
   static auto schema() {
     return retort::params<Params>()
@@ -28,7 +29,12 @@ class RoundToNearest : public retort::Quantizer {
         .integer("group_size", &Params::group_size)
         .at_least(0)
         .unit("column")
-        .doc("input columns that share a scale, a divisor of the weight's columns; 0: one scale a row");
+        .doc("input columns that share a scale, a divisor of the weight's columns; 0: one scale a row")
+        .string("scale_type", &Params::scale_type)
+        .one_of({"bf16", "f32"})
+        .doc(
+            "what symmetric groups' scales are rounded to before codes are chosen; bf16 is what most engines write and "
+            "takes half the memory; one scale a row stays f32");
   }
 
   explicit RoundToNearest(const Params& params) : params_(params) {}
@@ -73,7 +79,9 @@ class RoundToNearest : public retort::Quantizer {
   retort::quantize::GroupScale scale_of(const retort::QuantizeInput& input, std::span<const float> weights,
                                         std::int64_t row, std::int64_t column) const {
     try {
-      return retort::quantize::group_scale(weights, bits(), params_.symmetric);
+      const retort::quantize::GroupScale group = retort::quantize::group_scale(weights, bits(), params_.symmetric);
+      const bool rounds = params_.symmetric && params_.group_size > 0 && params_.scale_type == "bf16";
+      return rounds ? retort::quantize::rounded_to_bf16(group) : group;
     } catch (const std::invalid_argument& error) {
       throw std::invalid_argument(std::string(input.module) + ", row " + std::to_string(row) + " from column " +
                                   std::to_string(column) + ": " + error.what());
