@@ -28,7 +28,9 @@ class Int8Kernel final : public LinearKernel {
         scales_(row_scales(weights)),
         sums_(scales_.size()) {
     const std::int64_t columns = panels_of(weights.out) * kPanelColumns, words = (in_ + kWordBytes - 1) / kWordBytes;
-    if (choice != KernelChoice::row_kernels && pool.onednn().multiplies_int8_exactly())
+    // Kernels that read joined codes add up other parts of W8A16's sums than oneDNN: one of them does all rows.
+    const bool shared = kernels_.join == nullptr || choice == KernelChoice::onednn;
+    if (choice != KernelChoice::row_kernels && shared && pool.onednn().multiplies_int8_exactly())
       matmul_ = known_matmul(weights, columns);
     const std::int64_t stride_words = matmul_ != nullptr ? panel_stride_words(matmul_->packed_weight()) : words;
     const std::int64_t code_bytes = columns * stride_words * kWordBytes;
