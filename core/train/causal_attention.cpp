@@ -41,27 +41,81 @@ struct Product {
   bool accumulate;
 };
 
-RETORT_VECTORISED void multiply(const Product& p) {
+// Spelled out, since GCC 14 loses a vector_size that depends on a template's parameter.
+template <std::int64_t kLanes>
+struct Vectors;
+template <>
+struct Vectors<4> {
+  using Floats = float __attribute__((vector_size(16), aligned(4), may_alias));
+};
+template <>
+struct Vectors<8> {
+  using Floats = float __attribute__((vector_size(32), aligned(4), may_alias));
+};
+template <>
+struct Vectors<16> {
+  using Floats = float __attribute__((vector_size(64), aligned(4), may_alias));
+};
+
+/// A tile in parts of kRows rows, whose sums are what the processor's registers hold.
+template <std::int64_t kLanes, std::int64_t kRows>
+[[gnu::always_inline]] inline void multiply_by(const Product& p) {
+  using Vector = typename Vectors<kLanes>::Floats;
+  static_assert(sizeof(Vector) == kLanes * sizeof(float));
+  constexpr std::int64_t parts = tile_columns / kLanes;
   for (std::int64_t row = 0; row < p.rows; row += tile_rows) {
     const std::int64_t past = std::min(row + tile_rows, p.inner);
     const std::int64_t from = p.triangle == Triangle::left_upper ? row : 0;
     const std::int64_t to = p.triangle == Triangle::left_lower ? past : p.inner;
     const std::int64_t width = p.triangle == Triangle::result_lower ? row + tile_rows : p.columns;
     for (std::int64_t column = 0; column < width; column += tile_columns) {
-      Lanes sum[tile_rows] = {};
-      const float* a = p.a + row * p.row_step;
-      for (std::int64_t k = from; k < to; ++k) {
-        const Lanes b = *reinterpret_cast<const Lanes*>(p.b + k * p.columns + column);
+      for (std::int64_t first = row; first < row + tile_rows; first += kRows) {
+        Vector sum[kRows][parts] = {};
+        const float* a = p.a + first * p.row_step;
+        for (std::int64_t k = from; k < to; ++k) {
+          const auto* b = reinterpret_cast<const Vector*>(p.b + k * p.columns + column);
 #pragma GCC unroll 8
-        for (std::int64_t i = 0; i < tile_rows; ++i) sum[i] += a[i * p.row_step + k * p.inner_step] * b;
-      }
+          for (std::int64_t i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+            for (std::int64_t part = 0; part < parts; ++part)
+              sum[i][part] += a[i * p.row_step + k * p.inner_step] * b[part];
+          }
+        }
 #pragma GCC unroll 8
-      for (std::int64_t i = 0; i < tile_rows; ++i) {
-        auto* c = reinterpret_cast<Lanes*>(p.c + (row + i) * p.columns + column);
-        *c = p.accumulate ? *c + sum[i] : sum[i];
+        for (std::int64_t i = 0; i < kRows; ++i) {
+          auto* c = reinterpret_cast<Vector*>(p.c + (first + i) * p.columns + column);
+#pragma GCC unroll 4
+          for (std::int64_t part = 0; part < parts; ++part)
+            c[part] = p.accumulate ? c[part] + sum[i][part] : sum[i][part];
+        }
       }
     }
   }
+}
+
+// One function per level, and not clones of one (vectorised.h): the registers decide on the tile.
+void multiply_anywhere(const Product& p) {
+  multiply_by<4, 2>(p);
+}
+
+#if defined(__x86_64__)
+[[gnu::target("arch=x86-64-v3")]] void multiply_avx2(const Product& p) {
+  multiply_by<8, 4>(p);
+}
+
+[[gnu::target("arch=x86-64-v4")]] void multiply_avx512(const Product& p) {
+  multiply_by<16, 8>(p);
+}
+#endif
+
+void multiply(const Product& p) {
+#if defined(__x86_64__)
+  static const bool avx512 = __builtin_cpu_supports("x86-64-v4") != 0;
+  static const bool avx2 = __builtin_cpu_supports("x86-64-v3") != 0;
+  if (avx512) return multiply_avx512(p);
+  if (avx2) return multiply_avx2(p);
+#endif
+  multiply_anywhere(p);
 }
 
 /// row[j] = exp(row[j] − shift) for j < size, 0 for the rest of `width`, a multiple of 16; every value at most `shift`.
