@@ -229,7 +229,8 @@ INSTANTIATE_TEST_SUITE_P(Awkward, RowKernelSizes,
 TEST(RowKernels, Int8ExtremesDoNotOverflow) {
   // All codes of weights −128, all of activations the largest there are, over more than one block of a kernel's sums.
   const std::int64_t in = 2052, out = 64, words = in / 4, rows = 7;
-  const std::vector<std::int8_t> codes(static_cast<std::size_t>(in * out), -128);
+  AlignedBuffer<std::int8_t> codes(in * out);
+  std::fill_n(codes.data(), in * out, std::int8_t{-128});
   const std::vector<float> scales(static_cast<std::size_t>(out), 1.0f);
   const std::vector<std::int32_t> sums(static_cast<std::size_t>(out), static_cast<std::int32_t>(-128 * in));
   const Int8Panels panels{codes.data(), sums.data(), scales.data(), out, words, words};
