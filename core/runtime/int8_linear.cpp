@@ -39,7 +39,7 @@ class Int8Kernel final : public LinearKernel {
     const auto* codes = reinterpret_cast<const std::int8_t*>(packed_);
     panels_ = {codes, sums_.data(), scales_.data(), weights.out, words, stride_words};
     if (matmul_ != nullptr) share_with_onednn(code_bytes);
-    if (matmul_ != nullptr) row_kernel_rows_ = choice == KernelChoice::onednn ? 0 : kRowKernelPlanes / planes_;
+    if (matmul_ != nullptr) row_kernel_rows_ = rows_of_row_kernel(*matmul_, choice);
     if (matmul_ != nullptr && planes_ > 1) pool.reserve_planes(planes_ * weights.out);
     if (kernels_.join != nullptr) pool.reserve_joined(pool.max_rows() * words * kWordBytes);
   }
@@ -142,16 +142,23 @@ class Int8Kernel final : public LinearKernel {
     }
   }
 
+  /// Those for which it is faster, and those that oneDNN does not multiply.
+  std::int64_t rows_of_row_kernel(const Matmul& matmul, KernelChoice choice) const {
+    const std::int64_t faster = choice == KernelChoice::onednn ? 0 : kRowKernelPlanes;
+    return std::max(faster, matmul.least_rows() - 1) / planes_;
+  }
+
   static std::int64_t packed_bytes(const Matmul& matmul) {
     return static_cast<std::int64_t>(matmul.packed_weight().get_size());
   }
 
-  /// oneDNN's product, if it reads panels; behind them it keeps a number per column (see share_with_onednn) or nothing.
+  /// oneDNN's product, if it has one that reads panels; behind them it keeps a number per column (see
+  /// share_with_onednn) or nothing.
   const Matmul* known_matmul(const LinearWeights& weights, std::int64_t columns) const {
     const Matmul& matmul = pool_.get({Arithmetic::int8, weights.in, weights.out}, weights.name);
     const std::int64_t codes = panel_stride_words(matmul.packed_weight()) * columns * kWordBytes;
     const std::int64_t behind = packed_bytes(matmul) - codes;
-    return codes > 0 && (behind == 0 || behind == columns * kWordBytes) ? &matmul : nullptr;
+    return codes > 0 && matmul.least_rows() > 0 && (behind == 0 || behind == columns * kWordBytes) ? &matmul : nullptr;
   }
 
   void share_with_onednn(std::int64_t code_bytes) {

@@ -48,9 +48,13 @@ std::string text_of(const MatmulShape& shape) {
          std::to_string(shape.in) + "]";
 }
 
+bool is_reference(const std::string& implementation) {
+  return implementation.starts_with("ref");
+}
+
 void refuse_reference(const std::string& implementation, const std::string& layer, const MatmulShape& shape,
                       std::int64_t rows) {
-  if (!implementation.starts_with("ref")) return;
+  if (!is_reference(implementation)) return;
   throw std::runtime_error(layer + ": oneDNN has only its reference implementation (" + implementation + ") for " +
                            text_of(shape) + " at " + std::to_string(rows) +
                            " rows, expected brg_matmul or another JIT kernel; ONEDNN_VERBOSE=dispatch says why; unset "
@@ -98,7 +102,12 @@ Matmul::Matmul(const OneDnnEngine& onednn, const MatmulShape& shape, std::int64_
     for (const std::int64_t rows : kRowBuckets) {
       if (rows > largest) break;
       if (rows < row_bucket(std::min(shape.least_rows, largest))) continue;
-      kernels_.push_back(make_kernel(onednn, rows, packed_, layer));
+      const dnnl::matmul::primitive_desc description = describe(onednn, rows, packed_);
+      const bool none = shape.arithmetic == Arithmetic::int8 && rows < kLayoutRows && kernels_.empty() &&
+                        is_reference(description.impl_info_str());
+      if (none) continue;
+      refuse_reference(description.impl_info_str(), layer, shape, rows);
+      kernels_.push_back(make_kernel(onednn, rows, description));
       scratchpad_bytes_ = std::max(scratchpad_bytes_, kernels_.back().scratchpad.get_desc().get_size());
     }
   } catch (const dnnl::error& error) {
@@ -117,13 +126,11 @@ dnnl::matmul::primitive_desc Matmul::describe(const OneDnnEngine& onednn, std::i
   return {onednn.engine(), in, weight, out, attributes};
 }
 
-Matmul::Kernel Matmul::make_kernel(const OneDnnEngine& onednn, std::int64_t rows, const Descriptor& weight,
-                                   const std::string& layer) const {
-  const dnnl::matmul::primitive_desc description = describe(onednn, rows, weight);
+Matmul::Kernel Matmul::make_kernel(const OneDnnEngine& onednn, std::int64_t rows,
+                                   const dnnl::matmul::primitive_desc& description) {
   Kernel kernel;
   kernel.rows = rows;
   kernel.implementation = description.impl_info_str();
-  refuse_reference(kernel.implementation, layer, shape_, rows);
   kernel.primitive = dnnl::matmul(description);
   kernel.in = dnnl::memory(description.src_desc(), onednn.engine(), DNNL_MEMORY_NONE);
   kernel.out = dnnl::memory(description.dst_desc(), onednn.engine(), DNNL_MEMORY_NONE);

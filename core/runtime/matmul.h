@@ -48,6 +48,7 @@ std::string text_of(const MatmulShape& shape);
 /// Throws std::runtime_error if `implementation` (oneDNN's impl_info_str) is one of its reference loops, which are 100
 /// to 1000 times slower than what this runtime is for. Anything else passes: brg_matmul where the processor has
 /// AVX-512, gemm:jit elsewhere.
+bool is_reference(const std::string& implementation);
 void refuse_reference(const std::string& implementation, const std::string& layer, const MatmulShape& shape,
                       std::int64_t rows);
 
@@ -68,16 +69,19 @@ std::int64_t panel_stride_words(const dnnl::memory::desc& packed);
 /// y[rows,out] = x[rows,in] · W[out,in]ᵀ for any rows up to `max_rows`.
 class Matmul {
  public:
-  /// `layer` only names the first user in errors. Throws as refuse_reference, and std::runtime_error if oneDNN has no
-  /// implementation at all.
+  /// `layer` only names the first user in errors. Throws as refuse_reference (but see least_rows), and
+  /// std::runtime_error if oneDNN has no implementation at all.
   Matmul(const OneDnnEngine& onednn, const MatmulShape& shape, std::int64_t max_rows, const std::string& layer);
 
   const dnnl::memory::desc& packed_weight() const { return packed_; }
+  /// The fewest rows it multiplies. More than the shape's for some small int8 layers where there is AMX, whose layout
+  /// oneDNN's other kernels cannot read, and which oneDNN does not use for so little; 0: it multiplies none.
+  std::int64_t least_rows() const { return kernels_.empty() ? 0 : kernels_.front().rows; }
   std::size_t scratchpad_bytes() const { return scratchpad_bytes_; }
   std::string implementation() const;  ///< impl_info_str, with row counts where they differ
 
-  /// `in` and `out` hold row_bucket(rows) rows, `in` as the shape says; rows past `rows` may be read and written
-  /// but mean nothing. `scales` is empty but for int8. No allocation of its own.
+  /// `rows` are least_rows() or more. `in` and `out` hold row_bucket(rows) rows, `in` as the shape says; rows past
+  /// `rows` may be read and written but mean nothing. `scales` is empty but for int8. No allocation of its own.
   void execute(const dnnl::stream& stream, std::int64_t rows, const void* in, const dnnl::memory& weight,
                const dnnl::memory& scales, float* out, void* scratchpad) const;
 
@@ -88,8 +92,8 @@ class Matmul {
     dnnl::matmul primitive;
     dnnl::memory in, out, scratchpad;  // descriptors; the data pointer is set at every call
   };
-  Kernel make_kernel(const OneDnnEngine& onednn, std::int64_t rows, const dnnl::memory::desc& weight,
-                     const std::string& layer) const;
+  static Kernel make_kernel(const OneDnnEngine& onednn, std::int64_t rows,
+                            const dnnl::matmul::primitive_desc& description);
   dnnl::matmul::primitive_desc describe(const OneDnnEngine& onednn, std::int64_t rows,
                                         const dnnl::memory::desc& weight) const;
   const Kernel& kernel_for(std::int64_t rows) const;

@@ -328,6 +328,18 @@ TEST(Linear, SaysWhichImplementationRuns) {
   EXPECT_EQ(text.find("ref"), std::string::npos) << text;
 }
 
+// With AMX oneDNN leaves a few rows of a small layer to kernels that cannot read the layout.
+TEST(Linear, OneDnnMultipliesInt8OfAnyShapeFromAtMost16Rows) {
+  const OneDnnEngine onednn(1);
+  if (!onednn.multiplies_int8_exactly()) GTEST_SKIP() << "no int8 products on this processor";
+  for (const auto& [in, out] : {std::pair{20, 19}, {64, 64}, {192, 192}, {512, 64}, {896, 1152}}) {
+    const Matmul matmul(onednn, {Arithmetic::int8, in, out}, 64, "test.linear");
+    EXPECT_GE(matmul.least_rows(), 1) << in << " x " << out;
+    EXPECT_LE(matmul.least_rows(), 16) << in << " x " << out;
+    EXPECT_FALSE(is_reference(matmul.implementation())) << in << " x " << out;
+  }
+}
+
 TEST(Linear, RefusesOneDnnsReferenceLoopsByLayerAndShape) {
   const MatmulShape shape{Arithmetic::int8, 128, 256};
   EXPECT_NO_THROW(refuse_reference("brg_matmul:avx512_core_vnni", "layer", shape, 1));
