@@ -11,6 +11,7 @@
 #include "host/log.h"
 #include "host/plugin_error.h"
 #include "model_options.h"
+#include "runtime/read_bandwidth.h"
 #include "runtime/speed.h"
 #include "runtime/synthetic_model.h"
 
@@ -139,8 +140,8 @@ runtime::DecoderOptions options_of(const po::variables_map& variables, const std
 }
 
 double read_bandwidth(std::int64_t threads) {
-  constexpr std::int64_t passes = 5;
-  return runtime::read_bandwidth(threads, passes);
+  constexpr std::int64_t kPasses = 5;
+  return runtime::ReadBandwidth(threads).measure(kPasses);
 }
 
 /// Measures the bandwidth right before and after the first test of decoding, whose share of it is printed, and takes

@@ -1,18 +1,11 @@
 // See speed.h.
 #include "runtime/speed.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numeric>
 #include <random>
-
-#include "runtime/multiversion.h"
-#include "runtime/onednn_engine.h"
-#include "runtime/packed_memory.h"
-#include "runtime/parallel.h"
 
 namespace retort::runtime {
 namespace {
@@ -50,38 +43,6 @@ double run_once(Decoder& decoder, const SpeedTest& test, std::span<const TokenId
     }
   }
   return static_cast<double>(rest.size()) * static_cast<double>(test.batch) / seconds_since(start);
-}
-
-// Who fetches memory ahead of the loads. Which is faster depends on the processor: ours by a fifth on Zen 4, the
-// processor's own by a fifth on Zen 3.
-enum class Fetch { by_hardware, ahead };
-
-// Several independent sums, so that loads and not additions are what takes time.
-template <Fetch kWay>
-[[gnu::always_inline]] inline std::uint64_t sum_words(const std::uint64_t* words, std::int64_t count) {
-  constexpr std::int64_t kLineWords = 8, kLines = 4, kAhead = 512;  // 4 KiB
-  std::uint64_t sums[kLines * kLineWords]{};
-  std::int64_t i = 0;
-  for (; i + kLines * kLineWords <= count; i += kLines * kLineWords) {
-    if constexpr (kWay == Fetch::ahead)
-      for (std::int64_t line = 0; line < kLines; ++line) __builtin_prefetch(words + i + line * kLineWords + kAhead);
-#pragma omp simd
-    for (std::int64_t k = 0; k < kLines * kLineWords; ++k) sums[k] += words[i + k];
-  }
-  std::uint64_t sum = 0;
-  for (const std::uint64_t part : sums) sum += part;
-  for (; i < count; ++i) sum += words[i];
-  return sum;
-}
-
-RETORT_MULTIVERSION
-std::uint64_t sum_by_hardware(const std::uint64_t* words, std::int64_t count) {
-  return sum_words<Fetch::by_hardware>(words, count);
-}
-
-RETORT_MULTIVERSION
-std::uint64_t sum_fetching_ahead(const std::uint64_t* words, std::int64_t count) {
-  return sum_words<Fetch::ahead>(words, count);
 }
 
 double middle(std::vector<double> values) {
@@ -125,39 +86,6 @@ Speed measure(Decoder& decoder, const SpeedTest& test, std::int64_t repetitions,
     if (i > 0) speed.samples.push_back(tokens_per_second);
   }
   return speed;
-}
-
-double read_bandwidth(std::int64_t threads, std::int64_t passes) {
-  const std::int64_t cache = std::max<std::int64_t>(0, sysconf(_SC_LEVEL3_CACHE_SIZE));
-  const std::int64_t bytes = std::max<std::int64_t>(std::int64_t{512} << 20, 4 * cache);
-  PackedMemory memory;
-  auto* const words = reinterpret_cast<std::uint64_t*>(memory.take(bytes));
-  memory.prefer_huge_pages();
-  const std::int64_t count = bytes / static_cast<std::int64_t>(sizeof(std::uint64_t));
-  const ThreadCountScope scope(threads);
-  const std::int64_t part = count / threads;
-  std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads));
-  parallel_for(threads, count, [&](std::int64_t i, std::int64_t) {
-    std::uint64_t* own = words + i * part;
-    std::fill(own, own + part, 1U);  // pages of its own, not the shared page of zeros
-    sums[static_cast<std::size_t>(i)] += sum_by_hardware(own, part);
-  });
-  const auto rate_of = [&](const auto& sum_of) {
-    const Clock::time_point start = Clock::now();
-    parallel_for(threads, count, [&](std::int64_t i, std::int64_t) {
-      sums[static_cast<std::size_t>(i)] += sum_of(words + i * part, part);
-    });
-    return static_cast<double>(part * threads * 8) / seconds_since(start);
-  };
-  std::vector<double> by_hardware, ahead;
-  for (std::int64_t pass = 0; pass < passes; ++pass) {
-    by_hardware.push_back(rate_of(sum_by_hardware));
-    ahead.push_back(rate_of(sum_fetching_ahead));
-  }
-  // The sum is known, which keeps the reads from being optimised away.
-  const auto expected = static_cast<std::uint64_t>((2 * passes + 1) * part);
-  const bool right = std::all_of(sums.begin(), sums.end(), [expected](std::uint64_t sum) { return sum == expected; });
-  return right && passes > 0 ? std::max(middle(by_hardware), middle(ahead)) : 0;
 }
 
 std::int64_t weight_bytes_per_token(const model::ModelFolder& folder) {

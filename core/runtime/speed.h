@@ -34,11 +34,6 @@ struct Speed {
 Speed measure(Decoder& decoder, const SpeedTest& test, std::int64_t repetitions,
               const std::function<bool()>& go_on = {});
 
-/// Bytes per second that `threads` threads together read from memory: the median of `passes` over a buffer four times
-/// as large as the last-level cache, at least 512 MiB, by the faster of two loops (with and without fetching ahead).
-/// Throws std::bad_alloc when there is no memory for it.
-double read_bandwidth(std::int64_t threads, std::int64_t passes);
-
 /// Bytes of weights that one decoded token reads: all but an embedding that is not also the head.
 std::int64_t weight_bytes_per_token(const model::ModelFolder& folder);
 

@@ -74,12 +74,6 @@ TEST(Speed, NamesAndStatistics) {
   EXPECT_EQ(Speed{}.median(), 0);
 }
 
-TEST(Speed, BandwidthIsPlausible) {
-  const double rate = read_bandwidth(1, 2);
-  EXPECT_GT(rate, 1e8);   // a tenth of the slowest memory of the last twenty years
-  EXPECT_LT(rate, 1e13);  // more than any
-}
-
 TEST(Speed, WeightsOfATokenLeaveOutAnEmbeddingThatIsNoHead) {
   for (const bool tied : {true, false}) {
     const testing::TemporaryFolder folder;
