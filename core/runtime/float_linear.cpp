@@ -36,9 +36,8 @@ class FloatRowKernels final : public LinearKernel {
   }
 
   void run(std::int64_t rows, const Activation& in, float* out) const override {
-    split_panels(panels_of(panels_.out), rows * panels_.in * panels_.out, [&](std::int64_t first, std::int64_t last) {
-      kernels_.floats(panels_, first, last, rows, in.values, out);
-    });
+    split_panels(panels_of(panels_.out), rows * panels_.in * panels_.out,
+                 [&](const PanelSpan& span) { kernels_.floats(panels_, span, rows, in.values, out); });
   }
 
   void look_up(std::int64_t row, float* target) const override {

@@ -108,7 +108,7 @@ class Int4Kernel final : public LinearKernel {
     }
     const Int4Rows codes{in.codes, in.group_sums, joined(rows, in.codes)};
     split_panels(panels_.panels(), rows * in_ * panels_.out,
-                 [&](std::int64_t first, std::int64_t last) { kernels_.int4(panels_, first, last, rows, codes, out); });
+                 [&](const PanelSpan& span) { kernels_.int4(panels_, span, rows, codes, out); });
   }
 
   void look_up(std::int64_t row, float* target) const override {

@@ -56,9 +56,10 @@ class Int8Kernel final : public LinearKernel {
   void run(std::int64_t rows, const Activation& in, float* out) const override {
     if (matmul_ == nullptr || rows <= row_kernel_rows_) {
       const Int8Rows codes{in.codes, in_, planes_ > 1, joined(rows, in.codes)};
-      split_panels(panels_of(panels_.out), rows * in_ * panels_.out, [&](std::int64_t first, std::int64_t last) {
-        kernels_.int8(panels_, first, last, rows, codes, out);
-        for (std::int64_t row = 0; planes_ == 1 && row < rows; ++row) add_outliers_of(in, row, first, last, out);
+      split_panels(panels_of(panels_.out), rows * in_ * panels_.out, [&](const PanelSpan& span) {
+        kernels_.int8(panels_, span, rows, codes, out);
+        for (std::int64_t row = 0; planes_ == 1 && row < rows; ++row)
+          add_outliers_of(in, row, span.first, span.last, out);
       });
     } else if (planes_ == 1) {
       multiply(rows, in.codes, out);

@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "runtime/row_kernel.h"
+
 namespace retort::runtime {
 
 /// Multiply-adds above which a fork and a join (1 to 2 µs) are worth it: half a megabyte of int8 weights takes 10 µs.
@@ -54,7 +56,7 @@ class alignas(64) PanelRange {
   std::atomic<std::uint64_t> range_{0};  ///< both ends in one word, so that they change together
 };
 
-/// body(first, last) for ranges that cover [0, panels), each panel once, on as many threads as the calling thread's
+/// body(PanelSpan) for spans that cover [0, panels), each panel once, on as many threads as the calling thread's
 /// team has. Every thread has a part; who has done its own helps the others, since threads that wait for memory are
 /// never equally fast. `work` is that of all panels. The body must not throw.
 template <class Body>
@@ -73,14 +75,17 @@ void split_panels(std::int64_t panels, [[maybe_unused]] std::int64_t work, const
       for (std::int64_t i = 0; i < parts; ++i) {
         PanelRange& range = ranges[static_cast<std::size_t>((own + i) % parts)];
         const auto take = [&] { return i == 0 ? range.take_first() : range.take_last(); };
+        // Of its own panels a thread takes the following ones next, unless the others have them by then.
+        const std::int64_t end = i == 0 ? panels * (own + 1) / parts : 0;
         for (PanelRange::Panels taken = take(); taken.first < taken.last; taken = take())
-          for (std::int64_t panel = taken.first; panel < taken.last; ++panel) body(panel, panel + 1);
+          for (std::int64_t panel = taken.first; panel < taken.last; ++panel)
+            body(PanelSpan{panel, panel + 1, panel + 1 < end ? panel + 1 : -1});
       }
     }
     return;
   }
 #endif
-  body(std::int64_t{0}, panels);
+  body(PanelSpan{0, panels});
 }
 
 }  // namespace retort::runtime

@@ -9,12 +9,12 @@ namespace retort::runtime {
 namespace {
 
 // As measured (README.md, "Row kernels"): on Zen 4 every prefetch of ours costs speed.
-bool wants_fetching_ahead() {
+Fetching best_fetching() {
 #if defined(__x86_64__)
-  return __builtin_cpu_is("znver5") != 0;
-#else
-  return false;
+  if (__builtin_cpu_is("znver5") != 0) return Fetching::ahead;
+  if (__builtin_cpu_is("intel") != 0) return Fetching::next_panel;
 #endif
+  return Fetching::by_hardware;
 }
 
 }  // namespace
@@ -22,19 +22,23 @@ bool wants_fetching_ahead() {
 std::span<const RowKernels> row_kernels() {
   static constexpr std::array table{
 #if defined(__x86_64__)
-      RowKernels{"avx512_vnni_ahead", dnnl_cpu_isa_avx512_core_vnni, true, int8_rows_avx512vnni_ahead,
+      RowKernels{"avx512_vnni_next", dnnl_cpu_isa_avx512_core_vnni, Fetching::next_panel, int8_rows_avx512vnni_next,
+                 int4_rows_avx512vnni_next},
+      RowKernels{"avx512_vnni_ahead", dnnl_cpu_isa_avx512_core_vnni, Fetching::ahead, int8_rows_avx512vnni_ahead,
                  int4_rows_avx512vnni_ahead},
-      RowKernels{"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, false, int8_rows_avx512vnni, int4_rows_avx512vnni},
-      RowKernels{"avx2", dnnl_cpu_isa_avx2, false, int8_rows_avx2, int4_rows_avx2, join_codes_avx2, float_rows_avx2},
+      RowKernels{"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, Fetching::by_hardware, int8_rows_avx512vnni,
+                 int4_rows_avx512vnni},
+      RowKernels{"avx2", dnnl_cpu_isa_avx2, Fetching::by_hardware, int8_rows_avx2, int4_rows_avx2, join_codes_avx2,
+                 float_rows_avx2},
 #endif
-      RowKernels{"scalar", 0, false, int8_rows_scalar, int4_rows_scalar},
+      RowKernels{"scalar", 0, Fetching::by_hardware, int8_rows_scalar, int4_rows_scalar},
   };
   return table;
 }
 
 const RowKernels& row_kernels_for(unsigned instruction_set) {
   for (const RowKernels& kernels : row_kernels()) {
-    if (kernels.fetches_ahead && !wants_fetching_ahead()) continue;
+    if (kernels.fetching != Fetching::by_hardware && kernels.fetching != best_fetching()) continue;
     if ((instruction_set & kernels.instruction_set) == kernels.instruction_set) return kernels;
   }
   return row_kernels().back();

@@ -11,6 +11,13 @@ namespace retort::runtime {
 /// Output columns of one panel.
 inline constexpr std::int64_t kPanelColumns = 64;
 
+/// Panels [first, last), which a thread multiplies, and the one that it goes on with.
+struct PanelSpan {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  std::int64_t next = -1;  ///< its weights may be fetched meanwhile; -1: none follows
+};
+
 /// W [out,in] int8, w = code · scale. Codes stand as 32-bit words [panels][stride_words][64]: word k of a column holds
 /// its codes 4k … 4k+3; columns and codes past the end are 0. This is oneDNN's layout BA16a64b4a too.
 struct Int8Panels {
@@ -77,25 +84,33 @@ struct FloatPanels {
 /// low is null. `count` is a multiple of 4.
 using JoinCodes = void (*)(const std::int8_t* high, const std::int8_t* low, std::int64_t count, std::int16_t* out);
 
-/// out[row · panels.out + column] for the columns of panels [first, last) and all rows; the row's own scale is not
-/// applied. Sums are exact integers, which are scaled before those of two planes are joined, in f32: the bits that
+/// out[row · panels.out + column] for the columns of the span and all rows; the row's own scale is not applied.
+/// Sums are exact integers, which are scaled before those of two planes are joined, in f32: the bits that
 /// oneDNN and join_planes (vector_kernels.h) give. Where oneDNN has no such product (AVX2), sums of joined codes are
 /// exact over every 1024 of them, added in f32, in order, and scaled at the end.
-using Int8RowKernel = void (*)(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                               const Int8Rows& in, float* out);
+using Int8RowKernel = void (*)(const Int8Panels& weights, const PanelSpan& span, std::int64_t rows, const Int8Rows& in,
+                               float* out);
 /// The same for int4. Sums of a plane within a group are exact integers; groups are added in f32.
-using Int4RowKernel = void (*)(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                               const Int4Rows& in, float* out);
+using Int4RowKernel = void (*)(const Int4Panels& weights, const PanelSpan& span, std::int64_t rows, const Int4Rows& in,
+                               float* out);
 
 /// out[row · panels.out + column] = Σ in[row · panels.in + k] · W[column,k], added in f32 in the order of k, for the
-/// columns of panels [first, last) and any number of rows.
-using FloatRowKernel = void (*)(const FloatPanels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                                const float* in, float* out);
+/// columns of the span and any number of rows.
+using FloatRowKernel = void (*)(const FloatPanels& weights, const PanelSpan& span, std::int64_t rows, const float* in,
+                                float* out);
+
+/// Who fetches the weights of one row from memory ahead of their use, and which of them. What is fastest on one
+/// processor halves another's speed (README.md).
+enum class Fetching : std::uint8_t {
+  by_hardware,
+  ahead,       ///< a few kB ahead: Zen 5
+  next_panel,  ///< the panel that follows, in many places at once: Intel's
+};
 
 struct RowKernels {
-  const char* name;          ///< "avx512_vnni_ahead", "avx512_vnni", "avx2", "scalar"
+  const char* name;          ///< "avx512_vnni_next", "avx512_vnni_ahead", "avx512_vnni", "avx2", "scalar"
   unsigned instruction_set;  ///< dnnl_cpu_isa_t whose bits must all be in the processor's
-  bool fetches_ahead;        ///< only for processors whose own prefetching leaves the memory waiting: Zen 5
+  Fetching fetching;         ///< not by_hardware: only for processors that are meant to have it
   Int8RowKernel int8;
   Int4RowKernel int4;
   JoinCodes join = nullptr;         ///< not null: rows are read from `joined`
@@ -107,15 +122,17 @@ std::span<const RowKernels> row_kernels();
 /// The first that `instruction_set` (dnnl_get_effective_cpu_isa) contains and that this processor is meant to have.
 const RowKernels& row_kernels_for(unsigned instruction_set);
 
-void int8_rows_avx512vnni(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
-void int8_rows_avx512vnni_ahead(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
-void int8_rows_avx2(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
-void float_rows_avx2(const FloatPanels&, std::int64_t, std::int64_t, std::int64_t, const float*, float*);
+void int8_rows_avx512vnni(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
+void int8_rows_avx512vnni_ahead(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
+void int8_rows_avx512vnni_next(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
+void int8_rows_avx2(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
+void float_rows_avx2(const FloatPanels&, const PanelSpan&, std::int64_t, const float*, float*);
 void join_codes_avx2(const std::int8_t*, const std::int8_t*, std::int64_t, std::int16_t*);
-void int8_rows_scalar(const Int8Panels&, std::int64_t, std::int64_t, std::int64_t, const Int8Rows&, float*);
-void int4_rows_avx512vnni(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);
-void int4_rows_avx512vnni_ahead(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);
-void int4_rows_avx2(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);
-void int4_rows_scalar(const Int4Panels&, std::int64_t, std::int64_t, std::int64_t, const Int4Rows&, float*);
+void int8_rows_scalar(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
+void int4_rows_avx512vnni(const Int4Panels&, const PanelSpan&, std::int64_t, const Int4Rows&, float*);
+void int4_rows_avx512vnni_ahead(const Int4Panels&, const PanelSpan&, std::int64_t, const Int4Rows&, float*);
+void int4_rows_avx512vnni_next(const Int4Panels&, const PanelSpan&, std::int64_t, const Int4Rows&, float*);
+void int4_rows_avx2(const Int4Panels&, const PanelSpan&, std::int64_t, const Int4Rows&, float*);
+void int4_rows_scalar(const Int4Panels&, const PanelSpan&, std::int64_t, const Int4Rows&, float*);
 
 }  // namespace retort::runtime

@@ -176,9 +176,9 @@ void join_codes_avx2(const std::int8_t* high, const std::int8_t* low, std::int64
   for (std::int64_t k = 0; i + k < count; ++k) out[i + k] = joined[k];
 }
 
-void int8_rows_avx2(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                    const Int8Rows& in, float* out) {
-  for (std::int64_t panel = first; panel < last; ++panel) {
+void int8_rows_avx2(const Int8Panels& weights, const PanelSpan& span, std::int64_t rows, const Int8Rows& in,
+                    float* out) {
+  for (std::int64_t panel = span.first; panel < span.last; ++panel) {
     if (rows > avx2::kFewRows) {
       avx2::int8_many_rows(weights, panel, rows, in, out);
     } else {
@@ -187,9 +187,9 @@ void int8_rows_avx2(const Int8Panels& weights, std::int64_t first, std::int64_t 
   }
 }
 
-void int4_rows_avx2(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                    const Int4Rows& in, float* out) {
-  for (std::int64_t panel = first; panel < last; ++panel) {
+void int4_rows_avx2(const Int4Panels& weights, const PanelSpan& span, std::int64_t rows, const Int4Rows& in,
+                    float* out) {
+  for (std::int64_t panel = span.first; panel < span.last; ++panel) {
     if (rows > avx2::kFewRows) {
       avx2::int4_many_rows(weights, panel, rows, in, out);
     } else if (weights.scale_type == ScaleType::f32) {

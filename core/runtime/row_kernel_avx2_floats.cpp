@@ -157,9 +157,8 @@ void many_rows(const FloatPanels& weights, std::int64_t panel, std::int64_t rows
 }
 
 template <bool kBf16>
-void float_rows(const FloatPanels& weights, std::int64_t first, std::int64_t last, std::int64_t rows, const float* in,
-                float* out) {
-  for (std::int64_t panel = first; panel < last; ++panel) {
+void float_rows(const FloatPanels& weights, const PanelSpan& span, std::int64_t rows, const float* in, float* out) {
+  for (std::int64_t panel = span.first; panel < span.last; ++panel) {
     if (rows > kFewRows) {
       many_rows<kBf16>(weights, panel, rows, in, out);
     } else {
@@ -171,10 +170,10 @@ void float_rows(const FloatPanels& weights, std::int64_t first, std::int64_t las
 }  // namespace
 }  // namespace avx2
 
-void float_rows_avx2(const FloatPanels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                     const float* in, float* out) {
-  if (weights.bf16) return avx2::float_rows<true>(weights, first, last, rows, in, out);
-  avx2::float_rows<false>(weights, first, last, rows, in, out);
+void float_rows_avx2(const FloatPanels& weights, const PanelSpan& span, std::int64_t rows, const float* in,
+                     float* out) {
+  if (weights.bf16) return avx2::float_rows<true>(weights, span, rows, in, out);
+  avx2::float_rows<false>(weights, span, rows, in, out);
 }
 
 }  // namespace retort::runtime

@@ -13,23 +13,16 @@ namespace {
 constexpr int kVectors = 4;  // of 16 columns: one panel
 constexpr int kVectorBytes = 64;
 constexpr int kStepBytes = kVectors * kVectorBytes;
-// Who fetches weights ahead: the processor, or these kernels.
-enum class Fetch { by_hardware, ahead };
 // int8: a line beside each line, so far ahead.
 constexpr int kAheadBytes = 4096;
+// Fetching::next_panel: in so many places at once. More than the processor's own prefetching follows, since one line at
+// a time reaches only as far as one page.
+constexpr int kStreams = 8;
+// For rows that find in the cache what others have read.
+constexpr Fetching kCached = Fetching::by_hardware;
 
 [[gnu::always_inline]] inline void prefetch(const std::byte* data) {
   _mm_prefetch(reinterpret_cast<const char*>(data), _MM_HINT_T0);
-}
-
-[[gnu::always_inline]] inline __m512i broadcast_word(const std::int8_t* codes) {
-  using Word = int __attribute__((may_alias, aligned(1)));
-  return _mm512_set1_epi32(*reinterpret_cast<const Word*>(codes));
-}
-
-[[gnu::always_inline]] inline void store(float* out, std::int64_t columns, __m512 values) {
-  if (columns >= 16) return _mm512_storeu_ps(out, values);
-  if (columns > 0) _mm512_mask_storeu_ps(out, static_cast<__mmask16>((1u << columns) - 1u), values);
 }
 
 // f(0), …, f(N − 1) as straight code. A loop, even one with an unroll pragma, is unrolled after the pass that could
@@ -42,6 +35,45 @@ template <int N, class Function>
   }
 }
 
+// Fetches `lines` of a panel that follows, four at a time, in eight streams: the first line of streams 0 to 3, of 4 to
+// 7, the second of 0 to 3, …
+template <Fetching How>
+class NextPanel {
+ public:
+  [[gnu::always_inline]] NextPanel(const std::byte* panel, std::int64_t lines)
+      : stride_((lines + kStreams - 1) / kStreams * kVectorBytes), now_(panel), later_(panel + kVectors * stride_) {}
+
+  [[gnu::always_inline]] void fetch_four() {
+    if constexpr (How == Fetching::next_panel) {
+      repeat<kVectors>([&](int v) RETORT_INLINE { prefetch(now_ + v * stride_); });
+      const std::byte* const next = now_ + kVectorBytes;
+      now_ = later_;
+      later_ = next;
+    }
+  }
+
+ private:
+  std::int64_t stride_;  // from stream to stream
+  const std::byte* now_;
+  const std::byte* later_;
+};
+
+// What a thread goes on with after `panel`; itself where that is nothing, since its lines cost no memory to fetch.
+[[gnu::always_inline]] inline std::int64_t panel_after(const PanelSpan& span, std::int64_t panel) {
+  if (panel + 1 < span.last) return panel + 1;
+  return span.next >= 0 ? span.next : panel;
+}
+
+[[gnu::always_inline]] inline __m512i broadcast_word(const std::int8_t* codes) {
+  using Word = int __attribute__((may_alias, aligned(1)));
+  return _mm512_set1_epi32(*reinterpret_cast<const Word*>(codes));
+}
+
+[[gnu::always_inline]] inline void store(float* out, std::int64_t columns, __m512 values) {
+  if (columns >= 16) return _mm512_storeu_ps(out, values);
+  if (columns > 0) _mm512_mask_storeu_ps(out, static_cast<__mmask16>((1u << columns) - 1u), values);
+}
+
 // What the sums over the two planes of a row's codes stand for.
 [[gnu::always_inline]] inline __m512 join_planes(__m512 high, __m512 low) {
   return _mm512_fmadd_ps(high, _mm512_set1_ps(128.0f), low);
@@ -52,11 +84,14 @@ template <int N, class Function>
 }
 
 // R planes, L = 1 or 2 to a row; 4 · R accumulators take at most 16 of the 32 registers.
-template <Fetch How, int R, int L>
-void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in, std::int64_t row, float* out) {
+template <Fetching How, int R, int L>
+void int8_tile(const Int8Panels& weights, std::int64_t panel, std::int64_t after, const Int8Rows& in, std::int64_t row,
+               float* out) {
   static_assert(R % L == 0 && R <= 4);
   const std::int64_t first = panel * kPanelColumns;
-  const auto* data = reinterpret_cast<const std::byte*>(weights.codes) + panel * weights.stride_words * kStepBytes;
+  const auto* all = reinterpret_cast<const std::byte*>(weights.codes);
+  const std::byte* data = all + panel * weights.stride_words * kStepBytes;
+  NextPanel<How> next(all + after * weights.stride_words * kStepBytes, weights.words * kVectors);
   __m512i sums[kVectors][R];
   repeat<kVectors>([&](int v) RETORT_INLINE {
     // Codes are multiplied as code + 128, unsigned: take 128 times the column's sum off again.
@@ -69,9 +104,10 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in
     repeat<R>([&](int r) RETORT_INLINE {
       x[r] = _mm512_xor_si512(broadcast_word(codes + r * in.stride), _mm512_set1_epi8(-128));
     });
+    next.fetch_four();
     repeat<kVectors>([&](int v) RETORT_INLINE {
       const std::byte* line = data + v * kVectorBytes;
-      if constexpr (How == Fetch::ahead) prefetch(line + kAheadBytes);
+      if constexpr (How == Fetching::ahead) prefetch(line + kAheadBytes);
       const __m512i w = _mm512_load_si512(line);
       repeat<R>([&](int r) RETORT_INLINE { sums[v][r] = _mm512_dpbusd_epi32(sums[v][r], x[r], w); });
     });
@@ -86,36 +122,34 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, const Int8Rows& in
   });
 }
 
-template <Fetch How, int R, int L>
-void int8_panels(const Int8Panels& weights, std::int64_t first, std::int64_t last, const Int8Rows& in, std::int64_t row,
-                 float* out) {
-  for (std::int64_t panel = first; panel < last; ++panel) int8_tile<How, R, L>(weights, panel, in, row, out);
+// As many rows as their planes have registers for. Returns the number.
+template <Fetching How, int L>
+std::int64_t int8_some_rows(const Int8Panels& weights, std::int64_t panel, std::int64_t after, std::int64_t rows,
+                            const Int8Rows& in, std::int64_t row, float* out) {
+  const std::int64_t planes = (rows - row) * L;
+  if (planes >= 4) return int8_tile<How, 4, L>(weights, panel, after, in, row, out), 4 / L;
+  if constexpr (L == 1) {
+    if (planes == 3) return int8_tile<How, 3, L>(weights, panel, after, in, row, out), 3;
+    if (planes == 1) return int8_tile<How, 1, L>(weights, panel, after, in, row, out), 1;
+  }
+  return int8_tile<How, 2, L>(weights, panel, after, in, row, out), 2 / L;
 }
 
-// Tiles of up to four planes.
-template <Fetch How>
-void int8_narrow_rows(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                      const Int8Rows& in, float* out) {
-  std::int64_t row = 0;
-  for (; rows - row >= 4; row += 4) int8_panels<How, 4, 1>(weights, first, last, in, row, out);
-  if (rows - row == 3) int8_panels<How, 3, 1>(weights, first, last, in, row, out);
-  if (rows - row == 2) int8_panels<How, 2, 1>(weights, first, last, in, row, out);
-  if (rows - row == 1) int8_panels<How, 1, 1>(weights, first, last, in, row, out);
+template <Fetching How, int L>
+void int8_panels(const Int8Panels& weights, const PanelSpan& span, std::int64_t rows, const Int8Rows& in, float* out) {
+  for (std::int64_t panel = span.first; panel < span.last; ++panel) {
+    const std::int64_t after = panel_after(span, panel);
+    std::int64_t row = 0;
+    // The first rows read the panel from memory, and fetch; the others find it in the cache.
+    if (row < rows) row += int8_some_rows<How, L>(weights, panel, after, rows, in, row, out);
+    while (row < rows) row += int8_some_rows<kCached, L>(weights, panel, panel, rows, in, row, out);
+  }
 }
 
-template <Fetch How>
-void int8_wide_rows(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                    const Int8Rows& in, float* out) {
-  std::int64_t row = 0;
-  for (; rows - row >= 2; row += 2) int8_panels<How, 4, 2>(weights, first, last, in, row, out);
-  if (row < rows) int8_panels<How, 2, 2>(weights, first, last, in, row, out);
-}
-
-template <Fetch How>
-void int8_rows(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows, const Int8Rows& in,
-               float* out) {
-  if (in.wide) return int8_wide_rows<How>(weights, first, last, rows, in, out);
-  int8_narrow_rows<How>(weights, first, last, rows, in, out);
+template <Fetching How>
+void int8_rows(const Int8Panels& weights, const PanelSpan& span, std::int64_t rows, const Int8Rows& in, float* out) {
+  if (in.wide) return int8_panels<How, 2>(weights, span, rows, in, out);
+  int8_panels<How, 1>(weights, span, rows, in, out);
 }
 
 template <ScaleType Type>
@@ -130,12 +164,16 @@ template <ScaleType Type>
 }
 
 // R is the number of planes, two to a row.
-template <ScaleType Type, int GroupSize, Fetch How, int R>
-void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in, std::int64_t row, float* out) {
-  constexpr int kScaleLines = Type == ScaleType::f32 ? 4 : 2;
-  constexpr int kGroupLines = kScaleLines + GroupSize / 8 * kVectors, kGroupsAhead = GroupSize == 32 ? 2 : 1;
+template <ScaleType Type, int GroupSize, Fetching How, int R>
+void int4_tile(const Int4Panels& weights, std::int64_t panel, std::int64_t after, const Int4Rows& in, std::int64_t row,
+               float* out) {
+  constexpr int kScaleLines = Type == ScaleType::f32 ? 4 : 2, kWordLines = GroupSize / 8 * kVectors;
+  constexpr int kGroupLines = kScaleLines + kWordLines, kGroupsAhead = GroupSize == 32 ? 2 : 1;
   const std::int64_t row_stride = weights.groups * GroupSize;
   const std::byte* data = weights.data + panel * weights.panel_bytes();
+  // As many lines as there are words in a panel, beside the words; what is left, beside the scales.
+  NextPanel<How> next(weights.data + after * weights.panel_bytes(), weights.groups * kWordLines);
+  const std::byte* rest = weights.data + after * weights.panel_bytes() + weights.groups * kWordLines * kVectorBytes;
   const std::int8_t* x = in.codes + 2 * row * row_stride;
   const std::int32_t* row_sums = in.sums + 2 * row * weights.groups;
   const __m512i nibble = _mm512_set1_epi8(15);
@@ -144,11 +182,15 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
       [&](int v) RETORT_INLINE { repeat<R / 2>([&](int r) RETORT_INLINE { totals[v][r] = _mm512_setzero_ps(); }); });
   for (std::int64_t group = 0; group < weights.groups; ++group) {
     const std::byte* scales = data;
-    if constexpr (How == Fetch::ahead) {
+    if constexpr (How == Fetching::ahead) {
       // A whole group ahead in one go: there is so much to do for a line that one prefetch beside each would leave the
       // memory waiting.
       const std::byte* ahead = data + kGroupsAhead * kGroupLines * kVectorBytes;
       for (int line = 0; line < kGroupLines; ++line) prefetch(ahead + line * kVectorBytes);
+    }
+    if constexpr (How == Fetching::next_panel) {
+      for (int line = 0; line < kScaleLines; ++line) prefetch(rest + line * kVectorBytes);
+      rest += kScaleLines * kVectorBytes;
     }
     data += kScaleLines * kVectorBytes;
     __m512i sums[kVectors][R];
@@ -164,6 +206,7 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
         low[r] = broadcast_word(x + r * row_stride);
         high[r] = broadcast_word(x + r * row_stride + 4);
       });
+      next.fetch_four();
       repeat<kVectors>([&](int v) RETORT_INLINE {
         const __m512i word = _mm512_load_si512(data + v * kVectorBytes);
         const __m512i even = _mm512_and_si512(word, nibble);
@@ -188,57 +231,72 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, const Int4Rows& in
   });
 }
 
-template <ScaleType Type, int GroupSize, Fetch How>
-void int4_panels(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                 const Int4Rows& in, float* out) {
-  for (std::int64_t panel = first; panel < last; ++panel) {
+template <ScaleType Type, int GroupSize, Fetching How>
+std::int64_t int4_some_rows(const Int4Panels& weights, std::int64_t panel, std::int64_t after, std::int64_t rows,
+                            const Int4Rows& in, std::int64_t row, float* out) {
+  if (rows - row > 1) return int4_tile<Type, GroupSize, How, 4>(weights, panel, after, in, row, out), 2;
+  return int4_tile<Type, GroupSize, How, 2>(weights, panel, after, in, row, out), 1;
+}
+
+template <ScaleType Type, int GroupSize, Fetching How>
+void int4_panels(const Int4Panels& weights, const PanelSpan& span, std::int64_t rows, const Int4Rows& in, float* out) {
+  for (std::int64_t panel = span.first; panel < span.last; ++panel) {
+    const std::int64_t after = panel_after(span, panel);
     std::int64_t row = 0;
-    for (; rows - row >= 2; row += 2) int4_tile<Type, GroupSize, How, 4>(weights, panel, in, row, out);
-    if (row < rows) int4_tile<Type, GroupSize, How, 2>(weights, panel, in, row, out);
+    if (row < rows) row += int4_some_rows<Type, GroupSize, How>(weights, panel, after, rows, in, row, out);
+    while (row < rows) row += int4_some_rows<Type, GroupSize, kCached>(weights, panel, panel, rows, in, row, out);
   }
 }
 
-template <ScaleType Type, Fetch How>
-void int4_groups(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                 const Int4Rows& in, float* out) {
-  if (weights.group_size == 32) return int4_panels<Type, 32, How>(weights, first, last, rows, in, out);
-  if (weights.group_size == 64) return int4_panels<Type, 64, How>(weights, first, last, rows, in, out);
-  return int4_panels<Type, 128, How>(weights, first, last, rows, in, out);
+template <ScaleType Type, Fetching How>
+void int4_groups(const Int4Panels& weights, const PanelSpan& span, std::int64_t rows, const Int4Rows& in, float* out) {
+  if (weights.group_size == 32) return int4_panels<Type, 32, How>(weights, span, rows, in, out);
+  if (weights.group_size == 64) return int4_panels<Type, 64, How>(weights, span, rows, in, out);
+  return int4_panels<Type, 128, How>(weights, span, rows, in, out);
 }
 
-template <Fetch How>
-void int4_rows(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows, const Int4Rows& in,
-               float* out) {
+template <Fetching How>
+void int4_rows(const Int4Panels& weights, const PanelSpan& span, std::int64_t rows, const Int4Rows& in, float* out) {
   switch (weights.scale_type) {
     case ScaleType::f32:
-      return int4_groups<ScaleType::f32, How>(weights, first, last, rows, in, out);
+      return int4_groups<ScaleType::f32, How>(weights, span, rows, in, out);
     case ScaleType::f16:
-      return int4_groups<ScaleType::f16, How>(weights, first, last, rows, in, out);
+      return int4_groups<ScaleType::f16, How>(weights, span, rows, in, out);
     case ScaleType::bf16:
-      return int4_groups<ScaleType::bf16, How>(weights, first, last, rows, in, out);
+      return int4_groups<ScaleType::bf16, How>(weights, span, rows, in, out);
   }
 }
 
 }  // namespace
 
-void int8_rows_avx512vnni(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                          const Int8Rows& in, float* out) {
-  int8_rows<Fetch::by_hardware>(weights, first, last, rows, in, out);
+void int8_rows_avx512vnni(const Int8Panels& weights, const PanelSpan& span, std::int64_t rows, const Int8Rows& in,
+                          float* out) {
+  int8_rows<Fetching::by_hardware>(weights, span, rows, in, out);
 }
 
-void int4_rows_avx512vnni(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                          const Int4Rows& in, float* out) {
-  int4_rows<Fetch::by_hardware>(weights, first, last, rows, in, out);
+void int4_rows_avx512vnni(const Int4Panels& weights, const PanelSpan& span, std::int64_t rows, const Int4Rows& in,
+                          float* out) {
+  int4_rows<Fetching::by_hardware>(weights, span, rows, in, out);
 }
 
-void int8_rows_avx512vnni_ahead(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                                const Int8Rows& in, float* out) {
-  int8_rows<Fetch::ahead>(weights, first, last, rows, in, out);
+void int8_rows_avx512vnni_ahead(const Int8Panels& weights, const PanelSpan& span, std::int64_t rows, const Int8Rows& in,
+                                float* out) {
+  int8_rows<Fetching::ahead>(weights, span, rows, in, out);
 }
 
-void int4_rows_avx512vnni_ahead(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                                const Int4Rows& in, float* out) {
-  int4_rows<Fetch::ahead>(weights, first, last, rows, in, out);
+void int4_rows_avx512vnni_ahead(const Int4Panels& weights, const PanelSpan& span, std::int64_t rows, const Int4Rows& in,
+                                float* out) {
+  int4_rows<Fetching::ahead>(weights, span, rows, in, out);
+}
+
+void int8_rows_avx512vnni_next(const Int8Panels& weights, const PanelSpan& span, std::int64_t rows, const Int8Rows& in,
+                               float* out) {
+  int8_rows<Fetching::next_panel>(weights, span, rows, in, out);
+}
+
+void int4_rows_avx512vnni_next(const Int4Panels& weights, const PanelSpan& span, std::int64_t rows, const Int4Rows& in,
+                               float* out) {
+  int4_rows<Fetching::next_panel>(weights, span, rows, in, out);
 }
 
 }  // namespace retort::runtime

@@ -46,11 +46,11 @@ float scale_of(const std::byte* scales, ScaleType type, std::int64_t column) {
   return float_of_half(half, type);
 }
 
-void int8_rows_scalar(const Int8Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                      const Int8Rows& in, float* out) {
-  const std::int64_t end = last * kPanelColumns < weights.out ? last * kPanelColumns : weights.out;
+void int8_rows_scalar(const Int8Panels& weights, const PanelSpan& span, std::int64_t rows, const Int8Rows& in,
+                      float* out) {
+  const std::int64_t end = span.last * kPanelColumns < weights.out ? span.last * kPanelColumns : weights.out;
   for (std::int64_t row = 0; row < rows; ++row) {
-    for (std::int64_t n = first * kPanelColumns; n < end; ++n) {
+    for (std::int64_t n = span.first * kPanelColumns; n < end; ++n) {
       const std::int8_t* panel = weights.codes + n / kPanelColumns * weights.stride_words * kPanelColumns * 4;
       const auto sum = [&](std::int64_t plane) {
         std::int32_t total = 0;
@@ -63,11 +63,11 @@ void int8_rows_scalar(const Int8Panels& weights, std::int64_t first, std::int64_
   }
 }
 
-void int4_rows_scalar(const Int4Panels& weights, std::int64_t first, std::int64_t last, std::int64_t rows,
-                      const Int4Rows& in, float* out) {
-  const std::int64_t end = last * kPanelColumns < weights.out ? last * kPanelColumns : weights.out;
+void int4_rows_scalar(const Int4Panels& weights, const PanelSpan& span, std::int64_t rows, const Int4Rows& in,
+                      float* out) {
+  const std::int64_t end = span.last * kPanelColumns < weights.out ? span.last * kPanelColumns : weights.out;
   for (std::int64_t row = 0; row < rows; ++row) {
-    for (std::int64_t n = first * kPanelColumns; n < end; ++n) {
+    for (std::int64_t n = span.first * kPanelColumns; n < end; ++n) {
       const std::int64_t column = n % kPanelColumns;
       float total = 0;
       for (std::int64_t group = 0; group < weights.groups; ++group) {

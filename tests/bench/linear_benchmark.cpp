@@ -7,7 +7,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <deque>
 #include <oneapi/dnnl/dnnl.hpp>
 
@@ -15,6 +14,7 @@
 #include "random_model.h"
 #include "runtime/linear.h"
 #include "runtime/packed_memory.h"
+#include "runtime/read_bandwidth.h"
 #include "runtime/row_kernel.h"
 
 namespace retort::runtime {
@@ -22,44 +22,12 @@ namespace {
 
 constexpr std::int64_t kBytes = std::int64_t{512} << 20;
 constexpr std::int64_t kThreads = 2;
-using Lanes = std::uint64_t __attribute__((vector_size(64)));
 
-/// Sums 512 MB, each thread a half from end to end; the best of ten passes, every other of which fetches ahead, bytes
-/// per second. Measured anew at every call, since neighbours on the machine take some of it at times.
+/// Bytes per second, measured anew at every call, since neighbours on the machine take some of it at times.
 double measured_bandwidth() {
-  static PackedMemory memory;
-  static const Lanes* const lanes = [] {
-    auto* filled = reinterpret_cast<Lanes*>(memory.take(kBytes));
-    memory.prefer_huge_pages();
-    for (std::int64_t i = 0; i < kBytes / 64; ++i) filled[i] = Lanes{} + static_cast<std::uint64_t>(i);
-    return filled;
-  }();
-  const std::int64_t count = kBytes / 64;
-  const ThreadCountScope threads(kThreads);
-  double fastest = 0;
-  for (int pass = 0; pass < 10; ++pass) {
-    const bool fetch = pass % 2 == 1;
-    const auto start = std::chrono::steady_clock::now();
-    std::uint64_t total = 0;
-#pragma omp parallel reduction(+ : total)
-    {
-      const std::int64_t part = count / omp_get_num_threads();
-      const Lanes* first = lanes + omp_get_thread_num() * part;
-      Lanes sum[4]{};
-      for (std::int64_t i = 0; i + 4 <= part; i += 4) {
-        for (std::int64_t s = 0; s < 4; ++s) {
-          if (fetch) __builtin_prefetch(first + i + s + 64);
-          sum[s] += first[i + s];
-        }
-      }
-      for (const Lanes& s : sum)
-        for (int i = 0; i < 8; ++i) total += s[i];
-    }
-    benchmark::DoNotOptimize(total);
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    fastest = std::max(fastest, static_cast<double>(kBytes) / elapsed.count());
-  }
-  return fastest;
+  constexpr std::int64_t kPasses = 5;
+  static ReadBandwidth reads(kThreads, kBytes);
+  return reads.measure(kPasses);
 }
 
 bool runs_here(const RowKernels& kernels) {
@@ -163,9 +131,9 @@ void run_entry(benchmark::State& state, bool int4) {
       const std::int64_t first = panels * omp_get_thread_num() / omp_get_num_threads();
       const std::int64_t last = panels * (omp_get_thread_num() + 1) / omp_get_num_threads();
       if (int4)
-        kernels.int4(panels4, first, last, 1, {codes.data(), group_sums.data(), joined.data()}, out.data());
+        kernels.int4(panels4, {first, last}, 1, {codes.data(), group_sums.data(), joined.data()}, out.data());
       else
-        kernels.int8(panels8, first, last, 1, {codes.data(), kIn, true, joined.data()}, out.data());
+        kernels.int8(panels8, {first, last}, 1, {codes.data(), kIn, true, joined.data()}, out.data());
     }
     benchmark::ClobberMemory();
   }
@@ -184,8 +152,8 @@ void shapes(benchmark::internal::Benchmark* benchmark) {
     for (const std::int64_t rows : {1, 2, 4, 8, 16, 32, 64, 128, 256, 512}) benchmark->Args({rows, in, out});
 }
 
-BENCHMARK_CAPTURE(run_entry, int4, true)->DenseRange(0, 3)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(run_entry, w8a16, false)->DenseRange(0, 3)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(run_entry, int4, true)->DenseRange(0, 4)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(run_entry, w8a16, false)->DenseRange(0, 4)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(run_linear, w8a8_row_kernel, WeightForm::int8, 8, KernelChoice::row_kernels)->Apply(shapes);
 BENCHMARK_CAPTURE(run_linear, w8a8_onednn, WeightForm::int8, 8, KernelChoice::onednn)->Apply(shapes);
 BENCHMARK_CAPTURE(run_linear, w8a16_row_kernel, WeightForm::int8, 0, KernelChoice::row_kernels)->Apply(shapes);

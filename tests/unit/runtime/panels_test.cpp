@@ -72,8 +72,8 @@ TEST_P(SplitPanels, VisitsEveryPanelOnce) {
   for (const std::int64_t panels : {1, 2, 3, 7, 64, 1001}) {
     for (const std::int64_t work : {std::int64_t{1}, kWork}) {
       std::vector<int> visits(static_cast<std::size_t>(panels));
-      split_panels(panels, work, [&](std::int64_t first, std::int64_t last) {
-        for (std::int64_t i = first; i < last; ++i) ++visits[static_cast<std::size_t>(i)];
+      split_panels(panels, work, [&](const PanelSpan& span) {
+        for (std::int64_t i = span.first; i < span.last; ++i) ++visits[static_cast<std::size_t>(i)];
       });
       ASSERT_EQ(visits, std::vector<int>(visits.size(), 1)) << panels;
     }

@@ -54,7 +54,9 @@ TEST(RowKernels, AreOrderedFastestFirstAndEndWithOneForEveryProcessor) {
 #if defined(__x86_64__)
   EXPECT_STREQ(row_kernels_for(dnnl_cpu_isa_avx2).name, "avx2");
   EXPECT_STREQ(row_kernels_for(dnnl_cpu_isa_avx512_core).name, "avx2");
-  const char* const vnni = __builtin_cpu_is("znver5") != 0 ? "avx512_vnni_ahead" : "avx512_vnni";
+  const char* const vnni = __builtin_cpu_is("znver5") != 0  ? "avx512_vnni_ahead"
+                           : __builtin_cpu_is("intel") != 0 ? "avx512_vnni_next"
+                                                            : "avx512_vnni";
   EXPECT_STREQ(row_kernels_for(dnnl_cpu_isa_avx512_core_bf16).name, vnni);
 #endif
 }
@@ -82,7 +84,7 @@ TEST_P(RowKernelSizes, Int8EqualsIntegerSums) {
   for (const RowKernels* kernels : runnable()) {
     std::vector<float> y(static_cast<std::size_t>(rows * out) + 1, NAN);
     const std::vector<std::int16_t> narrow = joined(*kernels, rows, x.data(), in, false, 4 * words);
-    kernels->int8(panels, 0, panels_of(out), rows, {x.data(), in, false, narrow.data()}, y.data());
+    kernels->int8(panels, {0, panels_of(out)}, rows, {x.data(), in, false, narrow.data()}, y.data());
     EXPECT_TRUE(std::isnan(y.back())) << kernels->name << " writes past the end";
     for (std::int64_t row = 0; row < rows; ++row) {
       const Row expected =
@@ -95,7 +97,7 @@ TEST_P(RowKernelSizes, Int8EqualsIntegerSums) {
     const std::int64_t pairs = rows / 2;
     std::vector<float> wide(static_cast<std::size_t>(pairs * out) + 1, NAN);
     const std::vector<std::int16_t> both = joined(*kernels, pairs, x.data(), in, true, 4 * words);
-    kernels->int8(panels, 0, panels_of(out), pairs, {x.data(), in, true, both.data()}, wide.data());
+    kernels->int8(panels, {0, panels_of(out)}, pairs, {x.data(), in, true, both.data()}, wide.data());
     EXPECT_TRUE(std::isnan(wide.back())) << kernels->name << " writes past the end";
     for (std::int64_t i = 0; i < pairs * out; ++i) {
       const std::int64_t high = i / out * 2 * out + i % out;
@@ -134,7 +136,7 @@ TEST_P(RowKernelSizes, Int4EqualsTheReferenceInEveryGroupSizeAndScaleType) {
       for (const RowKernels* kernels : runnable()) {
         std::vector<float> y(static_cast<std::size_t>(rows * out) + 1, NAN);
         const std::vector<std::int16_t> both = joined(*kernels, rows, codes.data(), stride, true, stride);
-        kernels->int4(panels, 0, panels.panels(), rows, {codes.data(), sums.data(), both.data()}, y.data());
+        kernels->int4(panels, {0, panels.panels()}, rows, {codes.data(), sums.data(), both.data()}, y.data());
         EXPECT_TRUE(std::isnan(y.back())) << kernels->name << " writes past the end";
         for (std::int64_t row = 0; row < rows; ++row) {
           // A scale for the whole row serves every packed group.
@@ -174,10 +176,10 @@ TEST_P(RowKernelSizes, F32AndBf16EqualSumsInDouble) {
       if (kernels->floats == nullptr) continue;
       std::vector<float> y(static_cast<std::size_t>(rows * out) + 1, NAN), alone(static_cast<std::size_t>(out));
       const FloatPanels panels{packed.data(), form == WeightForm::bf16, out, in};
-      kernels->floats(panels, 0, panels_of(out), rows, x.data(), y.data());
+      kernels->floats(panels, {0, panels_of(out)}, rows, x.data(), y.data());
       EXPECT_TRUE(std::isnan(y.back())) << kernels->name << " writes past the end";
       for (std::int64_t row = 0; row < rows; ++row) {
-        kernels->floats(panels, 0, panels_of(out), 1, x.data() + row * in, alone.data());
+        kernels->floats(panels, {0, panels_of(out)}, 1, x.data() + row * in, alone.data());
         for (std::int64_t n = 0; n < out; ++n) {
           double expected = 0;
           for (std::int64_t k = 0; k < in; ++k)
@@ -209,9 +211,9 @@ TEST_P(RowKernelSizes, ManyRowsOfCodesGiveTheBitsOfOne) {
   for (const RowKernels* kernels : runnable()) {
     std::vector<float> y(static_cast<std::size_t>(rows * out)), alone(static_cast<std::size_t>(out));
     const std::vector<std::int16_t> both = joined(*kernels, rows, x.data(), in, true, 4 * words);
-    kernels->int8(panels, 0, panels_of(out), rows, {x.data(), in, true, both.data()}, y.data());
+    kernels->int8(panels, {0, panels_of(out)}, rows, {x.data(), in, true, both.data()}, y.data());
     for (std::int64_t row = 0; row < rows; ++row) {
-      kernels->int8(panels, 0, panels_of(out), 1, {x.data() + row * 2 * in, in, true, both.data() + row * 4 * words},
+      kernels->int8(panels, {0, panels_of(out)}, 1, {x.data() + row * 2 * in, in, true, both.data() + row * 4 * words},
                     alone.data());
       for (std::int64_t n = 0; n < out; ++n)
         ASSERT_EQ(y[static_cast<std::size_t>(row * out + n)], alone[static_cast<std::size_t>(n)])
@@ -239,7 +241,7 @@ TEST(RowKernels, Int8ExtremesDoNotOverflow) {
     for (const std::int64_t count : {std::int64_t{1}, rows}) {
       std::vector<float> y(static_cast<std::size_t>(count * out));
       const std::vector<std::int16_t> both = joined(*kernels, count, x.data(), in, true, in);
-      kernels->int8(panels, 0, 1, count, {x.data(), in, true, both.data()}, y.data());
+      kernels->int8(panels, {0, 1}, count, {x.data(), in, true, both.data()}, y.data());
       const float expected = -128.0f * static_cast<float>(in) * 127.0f * 129.0f;
       for (const float value : y) ASSERT_NEAR(value, expected, 1e-6f * -expected) << kernels->name;
     }
@@ -266,7 +268,7 @@ TEST(RowKernels, Int4ExtremesDoNotOverflow) {
     // One row, and the same row seven times.
     std::vector<float> y(static_cast<std::size_t>(out));
     const std::vector<std::int16_t> one = joined(*kernels, 1, x.data(), in, true, in);
-    kernels->int4(panels, 0, 1, 1, {x.data(), sums.data(), one.data()}, y.data());
+    kernels->int4(panels, {0, 1}, 1, {x.data(), sums.data(), one.data()}, y.data());
     for (const float value : y) EXPECT_EQ(value, (127.0f * 128.0f + 64.0f) * 8.0f * 256.0f) << kernels->name;
     std::vector<std::int8_t> many;
     std::vector<std::int32_t> many_sums;
@@ -276,7 +278,7 @@ TEST(RowKernels, Int4ExtremesDoNotOverflow) {
     }
     std::vector<float> all(static_cast<std::size_t>(7 * out));
     const std::vector<std::int16_t> both = joined(*kernels, 7, many.data(), in, true, in);
-    kernels->int4(panels, 0, 1, 7, {many.data(), many_sums.data(), both.data()}, all.data());
+    kernels->int4(panels, {0, 1}, 7, {many.data(), many_sums.data(), both.data()}, all.data());
     for (const float value : all) EXPECT_EQ(value, y[0]) << kernels->name;
   }
 }
