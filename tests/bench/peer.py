@@ -3,9 +3,11 @@
 
 Every run starts both engines anew, ours then the peer, so that both see the same machine; the results of a key are the
 medians of its runs, and their ratio is the median of the ratios of runs: shared machines change from one to the next.
-Decoding, which waits for memory, is measured three times a run. Ours: int8 per channel with int8 activations (int8) and with float ones (w8a16), and int4 in groups of
-64 (head int8). The peer: Q8_0, which stands beside both of int8, and Q4_0, which llama-quantize makes of the same shape
-(head Q8_0). Needs nothing but Python's standard library.
+Decoding, which waits for memory, is measured three times a run. Ours: int8 per channel with int8 activations (int8) and
+with float ones (w8a16), and int4 in groups of 64 (head int8). The peer: Q8_0, which stands beside both of int8, and Q4_0,
+which llama-quantize makes of the same shape (head Q8_0). Where the processor has AMX, the peer runs with its backend for
+that (sapphirerapids), as it would choose by itself; elsewhere with the one that its script names. Needs nothing but
+Python's standard library.
 
   prefill_512            tokens/s of a prompt of 512 tokens, for each engine the fastest of its forms
   decode_int8, …         tokens/s of one sequence, from an empty cache
@@ -34,8 +36,9 @@ LESS_IS_BETTER = {'load_int4_ms'}
 DECODE_PAIRS = 3  # a run
 
 
-def run(command):
-    done = subprocess.run(command, capture_output=True, text=True, errors='replace', stdin=subprocess.DEVNULL)
+def run(command, environment=None):
+    done = subprocess.run(command, capture_output=True, text=True, errors='replace', stdin=subprocess.DEVNULL,
+                          env=environment)
     if done.returncode != 0:
         sys.exit(f'bench-peer: {" ".join(map(str, command))} ended with {done.returncode}:\n{done.stderr[-2000:]}')
     return done
@@ -60,19 +63,34 @@ class Peer:
     def __init__(self, script, threads, tokens):
         self.script, self.threads, self.tokens = script, threads, tokens
         cache = pathlib.Path(os.environ.get('PEER_CACHE', pathlib.Path.home() / '.cache' / 'llama-peer'))
+        self.root, self.environment = cache / 'root', dict(os.environ)
+        self.amx = 'amx_int8' in pathlib.Path('/proc/cpuinfo').read_text()
+        if self.amx:
+            self.environment['GGML_BACKEND_PATH'] = str(self._libraries() / 'ggml/backends0/libggml-cpu-sapphirerapids.so')
         self.files = {quant: cache / f'random-0.5b-{name}.gguf' for quant, name in (('int8', 'Q8_0'), ('int4', 'Q4_0'))}
+
+    def _libraries(self):
+        return self.root / 'usr/lib/x86_64-linux-gnu'
+
+    def _tool(self, name):
+        """The start of a command that runs a tool of the peer; the script knows no backend with AMX."""
+        if not self.amx:
+            return [self.script, name]
+        lib = self._libraries()
+        return [lib / 'ld-linux-x86-64.so.2', '--library-path', f'{lib}:{lib}/llama:{lib}/ggml/backends0',
+                self.root / 'usr/bin' / name]
 
     def bench(self, quant, prompt, tokens):
         """Tokens/s of the prompt and of generation, and the bytes of the weights."""
-        lines = run([self.script, 'llama-bench', '-m', self.files[quant], '-p', str(prompt), '-n', tokens, '-r', '1',
-                     '-t', self.threads, '-o', 'jsonl']).stdout.splitlines()
+        lines = run([*self._tool('llama-bench'), '-m', self.files[quant], '-p', str(prompt), '-n', tokens, '-r', '1', '-t',
+                     self.threads, '-o', 'jsonl'], self.environment).stdout.splitlines()
         rows = [json.loads(line) for line in lines if line.startswith('{')]
         speed = {'prompt' if row['n_gen'] == 0 else 'generate': row['avg_ts'] for row in rows}
         return speed, rows[0]['model_size']
 
     def load_ms(self, quant):
-        done = run([self.script, 'llama-completion', '-m', self.files[quant], '-t', self.threads, '-n', '1', '-p', 'a',
-                    '-no-cnv', '--no-warmup', '--ignore-eos', '--perf'])
+        done = run([*self._tool('llama-completion'), '-m', self.files[quant], '-t', self.threads, '-n', '1', '-p', 'a',
+                    '-no-cnv', '--no-warmup', '--ignore-eos', '--perf'], self.environment)
         found = re.search(r'load time\s*=\s*([0-9.]+) ms', done.stdout + done.stderr)
         if not found:
             sys.exit('bench-peer: llama-completion printed no "load time"')
@@ -83,9 +101,10 @@ class Peer:
             probe.bind(('127.0.0.1', 0))
             port = probe.getsockname()[1]
         with tempfile.TemporaryFile() as log:
-            server = subprocess.Popen([self.script, 'llama-server', '-m', self.files[quant], '-t', self.threads, '-np',
+            server = subprocess.Popen([*self._tool('llama-server'), '-m', self.files[quant], '-t', self.threads, '-np',
                                        str(size), '-c', str(size * 512), '--host', '127.0.0.1', '--port', str(port),
-                                       '--no-webui'], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+                                       '--no-webui'], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                      env=self.environment)
             try:
                 self._wait_for(server, f'http://127.0.0.1:{port}/health', log)
                 with concurrent.futures.ThreadPoolExecutor(size) as pool:
