@@ -19,12 +19,13 @@ class PackedMemory {
   PackedMemory(const PackedMemory&) = delete;
   PackedMemory& operator=(const PackedMemory&) = delete;
 
-  /// Zeroed, begins on a 64-byte line. Throws std::bad_alloc when the memory cannot be had.
+  /// Zeroed, begins on a 64-byte line. Throws std::bad_alloc when the memory cannot be had. Behind the first 32 MiB
+  /// in huge pages, if the system gives the first few of them quickly: on virtual machines whose host takes free memory
+  /// back, to touch huge pages can take five times as long as small ones.
   std::byte* take(std::int64_t bytes);
 
-  /// Asks for huge pages for what has been taken. What was not touched yet gets them when it is; what was, when the
-  /// system gets to it (khugepaged, over minutes), without anybody waiting. So a model asks once it is packed: on
-  /// virtual machines whose host takes free memory back, to touch huge pages takes much longer than small ones.
+  /// Asks for huge pages for all that has been taken. What was not touched yet gets them when it is; what was, when the
+  /// system gets to it (khugepaged, over minutes), without anybody waiting. So a model asks once it is packed.
   void prefer_huge_pages();
 
  private:
@@ -37,8 +38,13 @@ class PackedMemory {
     std::int64_t used = 0;
   };
   Slab& slab_for(std::int64_t bytes);
+  void try_huge_pages(const Slab& slab, std::int64_t before);
 
   std::vector<Slab> slabs_;
+  std::int64_t taken_ = 0;
+  std::int64_t tried_ = 0;  ///< huge pages that were touched to see how long that takes
+  double seconds_ = 0;      ///< that it took
+  bool gives_quickly_ = true;
   std::vector<AlignedBuffer<std::byte>> watched_;  ///< instead of slabs where a sanitizer watches their ends
 };
 

@@ -15,7 +15,7 @@ namespace retort::runtime {
 inline constexpr std::int64_t kSplitWork = 500'000;
 
 /// The panels of one thread that nobody has begun, on a cache line of its own. The owner takes them from the front, as
-/// they stand in memory, which is how the processor fetches them ahead, a quarter of what is left at once, since taking
+/// they stand in memory, which is how the processor fetches them ahead, half of what is left at once, since taking
 /// waits for memory; others take the last.
 class alignas(64) PanelRange {
  public:
@@ -26,7 +26,7 @@ class alignas(64) PanelRange {
   };
   Panels take_first() {
     return take([](std::int64_t& first, std::int64_t& last) {
-      const std::int64_t count = (last - first + 3) / 4;
+      const std::int64_t count = (last - first + 1) / 2;
       first += count;
       return Panels{first - count, first};
     });
