@@ -47,6 +47,30 @@ std::vector<std::int16_t> joined(const RowKernels& kernels, std::int64_t rows, c
   return all;
 }
 
+/// An int8 layer of random codes as row kernels read it.
+struct PackedInt8 {
+  PackedInt8(std::int64_t in, std::int64_t out, std::mt19937& random)
+      : linear(WeightForm::int8, in, out, random),
+        words((in + 3) / 4),
+        packed(panels_of(out) * kPanelColumns * words * 4),
+        sums(static_cast<std::size_t>(panels_of(out) * kPanelColumns)),
+        scales(row_scales(linear.weights())) {
+    pack_int8(linear.weights(), words, packed.data(), sums.data());
+    panels = {reinterpret_cast<const std::int8_t*>(packed.data()), sums.data(), scales.data(), out, words, words};
+  }
+
+  testing::RandomLinear linear;
+  std::int64_t words;
+  AlignedBuffer<std::byte> packed;
+  std::vector<std::int32_t> sums;
+  std::vector<float> scales;
+  Int8Panels panels;
+};
+
+std::int8_t random_code(std::mt19937& random) {
+  return static_cast<std::int8_t>(static_cast<int>(random() % 255) - 127);
+}
+
 TEST(RowKernels, AreOrderedFastestFirstAndEndWithOneForEveryProcessor) {
   EXPECT_EQ(row_kernels().back().instruction_set, 0u);
   EXPECT_STREQ(row_kernels_for(0).name, "scalar");
@@ -69,26 +93,19 @@ class RowKernelSizes : public ::testing::TestWithParam<std::tuple<std::int64_t, 
 
 TEST_P(RowKernelSizes, Int8EqualsIntegerSums) {
   const auto [rows, in, out] = sizes();
-  const testing::RandomLinear linear(WeightForm::int8, in, out, random_);
-  const LinearWeights weights = linear.weights();
-  const std::int64_t words = (in + 3) / 4, columns = panels_of(out) * kPanelColumns;
-  AlignedBuffer<std::byte> packed(columns * words * 4);
-  std::vector<std::int32_t> sums(static_cast<std::size_t>(columns));
-  pack_int8(weights, words, packed.data(), sums.data());
-  const std::vector<float> scales = row_scales(weights);
+  const PackedInt8 layer(in, out, random_);
+  const Int8Panels& panels = layer.panels;
+  const std::int64_t words = layer.words;
   std::vector<std::int8_t> x(static_cast<std::size_t>(rows * Activation::code_bytes(in)), 99);
-  for (std::int64_t i = 0; i < rows * in; ++i)
-    x[static_cast<std::size_t>(i)] = static_cast<std::int8_t>(static_cast<int>(random_() % 255) - 127);
-  const Int8Panels panels{
-      reinterpret_cast<const std::int8_t*>(packed.data()), sums.data(), scales.data(), out, words, words};
+  for (std::int64_t i = 0; i < rows * in; ++i) x[static_cast<std::size_t>(i)] = random_code(random_);
   for (const RowKernels* kernels : runnable()) {
     std::vector<float> y(static_cast<std::size_t>(rows * out) + 1, NAN);
     const std::vector<std::int16_t> narrow = joined(*kernels, rows, x.data(), in, false, 4 * words);
     kernels->int8(panels, {0, panels_of(out)}, rows, {x.data(), in, false, narrow.data()}, y.data());
     EXPECT_TRUE(std::isnan(y.back())) << kernels->name << " writes past the end";
     for (std::int64_t row = 0; row < rows; ++row) {
-      const Row expected =
-          ref_linear_int8({x.begin() + row * in, x.begin() + (row + 1) * in}, linear.codes(), linear.scales());
+      const Row expected = ref_linear_int8({x.begin() + row * in, x.begin() + (row + 1) * in}, layer.linear.codes(),
+                                           layer.linear.scales());
       for (std::int64_t n = 0; n < out; ++n)
         ASSERT_EQ(y[static_cast<std::size_t>(row * out + n)], expected[static_cast<std::size_t>(n)])
             << kernels->name << " row " << row << " column " << n;
@@ -197,17 +214,11 @@ TEST_P(RowKernelSizes, F32AndBf16EqualSumsInDouble) {
 
 TEST_P(RowKernelSizes, ManyRowsOfCodesGiveTheBitsOfOne) {
   const auto [rows, in, out] = sizes();
-  const testing::RandomLinear linear(WeightForm::int8, in, out, random_);
-  const LinearWeights weights = linear.weights();
-  const std::int64_t words = (in + 3) / 4, columns = panels_of(out) * kPanelColumns;
-  AlignedBuffer<std::byte> packed(columns * words * 4);
-  std::vector<std::int32_t> sums(static_cast<std::size_t>(columns));
-  pack_int8(weights, words, packed.data(), sums.data());
-  const std::vector<float> scales = row_scales(weights);
-  const Int8Panels panels{
-      reinterpret_cast<const std::int8_t*>(packed.data()), sums.data(), scales.data(), out, words, words};
+  const PackedInt8 layer(in, out, random_);
+  const Int8Panels& panels = layer.panels;
+  const std::int64_t words = layer.words;
   std::vector<std::int8_t> x(static_cast<std::size_t>(rows * Activation::code_bytes(in)), 99);
-  for (std::int8_t& code : x) code = static_cast<std::int8_t>(static_cast<int>(random_() % 255) - 127);
+  for (std::int8_t& code : x) code = random_code(random_);
   for (const RowKernels* kernels : runnable()) {
     std::vector<float> y(static_cast<std::size_t>(rows * out)), alone(static_cast<std::size_t>(out));
     const std::vector<std::int16_t> both = joined(*kernels, rows, x.data(), in, true, 4 * words);
@@ -218,6 +229,30 @@ TEST_P(RowKernelSizes, ManyRowsOfCodesGiveTheBitsOfOne) {
       for (std::int64_t n = 0; n < out; ++n)
         ASSERT_EQ(y[static_cast<std::size_t>(row * out + n)], alone[static_cast<std::size_t>(n)])
             << kernels->name << " row " << row << " column " << n;
+    }
+  }
+}
+
+// A thread gets one panel at a time, and where it goes on: forward, backward, or nowhere.
+TEST_P(RowKernelSizes, WhatFollowsAPanelChangesNothing) {
+  const auto [rows, in, out] = sizes();
+  const PackedInt8 layer(in, out, random_);
+  std::vector<std::int8_t> x(static_cast<std::size_t>(rows * Activation::code_bytes(in)), 99);
+  for (std::int8_t& code : x) code = random_code(random_);
+  const std::int64_t panels = panels_of(out);
+  for (const RowKernels* kernels : runnable()) {
+    std::vector<float> together(static_cast<std::size_t>(rows * out)), alone(together.size());
+    const std::vector<std::int16_t> both = joined(*kernels, rows, x.data(), in, true, 4 * layer.words);
+    const Int8Rows codes{x.data(), in, true, both.data()};
+    kernels->int8(layer.panels, {0, panels}, rows, codes, together.data());
+    for (const std::int64_t step : {1, -1, 1000}) {
+      std::fill(alone.begin(), alone.end(), NAN);
+      for (std::int64_t i = 0; i < panels; ++i) {
+        const std::int64_t panel = step < 0 ? panels - 1 - i : i, next = panel + step;
+        const bool follows = next >= 0 && next < panels;
+        kernels->int8(layer.panels, {panel, panel + 1, follows ? next : -1}, rows, codes, alone.data());
+      }
+      ASSERT_EQ(alone, together) << kernels->name << " by steps of " << step;
     }
   }
 }
