@@ -13,8 +13,6 @@
 namespace retort::runtime {
 namespace {
 
-// The row kernel multiplies so many planes of codes (linear_benchmark): what it can hold in registers at once.
-constexpr std::int64_t kRowKernelPlanes = 4;
 constexpr std::int64_t kWordBytes = 4;
 constexpr std::int64_t kJoinColumns = 4096;  // by one thread at a time
 
@@ -145,7 +143,7 @@ class Int8Kernel final : public LinearKernel {
 
   /// Those for which it is faster, and those that oneDNN does not multiply.
   std::int64_t rows_of_row_kernel(const Matmul& matmul, KernelChoice choice) const {
-    const std::int64_t faster = choice == KernelChoice::onednn ? 0 : kRowKernelPlanes;
+    const std::int64_t faster = choice == KernelChoice::onednn ? 0 : kernels_.int8_planes;
     return std::max(faster, matmul.least_rows() - 1) / planes_;
   }
 

@@ -8,6 +8,10 @@
 namespace retort::runtime {
 namespace {
 
+// Where oneDNN multiplies int8 (README.md, "Row kernels"): what the kernel can hold in registers at once, or more where
+// reading takes most of the time, and fetching ahead most of that away.
+constexpr std::int64_t kRegisterPlanes = 4, kManyPlanes = 16;
+
 // As measured (README.md, "Row kernels"): on Zen 4 every prefetch of ours costs speed.
 Fetching best_fetching() {
 #if defined(__x86_64__)
@@ -22,16 +26,16 @@ Fetching best_fetching() {
 std::span<const RowKernels> row_kernels() {
   static constexpr std::array table{
 #if defined(__x86_64__)
-      RowKernels{"avx512_vnni_next", dnnl_cpu_isa_avx512_core_vnni, Fetching::next_panel, int8_rows_avx512vnni_next,
-                 int4_rows_avx512vnni_next},
-      RowKernels{"avx512_vnni_ahead", dnnl_cpu_isa_avx512_core_vnni, Fetching::ahead, int8_rows_avx512vnni_ahead,
-                 int4_rows_avx512vnni_ahead},
-      RowKernels{"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, Fetching::by_hardware, int8_rows_avx512vnni,
-                 int4_rows_avx512vnni},
-      RowKernels{"avx2", dnnl_cpu_isa_avx2, Fetching::by_hardware, int8_rows_avx2, int4_rows_avx2, join_codes_avx2,
-                 float_rows_avx2},
+      RowKernels{"avx512_vnni_next", dnnl_cpu_isa_avx512_core_vnni, Fetching::next_panel, kManyPlanes,
+                 int8_rows_avx512vnni_next, int4_rows_avx512vnni_next},
+      RowKernels{"avx512_vnni_ahead", dnnl_cpu_isa_avx512_core_vnni, Fetching::ahead, kRegisterPlanes,
+                 int8_rows_avx512vnni_ahead, int4_rows_avx512vnni_ahead},
+      RowKernels{"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, Fetching::by_hardware, kRegisterPlanes,
+                 int8_rows_avx512vnni, int4_rows_avx512vnni},
+      RowKernels{"avx2", dnnl_cpu_isa_avx2, Fetching::by_hardware, kRegisterPlanes, int8_rows_avx2, int4_rows_avx2,
+                 join_codes_avx2, float_rows_avx2},
 #endif
-      RowKernels{"scalar", 0, Fetching::by_hardware, int8_rows_scalar, int4_rows_scalar},
+      RowKernels{"scalar", 0, Fetching::by_hardware, kRegisterPlanes, int8_rows_scalar, int4_rows_scalar},
   };
   return table;
 }

@@ -111,6 +111,7 @@ struct RowKernels {
   const char* name;          ///< "avx512_vnni_next", "avx512_vnni_ahead", "avx512_vnni", "avx2", "scalar"
   unsigned instruction_set;  ///< dnnl_cpu_isa_t whose bits must all be in the processor's
   Fetching fetching;         ///< not by_hardware: only for processors that are meant to have it
+  std::int64_t int8_planes;  ///< of codes, up to which int8 is faster than oneDNN's product
   Int8RowKernel int8;
   Int4RowKernel int4;
   JoinCodes join = nullptr;         ///< not null: rows are read from `joined`
