@@ -82,8 +82,8 @@ struct alignas(64) UnpackedBlock {
 template <bool kBf16>
 void unpack(const std::byte* data, std::int64_t values, UnpackedBlock& block) {
   for (std::int64_t k = 0; k < values; k += kBf16 ? 2 : 1) {
-    for (std::int64_t strip = 0; strip < kStrips; ++strip) {
-      float* target = block.values[strip] + k * kStripColumns;
+    for (auto& strip : block.values) {
+      float* target = strip + k * kStripColumns;
       repeat<kStripVectors>([&](int v) RETORT_INLINE {
         const __m256i word = load(data);
         data += kVectorBytes;

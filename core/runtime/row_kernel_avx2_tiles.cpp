@@ -152,8 +152,8 @@ RETORT_INLINE inline void put_pair(std::int16_t* word, int pair, int v, __m256i 
 
 void unpack_int8(const std::byte* data, std::int64_t words, UnpackedBlock& block) {
   for (std::int64_t k = 0; k < words; ++k) {
-    for (std::int64_t strip = 0; strip < kStrips; ++strip) {
-      std::int16_t* target = block.codes[strip] + k * 2 * kPairCodes;
+    for (auto& strip : block.codes) {
+      std::int16_t* target = strip + k * 2 * kPairCodes;
       repeat<kVectors>([&](int v) RETORT_INLINE {
         const __m256i word = load(data);
         put_pair(target, 0, v, _mm256_srai_epi16(_mm256_slli_epi16(word, 8), 8));
@@ -168,8 +168,8 @@ void unpack_int8(const std::byte* data, std::int64_t words, UnpackedBlock& block
 void unpack_int4(const std::byte* data, std::int64_t words, std::int64_t pair, UnpackedBlock& block) {
   const __m256i nibble = _mm256_set1_epi16(15), eight = _mm256_set1_epi16(8);
   for (std::int64_t k = 0; k < words; ++k, pair += 4) {
-    for (std::int64_t strip = 0; strip < kStrips; ++strip) {
-      std::int16_t* target = block.codes[strip] + pair * kPairCodes;
+    for (auto& strip : block.codes) {
+      std::int16_t* target = strip + pair * kPairCodes;
       repeat<kVectors>([&](int v) RETORT_INLINE {
         const __m256i word = load(data);
         const auto put = [&](int i, __m256i codes)
