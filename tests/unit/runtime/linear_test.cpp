@@ -235,7 +235,7 @@ TEST_P(LinearSizes, Int8GivesTheSameBitsByEveryKernelAndForAnyNumberOfRows) {
       EXPECT_EQ(buffers.out, first) << linear.implementation() << ", of a row alone";
     }
     EXPECT_EQ(results[0], results[1]) << activation_bits;
-    if (row_kernels_for(onednn_.instruction_set()).join == nullptr) {
+    if (activation_bits == 8 || row_kernels_for(onednn_.instruction_set()).join == nullptr) {
       EXPECT_EQ(results[1], results[2]) << activation_bits;
       continue;
     }
