@@ -26,24 +26,32 @@ Fetching best_fetching() {
 std::span<const RowKernels> row_kernels() {
   static constexpr std::array table{
 #if defined(__x86_64__)
-      RowKernels{"avx512_vnni_next", dnnl_cpu_isa_avx512_core_vnni, Fetching::next_panel, kManyPlanes,
-                 int8_rows_avx512vnni_next, int4_rows_avx512vnni_next},
-      RowKernels{"avx512_vnni_ahead", dnnl_cpu_isa_avx512_core_vnni, Fetching::ahead, kRegisterPlanes,
+      RowKernels{"avx512_vnni_next", dnnl_cpu_isa_avx512_core_vnni, true, Fetching::next_panel, kManyPlanes,
+                 int8_rows_avx512vnni_next, int4_rows_avx512gfni_next},
+      RowKernels{"avx512_vnni_ahead", dnnl_cpu_isa_avx512_core_vnni, false, Fetching::ahead, kRegisterPlanes,
                  int8_rows_avx512vnni_ahead, int4_rows_avx512vnni_ahead},
-      RowKernels{"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, Fetching::by_hardware, kRegisterPlanes,
+      RowKernels{"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, false, Fetching::by_hardware, kRegisterPlanes,
                  int8_rows_avx512vnni, int4_rows_avx512vnni},
-      RowKernels{"avx2", dnnl_cpu_isa_avx2, Fetching::by_hardware, kRegisterPlanes, int8_rows_avx2, int4_rows_avx2,
-                 join_codes_avx2, float_rows_avx2},
+      RowKernels{"avx2", dnnl_cpu_isa_avx2, false, Fetching::by_hardware, kRegisterPlanes, int8_rows_avx2,
+                 int4_rows_avx2, join_codes_avx2, float_rows_avx2},
 #endif
-      RowKernels{"scalar", 0, Fetching::by_hardware, kRegisterPlanes, int8_rows_scalar, int4_rows_scalar},
+      RowKernels{"scalar", 0, false, Fetching::by_hardware, kRegisterPlanes, int8_rows_scalar, int4_rows_scalar},
   };
   return table;
+}
+
+bool can_run(const RowKernels& kernels, unsigned instruction_set) {
+  if ((instruction_set & kernels.instruction_set) != kernels.instruction_set) return false;
+#if defined(__x86_64__)
+  if (kernels.gfni) return __builtin_cpu_supports("gfni") != 0;
+#endif
+  return true;
 }
 
 const RowKernels& row_kernels_for(unsigned instruction_set) {
   for (const RowKernels& kernels : row_kernels()) {
     if (kernels.fetching != Fetching::by_hardware && kernels.fetching != best_fetching()) continue;
-    if ((instruction_set & kernels.instruction_set) == kernels.instruction_set) return kernels;
+    if (can_run(kernels, instruction_set)) return kernels;
   }
   return row_kernels().back();
 }

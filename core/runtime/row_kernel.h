@@ -110,6 +110,7 @@ enum class Fetching : std::uint8_t {
 struct RowKernels {
   const char* name;          ///< "avx512_vnni_next", "avx512_vnni_ahead", "avx512_vnni", "avx2", "scalar"
   unsigned instruction_set;  ///< dnnl_cpu_isa_t whose bits must all be in the processor's
+  bool gfni;                 ///< needs this too, for which oneDNN has no bit
   Fetching fetching;         ///< not by_hardware: only for processors that are meant to have it
   std::int64_t int8_planes;  ///< of codes, up to which int8 is faster than oneDNN's product
   Int8RowKernel int8;
@@ -120,7 +121,9 @@ struct RowKernels {
 
 /// Fastest first; the last runs everywhere.
 std::span<const RowKernels> row_kernels();
-/// The first that `instruction_set` (dnnl_get_effective_cpu_isa) contains and that this processor is meant to have.
+/// Whether this processor has what they need, of which `instruction_set` (dnnl_get_effective_cpu_isa) may be used.
+bool can_run(const RowKernels& kernels, unsigned instruction_set);
+/// The first that can run and that this processor is meant to have.
 const RowKernels& row_kernels_for(unsigned instruction_set);
 
 void int8_rows_avx512vnni(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
@@ -132,7 +135,7 @@ void join_codes_avx2(const std::int8_t*, const std::int8_t*, std::int64_t, std::
 void int8_rows_scalar(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
 void int4_rows_avx512vnni(const Int4Panels&, const PanelSpan&, std::int64_t, const Int4Rows&, float*);
 void int4_rows_avx512vnni_ahead(const Int4Panels&, const PanelSpan&, std::int64_t, const Int4Rows&, float*);
-void int4_rows_avx512vnni_next(const Int4Panels&, const PanelSpan&, std::int64_t, const Int4Rows&, float*);
+void int4_rows_avx512gfni_next(const Int4Panels&, const PanelSpan&, std::int64_t, const Int4Rows&, float*);
 void int4_rows_avx2(const Int4Panels&, const PanelSpan&, std::int64_t, const Int4Rows&, float*);
 void int4_rows_scalar(const Int4Panels&, const PanelSpan&, std::int64_t, const Int4Rows&, float*);
 

@@ -31,8 +31,7 @@ double measured_bandwidth() {
 }
 
 bool runs_here(const RowKernels& kernels) {
-  const auto here = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
-  return (here & kernels.instruction_set) == kernels.instruction_set;
+  return can_run(kernels, static_cast<unsigned>(dnnl::get_effective_cpu_isa()));
 }
 
 void report(benchmark::State& state, double bytes) {
@@ -106,7 +105,7 @@ void run_entry(benchmark::State& state, bool int4) {
   constexpr std::int64_t kIn = 896, kGroup = 64, kGroups = kIn / kGroup;
   const RowKernels& kernels = row_kernels()[static_cast<std::size_t>(state.range(0))];
   if (!runs_here(kernels)) return state.SkipWithMessage("not on this processor");
-  Int4Panels panels4{nullptr, 0, kGroups, kGroup, ScaleType::f32};
+  Int4Panels panels4{nullptr, 0, kGroups, kGroup, ScaleType::bf16};
   const std::int64_t panel_bytes = int4 ? panels4.panel_bytes() : kIn * kPanelColumns, panels = kBytes / panel_bytes;
   static PackedMemory memory;
   static std::byte* const weights = [] {
