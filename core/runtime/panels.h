@@ -15,8 +15,8 @@ namespace retort::runtime {
 inline constexpr std::int64_t kSplitWork = 500'000;
 
 /// The panels of one thread that nobody has begun, on a cache line of its own. The owner takes them from the front, as
-/// they stand in memory, which is how the processor fetches them ahead, half of what is left at once, since taking
-/// waits for memory; others take the last.
+/// they stand in memory, which is how they are fetched ahead, others take the last; half of what is left at once, since
+/// taking waits for memory.
 class alignas(64) PanelRange {
  public:
   void set(std::int64_t first, std::int64_t last) { range_.store(pack(first, last), std::memory_order_relaxed); }
@@ -32,9 +32,10 @@ class alignas(64) PanelRange {
     });
   }
   Panels take_last() {
-    return take([](std::int64_t&, std::int64_t& last) {
-      --last;
-      return Panels{last, last + 1};
+    return take([](std::int64_t& first, std::int64_t& last) {
+      const std::int64_t count = (last - first + 1) / 2;
+      last -= count;
+      return Panels{last, last + count};
     });
   }
 
@@ -76,10 +77,12 @@ void split_panels(std::int64_t panels, [[maybe_unused]] std::int64_t work, const
         PanelRange& range = ranges[static_cast<std::size_t>((own + i) % parts)];
         const auto take = [&] { return i == 0 ? range.take_first() : range.take_last(); };
         // Of its own panels a thread takes the following ones next, unless the others have them by then.
-        const std::int64_t end = i == 0 ? panels * (own + 1) / parts : 0;
-        for (PanelRange::Panels taken = take(); taken.first < taken.last; taken = take())
+        for (PanelRange::Panels taken = take(); taken.first < taken.last; taken = take()) {
+          const std::int64_t begin = i == 0 ? panels * own / parts : taken.first;
+          const std::int64_t end = i == 0 ? panels * (own + 1) / parts : taken.last;
           for (std::int64_t panel = taken.first; panel < taken.last; ++panel)
-            body(PanelSpan{panel, panel + 1, panel + 1 < end ? panel + 1 : -1});
+            body(PanelSpan{panel, panel + 1, begin, end});
+        }
       }
     }
     return;

@@ -11,11 +11,13 @@ namespace retort::runtime {
 /// Output columns of one panel.
 inline constexpr std::int64_t kPanelColumns = 64;
 
-/// Panels [first, last), which a thread multiplies, and the one that it goes on with.
+/// Panels [first, last), which a thread multiplies, and those [begin, end) that it walks in order, of which it has
+/// multiplied the ones before `first` and may fetch the ones that follow; none where end is 0.
 struct PanelSpan {
   std::int64_t first = 0;
   std::int64_t last = 0;
-  std::int64_t next = -1;  ///< its weights may be fetched meanwhile; -1: none follows
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
 };
 
 /// W [out,in] int8, w = code · scale. Codes stand as 32-bit words [panels][stride_words][64]: word k of a column holds

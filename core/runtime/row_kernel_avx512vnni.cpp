@@ -22,13 +22,13 @@ RETORT_INLINE inline __m512 scaled(__m512i sum, __m512 scale) {
 
 // R planes, L = 1 or 2 to a row; 4 · R accumulators take at most 16 of the 32 registers.
 template <Fetching How, int R, int L>
-void int8_tile(const Int8Panels& weights, std::int64_t panel, std::int64_t after, const Int8Rows& in, std::int64_t row,
-               float* out) {
+void int8_tile(const Int8Panels& weights, const PanelSpan& span, std::int64_t panel, const Int8Rows& in,
+               std::int64_t row, float* out) {
   static_assert(R % L == 0 && R <= 4);
   const std::int64_t first = panel * kPanelColumns;
   const auto* all = reinterpret_cast<const std::byte*>(weights.codes);
   const std::byte* data = all + panel * weights.stride_words * kStepBytes;
-  NextPanel<How> next(all + after * weights.stride_words * kStepBytes, weights.words * kVectors);
+  Following<How> following(all, weights.stride_words * kStepBytes, span, panel);
   __m512i sums[kVectors][R];
   repeat<kVectors>([&](int v) RETORT_INLINE {
     // Codes are multiplied as code + 128, unsigned: take 128 times the column's sum off again.
@@ -41,7 +41,7 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, std::int64_t after
     repeat<R>([&](int r) RETORT_INLINE {
       x[r] = _mm512_xor_si512(broadcast_word(codes + r * in.stride), _mm512_set1_epi8(-128));
     });
-    next.fetch_four();
+    following.fetch_four();
     repeat<kVectors>([&](int v) RETORT_INLINE {
       const std::byte* line = data + v * kVectorBytes;
       if constexpr (How == Fetching::ahead) prefetch(line + kAheadBytes);
@@ -61,25 +61,24 @@ void int8_tile(const Int8Panels& weights, std::int64_t panel, std::int64_t after
 
 // As many rows as their planes have registers for. Returns the number.
 template <Fetching How, int L>
-std::int64_t int8_some_rows(const Int8Panels& weights, std::int64_t panel, std::int64_t after, std::int64_t rows,
+std::int64_t int8_some_rows(const Int8Panels& weights, const PanelSpan& span, std::int64_t panel, std::int64_t rows,
                             const Int8Rows& in, std::int64_t row, float* out) {
   const std::int64_t planes = (rows - row) * L;
-  if (planes >= 4) return int8_tile<How, 4, L>(weights, panel, after, in, row, out), 4 / L;
+  if (planes >= 4) return int8_tile<How, 4, L>(weights, span, panel, in, row, out), 4 / L;
   if constexpr (L == 1) {
-    if (planes == 3) return int8_tile<How, 3, L>(weights, panel, after, in, row, out), 3;
-    if (planes == 1) return int8_tile<How, 1, L>(weights, panel, after, in, row, out), 1;
+    if (planes == 3) return int8_tile<How, 3, L>(weights, span, panel, in, row, out), 3;
+    if (planes == 1) return int8_tile<How, 1, L>(weights, span, panel, in, row, out), 1;
   }
-  return int8_tile<How, 2, L>(weights, panel, after, in, row, out), 2 / L;
+  return int8_tile<How, 2, L>(weights, span, panel, in, row, out), 2 / L;
 }
 
 template <Fetching How, int L>
 void int8_panels(const Int8Panels& weights, const PanelSpan& span, std::int64_t rows, const Int8Rows& in, float* out) {
   for (std::int64_t panel = span.first; panel < span.last; ++panel) {
-    const std::int64_t after = panel_after(span, panel);
     std::int64_t row = 0;
     // The first rows read the panel from memory, and fetch; the others find it in the cache.
-    if (row < rows) row += int8_some_rows<How, L>(weights, panel, after, rows, in, row, out);
-    while (row < rows) row += int8_some_rows<kCached, L>(weights, panel, panel, rows, in, row, out);
+    if (row < rows) row += int8_some_rows<How, L>(weights, span, panel, rows, in, row, out);
+    while (row < rows) row += int8_some_rows<kCached, L>(weights, span, panel, rows, in, row, out);
   }
 }
 

@@ -17,6 +17,9 @@ inline constexpr int kStepBytes = kVectors * kVectorBytes;
 // Fetching::next_panel: in so many places at once. More than the processor's own prefetching follows, since one line at
 // a time reaches only as far as one page.
 inline constexpr int kStreams = 8;
+// Places closer together than this are one page or two; so short panels are fetched several at once, up to so much.
+// That takes a few to begin with, which nobody has fetched, so only where a thread has some times as many.
+inline constexpr std::int64_t kTogetherBytes = 64 << 10, kTimesTogether = 8;
 // For rows that find in the cache what others have read.
 inline constexpr Fetching kCached = Fetching::by_hardware;
 
@@ -34,34 +37,73 @@ RETORT_INLINE inline void repeat(Function f) {
   }
 }
 
-// Fetches `lines` of a panel that follows, four at a time, in eight streams: the first line of streams 0 to 3, of 4 to
-// 7, the second of 0 to 3, …
-template <Fetching How>
-class NextPanel {
+// Fetches lines that stand in a row, from the one of a number on, four at a time, in eight streams: the first line of
+// streams 0 to 3, of 4 to 7, the second of 0 to 3, …
+class Streams {
  public:
-  RETORT_INLINE NextPanel(const std::byte* panel, std::int64_t lines)
-      : stride_((lines + kStreams - 1) / kStreams * kVectorBytes), now_(panel), later_(panel + kVectors * stride_) {}
+  Streams() = default;
+  RETORT_INLINE Streams(const std::byte* data, std::int64_t lines, std::int64_t from)
+      : stride_((lines + kStreams - 1) / kStreams * kVectorBytes),
+        now_(data + from / kStreams * kVectorBytes),
+        later_(now_ + kVectors * stride_) {}
 
   RETORT_INLINE void fetch_four() {
-    if constexpr (How == Fetching::next_panel) {
-      repeat<kVectors>([&](int v) RETORT_INLINE { prefetch(now_ + v * stride_); });
-      const std::byte* const next = now_ + kVectorBytes;
-      now_ = later_;
-      later_ = next;
-    }
+    repeat<kVectors>([&](int v) RETORT_INLINE { prefetch(now_ + v * stride_); });
+    const std::byte* const next = now_ + kVectorBytes;
+    now_ = later_;
+    later_ = next;
   }
 
  private:
-  std::int64_t stride_;  // from stream to stream
-  const std::byte* now_;
-  const std::byte* later_;
+  std::int64_t stride_ = 0;  // from stream to stream
+  const std::byte* now_ = nullptr;
+  const std::byte* later_ = nullptr;
 };
 
-// What a thread goes on with after `panel`; itself where that is nothing, since its lines cost no memory to fetch.
-RETORT_INLINE inline std::int64_t panel_after(const PanelSpan& span, std::int64_t panel) {
-  if (panel + 1 < span.last) return panel + 1;
-  return span.next >= 0 ? span.next : panel;
-}
+// Fetches what a thread goes on with after `panel`, while that is multiplied; nothing unless How is next_panel.
+template <Fetching How>
+class Following {
+ public:
+  RETORT_INLINE Following(const std::byte* /*data*/, std::int64_t /*panel_bytes*/, const PanelSpan& /*span*/,
+                          std::int64_t /*panel*/) {}
+  RETORT_INLINE void fetch_four() {}
+};
+
+template <>
+class Following<Fetching::next_panel> {
+ public:
+  RETORT_INLINE Following(const std::byte* data, std::int64_t panel_bytes, const PanelSpan& span, std::int64_t panel) {
+    const std::int64_t begin = span.end > 0 ? span.begin : span.first, end = span.end > 0 ? span.end : span.last;
+    const std::int64_t lines = panel_bytes / kVectorBytes, position = panel - begin;
+    // The panel itself where it is the last: its lines cost no memory to fetch.
+    one_ = Streams(data + (panel + (panel + 1 < end ? 1 : 0)) * panel_bytes, lines, 0);
+    some_ = one_;
+    const int shift = together(panel_bytes, end - begin);
+    if (shift == 0) return;
+    const std::int64_t all = std::int64_t{1} << shift, first = begin + (((position >> shift) + 1) << shift);
+    const std::int64_t count = end - first < all ? end - first : all;
+    if (count <= 0) return;  // the last ones, all of them fetched
+    some_ = Streams(data + first * panel_bytes, count * lines, ((position & (all - 1)) * count * lines) >> shift);
+    both_ = position < all;
+  }
+
+  RETORT_INLINE void fetch_four() {
+    some_.fetch_four();
+    if (both_) one_.fetch_four();
+  }
+
+ private:
+  // How many panels are fetched together: the logarithm, of base 2.
+  RETORT_INLINE static int together(std::int64_t panel_bytes, std::int64_t panels) {
+    int shift = 0;
+    while (panel_bytes << (shift + 1) <= kTogetherBytes && panels >> (shift + 1) >= kTimesTogether) ++shift;
+    return shift;
+  }
+
+  Streams some_;  // an equal share of those that are fetched together next
+  Streams one_;   // the panel that follows: of the first ones, which nobody has fetched
+  bool both_ = false;
+};
 
 RETORT_INLINE inline __m512i broadcast_word(const std::int8_t* codes) {
   using Word = int __attribute__((may_alias, aligned(1)));
@@ -91,15 +133,13 @@ RETORT_INLINE inline __m512 load_scales(const std::byte* scales, int c) {
 
 // R is the number of planes, two to a row.
 template <class Nibbles, ScaleType Type, int GroupSize, Fetching How, int R>
-void int4_tile(const Int4Panels& weights, std::int64_t panel, std::int64_t after, const Int4Rows& in, std::int64_t row,
-               float* out) {
+void int4_tile(const Int4Panels& weights, const PanelSpan& span, std::int64_t panel, const Int4Rows& in,
+               std::int64_t row, float* out) {
   constexpr int kScaleLines = Type == ScaleType::f32 ? 4 : 2, kWordLines = GroupSize / 8 * kVectors;
   constexpr int kGroupLines = kScaleLines + kWordLines, kGroupsAhead = GroupSize == 32 ? 2 : 1;
   const std::int64_t row_stride = weights.groups * GroupSize;
   const std::byte* data = weights.data + panel * weights.panel_bytes();
-  // As many lines as there are words in a panel, beside the words; what is left, beside the scales.
-  NextPanel<How> next(weights.data + after * weights.panel_bytes(), weights.groups * kWordLines);
-  const std::byte* rest = weights.data + after * weights.panel_bytes() + weights.groups * kWordLines * kVectorBytes;
+  Following<How> following(weights.data, weights.panel_bytes(), span, panel);
   const std::int8_t* x = in.codes + 2 * row * row_stride;
   const std::int32_t* row_sums = in.sums + 2 * row * weights.groups;
   __m512 totals[kVectors][R / 2];
@@ -113,10 +153,7 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, std::int64_t after
       const std::byte* ahead = data + kGroupsAhead * kGroupLines * kVectorBytes;
       for (int line = 0; line < kGroupLines; ++line) prefetch(ahead + line * kVectorBytes);
     }
-    if constexpr (How == Fetching::next_panel) {
-      for (int line = 0; line < kScaleLines; ++line) prefetch(rest + line * kVectorBytes);
-      rest += kScaleLines * kVectorBytes;
-    }
+    if (kScaleLines == kVectors || group % 2 == 0) following.fetch_four();  // as many lines as there are of scales
     data += kScaleLines * kVectorBytes;
     __m512i sums[kVectors][R];
     repeat<R>([&](int r) RETORT_INLINE {
@@ -131,7 +168,7 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, std::int64_t after
         low[r] = broadcast_word(x + r * row_stride);
         high[r] = broadcast_word(x + r * row_stride + 4);
       });
-      next.fetch_four();
+      following.fetch_four();
       repeat<kVectors>([&](int v) RETORT_INLINE {
         const __m512i word = _mm512_load_si512(data + v * kVectorBytes);
         const __m512i even = _mm512_and_si512(word, _mm512_set1_epi8(15));
@@ -157,20 +194,19 @@ void int4_tile(const Int4Panels& weights, std::int64_t panel, std::int64_t after
 }
 
 template <class Nibbles, ScaleType Type, int GroupSize, Fetching How>
-std::int64_t int4_some_rows(const Int4Panels& weights, std::int64_t panel, std::int64_t after, std::int64_t rows,
+std::int64_t int4_some_rows(const Int4Panels& weights, const PanelSpan& span, std::int64_t panel, std::int64_t rows,
                             const Int4Rows& in, std::int64_t row, float* out) {
-  if (rows - row > 1) return int4_tile<Nibbles, Type, GroupSize, How, 4>(weights, panel, after, in, row, out), 2;
-  return int4_tile<Nibbles, Type, GroupSize, How, 2>(weights, panel, after, in, row, out), 1;
+  if (rows - row > 1) return int4_tile<Nibbles, Type, GroupSize, How, 4>(weights, span, panel, in, row, out), 2;
+  return int4_tile<Nibbles, Type, GroupSize, How, 2>(weights, span, panel, in, row, out), 1;
 }
 
 template <class Nibbles, ScaleType Type, int GroupSize, Fetching How>
 void int4_panels(const Int4Panels& weights, const PanelSpan& span, std::int64_t rows, const Int4Rows& in, float* out) {
   for (std::int64_t panel = span.first; panel < span.last; ++panel) {
-    const std::int64_t after = panel_after(span, panel);
     std::int64_t row = 0;
-    if (row < rows) row += int4_some_rows<Nibbles, Type, GroupSize, How>(weights, panel, after, rows, in, row, out);
+    if (row < rows) row += int4_some_rows<Nibbles, Type, GroupSize, How>(weights, span, panel, rows, in, row, out);
     while (row < rows)
-      row += int4_some_rows<Nibbles, Type, GroupSize, kCached>(weights, panel, panel, rows, in, row, out);
+      row += int4_some_rows<Nibbles, Type, GroupSize, kCached>(weights, span, panel, rows, in, row, out);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <tuple>
 
@@ -233,8 +234,12 @@ TEST_P(RowKernelSizes, ManyRowsOfCodesGiveTheBitsOfOne) {
   }
 }
 
-// A thread gets one panel at a time, and where it goes on: forward, backward, or nowhere.
-TEST_P(RowKernelSizes, WhatFollowsAPanelChangesNothing) {
+/// What a thread that gets `panel` next may walk in order: nothing known, all of them, or those from here on.
+std::vector<PanelSpan> walks(std::int64_t panel, std::int64_t panels) {
+  return {{panel, panel + 1}, {panel, panel + 1, 0, panels}, {panel, panel + 1, panel, panels}};
+}
+
+TEST_P(RowKernelSizes, WhatAThreadWalksChangesNothing) {
   const auto [rows, in, out] = sizes();
   const PackedInt8 layer(in, out, random_);
   std::vector<std::int8_t> x(static_cast<std::size_t>(rows * Activation::code_bytes(in)), 99);
@@ -245,14 +250,11 @@ TEST_P(RowKernelSizes, WhatFollowsAPanelChangesNothing) {
     const std::vector<std::int16_t> both = joined(*kernels, rows, x.data(), in, true, 4 * layer.words);
     const Int8Rows codes{x.data(), in, true, both.data()};
     kernels->int8(layer.panels, {0, panels}, rows, codes, together.data());
-    for (const std::int64_t step : {1, -1, 1000}) {
+    for (std::size_t walk = 0; walk < walks(0, panels).size(); ++walk) {
       std::fill(alone.begin(), alone.end(), NAN);
-      for (std::int64_t i = 0; i < panels; ++i) {
-        const std::int64_t panel = step < 0 ? panels - 1 - i : i, next = panel + step;
-        const bool follows = next >= 0 && next < panels;
-        kernels->int8(layer.panels, {panel, panel + 1, follows ? next : -1}, rows, codes, alone.data());
-      }
-      ASSERT_EQ(alone, together) << kernels->name << " by steps of " << step;
+      for (std::int64_t panel = panels - 1; panel >= 0; --panel)
+        kernels->int8(layer.panels, walks(panel, panels)[walk], rows, codes, alone.data());
+      ASSERT_EQ(alone, together) << kernels->name << " walk " << walk;
     }
   }
 }
@@ -262,6 +264,41 @@ INSTANTIATE_TEST_SUITE_P(Awkward, RowKernelSizes,
                                            std::tuple{2, 97, 70}, std::tuple{3, 3, 5}, std::tuple{4, 150, 333},
                                            std::tuple{5, 128, 129}, std::tuple{7, 333, 64}, std::tuple{8, 61, 17},
                                            std::tuple{33, 160, 200}, std::tuple{7, 2053, 70}));
+
+// So many panels, and so short ones, that several are fetched at once.
+TEST(RowKernels, Int4OfManyPanelsIsTheSameHoweverTheyAreWalked) {
+  const std::int64_t in = 96, out = 64 * 80 + 5, rows = 3;
+  std::mt19937 random(9);
+  const testing::RandomLinear linear(in, out, 32, DataType::bf16, random);
+  const LinearWeights weights = linear.weights();
+  Int4Panels panels{nullptr, out, in / 32, 32, scale_type(weights)};
+  AlignedBuffer<std::byte> packed(panels.panel_bytes() * panels.panels());
+  pack_int4(weights, panels, packed.data());
+  panels.data = packed.data();
+  std::vector<std::int8_t> codes(static_cast<std::size_t>(2 * rows * in));
+  for (std::int8_t& code : codes) code = random_code(random);
+  std::vector<std::int32_t> sums;
+  for (std::size_t i = 0; i < codes.size(); i += 32)
+    sums.push_back(std::accumulate(codes.begin() + static_cast<std::ptrdiff_t>(i),
+                                   codes.begin() + static_cast<std::ptrdiff_t>(i + 32), 0));
+  std::vector<float> first;
+  for (const RowKernels* kernels : runnable()) {
+    const std::vector<std::int16_t> both = joined(*kernels, rows, codes.data(), in, true, in);
+    const Int4Rows input{codes.data(), sums.data(), both.data()};
+    std::vector<float> together(static_cast<std::size_t>(rows * out));
+    kernels->int4(panels, {0, panels.panels()}, rows, input, together.data());
+    for (std::size_t walk = 0; walk < walks(0, panels.panels()).size(); ++walk) {
+      std::vector<float> alone(together.size(), NAN);
+      for (std::int64_t panel = 0; panel < panels.panels(); ++panel)
+        kernels->int4(panels, walks(panel, panels.panels())[walk], rows, input, alone.data());
+      ASSERT_EQ(alone, together) << kernels->name << " walk " << walk;
+    }
+    if (first.empty()) first = together;
+    // Three groups of some thousands, whose sum may be small.
+    for (std::size_t i = 0; i < first.size(); ++i)
+      ASSERT_NEAR(together[i], first[i], 1e-5f * std::abs(first[i]) + 1e-2f) << kernels->name << " output " << i;
+  }
+}
 
 TEST(RowKernels, Int8ExtremesDoNotOverflow) {
   // All codes of weights −128, all of activations the largest there are, over more than one block of a kernel's sums.
