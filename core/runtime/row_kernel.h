@@ -106,7 +106,7 @@ using FloatRowKernel = void (*)(const FloatPanels& weights, const PanelSpan& spa
 enum class Fetching : std::uint8_t {
   by_hardware,
   ahead,       ///< a few kB ahead: Zen 5
-  next_panel,  ///< the panel that follows, in many places at once: Intel's
+  next_panel,  ///< the panel that follows, several if they are short, in many places at once: Intel's
 };
 
 struct RowKernels {

@@ -7,8 +7,7 @@
 #include <immintrin.h>
 
 #include "runtime/row_kernel.h"
-
-#define RETORT_INLINE __attribute__((always_inline))
+#include "runtime/row_kernel_inline.h"
 
 namespace retort::runtime::avx2 {
 
@@ -31,15 +30,6 @@ enum class Fetch { no, ahead };
 
 void int8_many_rows(const Int8Panels&, std::int64_t panel, std::int64_t rows, const Int8Rows&, float* out);
 void int4_many_rows(const Int4Panels&, std::int64_t panel, std::int64_t rows, const Int4Rows&, float* out);
-
-// f(0), …, f(N − 1) as straight code, so that arrays of accumulators stay in registers.
-template <int N, class Function>
-RETORT_INLINE inline void repeat(Function f) {
-  if constexpr (N > 0) {
-    repeat<N - 1>(f);
-    f(N - 1);
-  }
-}
 
 template <Fetch How>
 RETORT_INLINE inline void fetch_words(const std::byte* data) {

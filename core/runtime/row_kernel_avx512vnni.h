@@ -1,13 +1,12 @@
 // What the row kernels for AVX-512 with VNNI share: row_kernel_avx512vnni.cpp, and row_kernel_avx512gfni.cpp, whose
 // int4 needs GFNI too. A thread walks one panel after the other: one stream from memory is faster than two beside each
-// other. For these files alone: it is compiled with their instructions, so no inline code of other headers may enter.
+// other. For these files alone: it is compiled with their instructions, so no other inline code may enter.
 #pragma once
 
 #include <immintrin.h>
 
 #include "runtime/row_kernel.h"
-
-#define RETORT_INLINE __attribute__((always_inline))
+#include "runtime/row_kernel_inline.h"
 
 namespace retort::runtime::avx512 {
 
@@ -25,16 +24,6 @@ inline constexpr Fetching kCached = Fetching::by_hardware;
 
 RETORT_INLINE inline void prefetch(const std::byte* data) {
   _mm_prefetch(reinterpret_cast<const char*>(data), _MM_HINT_T0);
-}
-
-// f(0), …, f(N − 1) as straight code. A loop, even one with an unroll pragma, is unrolled after the pass that could
-// have kept arrays of accumulators in registers.
-template <int N, class Function>
-RETORT_INLINE inline void repeat(Function f) {
-  if constexpr (N > 0) {
-    repeat<N - 1>(f);
-    f(N - 1);
-  }
 }
 
 // Fetches lines that stand in a row, from the one of a number on, four at a time, in eight streams: the first line of
