@@ -179,17 +179,14 @@ std::span<const float> Decoder::State::run(std::span<const TokenId> tokens, std:
 
 const float* Decoder::State::run_head(std::int64_t first, std::int64_t rows) {
   const std::int64_t width = config.hidden_size;
-  parallel_for(rows, rows * width, [&](std::int64_t row, std::int64_t) {
-    const float maximum = rms_norm(workspace.hidden() + (first + row) * width, final_norm.data(), width,
-                                   static_cast<float>(config.rms_norm_epsilon), workspace.input().values + row * width);
-    workspace.finish_row(head, row, rows, maximum);
-  });
-  head.run(rows, workspace.input(), workspace.logits());
-  if (head.quantized()) {
-    parallel_for(rows, rows * head.out(), [&](std::int64_t row, std::int64_t) {
-      scale_row(workspace.input().row_scales[row], head.out(), workspace.logits() + row * head.out());
+  head.run_scaled(rows, workspace.input(), workspace.logits(), [&] {
+    parallel_for(rows, rows * width, [&](std::int64_t row, std::int64_t) {
+      const float maximum =
+          rms_norm(workspace.hidden() + (first + row) * width, final_norm.data(), width,
+                   static_cast<float>(config.rms_norm_epsilon), workspace.input().values + row * width);
+      workspace.finish_row(head, row, rows, maximum);
     });
-  }
+  });
   return workspace.logits();
 }
 

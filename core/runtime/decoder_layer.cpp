@@ -63,33 +63,42 @@ std::int64_t DecoderLayer::longest_run(const model::ModelConfig& config) {
 void DecoderLayer::forward(const Pass& pass, Wanted wanted, const RopeTable& rope, KvCache& cache,
                            Workspace& workspace) const {
   const std::int64_t rows = pass.rows();
-  normalize(rows, attention_norm_, qkv_, workspace);
-  qkv_.run(rows, workspace.input(), workspace.projected());
-  finish_projection(rows, workspace);
-  store_keys_and_values(pass, rope, cache, workspace);
-  if (wanted == Wanted::nothing) return;
-  if (wanted == Wanted::all_rows || rows == 1) return attend_and_feed_forward(pass, rope, cache, workspace);
-  keep_row(rows - 1, workspace);
+  qkv_.run(rows, workspace.input(), workspace.projected(), [&] { normalize(rows, attention_norm_, qkv_, workspace); });
+  const auto store = [&] {
+    finish_projection(rows, workspace);
+    store_keys_and_values(pass, rope, cache, workspace);
+  };
+  if (wanted == Wanted::nothing) return store();
+  const bool last = wanted == Wanted::last_row && rows > 1;
   const RowRun first_row{0, 1};
-  attend_and_feed_forward({pass.places.last(1), {&first_row, 1}}, rope, cache, workspace);
+  const Pass rest = last ? Pass{pass.places.last(1), {&first_row, 1}} : pass;
+  // One row that looks at few positions is attended while the other threads fetch o's weights.
+  const bool beside = rows == 1 && attention_work(pass) < kParallelWork;
+  if (!beside) {
+    store();
+    if (last) keep_row(rows - 1, workspace);
+    attend_rows(rest, rope, cache, workspace);
+  }
+  const std::int64_t left = rest.rows();
+  o_.run(left, workspace.input(), workspace.projected(), [&] {
+    if (beside) {
+      store();
+      attend_rows(rest, rope, cache, workspace);
+    }
+    finish_attention(left, workspace);
+  });
+  gate_up_.run(left, workspace.input(), workspace.projected(), [&] {
+    add_back(left, o_, o_bias_, workspace);
+    normalize(left, feed_forward_norm_, gate_up_, workspace);
+  });
+  down_.run(left, workspace.input(), workspace.projected(), [&] { activate(left, workspace); });
+  add_back(left, down_, {}, workspace);
 }
 
 void DecoderLayer::keep_row(std::int64_t row, Workspace& workspace) const {
   std::copy_n(workspace.projected() + row * qkv_.out(), qkv_.out(), workspace.projected());
   std::copy_n(workspace.hidden() + row * qkv_.in(), qkv_.in(), workspace.hidden());
   workspace.input().row_scales[0] = workspace.input().row_scales[row];
-}
-
-void DecoderLayer::attend_and_feed_forward(const Pass& pass, const RopeTable& rope, const KvCache& cache,
-                                           Workspace& workspace) const {
-  const std::int64_t rows = pass.rows();
-  attend_rows(pass, rope, cache, workspace);
-  project_back(rows, o_, o_bias_, workspace);
-
-  normalize(rows, feed_forward_norm_, gate_up_, workspace);
-  gate_up_.run(rows, workspace.input(), workspace.projected());
-  activate(rows, workspace);
-  project_back(rows, down_, {}, workspace);
 }
 
 void DecoderLayer::normalize(std::int64_t rows, const std::vector<float>& weight, const Linear& next,
@@ -138,22 +147,29 @@ void DecoderLayer::store_keys_and_values(const Pass& pass, const RopeTable& rope
   });
 }
 
+std::int64_t DecoderLayer::attention_work(const Pass& pass) const {
+  std::int64_t positions = 0;
+  for (const RowPlace& place : pass.places) positions += place.position + 1;
+  return 2 * positions * heads_ * head_dim_;
+}
+
 void DecoderLayer::attend_rows(const Pass& pass, const RopeTable& rope, const KvCache& cache,
                                Workspace& workspace) const {
   const std::int64_t group = heads_ / kv_heads_;
   const std::int64_t tiles = (group + kQueryTile - 1) / kQueryTile;  // of one KV head
   const auto runs = static_cast<std::int64_t>(pass.runs.size());
-  std::int64_t positions = 0;
-  for (const RowPlace& place : pass.places) positions += place.position + 1;
-  parallel_for(runs * kv_heads_ * tiles, 2 * positions * heads_ * head_dim_, [&](std::int64_t i, std::int64_t thread) {
+  parallel_for(runs * kv_heads_ * tiles, attention_work(pass), [&](std::int64_t i, std::int64_t thread) {
     const RowRun& run = pass.runs[static_cast<std::size_t>(i / (kv_heads_ * tiles))];
     const std::int64_t first = i % tiles * kQueryTile;
     attend_run(pass, run, i / tiles % kv_heads_, first, std::min(kQueryTile, group - first), rope, cache, workspace,
                thread);
   });
-  parallel_for(pass.rows(), pass.rows() * o_.in(), [&](std::int64_t row, std::int64_t) {
+}
+
+void DecoderLayer::finish_attention(std::int64_t rows, Workspace& workspace) const {
+  parallel_for(rows, rows * o_.in(), [&](std::int64_t row, std::int64_t) {
     const float maximum = o_.quantized() ? max_abs(workspace.input().values + row * o_.in(), o_.in()) : 0.0f;
-    workspace.finish_row(o_, row, pass.rows(), maximum);
+    workspace.finish_row(o_, row, rows, maximum);
   });
 }
 
@@ -190,9 +206,8 @@ void DecoderLayer::activate(std::int64_t rows, Workspace& workspace) const {
   });
 }
 
-void DecoderLayer::project_back(std::int64_t rows, const Linear& linear, const std::vector<float>& bias,
-                                Workspace& workspace) const {
-  linear.run(rows, workspace.input(), workspace.projected());
+void DecoderLayer::add_back(std::int64_t rows, const Linear& linear, const std::vector<float>& bias,
+                            Workspace& workspace) const {
   parallel_for(rows, rows * linear.out(), [&](std::int64_t row, std::int64_t) {
     add_scaled(workspace.projected() + row * linear.out(), workspace.input().row_scales[row], linear.out(),
                workspace.hidden() + row * linear.out());

@@ -54,16 +54,17 @@ class DecoderLayer {
   float projection_scale(std::int64_t row, Workspace& workspace) const;
   /// Row `row` becomes row 0 of what the rest of the layer reads.
   void keep_row(std::int64_t row, Workspace& workspace) const;
-  void attend_and_feed_forward(const Pass& pass, const RopeTable& rope, const KvCache& cache,
-                               Workspace& workspace) const;
   void store_keys_and_values(const Pass& pass, const RopeTable& rope, KvCache& cache, Workspace& workspace) const;
+  /// Multiply-adds of a pass, as parallel_for counts them.
+  std::int64_t attention_work(const Pass& pass) const;
   void attend_rows(const Pass& pass, const RopeTable& rope, const KvCache& cache, Workspace& workspace) const;
   /// The query heads [first, first + count) of KV head `head`, for every row of `run`.
   void attend_run(const Pass& pass, const RowRun& run, std::int64_t head, std::int64_t first, std::int64_t count,
                   const RopeTable& rope, const KvCache& cache, Workspace& workspace, std::int64_t thread) const;
+  void finish_attention(std::int64_t rows, Workspace& workspace) const;
   void activate(std::int64_t rows, Workspace& workspace) const;
-  void project_back(std::int64_t rows, const Linear& linear, const std::vector<float>& bias,
-                    Workspace& workspace) const;
+  /// Adds what `linear` gave to the residual stream.
+  void add_back(std::int64_t rows, const Linear& linear, const std::vector<float>& bias, Workspace& workspace) const;
 
   std::int64_t index_, heads_, kv_heads_, head_dim_, intermediate_size_, window_;
   float epsilon_;

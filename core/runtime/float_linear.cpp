@@ -35,9 +35,12 @@ class FloatRowKernels final : public LinearKernel {
     in.row_scales[row] = 1.0f;
   }
 
-  void run(std::int64_t rows, const Activation& in, float* out) const override {
-    split_panels(panels_of(panels_.out), rows * panels_.in * panels_.out,
-                 [&](const PanelSpan& span) { kernels_.floats(panels_, span, rows, in.values, out); });
+  void run(const LinearProduct& product) const override {
+    const std::int64_t panels = panels_of(panels_.out), values = panels_.bf16 ? 2 : 1;
+    split_panels(panels, product.rows * panels_.in * panels_.out, product.preparation,
+                 {panels_.data, (panels_.in + values - 1) / values * kPanelColumns * 4}, [&](const PanelSpan& span) {
+                   kernels_.floats(panels_, span, product.rows, product.in.values, product.out);
+                 });
   }
 
   void look_up(std::int64_t row, float* target) const override {
@@ -90,9 +93,11 @@ class FloatKernel final : public LinearKernel {
     if (form_ == WeightForm::bf16) round_to_bfloat16(in.values + row * in_, in_, in.halves + row * in_);
   }
 
-  void run(std::int64_t rows, const Activation& in, float* out) const override {
+  void run(const LinearProduct& product) const override {
+    product.preparation();
+    const Activation& in = product.in;
     const void* source = form_ == WeightForm::bf16 ? static_cast<const void*>(in.halves) : in.values;
-    matmul_.execute(pool_.onednn().stream(), rows, source, weight_, {}, out, pool_.scratchpad());
+    matmul_.execute(pool_.onednn().stream(), product.rows, source, weight_, {}, product.out, pool_.scratchpad());
   }
 
   void look_up(std::int64_t row, float* target) const override {

@@ -10,6 +10,7 @@
 #include "runtime/panels.h"
 #include "runtime/parallel.h"
 #include "runtime/row_kernel.h"
+#include "runtime/row_scales.h"
 #include "runtime/unpacking.h"
 #include "runtime/vector_kernels.h"
 
@@ -102,13 +103,24 @@ class Int4Kernel final : public LinearKernel {
                                               high + plane(), sums, sums + groups);
   }
 
-  void run(std::int64_t rows, const Activation& in, float* out) const override {
+  void run(const LinearProduct& product) const override {
+    const std::int64_t rows = product.rows;
+    const Activation& in = product.in;
     if (rows >= unpacked_rows_) {
-      return unpacked_->run(panels_, rows, in.values, out);
+      product.preparation();
+      return unpacked_->run(panels_, rows, in.values, product.out);
     }
-    const Int4Rows codes{in.codes, in.group_sums, joined(rows, in.codes)};
-    split_panels(panels_.panels(), rows * in_ * panels_.out,
-                 [&](const PanelSpan& span) { kernels_.int4(panels_, span, rows, codes, out); });
+    const auto prepare = [&] {
+      product.preparation();
+      join(rows, in.codes);
+    };
+    if (rows > 1) prepare();
+    const Int4Rows codes{in.codes, in.group_sums, kernels_.join != nullptr ? pool_.joined() : nullptr};
+    split_panels(panels_.panels(), rows * in_ * panels_.out, rows > 1 ? Preparation() : prepare,
+                 {panels_.data, panels_.panel_bytes()}, [&](const PanelSpan& span) {
+                   kernels_.int4(panels_, span, rows, codes, product.out);
+                   if (product.scaled) scale_panels(span, rows, in.row_scales, panels_.out, product.out);
+                 });
   }
 
   void look_up(std::int64_t row, float* target) const override {
@@ -134,13 +146,12 @@ class Int4Kernel final : public LinearKernel {
   std::int64_t plane() const { return panels_.groups * panels_.group_size; }
 
   /// What the row kernel may want instead of planes.
-  const std::int16_t* joined(std::int64_t rows, const std::int8_t* codes) const {
-    if (kernels_.join == nullptr) return nullptr;
+  void join(std::int64_t rows, const std::int8_t* codes) const {
+    if (kernels_.join == nullptr) return;
     parallel_for(rows, rows * in_, [&](std::int64_t row, std::int64_t) {
       const std::int8_t* high = codes + 2 * row * plane();
       kernels_.join(high, high + plane(), plane(), pool_.joined() + row * plane());
     });
-    return pool_.joined();
   }
 
   void unpack(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {

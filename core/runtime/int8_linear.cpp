@@ -8,6 +8,7 @@
 #include "runtime/panels.h"
 #include "runtime/parallel.h"
 #include "runtime/row_kernel.h"
+#include "runtime/row_scales.h"
 #include "runtime/vector_kernels.h"
 
 namespace retort::runtime {
@@ -51,20 +52,16 @@ class Int8Kernel final : public LinearKernel {
                                       : quantize_row_wide(values, in_, maximum, codes, codes + in_);
   }
 
-  void run(std::int64_t rows, const Activation& in, float* out) const override {
-    if (matmul_ == nullptr || rows <= row_kernel_rows_) {
-      const Int8Rows codes{in.codes, in_, planes_ > 1, joined(rows, in.codes)};
-      split_panels(panels_of(panels_.out), rows * in_ * panels_.out, [&](const PanelSpan& span) {
-        kernels_.int8(panels_, span, rows, codes, out);
-        for (std::int64_t row = 0; planes_ == 1 && row < rows; ++row)
-          add_outliers_of(in, row, span.first, span.last, out);
-      });
-    } else if (planes_ == 1) {
-      multiply(rows, in.codes, out);
-      add_all_outliers(rows, in, out);
+  void run(const LinearProduct& product) const override {
+    if (matmul_ == nullptr || product.rows <= row_kernel_rows_) return run_row_kernel(product);
+    product.preparation();
+    if (planes_ == 1) {
+      multiply(product.rows, product.in.codes, product.out);
+      add_all_outliers(product.rows, product.in, product.out);
     } else {
-      run_planes(rows, in.codes, out);
+      run_planes(product.rows, product.in.codes, product.out);
     }
+    if (product.scaled) scale_rows(product.rows, product.in.row_scales, panels_.out, product.out);
   }
 
   void look_up(std::int64_t row, float* target) const override {
@@ -87,19 +84,32 @@ class Int8Kernel final : public LinearKernel {
   }
 
  private:
-  bool joins(std::int64_t rows) const {
-    return kernels_.join != nullptr && (matmul_ == nullptr || rows <= row_kernel_rows_);
+  void run_row_kernel(const LinearProduct& product) const {
+    const std::int64_t rows = product.rows;
+    const Activation& in = product.in;
+    const auto prepare = [&] {
+      product.preparation();
+      join(rows, in.codes);
+    };
+    if (rows > 1) prepare();
+    const Int8Rows codes{in.codes, in_, planes_ > 1, kernels_.join != nullptr ? pool_.joined() : nullptr};
+    split_panels(panels_of(panels_.out), rows * in_ * panels_.out, rows > 1 ? Preparation() : prepare,
+                 {packed_, panels_.stride_words * kPanelColumns * kWordBytes}, [&](const PanelSpan& span) {
+                   kernels_.int8(panels_, span, rows, codes, product.out);
+                   for (std::int64_t row = 0; planes_ == 1 && row < rows; ++row)
+                     add_outliers_of(in, row, span.first, span.last, product.out);
+                   if (product.scaled) scale_panels(span, rows, in.row_scales, panels_.out, product.out);
+                 });
   }
 
   /// What the row kernel may want instead of planes.
-  const std::int16_t* joined(std::int64_t rows, const std::int8_t* codes) const {
-    if (!joins(rows)) return nullptr;
+  void join(std::int64_t rows, const std::int8_t* codes) const {
+    if (kernels_.join == nullptr) return;
     const std::int64_t stride = panels_.words * kWordBytes;
     parallel_for(rows, rows * in_, [&](std::int64_t row, std::int64_t) {
       const std::int8_t* high = codes + row * planes_ * in_;
       kernels_.join(high, planes_ > 1 ? high + in_ : nullptr, stride, pool_.joined() + row * stride);
     });
-    return pool_.joined();
   }
 
   std::int32_t* outliers_of_row(const Activation& in, std::int64_t row) const {

@@ -32,6 +32,14 @@ Linear::Linear(MatmulPool& pool, const LinearWeights& weights, KernelChoice choi
   weights.release();
 }
 
+void Linear::run(LinearProduct product) const {
+  if (product.rows > 1) {
+    product.preparation();
+    product.preparation = {};
+  }
+  kernel_->run(product);
+}
+
 std::string Linear::implementation() const {
   return name_.substr(name_.rfind('.') + 1) + " " + text_of(form_, out_, in_) + ": " + kernel_->implementation();
 }

@@ -8,6 +8,7 @@
 
 #include "runtime/matmul.h"
 #include "runtime/outliers.h"
+#include "runtime/preparation.h"
 #include "runtime/weights.h"
 
 namespace retort::runtime {
@@ -47,6 +48,15 @@ enum class KernelChoice {
   onednn,       ///< for any number of rows, where it can
 };
 
+/// One product: see Linear::run.
+struct LinearProduct {
+  std::int64_t rows = 0;
+  const Activation& in;
+  float* out = nullptr;
+  Preparation preparation;  ///< to be called once, before anything of `in` is read; empty if there are several rows
+  bool scaled = false;      ///< out becomes the true result
+};
+
 /// What a layer does with its weight in one form. Immutable after construction.
 class LinearKernel {
  public:
@@ -57,7 +67,7 @@ class LinearKernel {
 
   virtual InputForm input_form() const = 0;
   virtual void finish_row(const Activation& in, std::int64_t row, std::int64_t rows, float maximum) const = 0;
-  virtual void run(std::int64_t rows, const Activation& in, float* out) const = 0;
+  virtual void run(const LinearProduct& product) const = 0;
   virtual void look_up(std::int64_t row, float* target) const = 0;
   virtual std::string implementation() const = 0;
 };
@@ -82,13 +92,22 @@ class Linear {
     kernel_->finish_row(in, row, rows, maximum);
   }
   /// out [row_bucket(rows), out()]. The true result is out · row_scales: oneDNN 3.7 accepts a per-row source scale and
-  /// ignores it, so the pass that reads `out` applies it.
-  void run(std::int64_t rows, const Activation& in, float* out) const { kernel_->run(rows, in, out); }
+  /// ignores it, so the pass that reads `out` applies it. `preparation` is what finishes the rows, if they are not: of
+  /// one row, whose preparation must not fork, it runs while the other threads fetch weights from memory.
+  void run(std::int64_t rows, const Activation& in, float* out, const Preparation& preparation = {}) const {
+    run(LinearProduct{rows, in, out, preparation, false});
+  }
+  /// The same, but out is the true result.
+  void run_scaled(std::int64_t rows, const Activation& in, float* out, const Preparation& preparation = {}) const {
+    run(LinearProduct{rows, in, out, preparation, true});
+  }
   /// Row `row` of the weight as f32 [in()]: a tied embedding needs no second copy.
   void look_up(std::int64_t row, float* target) const { kernel_->look_up(row, target); }
   std::string implementation() const;  ///< "down_proj int8 [out,in]: <what runs>"
 
  private:
+  void run(LinearProduct product) const;
+
   std::string name_;
   std::int64_t in_, out_;
   WeightForm form_;

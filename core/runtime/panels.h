@@ -5,8 +5,11 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <thread>
 
+#include "runtime/preparation.h"
 #include "runtime/row_kernel.h"
 
 namespace retort::runtime {
@@ -57,11 +60,60 @@ class alignas(64) PanelRange {
   std::atomic<std::uint64_t> range_{0};  ///< both ends in one word, so that they change together
 };
 
+/// Where panels stand in memory.
+struct PanelMemory {
+  const std::byte* data = nullptr;
+  std::int64_t panel_bytes = 0;
+};
+
+/// What one thread does before any panel is multiplied. The others fetch meanwhile what they begin with, since memory
+/// would wait too.
+class Beginning {
+ public:
+  void prepare(const Preparation& preparation) {
+    preparation();
+    ready_.store(true, std::memory_order_release);
+  }
+  /// Returns once prepare() has; until then reads panels [first, last).
+  void wait(const PanelMemory& memory, std::int64_t first, std::int64_t last) const {
+    std::int64_t bytes = (last - first) * memory.panel_bytes;
+    if (bytes > kFetchedBytes) bytes = kFetchedBytes;
+    const std::byte* const data = memory.data + first * memory.panel_bytes;
+    // Reading lets the processor fetch ahead by itself, which prefetching would not.
+    for (std::int64_t line = 0; line < bytes; line += kLineBytes) {
+      if (line % kBetweenLooks == 0 && ready()) break;
+      static_cast<void>(*static_cast<const volatile std::byte*>(data + line));
+    }
+    for (int spins = 0; !ready(); ++spins) {
+      if (spins < kSpins) {
+        relax();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+
+ private:
+  bool ready() const { return ready_.load(std::memory_order_acquire); }
+  static void relax() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+
+  static constexpr std::int64_t kLineBytes = 64, kBetweenLooks = 1024;
+  static constexpr std::int64_t kFetchedBytes = std::int64_t{256} << 10;  // a part of a core's second cache
+  static constexpr int kSpins = 2000;                                     // some 50 to 100 µs
+  alignas(64) std::atomic<bool> ready_{false};
+};
+
 /// body(PanelSpan) for spans that cover [0, panels), each panel once, on as many threads as the calling thread's
 /// team has. Every thread has a part; who has done its own helps the others, since threads that wait for memory are
-/// never equally fast. `work` is that of all panels. The body must not throw.
+/// never equally fast. `work` is that of all panels. The body must not throw. `preparation` is called once, by the
+/// calling thread, before the body; it must neither throw nor fork.
 template <class Body>
-void split_panels(std::int64_t panels, [[maybe_unused]] std::int64_t work, const Body& body) {
+void split_panels(std::int64_t panels, [[maybe_unused]] std::int64_t work, const Preparation& preparation,
+                  [[maybe_unused]] const PanelMemory& memory, const Body& body) {
 #ifndef __SANITIZE_THREAD__  // as in parallel.h
   constexpr std::int64_t kMostThreads = 64;
   if (panels > 1 && work >= kSplitWork && omp_get_max_threads() > 1) {
@@ -70,16 +122,19 @@ void split_panels(std::int64_t panels, [[maybe_unused]] std::int64_t work, const
     if (parts > kMostThreads) parts = kMostThreads;
     for (std::int64_t i = 0; i < parts; ++i)
       ranges[static_cast<std::size_t>(i)].set(panels * i / parts, panels * (i + 1) / parts);
+    Beginning beginning;
 #pragma omp parallel
     {
-      const std::int64_t own = omp_get_thread_num() % parts;
+      const std::int64_t thread = omp_get_thread_num(), own = thread % parts;
+      const std::int64_t own_begin = panels * own / parts, own_end = panels * (own + 1) / parts;
+      if (preparation && thread == 0) beginning.prepare(preparation);
+      if (preparation && thread != 0) beginning.wait(memory, own_begin, own_end);
       for (std::int64_t i = 0; i < parts; ++i) {
         PanelRange& range = ranges[static_cast<std::size_t>((own + i) % parts)];
         const auto take = [&] { return i == 0 ? range.take_first() : range.take_last(); };
         // Of its own panels a thread takes the following ones next, unless the others have them by then.
         for (PanelRange::Panels taken = take(); taken.first < taken.last; taken = take()) {
-          const std::int64_t begin = i == 0 ? panels * own / parts : taken.first;
-          const std::int64_t end = i == 0 ? panels * (own + 1) / parts : taken.last;
+          const std::int64_t begin = i == 0 ? own_begin : taken.first, end = i == 0 ? own_end : taken.last;
           for (std::int64_t panel = taken.first; panel < taken.last; ++panel)
             body(PanelSpan{panel, panel + 1, begin, end});
         }
@@ -88,6 +143,7 @@ void split_panels(std::int64_t panels, [[maybe_unused]] std::int64_t work, const
     return;
   }
 #endif
+  preparation();
   body(PanelSpan{0, panels});
 }
 

@@ -412,5 +412,62 @@ TEST(Linear, GivesTheSameBitsWithTwoThreads) {
   }
 }
 
+// What finishes the rows runs once, before anything reads them, and on whichever thread: nothing but time may depend on
+// who finishes them, nor on who applies their scales.
+TEST(Linear, RowsFinishedOnTheWayAndScalesAppliedOnTheWayGiveTheSameBits) {
+  std::mt19937 random(5);
+  constexpr std::int64_t kIn = 640, kOut = 1000;
+  const RandomLinear f32(WeightForm::f32, kIn, kOut, random), bf16(WeightForm::bf16, kIn, kOut, random),
+      w8a16(WeightForm::int8, kIn, kOut, random), int4(kIn, kOut, 64, model::DataType::bf16, random);
+  LinearWeights w8a8 = w8a16.weights();
+  w8a8.activation_bits = 8;
+  const OneDnnEngine onednn(2);
+  MatmulPool pool(onednn, 256);
+  for (const LinearWeights& weights : {f32.weights(), bf16.weights(), w8a16.weights(), w8a8, int4.weights()}) {
+    for (const KernelChoice choice : kEveryChoice) {
+      const Linear linear(pool, weights, choice);
+      for (const std::int64_t rows : {1, 2, 40}) {
+        std::mt19937 inputs(6);
+        Buffers buffers(linear, rows, inputs);
+        buffers.enlarge_some(kIn);
+        const Activation in = buffers.activation();
+        const ThreadCountScope scope(onednn.threads());
+        int calls = 0;
+        const auto finish = [&] {
+          ++calls;
+          for (std::int64_t row = 0; row < buffers.bucket; ++row) linear.finish_row(in, row, rows, 400.0f);
+        };
+        finish();
+        linear.run(rows, in, buffers.out.data());
+        std::vector<float> expected = buffers.out;
+        expected.resize(static_cast<std::size_t>(rows * kOut));
+        // What a row that is not finished yet would give.
+        const auto forget = [&] {
+          std::fill(buffers.codes.begin(), buffers.codes.end(), std::int8_t{1});
+          std::fill(buffers.halves.begin(), buffers.halves.end(), std::uint16_t{1});
+          std::fill(buffers.row_scales.begin(), buffers.row_scales.end(), 3.0f);
+          std::fill(buffers.group_sums.begin(), buffers.group_sums.end(), 1);
+          std::fill(buffers.outliers.begin(), buffers.outliers.end(), 0);
+          std::fill(buffers.out.begin(), buffers.out.end(), 1.0f);
+        };
+        const auto result = [&] {
+          return std::vector<float>(buffers.out.begin(), buffers.out.begin() + rows * kOut);
+        };
+        forget();
+        linear.run(rows, in, buffers.out.data(), finish);
+        EXPECT_EQ(calls, 2);
+        EXPECT_EQ(result(), expected) << linear.implementation() << ", " << rows << " rows";
+        for (std::int64_t row = 0; row < rows; ++row)
+          for (std::int64_t n = 0; n < kOut; ++n)
+            expected[static_cast<std::size_t>(row * kOut + n)] *= buffers.row_scales[static_cast<std::size_t>(row)];
+        forget();
+        linear.run_scaled(rows, in, buffers.out.data(), finish);
+        EXPECT_EQ(calls, 3);
+        EXPECT_EQ(result(), expected) << linear.implementation() << ", " << rows << " rows, scaled";
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace retort::runtime

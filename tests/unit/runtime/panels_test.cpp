@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <set>
 #include <thread>
 #include <utility>
@@ -72,13 +73,38 @@ TEST_P(SplitPanels, VisitsEveryPanelOnce) {
     for (const std::int64_t work : {std::int64_t{1}, kWork}) {
       std::vector<int> visits(static_cast<std::size_t>(panels));
       std::atomic<int> outside{0};
-      split_panels(panels, work, [&](const PanelSpan& span) {
+      split_panels(panels, work, {}, {}, [&](const PanelSpan& span) {
         for (std::int64_t i = span.first; i < span.last; ++i) ++visits[static_cast<std::size_t>(i)];
         const bool within = span.begin <= span.first && span.last <= span.end && span.end <= panels;
         if (span.end > 0 && !within) ++outside;  // of what the thread walks in order
       });
       ASSERT_EQ(visits, std::vector<int>(visits.size(), 1)) << panels;
       ASSERT_EQ(outside, 0) << panels;
+    }
+  }
+}
+
+TEST_P(SplitPanels, IsPreparedOnceByTheCallerBeforeAnyPanel) {
+  const ThreadCountScope threads(GetParam());
+  constexpr std::int64_t kPanelBytes = 192;  // three lines: fewer than are read between two looks
+  for (const std::int64_t panels : {1, 2, 7, 1001, 6000}) {
+    // Of the size that there is, so that the address sanitizer sees what is read beyond it.
+    const std::vector<std::byte> weights(static_cast<std::size_t>(panels * kPanelBytes));
+    for (const std::int64_t work : {std::int64_t{1}, kWork}) {
+      int prepared = 0;
+      std::thread::id by;
+      std::atomic<int> early{0};
+      const auto prepare = [&] {
+        std::this_thread::sleep_for(std::chrono::microseconds(panels < 100 ? 500 : 0));  // others fetch all, and wait
+        by = std::this_thread::get_id();
+        ++prepared;
+      };
+      split_panels(panels, work, prepare, {weights.data(), kPanelBytes}, [&](const PanelSpan&) {
+        if (prepared != 1) ++early;
+      });
+      EXPECT_EQ(prepared, 1) << panels;
+      EXPECT_EQ(by, std::this_thread::get_id()) << panels;
+      EXPECT_EQ(early, 0) << panels;
     }
   }
 }
