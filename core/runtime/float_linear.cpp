@@ -14,6 +14,9 @@
 namespace retort::runtime {
 namespace {
 
+// Where weights stay in the caches oneDNN is faster in f32 (README.md, "AVX2 without VNNI").
+constexpr std::int64_t kCachedWeights = 1'000'000;
+
 // Without AVX-512 oneDNN 3.7 multiplies f32 in a plain layout, splits sums between threads, and has no bf16.
 bool has_panels(const OneDnnEngine& onednn) {
   constexpr unsigned avx512 = dnnl_cpu_isa_avx512_core;
@@ -144,7 +147,9 @@ class FloatKernel final : public LinearKernel {
 
 std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
   const RowKernels& kernels = row_kernels_for(pool.onednn().instruction_set());
-  if (kernels.floats != nullptr && choice != KernelChoice::onednn && !has_panels(pool.onednn()))
+  const bool faster = weights.form == WeightForm::bf16 || weights.in * weights.out >= kCachedWeights;
+  const bool wanted = choice == KernelChoice::row_kernels || (choice == KernelChoice::faster && faster);
+  if (kernels.floats != nullptr && wanted && !has_panels(pool.onednn()))
     return std::make_unique<FloatRowKernels>(pool, weights, kernels);
   const bool bf16 = weights.form == WeightForm::bf16 && pool.onednn().multiplies_bf16();
   if (weights.form == WeightForm::bf16 && !bf16) {

@@ -153,8 +153,8 @@ class Int8Kernel final : public LinearKernel {
 
   /// Those for which it is faster, and those that oneDNN does not multiply.
   std::int64_t rows_of_row_kernel(const Matmul& matmul, KernelChoice choice) const {
-    const std::int64_t faster = choice == KernelChoice::onednn ? 0 : kernels_.int8_planes;
-    return std::max(faster, matmul.least_rows() - 1) / planes_;
+    const std::int64_t limit = kernels_.int8_limits.rows(in_, panels_.out, planes_ > 1);
+    return std::max(choice == KernelChoice::onednn ? 0 : limit, (matmul.least_rows() - 1) / planes_);
   }
 
   static std::int64_t packed_bytes(const Matmul& matmul) {

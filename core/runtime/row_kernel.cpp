@@ -8,9 +8,11 @@
 namespace retort::runtime {
 namespace {
 
-// Where oneDNN multiplies int8 (README.md, "Row kernels"): what the kernel can hold in registers at once, or more where
-// reading takes most of the time, and fetching ahead most of that away.
-constexpr std::int64_t kRegisterPlanes = 4, kManyPlanes = 16;
+// As measured (README.md, "Row kernels"). Four planes of codes are held in registers; for more rows a panel is read
+// again, from the cache.
+constexpr Int8Limits kZen4{{3, 3}, {6, 6}, {8, 8}}, kZen5{{4, 2}, {4, 2}, {4, 2}}, kIntel{{8, 8}, {8, 8}, {8, 8}};
+// These never share a layer with oneDNN.
+constexpr Int8Limits kAlone{};
 
 // As measured (README.md, "Row kernels"): on Zen 4 every prefetch of ours costs speed.
 Fetching best_fetching() {
@@ -26,16 +28,16 @@ Fetching best_fetching() {
 std::span<const RowKernels> row_kernels() {
   static constexpr std::array table{
 #if defined(__x86_64__)
-      RowKernels{"avx512_vnni_next", dnnl_cpu_isa_avx512_core_vnni, true, Fetching::next_panel, kManyPlanes,
+      RowKernels{"avx512_vnni_next", dnnl_cpu_isa_avx512_core_vnni, true, Fetching::next_panel, kIntel,
                  int8_rows_avx512vnni_next, int4_rows_avx512gfni_next},
-      RowKernels{"avx512_vnni_ahead", dnnl_cpu_isa_avx512_core_vnni, false, Fetching::ahead, kRegisterPlanes,
+      RowKernels{"avx512_vnni_ahead", dnnl_cpu_isa_avx512_core_vnni, false, Fetching::ahead, kZen5,
                  int8_rows_avx512vnni_ahead, int4_rows_avx512vnni_ahead},
-      RowKernels{"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, false, Fetching::by_hardware, kRegisterPlanes,
+      RowKernels{"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, false, Fetching::by_hardware, kZen4,
                  int8_rows_avx512vnni, int4_rows_avx512vnni},
-      RowKernels{"avx2", dnnl_cpu_isa_avx2, false, Fetching::by_hardware, kRegisterPlanes, int8_rows_avx2,
-                 int4_rows_avx2, join_codes_avx2, float_rows_avx2},
+      RowKernels{"avx2", dnnl_cpu_isa_avx2, false, Fetching::by_hardware, kAlone, int8_rows_avx2, int4_rows_avx2,
+                 join_codes_avx2, float_rows_avx2},
 #endif
-      RowKernels{"scalar", 0, false, Fetching::by_hardware, kRegisterPlanes, int8_rows_scalar, int4_rows_scalar},
+      RowKernels{"scalar", 0, false, Fetching::by_hardware, kAlone, int8_rows_scalar, int4_rows_scalar},
   };
   return table;
 }

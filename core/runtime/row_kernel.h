@@ -109,12 +109,29 @@ enum class Fetching : std::uint8_t {
   next_panel,  ///< the panel that follows, several if they are short, in many places at once: Intel's
 };
 
+/// Up to how many rows int8 is at least 1.2 times as fast as oneDNN's product of the same weights.
+struct Int8Limits {
+  struct Rows {
+    std::int64_t narrow = 0;  ///< of one plane
+    std::int64_t wide = 0;    ///< of two
+  };
+  Rows cached;  ///< layers of less than a million weights, which stay in the caches of a model that has such
+  Rows large;   ///< others
+  Rows large_short_panels;  ///< others of up to 1024 inputs, whose panels the second cache holds beside much else
+
+  std::int64_t rows(std::int64_t in, std::int64_t out, bool two_planes) const {
+    constexpr std::int64_t kCached = 1'000'000, kShort = 1024;
+    const Rows& most = in * out < kCached ? cached : in <= kShort ? large_short_panels : large;
+    return two_planes ? most.wide : most.narrow;
+  }
+};
+
 struct RowKernels {
   const char* name;          ///< "avx512_vnni_next", "avx512_vnni_ahead", "avx512_vnni", "avx2", "scalar"
   unsigned instruction_set;  ///< dnnl_cpu_isa_t whose bits must all be in the processor's
   bool gfni;                 ///< needs this too, for which oneDNN has no bit
   Fetching fetching;         ///< not by_hardware: only for processors that are meant to have it
-  std::int64_t int8_planes;  ///< of codes, up to which int8 is faster than oneDNN's product
+  Int8Limits int8_limits;
   Int8RowKernel int8;
   Int4RowKernel int4;
   JoinCodes join = nullptr;         ///< not null: rows are read from `joined`
