@@ -8,7 +8,7 @@ class Preparation {
  public:
   Preparation() = default;
   template <class Function>
-  Preparation(const Function& function)  // NOLINT(google-explicit-constructor): stands for the function
+  Preparation(const Function& function)  // NOLINT(google-explicit-constructor): implicit, as that of std::function
       : function_(&function), call_([](const void* called) { (*static_cast<const Function*>(called))(); }) {}
 
   explicit operator bool() const { return call_ != nullptr; }

@@ -62,11 +62,11 @@ class Layers {
       return {form, in, out, random};
     };
     const testing::RandomLinear weights = make();
-    const double layers =
-        in * out < kSmallModel ? static_cast<double>(kSmallModel / (in * out)) : bytes / stored_bytes(form, in, out);
+    const std::int64_t layers = in * out < kSmallModel ? kSmallModel / (in * out)
+                                                       : static_cast<std::int64_t>(bytes / stored_bytes(form, in, out));
     LinearWeights asked = weights.weights();
     asked.activation_bits = activation_bits;
-    for (double i = 0; i < std::max(1.0, layers); ++i) copies_.emplace_back(pool_, asked, choice);
+    for (std::int64_t i = 0; i < std::max<std::int64_t>(1, layers); ++i) copies_.emplace_back(pool_, asked, choice);
 
     const std::int64_t bucket = row_bucket(rows);
     values_ = AlignedBuffer<float>(bucket * in);
