@@ -386,8 +386,7 @@ TEST(Linear, RefusesWeightsAndScalesThatAreNotFinite) {
   }
 }
 
-// f32 in a layer that is too large for the caches: smaller ones oneDNN multiplies on AVX2 too, and adds parts of a sum
-// by thread.
+// But f32 on AVX2 where oneDNN multiplies it: it adds parts of a sum by thread. So f32 is asked for by the row kernel.
 TEST(Linear, GivesTheSameBitsWithTwoThreads) {
   std::mt19937 random(3);
   const RandomLinear f32(WeightForm::f32, 640, 1000, random), bf16(WeightForm::bf16, 640, 1000, random),
@@ -415,8 +414,8 @@ TEST(Linear, GivesTheSameBitsWithTwoThreads) {
   }
 }
 
-// What finishes the rows runs once, before anything reads them, and on whichever thread: nothing but time may depend on
-// who finishes them, nor on who applies their scales.
+// What finishes the rows runs once, before anything reads them: nothing but time may depend on when they are finished,
+// nor on who applies their scales.
 TEST(Linear, RowsFinishedOnTheWayAndScalesAppliedOnTheWayGiveTheSameBits) {
   std::mt19937 random(5);
   constexpr std::int64_t kIn = 640, kOut = 1000;
