@@ -1,4 +1,4 @@
-// Linear layers in f32 and bf16, on oneDNN or by a row kernel: see float_kernel in linear.h.
+// Linear layers in f32 and bf16, on oneDNN: see float_kernel in linear.h.
 #include <algorithm>
 #include <cstring>
 #include <mutex>
@@ -7,68 +7,15 @@
 #include "runtime/bfloat16.h"
 #include "runtime/linear.h"
 #include "runtime/packing.h"
-#include "runtime/panels.h"
-#include "runtime/row_kernel.h"
 #include "runtime/vector_kernels.h"
 
 namespace retort::runtime {
 namespace {
 
-// Where weights stay in the caches oneDNN is faster in f32 (README.md, "AVX2 without VNNI").
-constexpr std::int64_t kCachedWeights = 1'000'000;
-
-// Without AVX-512 oneDNN 3.7 multiplies f32 in a plain layout, splits sums between threads, and has no bf16.
-bool has_panels(const OneDnnEngine& onednn) {
+bool has_avx512(const OneDnnEngine& onednn) {
   constexpr unsigned avx512 = dnnl_cpu_isa_avx512_core;
   return (onednn.instruction_set() & avx512) == avx512;
 }
-
-class FloatRowKernels final : public LinearKernel {
- public:
-  FloatRowKernels(MatmulPool& pool, const LinearWeights& weights, const RowKernels& kernels) : kernels_(kernels) {
-    const std::int64_t values = values_per_word(weights.form), words = (weights.in + values - 1) / values;
-    std::byte* packed = pool.weights().take(panels_of(weights.out) * words * kPanelColumns * 4);
-    pack_floats(weights, weights.form, words, packed);
-    panels_ = {packed, weights.form == WeightForm::bf16, weights.out, weights.in};
-  }
-
-  InputForm input_form() const override { return InputForm::f32; }
-
-  void finish_row(const Activation& in, std::int64_t row, std::int64_t, float) const override {
-    in.row_scales[row] = 1.0f;
-  }
-
-  void run(const LinearProduct& product) const override {
-    const std::int64_t panels = panels_of(panels_.out), values = panels_.bf16 ? 2 : 1;
-    split_panels(panels, product.rows * panels_.in * panels_.out, product.preparation,
-                 {panels_.data, (panels_.in + values - 1) / values * kPanelColumns * 4}, [&](const PanelSpan& span) {
-                   kernels_.floats(panels_, span, product.rows, product.in.values, product.out);
-                 });
-  }
-
-  void look_up(std::int64_t row, float* target) const override {
-    const std::int64_t values = panels_.bf16 ? 2 : 1, words = (panels_.in + values - 1) / values;
-    const std::byte* column = panels_.data + (row / kPanelColumns * words * kPanelColumns + row % kPanelColumns) * 4;
-    for (std::int64_t i = 0; i < panels_.in; ++i) {
-      const std::byte* word = column + i / values * kPanelColumns * 4;
-      if (panels_.bf16) {
-        std::uint16_t half = 0;
-        std::memcpy(&half, word + i % 2 * 2, sizeof(half));
-        target[i] = from_bfloat16(half);
-      } else {
-        std::memcpy(target + i, word, sizeof(float));
-      }
-    }
-  }
-
-  std::string implementation() const override {
-    return std::string("retort:") + kernels_.name + (panels_.bf16 ? ", activations in f32" : "");
-  }
-
- private:
-  const RowKernels& kernels_;
-  FloatPanels panels_;  // the pool's
-};
 
 class FloatKernel final : public LinearKernel {
  public:
@@ -146,13 +93,11 @@ class FloatKernel final : public LinearKernel {
 }  // namespace
 
 std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
-  const RowKernels& kernels = row_kernels_for(pool.onednn().instruction_set());
-  const bool faster = weights.form == WeightForm::bf16 || weights.in * weights.out >= kCachedWeights;
-  const bool wanted = choice == KernelChoice::row_kernels || (choice == KernelChoice::faster && faster);
-  if (kernels.floats != nullptr && wanted && !has_panels(pool.onednn()))
-    return std::make_unique<FloatRowKernels>(pool, weights, kernels);
-  const bool bf16 = weights.form == WeightForm::bf16 && pool.onednn().multiplies_bf16();
-  if (weights.form == WeightForm::bf16 && !bf16) {
+  const bool stored_bf16 = weights.form == WeightForm::bf16, bf16 = stored_bf16 && pool.onednn().multiplies_bf16();
+  // With AVX-512 f32 on oneDNN is faster; without, it would read twice the bytes.
+  if (stored_bf16 && !has_avx512(pool.onednn()) && choice != KernelChoice::onednn)
+    if (std::unique_ptr<const LinearKernel> kernel = bf16_panel_kernel(pool, weights)) return kernel;
+  if (stored_bf16 && !bf16) {
     static std::once_flag warned;
     std::call_once(warned, [] {
       host::log_warning(

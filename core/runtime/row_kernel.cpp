@@ -35,7 +35,7 @@ std::span<const RowKernels> row_kernels() {
       RowKernels{"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, false, Fetching::by_hardware, kZen4,
                  int8_rows_avx512vnni, int4_rows_avx512vnni},
       RowKernels{"avx2", dnnl_cpu_isa_avx2, false, Fetching::by_hardware, kAlone, int8_rows_avx2, int4_rows_avx2,
-                 join_codes_avx2, float_rows_avx2},
+                 join_codes_avx2, bf16_rows_avx2},
 #endif
       RowKernels{"scalar", 0, false, Fetching::by_hardware, kAlone, int8_rows_scalar, int4_rows_scalar},
   };

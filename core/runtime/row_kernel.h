@@ -73,11 +73,10 @@ struct Int4Rows {
   const std::int16_t* joined = nullptr;  ///< [rows][groups · group_size]: see RowKernels::join
 };
 
-/// W [out,in] in f32, or in bf16. [panels][words][64], where a word of a column holds one f32 or two bf16, the first in
-/// its lower half; columns past the end are 0.
-struct FloatPanels {
+/// W [out,in] in bf16. [panels][⌈in/2⌉][64] words, where one of a column holds two values, the first in its lower half;
+/// values and columns past the end are 0.
+struct Bf16Panels {
   const std::byte* data = nullptr;
-  bool bf16 = false;
   std::int64_t out = 0;
   std::int64_t in = 0;
 };
@@ -96,10 +95,10 @@ using Int8RowKernel = void (*)(const Int8Panels& weights, const PanelSpan& span,
 using Int4RowKernel = void (*)(const Int4Panels& weights, const PanelSpan& span, std::int64_t rows, const Int4Rows& in,
                                float* out);
 
-/// out[row · panels.out + column] = Σ in[row · panels.in + k] · W[column,k], added in f32 in the order of k, for the
+/// out[row · weights.out + column] = Σ in[row · weights.in + k] · W[column,k], added in f32 in the order of k, for the
 /// columns of the span and any number of rows.
-using FloatRowKernel = void (*)(const FloatPanels& weights, const PanelSpan& span, std::int64_t rows, const float* in,
-                                float* out);
+using Bf16RowKernel = void (*)(const Bf16Panels& weights, const PanelSpan& span, std::int64_t rows, const float* in,
+                               float* out);
 
 /// Who fetches the weights of one row from memory ahead of their use, and which of them. What is fastest on one
 /// processor halves another's speed (README.md).
@@ -134,8 +133,8 @@ struct RowKernels {
   Int8Limits int8_limits;
   Int8RowKernel int8;
   Int4RowKernel int4;
-  JoinCodes join = nullptr;         ///< not null: rows are read from `joined`
-  FloatRowKernel floats = nullptr;  ///< null: oneDNN is better at it
+  JoinCodes join = nullptr;      ///< not null: rows are read from `joined`
+  Bf16RowKernel bf16 = nullptr;  ///< null: oneDNN multiplies bf16, or f32 as fast
 };
 
 /// Fastest first; the last runs everywhere.
@@ -149,7 +148,7 @@ void int8_rows_avx512vnni(const Int8Panels&, const PanelSpan&, std::int64_t, con
 void int8_rows_avx512vnni_ahead(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
 void int8_rows_avx512vnni_next(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
 void int8_rows_avx2(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
-void float_rows_avx2(const FloatPanels&, const PanelSpan&, std::int64_t, const float*, float*);
+void bf16_rows_avx2(const Bf16Panels&, const PanelSpan&, std::int64_t, const float*, float*);
 void join_codes_avx2(const std::int8_t*, const std::int8_t*, std::int64_t, std::int16_t*);
 void int8_rows_scalar(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
 void int4_rows_avx512vnni(const Int4Panels&, const PanelSpan&, std::int64_t, const Int4Rows&, float*);

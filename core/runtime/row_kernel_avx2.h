@@ -1,5 +1,5 @@
 // What the row kernels for AVX2 share: row_kernel_avx2.cpp (few rows of codes), row_kernel_avx2_tiles.cpp (many) and
-// row_kernel_avx2_floats.cpp. Codes of both planes are joined to numbers of 16 bits, whose products with weights of at
+// row_kernel_avx2_bf16.cpp. Codes of both planes are joined to numbers of 16 bits, whose products with weights of at
 // most 8 are added in pairs, in 32 bits: without VNNI two products of bytes would have to be added in 16 bits, plane by
 // plane. For these files alone: it is compiled with their instructions.
 #pragma once

@@ -215,7 +215,6 @@ BENCHMARK_CAPTURE(compare, w8a8, WeightForm::int8, 8)->Apply(few_rows);
 BENCHMARK_CAPTURE(compare, w8a16, WeightForm::int8, 0)->Apply(few_rows);
 BENCHMARK_CAPTURE(compare, w4a16, WeightForm::int4, 0)->Apply(few_rows);
 BENCHMARK_CAPTURE(compare, bf16, WeightForm::bf16, 0)->Apply(few_rows);
-BENCHMARK_CAPTURE(compare, f32, WeightForm::f32, 0)->Apply(few_rows);
 BENCHMARK_CAPTURE(run_linear, w8a8_row_kernel, WeightForm::int8, 8, KernelChoice::row_kernels)->Apply(shapes);
 BENCHMARK_CAPTURE(run_linear, w8a8_onednn, WeightForm::int8, 8, KernelChoice::onednn)->Apply(shapes);
 BENCHMARK_CAPTURE(run_linear, w8a16_row_kernel, WeightForm::int8, 0, KernelChoice::row_kernels)->Apply(shapes);
@@ -225,7 +224,6 @@ BENCHMARK_CAPTURE(run_linear, w4a16_onednn, WeightForm::int4, 0, KernelChoice::o
 BENCHMARK_CAPTURE(run_linear, bf16, WeightForm::bf16, 0, KernelChoice::faster)->Apply(shapes);
 BENCHMARK_CAPTURE(run_linear, bf16_onednn, WeightForm::bf16, 0, KernelChoice::onednn)->Apply(shapes);
 BENCHMARK_CAPTURE(run_linear, f32, WeightForm::f32, 0, KernelChoice::faster)->Apply(shapes);
-BENCHMARK_CAPTURE(run_linear, f32_onednn, WeightForm::f32, 0, KernelChoice::onednn)->Apply(shapes);
 
 }  // namespace
 }  // namespace retort::runtime
