@@ -1,25 +1,40 @@
 // Linear layers in bf16 on processors that have no such products: see bf16_panel_kernel in linear.h.
 #include <cstring>
+#include <limits>
+#include <optional>
 
+#include "runtime/bf16_panels.h"
 #include "runtime/bfloat16.h"
 #include "runtime/linear.h"
 #include "runtime/packing.h"
-#include "runtime/panels.h"
 #include "runtime/row_kernel.h"
+#include "runtime/unpacked_product.h"
+#include "runtime/unpacking.h"
 
 namespace retort::runtime {
 namespace {
 
-// A product takes about so many times as long as one of int8, by which split_panels judges.
-constexpr std::int64_t kWork = 3;
+// From so many rows on oneDNN is faster where it has AVX-512, which the row kernel has not (README.md, "bf16").
+constexpr std::int64_t kUnpackedRows = 16;
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+bool has_avx512(const OneDnnEngine& onednn) {
+  constexpr unsigned avx512 = dnnl_cpu_isa_avx512_core;
+  return (onednn.instruction_set() & avx512) == avx512;
+}
 
 class Bf16PanelKernel final : public LinearKernel {
  public:
-  Bf16PanelKernel(MatmulPool& pool, const LinearWeights& weights, const RowKernels& kernels)
-      : kernels_(kernels), words_((weights.in + 1) / 2) {
-    std::byte* packed = pool.weights().take(panels_of(weights.out) * panel_bytes());
-    pack_floats(weights, WeightForm::bf16, words_, packed);
-    panels_ = {packed, weights.out, weights.in};
+  Bf16PanelKernel(MatmulPool& pool, const LinearWeights& weights, const RowKernels& kernels, KernelChoice choice)
+      : kernels_(kernels) {
+    const std::int64_t words = (weights.in + 1) / 2;
+    std::byte* packed = pool.weights().take(panels_of(weights.out) * words * kPanelColumns * 4);
+    pack_floats(weights, WeightForm::bf16, words, packed);
+    panels_ = {packed, weights.out, weights.in, words};
+    const std::int64_t least_rows = choice == KernelChoice::onednn ? 1 : kUnpackedRows;
+    if (choice == KernelChoice::row_kernels || least_rows > pool.max_rows() || !has_avx512(pool.onednn())) return;
+    unpacked_.emplace(pool, weights.name, weights.in, weights.out, least_rows);
+    if (unpacked_->possible()) unpacked_rows_ = least_rows;
   }
 
   InputForm input_form() const override { return InputForm::f32; }
@@ -29,14 +44,17 @@ class Bf16PanelKernel final : public LinearKernel {
   }
 
   void run(const LinearProduct& product) const override {
-    split_panels(panels_of(panels_.out), kWork * product.rows * panels_.in * panels_.out, product.preparation,
-                 {panels_.data, panel_bytes()}, [&](const PanelSpan& span) {
-                   kernels_.bf16(panels_, span, product.rows, product.in.values, product.out);
-                 });
+    if (product.rows < unpacked_rows_) return run_bf16_panels(kernels_, panels_, product);
+    product.preparation();
+    unpacked_->run(product.rows, product.in.values, product.out,
+                   [this](std::int64_t panel, std::int64_t stride_words, float* target) {
+                     unpack_bf16(panels_, panel, stride_words, target);
+                   });
   }
 
   void look_up(std::int64_t row, float* target) const override {
-    const std::byte* const column = panels_.data + row / kPanelColumns * panel_bytes() + row % kPanelColumns * 4;
+    const std::byte* const column =
+        panels_.data + row / kPanelColumns * panels_.panel_bytes() + row % kPanelColumns * 4;
     for (std::int64_t i = 0; i < panels_.in; ++i) {
       std::uint16_t half = 0;
       std::memcpy(&half, column + i / 2 * kPanelColumns * 4 + i % 2 * 2, sizeof(half));
@@ -45,23 +63,26 @@ class Bf16PanelKernel final : public LinearKernel {
   }
 
   std::string implementation() const override {
-    return std::string("retort:") + kernels_.name + ", activations in f32";
+    std::string text = "retort:avx2, activations in f32";
+    if (unpacked_rows_ < kNever)
+      text += ", from " + std::to_string(unpacked_rows_) + " rows unpacked to f32: " + unpacked_->implementation();
+    return text;
   }
 
  private:
-  std::int64_t panel_bytes() const { return words_ * kPanelColumns * 4; }
-
   const RowKernels& kernels_;
-  std::int64_t words_;  // of a column
-  Bf16Panels panels_;   // the pool's
+  Bf16Panels panels_;  // the pool's
+  std::optional<UnpackedProduct> unpacked_;
+  std::int64_t unpacked_rows_ = kNever;
 };
 
 }  // namespace
 
-std::unique_ptr<const LinearKernel> bf16_panel_kernel(MatmulPool& pool, const LinearWeights& weights) {
+std::unique_ptr<const LinearKernel> bf16_panel_kernel(MatmulPool& pool, const LinearWeights& weights,
+                                                      KernelChoice choice) {
   const RowKernels& kernels = row_kernels_for(pool.onednn().instruction_set());
-  if (kernels.bf16 == nullptr) return nullptr;
-  return std::make_unique<Bf16PanelKernel>(pool, weights, kernels);
+  if (kernels.bf16 == nullptr || (choice == KernelChoice::onednn && !has_avx512(pool.onednn()))) return nullptr;
+  return std::make_unique<Bf16PanelKernel>(pool, weights, kernels, choice);
 }
 
 }  // namespace retort::runtime

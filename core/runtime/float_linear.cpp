@@ -1,26 +1,28 @@
-// Linear layers in f32 and bf16, on oneDNN: see float_kernel in linear.h.
+// Linear layers in f32 and bf16 on oneDNN, one row of bf16 by a row kernel: see float_kernel in linear.h.
 #include <algorithm>
 #include <cstring>
 #include <mutex>
 
 #include "host/log.h"
+#include "runtime/bf16_panels.h"
 #include "runtime/bfloat16.h"
 #include "runtime/linear.h"
 #include "runtime/packing.h"
+#include "runtime/row_kernel.h"
 #include "runtime/vector_kernels.h"
 
 namespace retort::runtime {
 namespace {
 
-bool has_avx512(const OneDnnEngine& onednn) {
-  constexpr unsigned avx512 = dnnl_cpu_isa_avx512_core;
-  return (onednn.instruction_set() & avx512) == avx512;
-}
+// One row of bf16 waits for memory, which the row kernel reads faster than oneDNN; where weights stay in the caches it
+// is slower (README.md, "bf16").
+constexpr std::int64_t kCachedWeights = 1'000'000;
 
 class FloatKernel final : public LinearKernel {
  public:
-  FloatKernel(MatmulPool& pool, const LinearWeights& weights, WeightForm form)
+  FloatKernel(MatmulPool& pool, const LinearWeights& weights, WeightForm form, KernelChoice choice)
       : pool_(pool),
+        kernels_(row_kernels_for(pool.onednn().instruction_set())),
         form_(form),
         converted_(weights.form == WeightForm::bf16 && form == WeightForm::f32),
         in_(weights.in),
@@ -31,19 +33,26 @@ class FloatKernel final : public LinearKernel {
         weight_(matmul_.packed_weight(), pool.onednn().engine(), packed_) {
     if (const std::int64_t stride = panel_stride_words(matmul_.packed_weight()); stride > 0) {
       pack_floats(weights, form, stride, packed_);
+      panels_ = {packed_, weights.out, weights.in, stride};
+      const bool faster = form == WeightForm::bf16 && weights.in * weights.out >= kCachedWeights;
+      if (faster && choice == KernelChoice::faster && kernels_.bf16 != nullptr) row_kernel_rows_ = 1;
     } else {
       reorder(weights);
     }
   }
 
-  InputForm input_form() const override { return form_ == WeightForm::bf16 ? InputForm::bf16 : InputForm::f32; }
+  InputForm input_form() const override {
+    return form_ == WeightForm::bf16 && row_kernel_rows_ == 0 ? InputForm::bf16 : InputForm::f32;
+  }
 
-  void finish_row(const Activation& in, std::int64_t row, std::int64_t, float) const override {
+  void finish_row(const Activation& in, std::int64_t row, std::int64_t rows, float) const override {
     in.row_scales[row] = 1.0f;
-    if (form_ == WeightForm::bf16) round_to_bfloat16(in.values + row * in_, in_, in.halves + row * in_);
+    if (form_ == WeightForm::bf16 && rows > row_kernel_rows_)
+      round_to_bfloat16(in.values + row * in_, in_, in.halves + row * in_);
   }
 
   void run(const LinearProduct& product) const override {
+    if (product.rows <= row_kernel_rows_) return run_bf16_panels(kernels_, panels_, product);
     product.preparation();
     const Activation& in = product.in;
     const void* source = form_ == WeightForm::bf16 ? static_cast<const void*>(in.halves) : in.values;
@@ -63,6 +72,9 @@ class FloatKernel final : public LinearKernel {
   }
 
   std::string implementation() const override {
+    if (row_kernel_rows_ > 0)
+      return "retort:avx2, activations in f32, from " + std::to_string(row_kernel_rows_ + 1) + " rows " +
+             matmul_.implementation();
     return matmul_.implementation() + (converted_ ? ", in f32 (no bf16 products on this processor)" : "");
   }
 
@@ -81,6 +93,7 @@ class FloatKernel final : public LinearKernel {
   }
 
   MatmulPool& pool_;
+  const RowKernels& kernels_;
   WeightForm form_;
   bool converted_;
   std::int64_t in_;
@@ -88,15 +101,17 @@ class FloatKernel final : public LinearKernel {
   WeightOffsets offsets_;
   std::byte* packed_;  // the pool's
   dnnl::memory weight_;
+  Bf16Panels panels_;                 // the same, if it is bf16 in this layout
+  std::int64_t row_kernel_rows_ = 0;  // then
 };
 
 }  // namespace
 
 std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
   const bool stored_bf16 = weights.form == WeightForm::bf16, bf16 = stored_bf16 && pool.onednn().multiplies_bf16();
-  // With AVX-512 f32 on oneDNN is faster; without, it would read twice the bytes.
-  if (stored_bf16 && !has_avx512(pool.onednn()) && choice != KernelChoice::onednn)
-    if (std::unique_ptr<const LinearKernel> kernel = bf16_panel_kernel(pool, weights)) return kernel;
+  // On oneDNN as f32 it would take twice the memory.
+  if (stored_bf16 && (!bf16 || choice == KernelChoice::row_kernels))
+    if (std::unique_ptr<const LinearKernel> kernel = bf16_panel_kernel(pool, weights, choice)) return kernel;
   if (stored_bf16 && !bf16) {
     static std::once_flag warned;
     std::call_once(warned, [] {
@@ -104,7 +119,7 @@ std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearW
           "bf16 weights are multiplied in f32, which takes twice their memory: this processor has no bf16 products");
     });
   }
-  return std::make_unique<FloatKernel>(pool, weights, bf16 ? WeightForm::bf16 : WeightForm::f32);
+  return std::make_unique<FloatKernel>(pool, weights, bf16 ? WeightForm::bf16 : WeightForm::f32, choice);
 }
 
 }  // namespace retort::runtime

@@ -11,6 +11,7 @@
 #include "runtime/parallel.h"
 #include "runtime/row_kernel.h"
 #include "runtime/row_scales.h"
+#include "runtime/unpacked_product.h"
 #include "runtime/unpacking.h"
 #include "runtime/vector_kernels.h"
 
@@ -20,60 +21,6 @@ namespace {
 // Without VNNI f32 on oneDNN is faster than the row kernel from so many rows on; with it, never (linear_benchmark).
 constexpr std::int64_t kUnpackedRows = 16;
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-// Unpacked at once: what the caches of two cores hold beside the rows.
-constexpr std::int64_t kUnpackedBytes = std::int64_t{2} << 20;
-
-/// oneDNN's product in f32, one block of columns after the other.
-class UnpackedProduct {
- public:
-  /// Not possible() where oneDNN reads another layout than unpack_int4 writes.
-  UnpackedProduct(MatmulPool& pool, const LinearWeights& weights, std::int64_t least_rows)
-      : pool_(pool), in_(weights.in) {
-    const std::int64_t panels = panels_of(weights.out), panel_bytes = weights.in * kPanelColumns * 4;
-    const std::int64_t blocks = (panels * panel_bytes + kUnpackedBytes - 1) / kUnpackedBytes;
-    panels_ = (panels + blocks - 1) / blocks;
-    for (std::int64_t column = 0; column < weights.out; column += panels_ * kPanelColumns) {
-      const std::int64_t columns = std::min(panels_ * kPanelColumns, weights.out - column);
-      const Matmul& matmul = pool.get({Arithmetic::f32, weights.in, columns, weights.out, least_rows}, weights.name);
-      const dnnl::memory::desc& packed = matmul.packed_weight();
-      if (panel_stride_words(packed) == 0) {
-        blocks_.clear();
-        return;
-      }
-      pool.reserve_unpacked(static_cast<std::int64_t>(packed.get_size() / sizeof(float)));
-      blocks_.push_back(
-          {column, panel_stride_words(packed), &matmul, {packed, pool.onednn().engine(), DNNL_MEMORY_NONE}});
-    }
-  }
-
-  bool possible() const { return !blocks_.empty(); }
-  std::string implementation() const { return blocks_.front().matmul->implementation(); }
-
-  void run(const Int4Panels& panels, std::int64_t rows, const float* in, float* out) const {
-    for (const Block& block : blocks_) {
-      const std::int64_t first = block.column / kPanelColumns, count = std::min(panels_, panels.panels() - first);
-      parallel_for(count, count * kPanelColumns * in_, [&](std::int64_t i, std::int64_t) {
-        unpack_int4(panels, first + i, first + i + 1, in_, block.stride_words,
-                    pool_.unpacked() + i * block.stride_words * kPanelColumns);
-      });
-      block.weight.set_data_handle(pool_.unpacked());
-      block.matmul->execute(pool_.onednn().stream(), rows, in, block.weight, {}, out + block.column,
-                            pool_.scratchpad());
-    }
-  }
-
- private:
-  struct Block {
-    std::int64_t column = 0;
-    std::int64_t stride_words = 0;
-    const Matmul* matmul = nullptr;
-    dnnl::memory weight;  // a descriptor; the pool's buffer is set at every call
-  };
-  MatmulPool& pool_;
-  std::int64_t in_;
-  std::int64_t panels_ = 0;  // of a block
-  std::vector<Block> blocks_;
-};
 
 class Int4Kernel final : public LinearKernel {
  public:
@@ -108,7 +55,10 @@ class Int4Kernel final : public LinearKernel {
     const Activation& in = product.in;
     if (rows >= unpacked_rows_) {
       product.preparation();
-      return unpacked_->run(panels_, rows, in.values, product.out);
+      return unpacked_->run(rows, in.values, product.out,
+                            [this](std::int64_t panel, std::int64_t stride_words, float* target) {
+                              unpack_int4(panels_, panel, panel + 1, in_, stride_words, target);
+                            });
     }
     const auto prepare = [&] {
       product.preparation();
@@ -158,7 +108,7 @@ class Int4Kernel final : public LinearKernel {
     const std::int64_t least_rows = choice == KernelChoice::onednn ? 1 : kUnpackedRows;
     if (choice == KernelChoice::row_kernels || least_rows > pool.max_rows()) return;
     if (choice == KernelChoice::faster && pool.onednn().multiplies_int8_exactly()) return;
-    unpacked_.emplace(pool, weights, least_rows);
+    unpacked_.emplace(pool, weights.name, weights.in, weights.out, least_rows);
     if (unpacked_->possible()) unpacked_rows_ = least_rows;
   }
 

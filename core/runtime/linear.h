@@ -114,11 +114,13 @@ class Linear {
   std::unique_ptr<const LinearKernel> kernel_;
 };
 
-/// f32 or bf16 on oneDNN; on processors with AVX2 alone bf16 as bf16_panel_kernel has it. With AVX-512 and without bf16
-/// products a bf16 weight is multiplied, and kept, in f32.
+/// f32 or bf16 on oneDNN; on processors without bf16 products bf16 as bf16_panel_kernel has it, or in f32 if it has
+/// not.
 std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice);
-/// bf16 as it is stored, times f32, by a row kernel. Null if this processor has none.
-std::unique_ptr<const LinearKernel> bf16_panel_kernel(MatmulPool& pool, const LinearWeights& weights);
+/// bf16 as it is stored, times f32: by a row kernel, and where there is AVX-512 many rows by oneDNN in f32, block by
+/// block of weights unpacked for the purpose. Null if this processor has none of what is asked for.
+std::unique_ptr<const LinearKernel> bf16_panel_kernel(MatmulPool& pool, const LinearWeights& weights,
+                                                      KernelChoice choice);
 /// A few rows by a row kernel where that is faster, more on oneDNN, with the same bits; all of them by a row kernel
 /// where oneDNN's int8 sums are not exact (no VNNI), or where its layout is another. Rows are int8_rows where the
 /// weight asks for int8 activations, to whose product that of outliers is added; else wide_rows, which oneDNN

@@ -29,13 +29,13 @@ std::span<const RowKernels> row_kernels() {
   static constexpr std::array table{
 #if defined(__x86_64__)
       RowKernels{"avx512_vnni_next", dnnl_cpu_isa_avx512_core_vnni, true, Fetching::next_panel, kIntel,
-                 int8_rows_avx512vnni_next, int4_rows_avx512gfni_next},
+                 int8_rows_avx512vnni_next, int4_rows_avx512gfni_next, nullptr, bf16_rows_avx2_ahead},
       RowKernels{"avx512_vnni_ahead", dnnl_cpu_isa_avx512_core_vnni, false, Fetching::ahead, kZen5,
-                 int8_rows_avx512vnni_ahead, int4_rows_avx512vnni_ahead},
+                 int8_rows_avx512vnni_ahead, int4_rows_avx512vnni_ahead, nullptr, bf16_rows_avx2_ahead},
       RowKernels{"avx512_vnni", dnnl_cpu_isa_avx512_core_vnni, false, Fetching::by_hardware, kZen4,
-                 int8_rows_avx512vnni, int4_rows_avx512vnni},
+                 int8_rows_avx512vnni, int4_rows_avx512vnni, nullptr, bf16_rows_avx2},
       RowKernels{"avx2", dnnl_cpu_isa_avx2, false, Fetching::by_hardware, kAlone, int8_rows_avx2, int4_rows_avx2,
-                 join_codes_avx2, bf16_rows_avx2},
+                 join_codes_avx2, bf16_rows_avx2_ahead},
 #endif
       RowKernels{"scalar", 0, false, Fetching::by_hardware, kAlone, int8_rows_scalar, int4_rows_scalar},
   };

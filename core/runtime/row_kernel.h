@@ -73,12 +73,15 @@ struct Int4Rows {
   const std::int16_t* joined = nullptr;  ///< [rows][groups · group_size]: see RowKernels::join
 };
 
-/// W [out,in] in bf16. [panels][⌈in/2⌉][64] words, where one of a column holds two values, the first in its lower half;
-/// values and columns past the end are 0.
+/// W [out,in] in bf16. [panels][stride_words][64] words, where one of a column holds two values, the first in its lower
+/// half; values and columns past the end are 0. This is oneDNN's layout BA16a64b2a too.
 struct Bf16Panels {
   const std::byte* data = nullptr;
   std::int64_t out = 0;
   std::int64_t in = 0;
+  std::int64_t stride_words = 0;  ///< from one panel to the next, at least ⌈in/2⌉
+
+  std::int64_t panel_bytes() const { return stride_words * kPanelColumns * 4; }
 };
 
 /// Codes as numbers of 16 bits, in the order in which these kernels read them: 128 · high + low, or high alone where
@@ -134,7 +137,7 @@ struct RowKernels {
   Int8RowKernel int8;
   Int4RowKernel int4;
   JoinCodes join = nullptr;      ///< not null: rows are read from `joined`
-  Bf16RowKernel bf16 = nullptr;  ///< null: oneDNN multiplies bf16, or f32 as fast
+  Bf16RowKernel bf16 = nullptr;  ///< null: none
 };
 
 /// Fastest first; the last runs everywhere.
@@ -149,6 +152,7 @@ void int8_rows_avx512vnni_ahead(const Int8Panels&, const PanelSpan&, std::int64_
 void int8_rows_avx512vnni_next(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
 void int8_rows_avx2(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
 void bf16_rows_avx2(const Bf16Panels&, const PanelSpan&, std::int64_t, const float*, float*);
+void bf16_rows_avx2_ahead(const Bf16Panels&, const PanelSpan&, std::int64_t, const float*, float*);
 void join_codes_avx2(const std::int8_t*, const std::int8_t*, std::int64_t, std::int16_t*);
 void int8_rows_scalar(const Int8Panels&, const PanelSpan&, std::int64_t, const Int8Rows&, float*);
 void int4_rows_avx512vnni(const Int4Panels&, const PanelSpan&, std::int64_t, const Int4Rows&, float*);

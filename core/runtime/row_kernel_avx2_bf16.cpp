@@ -14,7 +14,9 @@ constexpr std::int64_t kGroupRows = 4 * kTileRows;  // that a panel is read once
 // How many vectors of columns R rows are multiplied with at once, so that their sums stay in registers, and there are
 // enough of them to hide how long an addition takes.
 template <int R>
-constexpr int kTileVectors = R == 1 ? 8 : R == 2 ? 4 : 2;
+constexpr int kTileVectors = R == 1   ? 8
+                             : R == 2 ? 4
+                                      : 2;
 
 // [row][vector]: the sums of a panel while its blocks are added.
 struct alignas(kVectorBytes) Totals {
@@ -43,9 +45,8 @@ template <Fetch How, int R>
                                  __m256 (*totals)[kPanelVectors]) {
   constexpr int kVectors = kTileVectors<R>;
   __m256 sums[R][kVectors];
-  repeat<R>([&](int r) RETORT_INLINE {
-    repeat<kVectors>([&](int v) RETORT_INLINE { sums[r][v] = totals[r][first + v]; });
-  });
+  repeat<R>([&](int r)
+                RETORT_INLINE { repeat<kVectors>([&](int v) RETORT_INLINE { sums[r][v] = totals[r][first + v]; }); });
   const std::byte* data = block.data;
   const auto add = [&](auto value, const float* at) RETORT_INLINE {
     __m256 weights[kVectors];
@@ -62,9 +63,8 @@ template <Fetch How, int R>
     add([](__m256i word) RETORT_INLINE { return upper_value(word); }, x + 1);
   }
   if (block.odd) add([](__m256i word) RETORT_INLINE { return lower_value(word); }, x);
-  repeat<R>([&](int r) RETORT_INLINE {
-    repeat<kVectors>([&](int v) RETORT_INLINE { totals[r][first + v] = sums[r][v]; });
-  });
+  repeat<R>([&](int r)
+                RETORT_INLINE { repeat<kVectors>([&](int v) RETORT_INLINE { totals[r][first + v] = sums[r][v]; }); });
 }
 
 // R rows times a block. Its first strip may fetch what follows; the others find their lines in the cache.
@@ -80,7 +80,8 @@ void add_tile(const Block& block, bool fetch, const float* x, std::int64_t strid
 }
 
 // At most kGroupRows rows.
-void multiply_panel(const Bf16Panels& weights, std::int64_t panel, std::int64_t rows, const float* in, float* out) {
+void multiply_panel(const Bf16Panels& weights, bool fetch, std::int64_t panel, std::int64_t rows, const float* in,
+                    float* out) {
   constexpr decltype(&add_tile<1>) kByRows[] = {add_tile<1>, add_tile<2>, add_tile<3>,
                                                 add_tile<4>, add_tile<5>, add_tile<6>};
   const std::int64_t words = (weights.in + 1) / 2, column = panel * kPanelColumns;
@@ -91,10 +92,11 @@ void multiply_panel(const Bf16Panels& weights, std::int64_t panel, std::int64_t 
   std::int64_t blocks = (words + kMostWords - 1) / kMostWords, word = 0;
   for (; blocks > 0; --blocks) {
     const std::int64_t count = (words - word + blocks - 1) / blocks;
-    const Block block{weights.data + (panel * words + word) * kWordColumnsBytes, count,
+    const Block block{weights.data + panel * weights.panel_bytes() + word * kWordColumnsBytes, count,
                       weights.in % 2 == 1 && blocks == 1};
     for_each_tile(rows, [&](std::int64_t row, std::int64_t tile_rows) RETORT_INLINE {
-      kByRows[tile_rows - 1](block, row == 0, in + row * weights.in + 2 * word, weights.in, totals.vectors + row);
+      kByRows[tile_rows - 1](block, fetch && row == 0, in + row * weights.in + 2 * word, weights.in,
+                             totals.vectors + row);
     });
     word += count;
   }
@@ -104,16 +106,26 @@ void multiply_panel(const Bf16Panels& weights, std::int64_t panel, std::int64_t 
   }
 }
 
+void multiply(const Bf16Panels& weights, bool fetch, const PanelSpan& span, std::int64_t rows, const float* in,
+              float* out) {
+  for (std::int64_t panel = span.first; panel < span.last; ++panel) {
+    for (std::int64_t row = 0; row < rows; row += kGroupRows) {
+      const std::int64_t count = rows - row < kGroupRows ? rows - row : kGroupRows;
+      multiply_panel(weights, fetch, panel, count, in + row * weights.in, out + row * weights.out);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace avx2
 
 void bf16_rows_avx2(const Bf16Panels& weights, const PanelSpan& span, std::int64_t rows, const float* in, float* out) {
-  for (std::int64_t panel = span.first; panel < span.last; ++panel) {
-    for (std::int64_t row = 0; row < rows; row += avx2::kGroupRows) {
-      const std::int64_t count = rows - row < avx2::kGroupRows ? rows - row : avx2::kGroupRows;
-      avx2::multiply_panel(weights, panel, count, in + row * weights.in, out + row * weights.out);
-    }
-  }
+  avx2::multiply(weights, false, span, rows, in, out);
+}
+
+void bf16_rows_avx2_ahead(const Bf16Panels& weights, const PanelSpan& span, std::int64_t rows, const float* in,
+                          float* out) {
+  avx2::multiply(weights, true, span, rows, in, out);
 }
 
 }  // namespace retort::runtime

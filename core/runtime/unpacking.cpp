@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "runtime/multiversion.h"
 
@@ -26,6 +27,18 @@ void unpack_group(const Line& scales, const Words* words, std::int64_t count, Li
   }
 }
 
+// `count` words, whose second value is not wanted of the last one if `odd`.
+RETORT_MULTIVERSION
+void unpack_halves(const Words* words, std::int64_t count, bool odd, Line* target) {
+  for (std::int64_t i = 0; i < count; ++i, target += 2) {
+    for (std::size_t column = 0; column < kPanelColumns; ++column)
+      target[0][column] = std::bit_cast<float>(words[i][column] << 16U);
+    if (odd && i == count - 1) return;
+    for (std::size_t column = 0; column < kPanelColumns; ++column)
+      target[1][column] = std::bit_cast<float>(words[i][column] & 0xFFFF0000U);
+  }
+}
+
 }  // namespace
 
 void unpack_int4(const Int4Panels& panels, std::int64_t first, std::int64_t last, std::int64_t in,
@@ -42,6 +55,14 @@ void unpack_int4(const Int4Panels& panels, std::int64_t first, std::int64_t last
     }
     std::fill(lines + in, lines + stride_words, Line{});
   }
+}
+
+void unpack_bf16(const Bf16Panels& panels, std::int64_t panel, std::int64_t stride_words, float* target) {
+  const std::int64_t words = (panels.in + 1) / 2;
+  auto* lines = reinterpret_cast<Line*>(target);
+  unpack_halves(reinterpret_cast<const Words*>(panels.data + panel * panels.panel_bytes()), words, panels.in % 2 == 1,
+                lines);
+  std::fill(lines + panels.in, lines + stride_words, Line{});
 }
 
 }  // namespace retort::runtime

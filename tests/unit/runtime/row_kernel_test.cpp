@@ -192,7 +192,7 @@ TEST_P(RowKernelSizes, Bf16EqualsSumsInDouble) {
   for (const RowKernels* kernels : runnable()) {
     if (kernels->bf16 == nullptr) continue;
     std::vector<float> y(static_cast<std::size_t>(rows * out) + 1, NAN), alone(static_cast<std::size_t>(out));
-    const Bf16Panels panels{packed.data(), out, in};
+    const Bf16Panels panels{packed.data(), out, in, words};
     kernels->bf16(panels, {0, panels_of(out)}, rows, x.data(), y.data());
     EXPECT_TRUE(std::isnan(y.back())) << kernels->name << " writes past the end";
     for (std::int64_t row = 0; row < rows; ++row) {

@@ -45,6 +45,27 @@ TEST_P(UnpackingSizes, Int4ValuesStandWhereTheLayoutSaysAndZerosBehindThem) {
   }
 }
 
+TEST_P(UnpackingSizes, Bf16BecomesF32InPanels) {
+  const auto [in, out] = GetParam();
+  std::mt19937 random(5);
+  const testing::RandomLinear linear(WeightForm::bf16, in, out, random);
+  const std::vector<float> expected = dequantized(linear.weights());
+  const std::int64_t words = (in + 1) / 2, all = panels_of(out);
+  AlignedBuffer<std::byte> packed(all * words * kPanelColumns * 4);
+  pack_floats(linear.weights(), WeightForm::bf16, words, packed.data());
+  const std::int64_t stride = (in + 15) / 16 * 16 + 16, panel_values = stride * kPanelColumns;
+  std::vector<float> unpacked(static_cast<std::size_t>(all * panel_values) + 1, 12345.0f);
+  for (std::int64_t panel = 0; panel < all; ++panel)
+    unpack_bf16({packed.data(), out, in, words}, panel, stride, unpacked.data() + panel * panel_values);
+  EXPECT_EQ(unpacked.back(), 12345.0f) << "written past the end";
+  for (std::int64_t n = 0; n < all * kPanelColumns; ++n) {
+    const float* column = &unpacked[static_cast<std::size_t>(n / kPanelColumns * panel_values + n % kPanelColumns)];
+    for (std::int64_t k = 0; k < stride; ++k)
+      ASSERT_EQ(column[k * kPanelColumns], n < out && k < in ? expected[static_cast<std::size_t>(n * in + k)] : 0.0f)
+          << "column " << n << ", value " << k;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Awkward, UnpackingSizes,
                          ::testing::Values(Sizes{1, 1}, Sizes{7, 63}, Sizes{64, 64}, Sizes{70, 97}, Sizes{97, 70},
                                            Sizes{128, 129}, Sizes{150, 333}, Sizes{257, 65}));
