@@ -10,7 +10,7 @@ namespace {
 
 // As measured (README.md, "Row kernels"). Four planes of codes are held in registers; for more rows a panel is read
 // again, from the cache.
-constexpr Int8Limits kZen4{{3, 3}, {6, 6}, {8, 8}}, kZen5{{4, 2}, {4, 2}, {4, 2}}, kIntel{{8, 8}, {8, 8}, {8, 8}};
+constexpr Int8Limits kZen4{{3, 3}, {6, 6}, {8, 6}}, kZen5{{4, 2}, {4, 2}, {4, 2}}, kIntel{{8, 4}, {8, 8}, {8, 8}};
 // These never share a layer with oneDNN.
 constexpr Int8Limits kAlone{};
 
