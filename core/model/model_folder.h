@@ -51,7 +51,8 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensor_shapes(con
 /// Writes config.json and model.safetensors into `folder` (made if absent). `tensors` under their Hugging Face names;
 /// a quantised module has, instead of a float "<module>.weight" [out,in],
 ///   int8  "<module>.weight" I8 [out,in] and "<module>.weight_scale" F32 [out,1]
-///   int4  "<module>.weight_packed" I32 [out,⌈in/8⌉] (see LinearWeight), "<module>.weight_scale" F32, F16 or BF16 [out,in/group]
+///   int4  "<module>.weight_packed" I32 [out,⌈in/8⌉] (see LinearWeight),
+///         "<module>.weight_scale" F32, F16 or BF16 [out,in/group]
 ///         and "<module>.weight_shape" I64 [2]
 /// Beside an int8 embedding that is the head too its scale is written a second time, as "lm_head.weight_scale", which
 /// other readers need. `quantization_config` (see quantization_config.h) is stored in config.json when not null.

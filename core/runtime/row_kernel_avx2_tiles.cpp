@@ -62,6 +62,7 @@ void multiply_rows(const Rows& rows, const std::int16_t* strip, std::int64_t pai
                    TileSums& tile) {
   constexpr decltype(&multiply<1>) kBySize[] = {multiply<1>, multiply<2>, multiply<3>,
                                                 multiply<4>, multiply<5>, multiply<6>};
+  if (rows.count < 1 || rows.count > kTileRows) __builtin_unreachable();
   kBySize[rows.count - 1](strip, pairs, rows, next_block, tile);
   next_block.next += pairs / 2 * next_block.step;
 }
