@@ -93,7 +93,9 @@ class Int8Kernel final : public LinearKernel {
     };
     if (rows > 1) prepare();
     const Int8Rows codes{in.codes, in_, planes_ > 1, kernels_.join != nullptr ? pool_.joined() : nullptr};
-    split_panels(panels_of(panels_.out), rows * in_ * panels_.out, rows > 1 ? Preparation() : prepare,
+    // Two planes of codes are multiplied in the time that one needs to be read.
+    const std::int64_t row_times = kernels_.join != nullptr ? rows : (rows * planes_ + 1) / 2;
+    split_panels(panels_of(panels_.out), row_times * in_ * panels_.out, rows > 1 ? Preparation() : prepare,
                  {packed_, panels_.stride_words * kPanelColumns * kWordBytes}, [&](const PanelSpan& span) {
                    kernels_.int8(panels_, span, rows, codes, product.out);
                    for (std::int64_t row = 0; planes_ == 1 && row < rows; ++row)
