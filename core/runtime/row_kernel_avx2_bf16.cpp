@@ -1,6 +1,6 @@
-// bf16 weights times rows in f32 for AVX2, where oneDNN 3.7 has no bf16, so that it would read twice the bytes. Every
-// sum is added in the order of the inputs, whatever the number of rows and threads. Compiled with these instructions,
-// so no inline code of other headers may enter.
+// bf16 weights times rows in f32 with AVX2, for one row on processors whose oneDNN multiplies bf16 and for more on
+// others, where it would multiply f32. Every sum is added in the order of the inputs, whatever the number of rows and
+// threads. Compiled with these instructions, so no inline code of other headers may enter.
 #include "runtime/row_kernel_avx2.h"
 
 namespace retort::runtime {

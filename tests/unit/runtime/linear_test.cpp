@@ -403,16 +403,30 @@ TEST(Linear, RefusesWeightsAndScalesThatAreNotFinite) {
   }
 }
 
+/// A layer in every form, of over a million weights, from where on other limits hold.
+struct LargeLayers {
+  explicit LargeLayers(std::mt19937& random)
+      : f32(WeightForm::f32, kIn, kOut, random),
+        bf16(WeightForm::bf16, kIn, kOut, random),
+        int8(WeightForm::int8, kIn, kOut, random),
+        int4(kIn, kOut, 64, model::DataType::bf16, random) {}
+
+  /// Borrows from this.
+  std::vector<LinearWeights> all() const {
+    LinearWeights w8a8 = int8.weights();
+    w8a8.activation_bits = 8;
+    return {f32.weights(), bf16.weights(), int8.weights(), w8a8, int4.weights()};
+  }
+
+  static constexpr std::int64_t kIn = 640, kOut = 1600;
+  RandomLinear f32, bf16, int8, int4;
+};
+
 // But oneDNN without AVX-512, which adds parts of a sum by thread.
 TEST(Linear, GivesTheSameBitsWithTwoThreads) {
   std::mt19937 random(3);
-  // Over a million weights, from where on other limits hold.
-  constexpr std::int64_t kIn = 640, kOut = 1600;
-  const RandomLinear f32(WeightForm::f32, kIn, kOut, random), bf16(WeightForm::bf16, kIn, kOut, random),
-      w8a16(WeightForm::int8, kIn, kOut, random), int4(kIn, kOut, 64, model::DataType::f32, random);
-  LinearWeights w8a8 = w8a16.weights();
-  w8a8.activation_bits = 8;
-  for (const LinearWeights& weights : {f32.weights(), bf16.weights(), w8a16.weights(), w8a8, int4.weights()}) {
+  const LargeLayers layers(random);
+  for (const LinearWeights& weights : layers.all()) {
     for (const std::int64_t rows : {1, 33, 130}) {
       std::vector<std::vector<float>> results;
       for (const std::int64_t threads : {1, 2}) {
@@ -438,14 +452,11 @@ TEST(Linear, GivesTheSameBitsWithTwoThreads) {
 // nor on who applies their scales.
 TEST(Linear, RowsFinishedOnTheWayAndScalesAppliedOnTheWayGiveTheSameBits) {
   std::mt19937 random(5);
-  constexpr std::int64_t kIn = 640, kOut = 1600;
-  const RandomLinear f32(WeightForm::f32, kIn, kOut, random), bf16(WeightForm::bf16, kIn, kOut, random),
-      w8a16(WeightForm::int8, kIn, kOut, random), int4(kIn, kOut, 64, model::DataType::bf16, random);
-  LinearWeights w8a8 = w8a16.weights();
-  w8a8.activation_bits = 8;
+  constexpr std::int64_t kIn = LargeLayers::kIn, kOut = LargeLayers::kOut;
+  const LargeLayers layers(random);
   const OneDnnEngine onednn(2);
   MatmulPool pool(onednn, 256);
-  for (const LinearWeights& weights : {f32.weights(), bf16.weights(), w8a16.weights(), w8a8, int4.weights()}) {
+  for (const LinearWeights& weights : layers.all()) {
     for (const KernelChoice choice : kEveryChoice) {
       const Linear linear(pool, weights, choice);
       for (const std::int64_t rows : {1, 2, 40}) {
