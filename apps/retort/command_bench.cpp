@@ -78,12 +78,16 @@ runtime::SyntheticWeights weights_of(const std::string& name) {
   if (name == "int8") return runtime::SyntheticWeights::int8;
   if (name == "w8a16") return runtime::SyntheticWeights::w8a16;
   if (name == "int4") return runtime::SyntheticWeights::int4;
-  throw std::invalid_argument("--quant: expected int8, w8a16, int4 or bf16, found " + name);
+  if (name == "int4-pure") return runtime::SyntheticWeights::int4_pure;
+  throw std::invalid_argument("--quant: expected int8, w8a16, int4, int4-pure or bf16, found " + name);
 }
 
 std::string weights_name(const model::ModelFolder& folder) {
   const model::LinearWeight weight = folder.linear("model.layers.0.mlp.gate_proj");
-  if (weight.bits != 0) return "int" + std::to_string(weight.bits) + (weight.activation_bits == 8 ? " W8A8" : "");
+  const int head_bits = folder.head().bits;
+  if (weight.bits != 0)
+    return "int" + std::to_string(weight.bits) + (weight.activation_bits == 8 ? " W8A8" : "") +
+           (head_bits != 0 && head_bits != weight.bits ? ", head int" + std::to_string(head_bits) : "");
   return weight.weight->type == model::DataType::bf16  ? "bf16"
          : weight.weight->type == model::DataType::f16 ? "f16"
                                                        : "f32";
@@ -264,9 +268,9 @@ int bench_command(const Arguments& arguments) {
   options.add_options()("random", po::value<std::string>()->value_name("SHAPE"),
                         ("instead of MODEL: random weights of a known shape: " + shapes).c_str())(
       "quant", po::value<std::string>()->default_value("int8")->value_name("TYPE"),
-      "weights of --random: int8 (with int8 activations), w8a16 (with float ones), int4 or bf16")(
-      "save", po::value<std::string>()->value_name("FOLDER"),
-      "keep the model of --random there, to measure it again as MODEL")(
+      "weights of --random: int8 (with int8 activations), w8a16 (with float ones), int4 (the embedding and a tied head "
+      "int8), int4-pure (all of them int4) or bf16")("save", po::value<std::string>()->value_name("FOLDER"),
+                                                     "keep the model of --random there, to measure it again as MODEL")(
       "prompt,p", po::value<std::int64_t>()->default_value(512)->value_name("N"),
       "prompt of N tokens; 0 = no such test")("generate,n",
                                               po::value<std::int64_t>()->default_value(128)->value_name("N"),

@@ -113,9 +113,10 @@ void add_matrix(Noise& noise, const std::string& module, const std::vector<std::
                 SyntheticWeights weights) {
   const float deviation = 1.0f / std::sqrt(static_cast<float>(shape[1]));
   const bool linear = module.ends_with("_proj") || module == "lm_head";
+  const bool in_groups = weights == SyntheticWeights::int4_pure || (weights == SyntheticWeights::int4 && linear);
   if (weights == SyntheticWeights::bf16) {
     noise.add_bf16(module + ".weight", shape, 0, deviation);
-  } else if (weights == SyntheticWeights::int4 && linear) {
+  } else if (in_groups) {
     if (shape[1] % kGroup != 0)
       throw std::invalid_argument(module + ": int4 in groups of " + std::to_string(kGroup) +
                                   " needs an input width that they divide, found " + std::to_string(shape[1]));
@@ -130,13 +131,14 @@ void add_matrix(Noise& noise, const std::string& module, const std::vector<std::
 
 nlohmann::json description(const model::ModelConfig& config, SyntheticWeights weights) {
   if (weights == SyntheticWeights::bf16) return nullptr;
-  const model::WeightScheme linear =
-      weights == SyntheticWeights::int4 ? model::WeightScheme{4, kGroup} : model::WeightScheme{};
+  const model::WeightScheme in_groups{4, kGroup}, per_channel;
+  const bool pure = weights == SyntheticWeights::int4_pure;
+  const model::WeightScheme linear = pure || weights == SyntheticWeights::int4 ? in_groups : per_channel;
   const int activation_bits = weights == SyntheticWeights::int8 ? 8 : 0;
   std::vector<std::string> ignore;
   if (config.tie_word_embeddings) ignore.emplace_back("lm_head");
-  return model::quantization_config({{{"Linear"}, linear, activation_bits}, {{"Embedding"}, model::WeightScheme{}, 0}},
-                                    ignore);
+  return model::quantization_config(
+      {{{"Linear"}, linear, activation_bits}, {{"Embedding"}, pure ? in_groups : per_channel, 0}}, ignore);
 }
 
 }  // namespace

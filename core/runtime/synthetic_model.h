@@ -12,10 +12,11 @@
 namespace retort::runtime {
 
 enum class SyntheticWeights {
-  bf16,   ///< every tensor
-  int8,   ///< per channel: linear layers, with int8 activations (W8A8), and the embedding; norms and biases float
-  w8a16,  ///< the same with float activations
-  int4,   ///< linear layers in groups of 64; the embedding, which is the head too where it is tied, int8
+  bf16,       ///< every tensor
+  int8,       ///< per channel: linear layers, with int8 activations (W8A8), and the embedding; norms and biases float
+  w8a16,      ///< the same with float activations
+  int4,       ///< linear layers in groups of 64; the embedding, which is the head too where it is tied, int8
+  int4_pure,  ///< the embedding in groups of 64 as well
 };
 
 /// "qwen2.5-0.5b", "smollm2-135m", …: names that synthetic_config() takes.

@@ -124,8 +124,8 @@ std::map<std::string, Tensor> calibrate(const QuantizationJob& job, CallModule& 
 /// What becomes of one module.
 enum class Storage { floating_point, int8_rows, quantizer };
 
-/// Sorts the modules by how they are stored. A quantizer of 8 bits does them all; int4 groups hold linear layers only,
-/// and of these only those that they divide.
+/// Sorts the modules by how they are stored. A quantizer of 8 bits does them all; int4 groups hold linear layers, in a
+/// pure model the embedding and the head too, and of these only those that they divide.
 class StoragePlan {
  public:
   StoragePlan(const QuantizationJob& job, const retort_quantize_requirements& wanted, const DecoderModule& decoder)
@@ -135,7 +135,7 @@ class StoragePlan {
       if (weight.dim() != 2) continue;
       const std::string module = module_of(name);
       const bool odd = group_size_ > 0 && weight.size(1) % group_size_ != 0;
-      if (odd && is_layer(module)) int8_layers_.push_back(module);
+      if (odd && in_groups(module)) int8_modules_.push_back(module);
       fits = fits || (!odd && is_layer(module));
     }
     if (!fits)
@@ -149,10 +149,10 @@ class StoragePlan {
     if (module == "model.embed_tokens" && !job_.embedding) return Storage::floating_point;
     if (module == "lm_head" && !job_.head) return Storage::floating_point;
     if (group_size_ == 0) return Storage::quantizer;
-    const bool odd = std::find(int8_layers_.begin(), int8_layers_.end(), module) != int8_layers_.end();
-    return is_layer(module) && !odd ? Storage::quantizer : Storage::int8_rows;
+    return in_groups(module) && !odd(module) ? Storage::quantizer : Storage::int8_rows;
   }
-  const std::vector<std::string>& int8_layers() const { return int8_layers_; }
+  /// That int4 groups would hold, but do not divide.
+  const std::vector<std::string>& int8_modules() const { return int8_modules_; }
 
   nlohmann::json description() const {
     const int activations = job_.activation_bits;
@@ -160,10 +160,15 @@ class StoragePlan {
     if (group_size_ > 0) groups.push_back({{"Linear"}, {4, group_size_}, 0});
     if (group_size_ == 0) groups.push_back({{"Linear"}, {8, 0}, activations});
     std::vector<std::string> ignored;
-    std::vector<std::string> rows = int8_layers_;
-    if (group_size_ > 0 && (tied_ ? job_.embedding : job_.head)) rows.emplace_back("lm_head");
+    std::vector<std::string> rows;
+    for (const std::string& module : int8_modules_)
+      if (is_layer(module)) rows.push_back(module);
+    const std::string head = tied_ ? "model.embed_tokens" : "lm_head";
+    if (group_size_ > 0 && of(head) == Storage::int8_rows) rows.emplace_back("lm_head");
     if (!rows.empty()) groups.push_back({rows, {8, 0}, activations});
-    if (job_.embedding)
+    if (group_size_ > 0 && of("model.embed_tokens") == Storage::quantizer)
+      groups.push_back({{"Embedding"}, {4, group_size_}, 0});
+    else if (job_.embedding)
       groups.push_back({{"Embedding"}, {8, 0}, 0});
     else
       ignored.emplace_back("model.embed_tokens");
@@ -173,11 +178,18 @@ class StoragePlan {
 
  private:
   static bool is_layer(const std::string& module) { return module != "model.embed_tokens" && module != "lm_head"; }
+  bool in_groups(const std::string& module) const {
+    if (is_layer(module)) return true;
+    return job_.pure && (module == "lm_head" ? job_.head : job_.embedding);
+  }
+  bool odd(const std::string& module) const {
+    return std::find(int8_modules_.begin(), int8_modules_.end(), module) != int8_modules_.end();
+  }
 
   const QuantizationJob& job_;
   std::int64_t group_size_;
   bool tied_;
-  std::vector<std::string> int8_layers_;  ///< that int4 groups do not divide
+  std::vector<std::string> int8_modules_;
 };
 
 /// Tensors under their names in the folder, kept alive until it is written.
@@ -221,8 +233,8 @@ ModelSize run(const QuantizationJob& job, const RunHooks& hooks) {
   const retort_quantize_requirements wanted = requirements_of(job);
   CallModule module = load_call_module(job.model);
   const StoragePlan plan(job, wanted, *module.decoder);
-  for (const std::string& layer : plan.int8_layers())
-    hooks.log(layer + ": its input columns are no multiple of group_size " + std::to_string(wanted.group_size) +
+  for (const std::string& module_name : plan.int8_modules())
+    hooks.log(module_name + ": its input columns are no multiple of group_size " + std::to_string(wanted.group_size) +
               ", so it becomes int8 per channel");
   WeightQuantizer quantizer(job, calibrate(job, module, wanted), wanted);
 

@@ -1,5 +1,5 @@
 // Post-training quantisation: every linear weight through a quantizer plugin, written as a compressed-tensors folder:
-// int8 per channel, or int4 in groups with an int8 embedding and head.
+// int8 per channel, or int4 in groups with the embedding and the head int8, or int4 too.
 // No LibTorch in this header.
 #pragma once
 
@@ -17,6 +17,7 @@ struct QuantizationJob {
   QuantizerPlugin quantizer;
   bool embedding = true;  ///< quantise the embedding (with the head that it is tied to) as well
   bool head = true;       ///< quantise a separate head
+  bool pure = false;      ///< the embedding and the head in the quantizer's 4 bits as well, not int8
   /// What modules of 8 bits are multiplied by where the model runs: 0 float, 8 int8 codes with a scale per token.
   int activation_bits = 0;
   std::uint64_t seed = 0;
@@ -25,9 +26,10 @@ struct QuantizationJob {
 };
 
 /// The format holds symmetric 8 bits per channel, and symmetric 4 bits in groups of 32, 64 or 128 for the layers. With
-/// 4 bits the embedding and the head are rounded to int8 per row, and so is a layer whose input columns the group does
-/// not divide; the log names it. Metrics: "weight_error", the relative root mean square error over all quantised
-/// weights. Throws std::invalid_argument for another scheme, or where the group divides no layer at all.
+/// 4 bits the embedding and the head are rounded to int8 per row unless the job is pure, and so is a module whose input
+/// columns the group does not divide; the log names it. Metrics: "weight_error", the relative root mean square error
+/// over all quantised weights. Throws std::invalid_argument for another scheme, or where the group divides no layer at
+/// all.
 ModelSize quantize(const QuantizationJob& job, const RunHooks& hooks);
 
 }  // namespace retort::train

@@ -4,8 +4,8 @@
 Every run starts both engines anew, ours then the peer, so that both see the same machine; the results of a key are the
 medians of its runs, and their ratio is the median of the ratios of runs: shared machines change from one to the next.
 Decoding and prompts are measured three times a run. Ours: int8 per channel with int8 activations (int8) and
-with float ones (w8a16), and int4 in groups of 64 (head int8). The peer: Q8_0, which stands beside both of int8, and Q4_0,
-which llama-quantize makes of the same shape (head Q8_0). Where the processor has AMX, the peer runs with its backend for
+with float ones (w8a16), int4 in groups of 64 (head int8), and that with an int4 head (int4_pure). The peer: Q8_0, which
+stands beside both of int8, Q4_0, which llama-quantize makes of the same shape (head Q8_0), and Q4_0 by its --pure. Where the processor has AMX, the peer runs with its backend for
 that (sapphirerapids), as it would choose by itself; elsewhere with the one that its script names. Needs nothing but
 Python's standard library.
 
@@ -67,7 +67,16 @@ class Peer:
         self.amx = 'amx_int8' in pathlib.Path('/proc/cpuinfo').read_text()
         if self.amx:
             self.environment['GGML_BACKEND_PATH'] = str(self._libraries() / 'ggml/backends0/libggml-cpu-sapphirerapids.so')
-        self.files = {quant: cache / f'random-0.5b-{name}.gguf' for quant, name in (('int8', 'Q8_0'), ('int4', 'Q4_0'))}
+        self.files = {quant: cache / f'random-0.5b-{name}.gguf'
+                      for quant, name in (('int8', 'Q8_0'), ('int4', 'Q4_0'), ('int4-pure', 'Q4_0-pure'))}
+        self._make_pure(cache / 'random-0.5b-f16.gguf', self.files['int4-pure'])
+
+    def _make_pure(self, source, target):
+        if target.exists():
+            return
+        partial = target.with_suffix('.partial')
+        run([*self._tool('llama-quantize'), '--pure', source, partial, 'Q4_0', self.threads], self.environment)
+        partial.replace(target)
 
     def _libraries(self):
         return self.root / 'usr/lib/x86_64-linux-gnu'
@@ -147,9 +156,12 @@ def decode_pairs(ours, peer, tokens, add):
     report16, speed16 = ours.bench('w8a16', 0, tokens, '1')
     report4, speed4 = ours.bench('int4', 0, tokens, '1')
     peer4, bytes4 = peer.bench('int4', 0, tokens)
+    report_pure, speed_pure = ours.bench('int4-pure', 0, tokens, '1')
+    peer_pure, bytes_pure = peer.bench('int4-pure', 0, tokens)
     for name, report, speed, theirs, size in (('int8', report8, speed8, peer8, bytes8),
                                               ('w8a16', report16, speed16, peer8, bytes8),
-                                              ('int4', report4, speed4, peer4, bytes4)):
+                                              ('int4', report4, speed4, peer4, bytes4),
+                                              ('int4_pure', report_pure, speed_pure, peer_pure, bytes_pure)):
         add('decode_' + name, speed[decode], theirs['generate'])
         add('bandwidth_share_' + name, report['decode_bandwidth_share'],
             theirs['generate'] * size / report['read_bandwidth_bytes_per_second'])
@@ -199,7 +211,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='retort-bench-peer-') as folder:
         ours = Ours(arguments.retort, arguments.threads, pathlib.Path(folder))
         peer = Peer(arguments.peer, arguments.threads, arguments.tokens)
-        for quant in ('int8', 'w8a16', 'int4'):
+        for quant in ('int8', 'w8a16', 'int4', 'int4-pure'):
             ours.make(quant)
         for i in range(arguments.runs):
             print(f'run {i + 1} of {arguments.runs}', file=sys.stderr, flush=True)

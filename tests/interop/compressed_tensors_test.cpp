@@ -2,6 +2,7 @@
 // last bit, and the same logits up to where an activation is rounded to the neighbouring int8 code.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -53,10 +54,15 @@ TEST_P(CompressedTensors, RestoreTheWeightsThatWeRestore) {
     EXPECT_EQ(host::sha256(bytes), golden.at("sha256").get<std::string>())
         << name << ": first value " << values[0] << ", expected " << golden.at("first")[0];
   }
-  const std::map<std::string, std::map<int, int>> expected = {
-      {"int8-tied", {{8, 9}}},           {"int8-untied", {{8, 9}}}, {"int4-tied", {{4, 7}, {8, 2}}},
-      {"int4-untied", {{4, 6}, {8, 3}}}, {"w8a16-tied", {{8, 9}}},  {"w8a16-untied", {{8, 9}}},
-      {"w4a16-untied", {{4, 6}, {8, 3}}}};
+  const std::map<std::string, std::map<int, int>> expected = {{"int8-tied", {{8, 9}}},
+                                                              {"int8-untied", {{8, 9}}},
+                                                              {"int4-tied", {{4, 7}, {8, 2}}},
+                                                              {"int4-untied", {{4, 6}, {8, 3}}},
+                                                              {"w8a16-tied", {{8, 9}}},
+                                                              {"w8a16-untied", {{8, 9}}},
+                                                              {"w4a16-untied", {{4, 6}, {8, 3}}},
+                                                              {"w4a16-pure-tied", {{4, 9}}},
+                                                              {"w4a16-pure-untied", {{4, 9}}}};
   EXPECT_EQ(modules, expected.at(GetParam().name));
 }
 
@@ -91,7 +97,7 @@ TEST_P(CompressedTensors, GiveTheLogitsThatWeGive) {
 
 INSTANTIATE_TEST_SUITE_P(Folders, CompressedTensors, ::testing::ValuesIn(quantized_models()), [](const auto& instance) {
   std::string name = instance.param.name;
-  name[name.find('-')] = '_';
+  std::replace(name.begin(), name.end(), '-', '_');
   return name;
 });
 

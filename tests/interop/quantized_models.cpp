@@ -57,7 +57,7 @@ class Tensors {
 };
 
 bool in_groups(const QuantizedModel& model, const std::string& name, std::int64_t columns) {
-  return model.group_size > 0 && name.ends_with("_proj.weight") && columns % model.group_size == 0;
+  return model.group_size > 0 && (model.pure || name.ends_with("_proj.weight")) && columns % model.group_size == 0;
 }
 
 nlohmann::json description(const QuantizedModel& model) {
@@ -66,19 +66,24 @@ nlohmann::json description(const QuantizedModel& model) {
   std::vector<std::string> int8;
   if (model.group_size > 0 && shape_of(model).intermediate_size % model.group_size != 0)
     int8.emplace_back("model.layers.0.mlp.down_proj");
-  if (model.group_size > 0) int8.emplace_back("lm_head");
+  if (model.group_size > 0 && !model.pure) int8.emplace_back("lm_head");
   if (!int8.empty()) groups.push_back({int8, {8, 0}, model.activation_bits});
-  groups.push_back({{"Embedding"}, {8, 0}});
+  groups.push_back({{"Embedding"}, model.pure ? model::WeightScheme{4, model.group_size} : model::WeightScheme{}});
   return model::quantization_config(groups, {});
 }
 
 }  // namespace
 
 const std::vector<QuantizedModel>& quantized_models() {
-  static const std::vector<QuantizedModel> models = {{"int8-tied", true, 0},        {"int8-untied", false, 0},
-                                                     {"int4-tied", true, 32},       {"int4-untied", false, 64},
-                                                     {"w8a16-tied", true, 0, 0},    {"w8a16-untied", false, 0, 0},
-                                                     {"w4a16-untied", false, 64, 0}};
+  static const std::vector<QuantizedModel> models = {{"int8-tied", true, 0},
+                                                     {"int8-untied", false, 0},
+                                                     {"int4-tied", true, 32},
+                                                     {"int4-untied", false, 64},
+                                                     {"w8a16-tied", true, 0, 0},
+                                                     {"w8a16-untied", false, 0, 0},
+                                                     {"w4a16-untied", false, 64, 0},
+                                                     {"w4a16-pure-tied", true, 32, 0, true},
+                                                     {"w4a16-pure-untied", false, 32, 0, true}};
   return models;
 }
 

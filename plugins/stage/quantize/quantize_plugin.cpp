@@ -11,14 +11,19 @@ class QuantizeStage : public retort::Stage {
   struct Params {
     bool embedding = true;
     bool head = true;
+    bool pure = false;
     std::string activations = "float";
   };
   static auto schema() {
     return retort::params<Params>()
         .boolean("embedding", &Params::embedding)
-        .doc("quantise the embedding, and the head that is tied to it; int8 with an algorithm of 4 bits as well")
+        .doc("quantise the embedding, and the head that is tied to it; int8 with an algorithm of 4 bits, unless pure")
         .boolean("head", &Params::head)
-        .doc("quantise a separate head; int8 with an algorithm of 4 bits as well")
+        .doc("quantise a separate head; int8 with an algorithm of 4 bits, unless pure")
+        .boolean("pure", &Params::pure)
+        .doc(
+            "with an algorithm of 4 bits, the embedding and the head in 4 bits too: a fifth less to read for every "
+            "token of Qwen2.5-0.5B, at some cost in accuracy")
         .string("activations", &Params::activations)
         .one_of({"float", "int8"})
         .doc(
@@ -44,6 +49,7 @@ class QuantizeStage : public retort::Stage {
     job.quantizer = retort::stages::handle<retort_quantizer_v1>(*context.slot("algorithm"));
     job.embedding = params_.embedding;
     job.head = params_.head;
+    job.pure = params_.pure;
     job.activation_bits = params_.activations == "int8" ? 8 : 0;
     job.seed = context.seed();
     job.threads = context.threads();
@@ -57,6 +63,6 @@ class QuantizeStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.quantize", "1.2.0", "Apache-2.0",
+RETORT_PLUGIN_LIST("stage.quantize", "1.3.0", "Apache-2.0",
                    retort::component<QuantizeStage>(
-                       "stage.quantize", "1.2.0", "post-training quantisation to int8 per channel or int4 in groups"));
+                       "stage.quantize", "1.3.0", "post-training quantisation to int8 per channel or int4 in groups"));

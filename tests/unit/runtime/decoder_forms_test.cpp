@@ -96,7 +96,8 @@ void expect_close(const Form& form) {
 TEST(DecoderForms, Int4LogitsAndPerplexityEqualTheReference) {
   // With VNNI one kernel multiplies any number of rows.
   const bool vnni = multiplies_int8_exactly(dnnl::get_effective_cpu_isa());
-  expect_close({SyntheticWeights::int4, 5e-4f, 1e-5, vnni});
+  for (const SyntheticWeights weights : {SyntheticWeights::int4, SyntheticWeights::int4_pure})
+    expect_close({weights, 5e-4f, 1e-5, vnni});
 }
 
 TEST(DecoderForms, Int8WithFloatActivationsEqualsTheReference) {

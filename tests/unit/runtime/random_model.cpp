@@ -42,10 +42,12 @@ std::int64_t group_of(std::int64_t columns) {
   return columns % 64 == 0 ? 64 : columns % 32 == 0 ? 32 : 0;
 }
 
-bool is_quantised(const std::string& tensor, const std::vector<std::string>& ignore) {
+bool is_quantised(const std::string& tensor, Storage storage, const std::vector<std::string>& ignore) {
   const bool linear = tensor.ends_with("_proj.weight") || tensor == "lm_head.weight";
-  return linear && std::none_of(ignore.begin(), ignore.end(),
-                                [&](const std::string& module) { return tensor == module + ".weight"; });
+  const bool embedding = storage == Storage::int4_pure && tensor == "model.embed_tokens.weight";
+  return storage != Storage::f32 && (linear || embedding) &&
+         std::none_of(ignore.begin(), ignore.end(),
+                      [&](const std::string& module) { return tensor == module + ".weight"; });
 }
 
 }  // namespace
@@ -145,11 +147,12 @@ void write_model(const std::filesystem::path& folder, const model::ModelConfig& 
   bool rows = false;
   for (const auto& [name, shape] : model::tensor_shapes(config)) {
     const std::vector<float>& weight = weights.at(name);
-    if (storage == Storage::f32 || !is_quantised(name, ignore)) {
+    if (!is_quantised(name, storage, ignore)) {
       view(name, model::DataType::f32, shape, weight.data());
       continue;
     }
-    const std::int64_t group = storage == Storage::int4 ? group_of(shape[1]) : 0;
+    const bool in_groups = storage == Storage::int4 || storage == Storage::int4_pure;
+    const std::int64_t group = in_groups ? group_of(shape[1]) : 0;
     owned.push_back(quantise(weight, group > 0 ? group : shape[1], group > 0 ? 7.0f : 127.0f));
     Codes& codes = owned.back();
     const std::int64_t groups = group > 0 ? shape[1] / group : 1;

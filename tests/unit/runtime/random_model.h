@@ -41,12 +41,13 @@ model::ModelConfig grouped_config(const std::string& family, bool tied);
 Weights random_weights(const model::ModelConfig& config, std::uint32_t seed);
 std::vector<float> random_values(std::int64_t count, std::mt19937& random, float deviation = 1.0f);
 
-/// How the linear layers are stored, but those in `ignore` and a tied head, which stay f32.
+/// How the linear layers are stored, but those in `ignore` and, unless pure, a tied head, which stay f32.
 enum class Storage {
   f32,
-  int8,   ///< w = code · max|row| / 127, with int8 activations
-  w8a16,  ///< the same codes with float activations
-  int4,   ///< w = code · max|group| / 7 in groups of 64, or 32 where only that divides; else as w8a16
+  int8,       ///< w = code · max|row| / 127, with int8 activations
+  w8a16,      ///< the same codes with float activations
+  int4,       ///< w = code · max|group| / 7 in groups of 64, or 32 where only that divides; else as w8a16
+  int4_pure,  ///< the embedding as well
 };
 void write_model(const std::filesystem::path& folder, const model::ModelConfig& config, const Weights& weights,
                  Storage storage, const std::vector<std::string>& ignore = {});

@@ -29,12 +29,13 @@ TEST(SyntheticModel, RunsInEveryTypeWithActivationsOfOrderOne) {
   config.vocabulary_size = 300;
   config.layers = 2;
   for (const auto& [weights, bits] : {std::pair(SyntheticWeights::bf16, 0), std::pair(SyntheticWeights::int8, 8),
-                                      std::pair(SyntheticWeights::w8a16, 8), std::pair(SyntheticWeights::int4, 4)}) {
+                                      std::pair(SyntheticWeights::w8a16, 8), std::pair(SyntheticWeights::int4, 4),
+                                      std::pair(SyntheticWeights::int4_pure, 4)}) {
     const testing::TemporaryFolder folder;
     write_synthetic_model(folder.path(), config, weights, 1);
     const model::ModelFolder model(folder.path());
     EXPECT_EQ(model.linear("model.layers.1.mlp.up_proj").bits, bits);
-    EXPECT_EQ(model.head().bits, bits == 0 ? 0 : 8);
+    EXPECT_EQ(model.head().bits, weights == SyntheticWeights::int4_pure ? 4 : bits == 0 ? 0 : 8);
     Decoder decoder(model, {.context = 64});
     const std::vector<TokenId> tokens{1, 2, 3};
     const std::span<const float> logits = decoder.forward(tokens);

@@ -148,6 +148,50 @@ TEST_F(Quantization, MakesLayersThatTheGroupDoesNotDivideInt8AndSaysSo) {
   EXPECT_EQ(folder.config_json().at("quantization_config").at("format"), "mixed-precision");
 }
 
+TEST_F(Quantization, WritesEveryMatrixInInt4WhenPure) {
+  job_.pure = true;
+  for (const bool tied : {true, false}) {
+    write_float_model(96, tied);
+    const model::ModelFolder folder = quantized({.bits = 4, .group_size = 32});
+    for (const std::string module : {"model.embed_tokens", tied ? "model.embed_tokens" : "lm_head"}) {
+      EXPECT_EQ(folder.linear(module).bits, 4) << module;
+      EXPECT_EQ(folder.linear(module).group_size, 32) << module;
+      expect_near(folder.linear(module), module);
+    }
+    EXPECT_TRUE(log_.empty());
+    const nlohmann::json& config = folder.config_json().at("quantization_config");
+    EXPECT_EQ(config.at("format"), "pack-quantized");
+    EXPECT_EQ(config.at("config_groups").size(), 2U);
+    EXPECT_TRUE(config.at("ignore").empty());
+    EXPECT_EQ(load_call_module(job_.output).decoder->config(), config_);
+  }
+}
+
+TEST_F(Quantization, LeavesOutOfAPureModelWhatItIsAskedTo) {
+  write_float_model(96, false);
+  job_.pure = true;
+  job_.head = false;
+  EXPECT_EQ(quantized({.bits = 4, .group_size = 32}).head().bits, 0);
+  job_.head = true;
+  job_.embedding = false;
+  const model::ModelFolder folder = quantized({.bits = 4, .group_size = 32});
+  EXPECT_EQ(folder.head().bits, 4);
+  EXPECT_EQ(folder.linear("model.embed_tokens").bits, 0);
+}
+
+TEST_F(Quantization, MakesAPureModelsEmbeddingInt8WhereTheGroupDoesNotDivideItAndSaysSo) {
+  write_float_model(128, true);  // 128 columns in down_proj, 64 in the embedding
+  job_.pure = true;
+  const model::ModelFolder folder = quantized({.bits = 4, .group_size = 128});
+  EXPECT_EQ(folder.linear("model.layers.0.mlp.down_proj").bits, 4);
+  EXPECT_EQ(folder.head().bits, 8);
+  expect_near(folder.head(), "model.embed_tokens");
+  EXPECT_NE(std::find(log_.begin(), log_.end(),
+                      "model.embed_tokens: its input columns are no multiple of group_size 128, so it becomes int8 per "
+                      "channel"),
+            log_.end());
+}
+
 TEST_F(Quantization, LeavesEmbeddingAndHeadInFloatWhenAsked) {
   write_float_model(96, false);
   job_.embedding = job_.head = false;

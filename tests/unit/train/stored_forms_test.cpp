@@ -65,7 +65,8 @@ INSTANTIATE_TEST_SUITE_P(Synthetic, StoredForms,
                          ::testing::Values(Form{"bf16", SyntheticWeights::bf16, 0.01},
                                            Form{"w8a8", SyntheticWeights::int8, 0.04},
                                            Form{"w8a16", SyntheticWeights::w8a16, 5e-4},
-                                           Form{"w4a16", SyntheticWeights::int4, 5e-4}),
+                                           Form{"w4a16", SyntheticWeights::int4, 5e-4},
+                                           Form{"w4a16_pure", SyntheticWeights::int4_pure, 5e-4}),
                          [](const auto& instance) { return std::string(instance.param.name); });
 
 }  // namespace
