@@ -14,9 +14,13 @@
 namespace retort::runtime {
 namespace {
 
-// From so many rows on oneDNN is faster where it has AVX-512, which the row kernel has not (README.md, "bf16").
-constexpr std::int64_t kUnpackedRows = 16;
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+/// From so many rows on oneDNN is faster where it has AVX-512, which the row kernel has not (README.md, "bf16").
+std::int64_t least_unpacked_rows(std::int64_t in) {
+  constexpr std::int64_t kShortPanel = 1024;
+  return in > kShortPanel ? 8 : 16;
+}
 
 bool has_avx512(const OneDnnEngine& onednn) {
   constexpr unsigned avx512 = dnnl_cpu_isa_avx512_core;
@@ -31,7 +35,7 @@ class Bf16PanelKernel final : public LinearKernel {
     std::byte* packed = pool.weights().take(panels_of(weights.out) * words * kPanelColumns * 4);
     pack_floats(weights, WeightForm::bf16, words, packed);
     panels_ = {packed, weights.out, weights.in, words};
-    const std::int64_t least_rows = choice == KernelChoice::onednn ? 1 : kUnpackedRows;
+    const std::int64_t least_rows = choice == KernelChoice::onednn ? 1 : least_unpacked_rows(weights.in);
     if (choice == KernelChoice::row_kernels || least_rows > pool.max_rows() || !has_avx512(pool.onednn())) return;
     unpacked_.emplace(pool, weights.name, weights.in, weights.out, least_rows);
     if (unpacked_->possible()) unpacked_rows_ = least_rows;
