@@ -79,9 +79,9 @@ class Int4Kernel final : public LinearKernel {
     for (std::int64_t i = 0; i < in_; ++i) {
       const std::byte* group = panel + i / panels_.group_size * panels_.group_bytes();
       const std::int64_t k = i % panels_.group_size;
-      const std::byte pair = group[panels_.scale_bytes() + (k / 8 * kPanelColumns + column) * 4 + k % 8 / 2];
+      const std::byte pair = group[(k / 8 * kPanelColumns + column) * 4 + k % 8 / 2];
       const int code = static_cast<int>(k % 2 == 0 ? pair & std::byte{15} : pair >> 4) - 8;
-      target[i] = static_cast<float>(code) * scale_of(group, panels_.scale_type, column);
+      target[i] = static_cast<float>(code) * scale_of(group + panels_.word_bytes(), panels_.scale_type, column);
     }
   }
 

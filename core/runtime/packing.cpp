@@ -113,7 +113,7 @@ void pack_scales(const LinearWeights& weights, const Int4Panels& panels, std::by
       std::byte* column = target + n / kPanelColumns * panels.panel_bytes();
       for (std::int64_t group = 0; group < panels.groups; ++group) {
         const std::int64_t index = row * stored_groups + group * panels.group_size / width;
-        std::byte* scales = column + group * panels.group_bytes();
+        std::byte* scales = column + group * panels.group_bytes() + panels.word_bytes();
         if (panels.scale_type == ScaleType::f32) {
           const float value = element(*part.scale, index);
           std::memcpy(scales + n % kPanelColumns * 4, &value, 4);
@@ -174,7 +174,7 @@ void pack_int4(const LinearWeights& weights, const Int4Panels& panels, std::byte
   const PanelReader reader(weights, WeightForm::int4);
   const std::int64_t group_words = panels.group_size / 8;
   for_each_panel(weights, reader, [&](std::int64_t panel, PanelRows rows) {
-    std::byte* group = target + panel * panels.panel_bytes() + panels.scale_bytes();
+    std::byte* group = target + panel * panels.panel_bytes();
     for (std::int64_t word = 0; word < reader.words(); word += group_words, group += panels.group_bytes()) {
       transpose_words(rows.data(), std::min(group_words, reader.words() - word), group);
       for (const std::byte*& row : rows) row += group_words * kWord;

@@ -46,9 +46,9 @@ enum class ScaleType : std::uint8_t { f32, f16, bf16 };
 /// An f16 or bf16 as f32.
 float float_of_half(std::uint16_t bits, ScaleType type);
 
-/// W [out,in] in unsigned 4-bit codes, w = (code − 8) · scale of its column's group. [panels][groups] of: 64 scales,
-/// then 32-bit words [group_size/8][64]: word k of a column holds its codes 8k … 8k+7, lowest first. Columns and codes
-/// past the end mean nothing.
+/// W [out,in] in unsigned 4-bit codes, w = (code − 8) · scale of its column's group. [panels][groups] of: 32-bit words
+/// [group_size/8][64], where word k of a column holds its codes 8k … 8k+7, lowest first; then 64 scales, which kernels
+/// need last: so they read a panel from end to end. Columns and codes past the end mean nothing.
 struct Int4Panels {
   const std::byte* data = nullptr;
   std::int64_t out = 0;
@@ -57,7 +57,8 @@ struct Int4Panels {
   ScaleType scale_type = ScaleType::f32;
 
   std::int64_t scale_bytes() const { return kPanelColumns * (scale_type == ScaleType::f32 ? 4 : 2); }
-  std::int64_t group_bytes() const { return scale_bytes() + group_size / 2 * kPanelColumns; }
+  std::int64_t word_bytes() const { return group_size / 2 * kPanelColumns; }  ///< of a group, before its scales
+  std::int64_t group_bytes() const { return word_bytes() + scale_bytes(); }
   std::int64_t panel_bytes() const { return groups * group_bytes(); }
   std::int64_t panels() const { return (out + kPanelColumns - 1) / kPanelColumns; }
 };

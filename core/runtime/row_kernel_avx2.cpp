@@ -121,14 +121,13 @@ void int4_block(const std::byte* data, const Int4Panels& weights, std::int64_t g
     const std::int32_t row_sum = 128 * row_sums[group] + row_sums[weights.groups + group];
     __m256i sums[kVectors];
     repeat<kVectors>([&](int v) RETORT_INLINE { sums[v] = _mm256_set1_epi32(-8 * row_sum); });
-    const std::byte* scales = data;
-    fetch_words<How>(data);
-    data += weights.scale_bytes();
     int4_group<How>(data, weights.group_size / kInt4WordCodes, x, sums);
-    data += weights.group_size / kInt4WordCodes * kWordColumnsBytes;
+    const std::byte* const scales = data + weights.word_bytes();
+    fetch_words<How>(scales);
     repeat<kVectors>([&](int v) RETORT_INLINE {
       totals.vectors[v] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[v]), load_scales<Type>(scales, v), totals.vectors[v]);
     });
+    data += weights.group_bytes();
   }
 }
 

@@ -196,12 +196,11 @@ void int4_panel(const Int4Panels& weights, std::int64_t panel, std::int64_t rows
     const std::int64_t groups = weights.groups - group < block_groups ? weights.groups - group : block_groups;
     const std::byte* packed = data + group * weights.group_bytes();
     for (std::int64_t i = 0; i < groups; ++i)
-      unpack_int4(packed + i * weights.group_bytes() + weights.scale_bytes(), group_words, i * weights.group_size / 2,
-                  block);
+      unpack_int4(packed + i * weights.group_bytes(), group_words, i * weights.group_size / 2, block);
     NextBlock next_block{packed + groups * weights.group_bytes(), 0};
     for (std::int64_t strip = 0; strip < kStrips && first + strip * kStripColumns < weights.out; ++strip) {
       const std::int64_t column = first + strip * kStripColumns;
-      const Int4Groups part{packed + strip * weights.scale_bytes() / kStrips,
+      const Int4Groups part{packed + weights.word_bytes() + strip * weights.scale_bytes() / kStrips,
                             weights.group_bytes(),
                             weights.group_size / 2,
                             groups,

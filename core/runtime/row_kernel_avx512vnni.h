@@ -135,7 +135,6 @@ void int4_tile(const Int4Panels& weights, const PanelSpan& span, std::int64_t pa
   repeat<kVectors>(
       [&](int v) RETORT_INLINE { repeat<R / 2>([&](int r) RETORT_INLINE { totals[v][r] = _mm512_setzero_ps(); }); });
   for (std::int64_t group = 0; group < weights.groups; ++group) {
-    const std::byte* scales = data;
     if constexpr (How == Fetching::ahead) {
       // A whole group ahead in one go: there is so much to do for a line that one prefetch beside each would leave the
       // memory waiting.
@@ -143,7 +142,6 @@ void int4_tile(const Int4Panels& weights, const PanelSpan& span, std::int64_t pa
       for (int line = 0; line < kGroupLines; ++line) prefetch(ahead + line * kVectorBytes);
     }
     if (kScaleLines == kVectors || group % 2 == 0) following.fetch_four();  // as many lines as there are of scales
-    data += kScaleLines * kVectorBytes;
     __m512i sums[kVectors][R];
     repeat<R>([&](int r) RETORT_INLINE {
       // Codes are 8 too large: take 8 times the sum of the plane's codes off.
@@ -167,12 +165,13 @@ void int4_tile(const Int4Panels& weights, const PanelSpan& span, std::int64_t pa
       });
     }
     repeat<kVectors>([&](int v) RETORT_INLINE {
-      const __m512 scale = load_scales<Type>(scales, v);
+      const __m512 scale = load_scales<Type>(data, v);
       repeat<R / 2>([&](int r) RETORT_INLINE {
         const __m512 high = _mm512_cvtepi32_ps(sums[v][2 * r]), low = _mm512_cvtepi32_ps(sums[v][2 * r + 1]);
         totals[v][r] = _mm512_fmadd_ps(join_planes(high, low), scale, totals[v][r]);
       });
     });
+    data += kScaleLines * kVectorBytes;
   }
   repeat<kVectors>([&](int v) RETORT_INLINE {
     const std::int64_t column = panel * kPanelColumns + v * 16;

@@ -71,9 +71,9 @@ void int4_rows_scalar(const Int4Panels& weights, const PanelSpan& span, std::int
       const std::int64_t column = n % kPanelColumns;
       float total = 0;
       for (std::int64_t group = 0; group < weights.groups; ++group) {
-        const std::byte* scales =
+        const std::byte* words =
             weights.data + n / kPanelColumns * weights.panel_bytes() + group * weights.group_bytes();
-        const std::byte* words = scales + weights.scale_bytes();
+        const std::byte* scales = words + weights.word_bytes();
         std::int32_t high = 0, low = 0;
         for (std::int64_t k = 0; k < weights.group_size; ++k) {
           const auto byte = static_cast<std::int32_t>(words[byte_of(k / 2, column)]);

@@ -49,9 +49,9 @@ void unpack_int4(const Int4Panels& panels, std::int64_t first, std::int64_t last
     for (std::int64_t k = 0; k < in; k += panels.group_size, group += panels.group_bytes()) {
       Line scales;
       for (std::int64_t column = 0; column < kPanelColumns; ++column)
-        scales[static_cast<std::size_t>(column)] = scale_of(group, panels.scale_type, column);
+        scales[static_cast<std::size_t>(column)] = scale_of(group + panels.word_bytes(), panels.scale_type, column);
       const std::int64_t words = (std::min(panels.group_size, in - k) + kCodes - 1) / kCodes;
-      unpack_group(scales, reinterpret_cast<const Words*>(group + panels.scale_bytes()), words, lines + k);
+      unpack_group(scales, reinterpret_cast<const Words*>(group), words, lines + k);
     }
     std::fill(lines + in, lines + stride_words, Line{});
   }
