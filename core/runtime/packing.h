@@ -1,5 +1,5 @@
 // Packs weights for the kernels: panels of 64 columns of 32-bit words, [panel][stride_words][64], which is oneDNN's
-// layout for f32 (one value a word), bf16 (two) and int8 (four), and, with scales in front of each group, that of
+// layout for f32 (one value a word), bf16 (two) and int8 (four), and, with scales behind each group, that of
 // row_kernel.h for int4 (eight). Straight from the mapped file, panels in parallel. No oneDNN.
 #pragma once
 
