@@ -186,10 +186,11 @@ template <int kCount>
   }
   if (maximum > softmax.maximum) {
     const float factor = exponential(softmax.maximum - maximum);
+    float* const lanes = softmax.sums;
 #pragma omp simd
     for (std::int64_t d = 0; d < padded_dim; ++d) sums[d] *= factor;
 #pragma omp simd
-    for (std::int64_t i = 0; i < kSumLanes; ++i) softmax.sums[i] *= factor;
+    for (std::int64_t i = 0; i < kSumLanes; ++i) lanes[i] *= factor;
     softmax.maximum = maximum;
   }
   const auto first = static_cast<std::int32_t>(from), end = static_cast<std::int32_t>(to);

@@ -118,7 +118,7 @@ void Trainer::add_pair(TokenId left, TokenId right, std::int64_t count, std::siz
   state.count += count;
   if (count <= 0) return;
   state.words.push_back(word);
-  touched_.push_back({left, right});
+  touched_.emplace_back(left, right);
 }
 
 /// Two merges can spell the same token (a+bc, ab+c): they then share its id.

@@ -14,7 +14,8 @@ std::string words_of(std::string token) {
 }
 
 /// Rows of `matrix` [V,D] for tokens from `first` on: the mean of the rows of each token's pieces.
-void begin_rows(torch::Tensor matrix, std::int64_t first, const text::Tokenizer& old, const text::Tokenizer& extended) {
+void begin_rows(const torch::Tensor& matrix, std::int64_t first, const text::Tokenizer& old,
+                const text::Tokenizer& extended) {
   for (std::int64_t id = first; id < extended.vocabulary_size(); ++id) {
     const std::vector<text::TokenId> pieces =
         old.encode(words_of(std::string(extended.token(static_cast<text::TokenId>(id)))));

@@ -24,7 +24,7 @@ TEST(WidthGolden, MinitronNorm) {
     double squares = 0;
     for (int batch = 0; batch < 2; ++batch) {
       double mean = 0;
-      for (int position = 0; position < 2; ++position) mean += std::abs(a[position][batch][channel]) / 2;
+      for (const auto& position : a) mean += std::abs(position[batch][channel]) / 2;
       squares += mean * mean;
     }
     EXPECT_NEAR(std::sqrt(squares), expected[channel], 1e-6);

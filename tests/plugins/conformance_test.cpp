@@ -5,12 +5,8 @@
 
 #include <fstream>
 
-#include "temporary_folder.h"
-
 namespace retort::host {
 namespace {
-
-using test::TemporaryFolder;
 
 std::filesystem::path built(const std::string& name) {
   return std::filesystem::path(TEST_PLUGINS) / (name + ".so");
