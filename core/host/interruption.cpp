@@ -1,9 +1,9 @@
 #include "host/interruption.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 
 #include "host/plugin_error.h"

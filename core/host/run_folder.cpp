@@ -34,7 +34,8 @@ bool is_temporary(const std::string& name) {
 
 }  // namespace
 
-RunFolder::RunFolder(std::filesystem::path folder) : folder_(std::filesystem::absolute(folder).lexically_normal()) {
+RunFolder::RunFolder(const std::filesystem::path& folder)
+    : folder_(std::filesystem::absolute(folder).lexically_normal()) {
   if (!folder_.has_filename()) folder_ = folder_.parent_path();
 }
 

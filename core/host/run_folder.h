@@ -16,7 +16,7 @@ namespace retort::host {
 
 class RunFolder {
  public:
-  explicit RunFolder(std::filesystem::path folder);
+  explicit RunFolder(const std::filesystem::path& folder);
   const std::filesystem::path& path() const { return folder_; }
   std::filesystem::path record() const { return folder_ / "run.json"; }
   std::filesystem::path metrics() const { return folder_ / "metrics.jsonl"; }

@@ -2,10 +2,10 @@
 // ends with the same bytes. How a config is shrunk stands in it: "smoke": {"set": {"sft.epochs": 1, …}}.
 // configs/tasks/ holds tool sets, not configs. A small model with random weights stands in for pretrained ones.
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <thread>

@@ -63,7 +63,7 @@ std::optional<Value> truncated(double value) {
 Value integer(Session&, const Value& value, const Arguments& arguments) {
   const BoundArguments bound("int", arguments, {"default", "base"});
   if (bound.integer(1, 10) != 10) throw std::invalid_argument("int: other bases than ten are not supported");
-  const Value fallback = bound.find(0) == nullptr ? Value::integer(0) : bound.value(0);
+  Value fallback = bound.find(0) == nullptr ? Value::integer(0) : bound.value(0);
   if (value.is_undefined()) refuse_undefined(value);
   if (value.is_integral()) return Value::integer(value.as_integer());
   if (const double* number = value.get<double>()) {

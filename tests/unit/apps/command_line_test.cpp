@@ -1,8 +1,8 @@
 // The command line as users and scripts see it: exit codes, messages, --help.
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <thread>
