@@ -14,10 +14,6 @@
 namespace retort::runtime {
 namespace {
 
-// One row of bf16 waits for memory, which the row kernel reads faster than oneDNN; where weights stay in the caches it
-// is slower (README.md, "bf16").
-constexpr std::int64_t kCachedWeights = 1'000'000;
-
 class FloatKernel final : public LinearKernel {
  public:
   FloatKernel(MatmulPool& pool, const LinearWeights& weights, WeightForm form, KernelChoice choice)
@@ -34,6 +30,8 @@ class FloatKernel final : public LinearKernel {
     if (const std::int64_t stride = panel_stride_words(matmul_.packed_weight()); stride > 0) {
       pack_floats(weights, form, stride, packed_);
       panels_ = {packed_, weights.out, weights.in, stride};
+      // One row waits for memory, which the row kernel reads faster than oneDNN; from the caches it is slower
+      // (README.md, "bf16").
       const bool faster = form == WeightForm::bf16 && weights.in * weights.out >= kCachedWeights;
       if (faster && choice == KernelChoice::faster && kernels_.bf16 != nullptr) row_kernel_rows_ = 1;
     } else {

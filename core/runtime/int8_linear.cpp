@@ -23,14 +23,15 @@ class Int8Kernel final : public LinearKernel {
       : pool_(pool),
         kernels_(row_kernels_for(pool.onednn().instruction_set())),
         in_(weights.in),
+        out_(weights.out),
         planes_(weights.activation_bits == 8 ? 1 : 2),
         scales_(row_scales(weights)),
         sums_(scales_.size()) {
     const std::int64_t columns = panels_of(weights.out) * kPanelColumns, words = (in_ + kWordBytes - 1) / kWordBytes;
     // Kernels that read joined codes add up other parts of W8A16's sums than oneDNN: one of them does all rows.
-    const bool shared = kernels_.join == nullptr || choice == KernelChoice::onednn;
-    if (choice != KernelChoice::row_kernels && shared && pool.onednn().multiplies_int8_exactly())
-      matmul_ = known_matmul(weights, columns);
+    const bool joins = kernels_.join != nullptr, every_row = faster_rows() >= pool.max_rows();
+    const bool alone = choice == KernelChoice::row_kernels || (choice == KernelChoice::faster && (joins || every_row));
+    if (!alone && pool.onednn().multiplies_int8_exactly()) matmul_ = known_matmul(weights, columns);
     const std::int64_t stride_words = matmul_ != nullptr ? panel_stride_words(matmul_->packed_weight()) : words;
     const std::int64_t code_bytes = columns * stride_words * kWordBytes;
     packed_ = pool.weights().take(matmul_ != nullptr ? packed_bytes(*matmul_) : code_bytes);
@@ -153,10 +154,11 @@ class Int8Kernel final : public LinearKernel {
     }
   }
 
+  std::int64_t faster_rows() const { return kernels_.int8_limits.rows(in_, out_, planes_ > 1); }
+
   /// Those for which it is faster, and those that oneDNN does not multiply.
   std::int64_t rows_of_row_kernel(const Matmul& matmul, KernelChoice choice) const {
-    const std::int64_t limit = kernels_.int8_limits.rows(in_, panels_.out, planes_ > 1);
-    return std::max(choice == KernelChoice::onednn ? 0 : limit, (matmul.least_rows() - 1) / planes_);
+    return std::max(choice == KernelChoice::onednn ? 0 : faster_rows(), (matmul.least_rows() - 1) / planes_);
   }
 
   static std::int64_t packed_bytes(const Matmul& matmul) {
@@ -185,7 +187,7 @@ class Int8Kernel final : public LinearKernel {
 
   MatmulPool& pool_;
   const RowKernels& kernels_;
-  std::int64_t in_;
+  std::int64_t in_, out_;
   std::int64_t planes_;               // of a row's codes
   std::int64_t row_kernel_rows_ = 0;  // if there is a matmul
   std::vector<float> scales_;         // [panels · 64]

@@ -8,9 +8,14 @@
 namespace retort::runtime {
 namespace {
 
-// As measured (README.md, "Row kernels"). Four planes of codes are held in registers; for more rows a panel is read
-// again, from the cache.
-constexpr Int8Limits kZen4{{3, 3}, {6, 6}, {8, 6}}, kZen5{{4, 2}, {4, 2}, {4, 2}}, kIntel{{8, 4}, {8, 8}, {8, 8}};
+// As measured (README.md, "Row kernels").
+constexpr std::int64_t kEveryRow = 1'000'000;
+constexpr Int8Limits kZen4{
+    .small = {6, kEveryRow}, .cached = {3, 8}, .short_panels = {16, 16}, .long_panels = {16, 8}, .head = {16, 64}};
+constexpr Int8Limits kZen5{
+    .small = {4, 2}, .cached = {4, 2}, .short_panels = {4, 2}, .long_panels = {4, 2}, .head = {4, 2}};
+constexpr Int8Limits kIntel{
+    .small = {8, 4}, .cached = {8, 4}, .short_panels = {8, 8}, .long_panels = {8, 8}, .head = {8, 8}};
 // These never share a layer with oneDNN.
 constexpr Int8Limits kAlone{};
 

@@ -11,6 +11,10 @@ namespace retort::runtime {
 /// Output columns of one panel.
 inline constexpr std::int64_t kPanelColumns = 64;
 
+/// Layers of fewer weights are taken for those of a model that stays in the processor's caches, larger ones for such
+/// as come from memory for every token.
+inline constexpr std::int64_t kCachedWeights = 700'000;
+
 /// Panels [first, last), which a thread multiplies, and those [begin, end) that it walks in order, of which it has
 /// multiplied the ones before `first` and may fetch the ones that follow; none where end is 0.
 struct PanelSpan {
@@ -29,6 +33,8 @@ struct Int8Panels {
   std::int64_t out = 0;
   std::int64_t words = 0;         ///< that matter: ⌈in/4⌉
   std::int64_t stride_words = 0;  ///< from one panel to the next
+
+  bool stay_cached() const { return out * words * 4 < kCachedWeights; }
 };
 
 /// Rows of activations as codes, x = code · (a scale of the row, which the caller applies): codes of 8 bits, or of 15
@@ -112,20 +118,30 @@ enum class Fetching : std::uint8_t {
   next_panel,  ///< the panel that follows, several if they are short, in many places at once: Intel's
 };
 
-/// Up to how many rows int8 is at least 1.2 times as fast as oneDNN's product of the same weights.
+/// Up to how many rows of one product int8 is at least 1.2 times as fast as oneDNN's product of the same weights.
 struct Int8Limits {
   struct Rows {
     std::int64_t narrow = 0;  ///< of one plane
     std::int64_t wide = 0;    ///< of two
   };
-  Rows cached;  ///< layers of less than a million weights, which stay in the caches of a model that has such
-  Rows large;   ///< others
-  Rows large_short_panels;  ///< others of up to 1024 inputs, whose panels the second cache holds beside much else
+  Rows small;         ///< layers of less than 300,000 weights
+  Rows cached;        ///< others of less than kCachedWeights
+  Rows short_panels;  ///< larger ones of up to 1024 inputs, whose panels the second cache holds beside much else
+  Rows long_panels;   ///< larger ones of more
+  Rows head;          ///< layers of more than 32,768 outputs: those of two planes of several rows are in no cache
 
   std::int64_t rows(std::int64_t in, std::int64_t out, bool two_planes) const {
-    constexpr std::int64_t kCached = 1'000'000, kShort = 1024;
-    const Rows& most = in * out < kCached ? cached : in <= kShort ? large_short_panels : large;
+    const Rows& most = of(in, out);
     return two_planes ? most.wide : most.narrow;
+  }
+
+ private:
+  const Rows& of(std::int64_t in, std::int64_t out) const {
+    constexpr std::int64_t kSmall = 300'000, kShort = 1024, kHead = 32'768;
+    if (out > kHead) return head;
+    if (in * out < kSmall) return small;
+    if (in * out < kCachedWeights) return cached;
+    return in <= kShort ? short_panels : long_panels;
   }
 };
 

@@ -62,8 +62,9 @@ class Layers {
       return {form, in, out, random};
     };
     const testing::RandomLinear weights = make();
-    const std::int64_t layers = in * out < kSmallModel ? kSmallModel / (in * out)
-                                                       : static_cast<std::int64_t>(bytes / stored_bytes(form, in, out));
+    const std::int64_t layers = in * out < kCachedWeights
+                                    ? kSmallModel / (in * out)
+                                    : static_cast<std::int64_t>(bytes / stored_bytes(form, in, out));
     LinearWeights asked = weights.weights();
     asked.activation_bits = activation_bits;
     for (std::int64_t i = 0; i < std::max<std::int64_t>(1, layers); ++i) copies_.emplace_back(pool_, asked, choice);
@@ -206,7 +207,8 @@ void shapes(benchmark::internal::Benchmark* benchmark) {
 }
 
 void few_rows(benchmark::internal::Benchmark* benchmark) {
-  shapes_of(benchmark, {1, 2, 3, 4, 6, 8, 16});
+  shapes_of(benchmark, {1, 2, 3, 4, 6, 8, 16, 32});
+  for (const std::int64_t rows : {1, 4, 8, 16}) benchmark->Args({rows, 896, 151936});  // the head
 }
 
 BENCHMARK_CAPTURE(run_entry, int4, true)->DenseRange(0, 4)->UseRealTime()->Unit(benchmark::kMillisecond);

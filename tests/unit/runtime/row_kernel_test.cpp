@@ -232,6 +232,43 @@ TEST_P(RowKernelSizes, ManyRowsOfCodesGiveTheBitsOfOne) {
   }
 }
 
+// Layers that come from memory meet many rows block by block: whole blocks and a part of one, any number of planes.
+TEST(RowKernels, RowsOfALargeInt8LayerAreTheSameBesideOthers) {
+  constexpr std::int64_t kIn = 1029, kOut = 709, kMost = 35;
+  std::mt19937 random(13);
+  const PackedInt8 layer(kIn, kOut, random);
+  ASSERT_FALSE(layer.panels.stay_cached());
+  std::vector<std::int8_t> x(static_cast<std::size_t>(kMost * Activation::code_bytes(kIn)), 99);
+  for (std::int8_t& code : x) code = random_code(random);
+  for (const RowKernels* kernels : runnable()) {
+    for (const bool wide : {false, true}) {
+      const std::int64_t planes = wide ? 2 : 1, count = 4 * layer.words;
+      const std::vector<std::int16_t> both = joined(*kernels, kMost, x.data(), kIn, wide, count);
+      const auto product = [&](std::int64_t row, std::int64_t rows) {
+        std::vector<float> y(static_cast<std::size_t>(rows * kOut) + 1, NAN);
+        kernels->int8(layer.panels, {0, panels_of(kOut)}, rows,
+                      {x.data() + row * planes * kIn, kIn, wide, both.data() + row * count}, y.data());
+        EXPECT_TRUE(std::isnan(y.back())) << kernels->name << " writes past the end";
+        y.pop_back();
+        return y;
+      };
+      std::vector<float> alone;
+      for (std::int64_t row = 0; row < kMost; ++row) {
+        const std::vector<float> one = product(row, 1);
+        if (!wide) {
+          const Row expected = ref_linear_int8({x.begin() + row * kIn, x.begin() + (row + 1) * kIn},
+                                               layer.linear.codes(), layer.linear.scales());
+          ASSERT_EQ(Row(one.begin(), one.end()), expected) << kernels->name << " row " << row;
+        }
+        alone.insert(alone.end(), one.begin(), one.end());
+      }
+      for (const std::int64_t rows : {2, 3, 4, 5, 6, 7, 8, 11, 16, 17, 32, 33, 35})
+        ASSERT_EQ(product(0, rows), std::vector<float>(alone.begin(), alone.begin() + rows * kOut))
+            << kernels->name << ", " << rows << " rows of " << planes << " planes";
+    }
+  }
+}
+
 /// What a thread that gets `panel` next may walk in order: nothing known, all of them, or those from here on.
 std::vector<PanelSpan> walks(std::int64_t panel, std::int64_t panels) {
   return {{panel, panel + 1}, {panel, panel + 1, 0, panels}, {panel, panel + 1, panel, panels}};
