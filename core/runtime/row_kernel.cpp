@@ -11,7 +11,7 @@ namespace {
 // As measured (README.md, "Row kernels").
 constexpr std::int64_t kEveryRow = 1'000'000;
 constexpr Int8Limits kZen4{
-    .small = {6, kEveryRow}, .cached = {3, 8}, .short_panels = {16, 16}, .long_panels = {16, 8}, .head = {16, 64}};
+    .small = {6, kEveryRow}, .cached = {1, 8}, .short_panels = {16, 16}, .long_panels = {16, 8}, .head = {16, 64}};
 constexpr Int8Limits kZen5{
     .small = {4, 2}, .cached = {4, 2}, .short_panels = {4, 2}, .long_panels = {4, 2}, .head = {4, 2}};
 constexpr Int8Limits kIntel{
