@@ -28,7 +28,8 @@ class Int8Kernel final : public LinearKernel {
         scales_(row_scales(weights)),
         sums_(scales_.size()) {
     const std::int64_t columns = panels_of(weights.out) * kPanelColumns, words = (in_ + kWordBytes - 1) / kWordBytes;
-    // Kernels that read joined codes add up other parts of W8A16's sums than oneDNN: one of them does all rows.
+    // Kernels that read joined codes add up other parts of W8A16's sums than oneDNN: one of them does all rows, as does
+    // one that is faster for any number of them.
     const bool joins = kernels_.join != nullptr, every_row = faster_rows() >= pool.max_rows();
     const bool alone = choice == KernelChoice::row_kernels || (choice == KernelChoice::faster && (joins || every_row));
     if (!alone && pool.onednn().multiplies_int8_exactly()) matmul_ = known_matmul(weights, columns);
