@@ -23,15 +23,15 @@ class Int8Kernel final : public LinearKernel {
       : pool_(pool),
         kernels_(row_kernels_for(pool.onednn().instruction_set())),
         in_(weights.in),
-        out_(weights.out),
         planes_(weights.activation_bits == 8 ? 1 : 2),
         scales_(row_scales(weights)),
         sums_(scales_.size()) {
     const std::int64_t columns = panels_of(weights.out) * kPanelColumns, words = (in_ + kWordBytes - 1) / kWordBytes;
     // Kernels that read joined codes add up other parts of W8A16's sums than oneDNN: one of them does all rows, as does
     // one that is faster for any number of them.
-    const bool joins = kernels_.join != nullptr, every_row = faster_rows() >= pool.max_rows();
-    const bool alone = choice == KernelChoice::row_kernels || (choice == KernelChoice::faster && (joins || every_row));
+    const std::int64_t faster_rows = kernels_.int8_limits.rows(in_, weights.out, planes_ > 1);
+    const bool every_row = kernels_.join != nullptr || faster_rows >= pool.max_rows();
+    const bool alone = choice == KernelChoice::row_kernels || (choice == KernelChoice::faster && every_row);
     if (!alone && pool.onednn().multiplies_int8_exactly()) matmul_ = known_matmul(weights, columns);
     const std::int64_t stride_words = matmul_ != nullptr ? panel_stride_words(matmul_->packed_weight()) : words;
     const std::int64_t code_bytes = columns * stride_words * kWordBytes;
@@ -40,7 +40,11 @@ class Int8Kernel final : public LinearKernel {
     const auto* codes = reinterpret_cast<const std::int8_t*>(packed_);
     panels_ = {codes, sums_.data(), scales_.data(), weights.out, words, stride_words};
     if (matmul_ != nullptr) share_with_onednn(code_bytes);
-    if (matmul_ != nullptr) row_kernel_rows_ = rows_of_row_kernel(*matmul_, choice);
+    if (matmul_ != nullptr) {
+      // Those for which it is faster, and those that oneDNN does not multiply.
+      row_kernel_rows_ =
+          std::max(choice == KernelChoice::onednn ? 0 : faster_rows, (matmul_->least_rows() - 1) / planes_);
+    }
     if (matmul_ != nullptr && planes_ > 1) pool.reserve_planes(planes_ * weights.out);
     if (kernels_.join != nullptr) pool.reserve_joined(pool.max_rows() * words * kWordBytes);
   }
@@ -155,13 +159,6 @@ class Int8Kernel final : public LinearKernel {
     }
   }
 
-  std::int64_t faster_rows() const { return kernels_.int8_limits.rows(in_, out_, planes_ > 1); }
-
-  /// Those for which it is faster, and those that oneDNN does not multiply.
-  std::int64_t rows_of_row_kernel(const Matmul& matmul, KernelChoice choice) const {
-    return std::max(choice == KernelChoice::onednn ? 0 : faster_rows(), (matmul.least_rows() - 1) / planes_);
-  }
-
   static std::int64_t packed_bytes(const Matmul& matmul) {
     return static_cast<std::int64_t>(matmul.packed_weight().get_size());
   }
@@ -188,7 +185,7 @@ class Int8Kernel final : public LinearKernel {
 
   MatmulPool& pool_;
   const RowKernels& kernels_;
-  std::int64_t in_, out_;
+  std::int64_t in_;
   std::int64_t planes_;               // of a row's codes
   std::int64_t row_kernel_rows_ = 0;  // if there is a matmul
   std::vector<float> scales_;         // [panels · 64]

@@ -99,8 +99,8 @@ RETORT_INLINE inline __m512i broadcast_word(const std::int8_t* codes) {
   return _mm512_set1_epi32(*reinterpret_cast<const Word*>(codes));
 }
 
-// sum += Σ x · w of four codes each; x is unsigned. The empty statement keeps a sum in its register: at the end of a
-// loop GCC 14 copies all of them to others and back, half of the instructions that a word of a panel takes.
+// sum += Σ x · w of four codes each; x is unsigned. The empty statement keeps a sum in its register: without it GCC 14
+// copies all of them to others and back for every word of a panel, half of the instructions of int8's loop.
 RETORT_INLINE inline void add_products(__m512i& sum, __m512i x, __m512i w) {
   sum = _mm512_dpbusd_epi32(sum, x, w);
   asm("" : "+v"(sum));
