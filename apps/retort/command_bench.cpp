@@ -7,13 +7,13 @@
 #include <sstream>
 #include <thread>
 
-#include "host/json.h"
-#include "host/log.h"
-#include "host/plugin_error.h"
+#include "host/base/json.h"
+#include "host/base/log.h"
+#include "host/plugin/plugin_error.h"
 #include "model_options.h"
-#include "runtime/read_bandwidth.h"
-#include "runtime/speed.h"
-#include "runtime/synthetic_model.h"
+#include "runtime/measure/read_bandwidth.h"
+#include "runtime/measure/speed.h"
+#include "runtime/measure/synthetic_model.h"
 
 namespace retort::apps {
 

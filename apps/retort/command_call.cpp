@@ -4,10 +4,10 @@
 #include <iostream>
 #include <variant>
 
-#include "host/json.h"
-#include "host/log.h"
-#include "host/number_format.h"
-#include "host/plugin_error.h"
+#include "host/base/json.h"
+#include "host/base/log.h"
+#include "host/base/number_format.h"
+#include "host/plugin/plugin_error.h"
 #include "model_options.h"
 
 namespace retort::apps {
@@ -35,9 +35,9 @@ host::Json measure(runtime::CallModel& model, const std::string& text, std::int6
 }
 
 void print_json(const runtime::Answer& answer, const host::Json& timing) {
-  const auto* malformed = std::get_if<text::Malformed>(&answer.parsed);
-  const auto* calls = std::get_if<std::vector<text::Call>>(&answer.parsed);
-  const host::Json json = {{"calls", calls != nullptr ? text::calls_to_json(*calls) : host::Json()},
+  const auto* malformed = std::get_if<task::Malformed>(&answer.parsed);
+  const auto* calls = std::get_if<std::vector<task::Call>>(&answer.parsed);
+  const host::Json json = {{"calls", calls != nullptr ? task::calls_to_json(*calls) : host::Json()},
                            {"malformed", malformed != nullptr ? host::Json(malformed->reason) : host::Json()},
                            {"text", answer.text},
                            {"milliseconds", answer.milliseconds},
@@ -46,8 +46,8 @@ void print_json(const runtime::Answer& answer, const host::Json& timing) {
 }
 
 void print_lines(const runtime::Answer& answer, const host::Json& timing) {
-  if (const auto* calls = std::get_if<std::vector<text::Call>>(&answer.parsed))
-    for (const host::Json& call : text::calls_to_json(*calls)) std::cout << call.dump() << "\n";
+  if (const auto* calls = std::get_if<std::vector<task::Call>>(&answer.parsed))
+    for (const host::Json& call : task::calls_to_json(*calls)) std::cout << call.dump() << "\n";
   if (timing.is_null()) return;
   std::cerr << "p50 " << host::format_ms(timing["p50_ms"]) << "  p90 " << host::format_ms(timing["p90_ms"]) << "  p99 "
             << host::format_ms(timing["p99_ms"]) << "  (" << timing["repetitions"] << " calls)\n";
@@ -84,7 +84,7 @@ int call_command(const Arguments& arguments) {
   else
     print_lines(answer, timing);
   if (host::stop_requested()) return exit_interrupted;
-  const auto* malformed = std::get_if<text::Malformed>(&answer.parsed);
+  const auto* malformed = std::get_if<task::Malformed>(&answer.parsed);
   if (malformed == nullptr) return exit_success;
   host::log_error("malformed response: " + malformed->reason + "; the model said: " + answer.text);
   return exit_failure;

@@ -1,13 +1,14 @@
 // retort eval MODEL DATA
 #include <iostream>
 
-#include "host/json.h"
-#include "host/log.h"
-#include "host/number_format.h"
-#include "host/plugin_error.h"
-#include "host/progress.h"
+#include "host/base/json.h"
+#include "host/base/log.h"
+#include "host/base/number_format.h"
+#include "host/base/progress.h"
+#include "host/plugin/plugin_error.h"
 #include "model_options.h"
-#include "text/dataset.h"
+#include "runtime/measure/evaluation.h"
+#include "task/dataset.h"
 
 namespace retort::apps {
 
@@ -25,9 +26,9 @@ struct Labelled {
 Labelled read_labelled(const std::filesystem::path& path) {
   Labelled data;
   data.file = std::filesystem::is_directory(path) ? path / "test.jsonl" : path;
-  const text::Split split = text::read_split(data.file);
+  const task::Split split = task::read_split(data.file);
   data.rejected = split.rejected.size();
-  for (const text::Example& example : split.examples) {
+  for (const task::Example& example : split.examples) {
     if (example.calls)
       data.utterances.push_back({example.utterance, *example.calls});
     else
@@ -45,7 +46,7 @@ host::Json to_json(const runtime::Evaluation& evaluation, const Labelled& data, 
   host::Json misses = host::Json::array();
   for (const runtime::Evaluation::Miss& miss : evaluation.misses)
     misses.push_back({{"utterance", miss.utterance},
-                      {"expected", text::calls_to_json(miss.expected)},
+                      {"expected", task::calls_to_json(miss.expected)},
                       {"found", miss.found},
                       {"reason", miss.reason}});
   return {{"model", model},

@@ -2,13 +2,13 @@
 #include <cmath>
 #include <iostream>
 
-#include "host/json.h"
-#include "host/log.h"
-#include "host/number_format.h"
-#include "host/plugin_error.h"
+#include "host/base/json.h"
+#include "host/base/log.h"
+#include "host/base/number_format.h"
+#include "host/plugin/plugin_error.h"
 #include "model_options.h"
-#include "runtime/text_model.h"
-#include "text/chat_template.h"
+#include "runtime/generate/text_model.h"
+#include "task/chat_template.h"
 
 namespace retort::apps {
 
@@ -74,13 +74,13 @@ std::string prompt_of(const po::variables_map& variables) {
     throw std::invalid_argument(
         "--system: expected with --chat, found with PROMPT; write the prompt out, or use --chat");
   if (!chat) return variables["prompt"].as<std::string>();
-  text::ChatInput input;
+  task::ChatInput input;
   input.add_generation_prompt = true;
   input.messages = nlohmann::ordered_json::array();
   if (variables.count("system") > 0)
     input.messages.push_back({{"role", "system"}, {"content", variables["system"].as<std::string>()}});
   input.messages.push_back({{"role", "user"}, {"content", variables["chat"].as<std::string>()}});
-  return text::ChatTemplate::load(variables["model"].as<std::string>()).render(input);
+  return task::ChatTemplate::load(variables["model"].as<std::string>()).render(input);
 }
 
 double per_second(std::size_t tokens, double milliseconds) {

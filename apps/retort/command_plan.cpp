@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "config_options.h"
-#include "host/pipeline.h"
+#include "host/run/pipeline.h"
 
 namespace retort::apps {
 

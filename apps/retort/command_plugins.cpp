@@ -6,10 +6,10 @@
 #include <stdexcept>
 
 #include "config_options.h"
-#include "host/conformance.h"
-#include "host/plugin_description.h"
-#include "host/plugin_scan_cache.h"
-#include "host/registry.h"
+#include "host/plugin/conformance.h"
+#include "host/plugin/plugin_description.h"
+#include "host/plugin/plugin_scan_cache.h"
+#include "host/plugin/registry.h"
 
 namespace retort::apps {
 

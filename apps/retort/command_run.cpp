@@ -3,11 +3,11 @@
 #include <iostream>
 
 #include "config_options.h"
-#include "host/log.h"
-#include "host/numeric_environment.h"
-#include "host/pipeline.h"
-#include "host/progress.h"
-#include "host/run_results.h"
+#include "host/base/log.h"
+#include "host/base/numeric_environment.h"
+#include "host/base/progress.h"
+#include "host/report/run_results.h"
+#include "host/run/pipeline.h"
 
 namespace retort::apps {
 

@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "command.h"
-#include "host/inspection.h"
+#include "host/report/inspection.h"
 #include "model_description.h"
 
 namespace retort::apps {

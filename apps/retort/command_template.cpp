@@ -4,8 +4,8 @@
 #include <iterator>
 
 #include "command.h"
-#include "host/files.h"
-#include "text/chat_template.h"
+#include "host/base/files.h"
+#include "task/chat_template.h"
 
 namespace retort::apps {
 
@@ -18,12 +18,12 @@ std::string read_data(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
-text::jinja::RenderOptions render_options(const po::variables_map& variables) {
-  text::jinja::RenderOptions options;
-  if (variables.count("now") > 0) options.clock = text::clock_at(variables["now"].as<std::string>());
+jinja::RenderOptions render_options(const po::variables_map& variables) {
+  jinja::RenderOptions options;
+  if (variables.count("now") > 0) options.clock = task::clock_at(variables["now"].as<std::string>());
   const std::string& spelling = variables["spelling"].as<std::string>();
   if (spelling == "javascript")
-    options.dialect = text::jinja::Dialect::javascript;
+    options.dialect = jinja::Dialect::javascript;
   else if (spelling != "python")
     throw std::invalid_argument("--spelling: expected python or javascript, found '" + spelling + "'");
   return options;
@@ -49,12 +49,12 @@ int template_command(const Arguments& arguments) {
        "retort template smollm2 chat.json --now 2025-07-10"},
       options, positional, hidden);
   if (!variables) return exit_success;
-  const text::jinja::RenderOptions render = render_options(*variables);
+  const jinja::RenderOptions render = render_options(*variables);
   const std::string path = (*variables)["template"].as<std::string>();
   const std::string data = (*variables)["data"].as<std::string>();
   if (!std::filesystem::exists(path)) throw std::invalid_argument("'" + path + "': no such file or folder");
-  const auto chat_template = text::ChatTemplate::load(path);
-  std::cout << chat_template.render(text::parse_chat_input(read_data(data), data == "-" ? "standard input" : data),
+  const auto chat_template = task::ChatTemplate::load(path);
+  std::cout << chat_template.render(task::parse_chat_input(read_data(data), data == "-" ? "standard input" : data),
                                     render);
   return exit_success;
 }

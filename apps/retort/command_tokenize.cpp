@@ -2,9 +2,9 @@
 #include <iostream>
 
 #include "command.h"
-#include "host/json.h"
-#include "host/plugin_error.h"
-#include "model/json_cursor.h"
+#include "host/base/json.h"
+#include "host/base/json_cursor.h"
+#include "host/plugin/plugin_error.h"
 #include "text/tokenizer.h"
 
 namespace retort::apps {
@@ -22,7 +22,7 @@ struct Conversion {
   bool with_special = true;
 
   /// A JSON string → its ids, appended to `out` as a JSON array.
-  void encode(const model::JsonCursor& line, std::string& out) const {
+  void encode(const host::JsonCursor& line, std::string& out) const {
     std::vector<text::TokenId> ids = tokenizer.encode(line.string(), special);
     if (with_begin) ids.insert(ids.begin(), *tokenizer.begin_token());
     out += '[';
@@ -34,7 +34,7 @@ struct Conversion {
   }
 
   /// A JSON array of ids → their text, appended as a JSON string.
-  void decode(const model::JsonCursor& line, std::string& out) const {
+  void decode(const host::JsonCursor& line, std::string& out) const {
     std::vector<text::TokenId> ids(line.array().size());
     for (std::size_t i = 0; i < ids.size(); ++i)
       ids[i] = static_cast<text::TokenId>(line.at(i).integer(0, tokenizer.vocabulary_size() - 1));
@@ -56,7 +56,7 @@ void convert_lines(const Convert& convert) {
     for (std::int64_t number = 1; !host::stop_requested() && std::cout && std::getline(std::cin, line); ++number) {
       const std::string origin = "line " + std::to_string(number);
       const host::Json json = host::parse_json(line, origin);
-      convert(model::JsonCursor(json, origin), out);
+      convert(host::JsonCursor(json, origin), out);
       out += '\n';
       if (out.size() >= write_size || std::cin.rdbuf()->in_avail() <= 0) write();
     }
@@ -103,7 +103,7 @@ int tokenize_command(const Arguments& arguments) {
       .with_special = !flag("skip-special")};
   std::ios::sync_with_stdio(false);
   std::cin.tie(nullptr);
-  convert_lines([&](const model::JsonCursor& line, std::string& out) {
+  convert_lines([&](const host::JsonCursor& line, std::string& out) {
     if (decode)
       conversion.decode(line, out);
     else

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "command.h"
-#include "host/resolved_config.h"
+#include "host/config/resolved_config.h"
 
 namespace retort::apps {
 

@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "host/log.h"
-#include "host/number_format.h"
-#include "host/plugin_error.h"
-#include "host/progress.h"
+#include "host/base/log.h"
+#include "host/base/number_format.h"
+#include "host/base/progress.h"
+#include "host/plugin/plugin_error.h"
 
 namespace retort::apps {
 

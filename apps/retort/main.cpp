@@ -7,11 +7,11 @@
 #include <new>
 
 #include "command.h"
-#include "host/diagnostic.h"
-#include "host/interruption.h"
-#include "host/log.h"
-#include "host/plugin_error.h"
-#include "host/stage_key.h"
+#include "host/base/diagnostic.h"
+#include "host/base/log.h"
+#include "host/config/stage_key.h"
+#include "host/plugin/plugin_error.h"
+#include "host/run/interruption.h"
 
 namespace retort::apps {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <exception>
 
-#include "host/number_format.h"
+#include "host/base/number_format.h"
 #include "model/stored_weights.h"
-#include "runtime/vocabulary_fit.h"
+#include "runtime/generate/vocabulary_fit.h"
 
 namespace retort::apps {
 namespace {

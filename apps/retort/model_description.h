@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "host/json.h"
+#include "host/base/json.h"
 
 namespace retort::apps {
 

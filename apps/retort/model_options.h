@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "command.h"
-#include "runtime/call_model.h"
+#include "runtime/generate/call_model.h"
 
 namespace retort::apps {
 

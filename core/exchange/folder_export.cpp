@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "host/json.h"
+#include "host/base/json.h"
 #include "model/gguf_blocks.h"
 #include "model/model_folder.h"
 #include "model/safetensors_writer.h"

@@ -16,13 +16,13 @@ model::GgmlType ggml_type_of(model::DataType type) {
 }
 
 /// Elements [first, first + values.size()) of a float tensor.
-void read_floats(const model::TensorView& tensor, std::size_t first, std::span<float> values) {
+void read_floats(const model::StoredTensor& tensor, std::size_t first, std::span<float> values) {
   model::dequantise(ggml_type_of(tensor.type), tensor.data + first * size_of(tensor.type), values);
 }
 
 /// A row of `linear` as a weight of its own: what model::codes_of() is to unpack.
 std::vector<std::int8_t> codes_of_row(const model::LinearWeight& linear, std::int64_t row) {
-  model::TensorView view = *linear.weight;
+  model::StoredTensor view = *linear.weight;
   view.data += static_cast<std::size_t>(row) * (view.bytes() / static_cast<std::size_t>(view.shape.at(0)));
   view.shape[0] = 1;
   model::LinearWeight one = linear;
@@ -64,7 +64,7 @@ void FolderSource::read(const std::string& name, std::int64_t first, std::int64_
                      static_cast<std::size_t>(rows) * row_bytes);
     return;
   }
-  const model::TensorView& tensor = folder_->tensor(name);
+  const model::StoredTensor& tensor = folder_->tensor(name);
   const auto columns = static_cast<std::size_t>(extent_of(tensor.shape).columns);
   const std::size_t begin = static_cast<std::size_t>(first) * columns, count = static_cast<std::size_t>(rows) * columns;
   read_floats(tensor, begin, values.first(count));

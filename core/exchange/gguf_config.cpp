@@ -72,8 +72,8 @@ void read_rope(const model::GgufFile& file, const GgufLookup& keys, const std::s
   } else if (type != "linear") {
     keys.refuse(scaling + "type", "\"none\", \"linear\" or \"yarn\"");
   }
-  config.rope_scaling = model::rope_scaling_from_json(
-      model::JsonCursor(json, file.origin() + ": keys " + scaling + "*"), config.max_positions);
+  config.rope_scaling = model::rope_scaling_from_json(host::JsonCursor(json, file.origin() + ": keys " + scaling + "*"),
+                                                      config.max_positions);
 }
 
 /// Biases and a head of its own are there, or they are not: no key says so.
@@ -152,7 +152,7 @@ void refuse_unusual_yarn(const model::RopeScaling& scaling) {
                                {"original_max_position_embeddings", scaling.original_positions},
                                {"beta_fast", scaling.beta_fast},
                                {"beta_slow", scaling.beta_slow}};
-  if (model::rope_scaling_from_json(model::JsonCursor(json, "rope_scaling"), 1) != scaling)
+  if (model::rope_scaling_from_json(host::JsonCursor(json, "rope_scaling"), 1) != scaling)
     throw std::invalid_argument(
         "rope_scaling: expected the default attention_factor and truncate, because GGUF files cannot say others, "
         "found " +

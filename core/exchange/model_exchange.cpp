@@ -17,8 +17,8 @@
 #include "exchange/llama2c_source.h"
 #include "exchange/token_settings.h"
 #include "exchange/vocabulary.h"
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 #include "text/gguf_tokenizer.h"
 #include "text/llama2c_tokenizer.h"
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
+#include "host/base/json_cursor.h"
 #include "model/generation_config.h"
 #include "model/gguf_lookup.h"
-#include "model/json_cursor.h"
 
 namespace retort::exchange {
 namespace {
@@ -14,9 +14,9 @@ namespace {
 constexpr char prefix[] = "tokenizer.ggml.";
 
 /// A template, or Transformers' list of named ones, of which "default" counts.
-std::optional<std::string> template_of(const model::JsonCursor& root) {
+std::optional<std::string> template_of(const host::JsonCursor& root) {
   if (!root.has("chat_template")) return std::nullopt;
-  const model::JsonCursor cursor = root.at("chat_template");
+  const host::JsonCursor cursor = root.at("chat_template");
   if (!cursor.json().is_array()) return cursor.string();
   for (std::size_t i = 0; i < cursor.size(); ++i)
     if (cursor.at(i).at("name").string() == "default") return cursor.at(i).at("template").string();
@@ -53,7 +53,7 @@ TokenSettings token_settings_of(const model::ModelFolder& folder) {
   const std::filesystem::path file = folder.path() / "tokenizer_config.json";
   if (std::filesystem::exists(file)) {
     const nlohmann::json json = host::read_json(file);
-    const model::JsonCursor root(json, file.string());
+    const host::JsonCursor root(json, file.string());
     settings.chat_template = template_of(root);
     if (root.has("add_bos_token")) settings.add_begin = root.at("add_bos_token").boolean();
   }

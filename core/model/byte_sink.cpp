@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "host/files.h"
+#include "host/base/files.h"
 
 namespace retort::model {
 

@@ -1,15 +1,15 @@
 #include "model/generation_config.h"
 
-#include "host/json.h"
-#include "model/json_cursor.h"
+#include "host/base/json.h"
+#include "host/base/json_cursor.h"
 
 namespace retort::model {
 namespace {
 
 std::vector<std::int64_t> read(const nlohmann::json& json, const std::filesystem::path& file, std::int64_t vocabulary) {
-  const JsonCursor root(json, file.string());
+  const host::JsonCursor root(json, file.string());
   if (!root.object().has("eos_token_id")) return {};
-  const JsonCursor ends = root.at("eos_token_id");
+  const host::JsonCursor ends = root.at("eos_token_id");
   if (!ends.json().is_array()) return {ends.integer(0, vocabulary - 1)};
   std::vector<std::int64_t> tokens;
   for (std::size_t i = 0; i < ends.size(); ++i) tokens.push_back(ends.at(i).integer(0, vocabulary - 1));

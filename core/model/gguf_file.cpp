@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "model/json_cursor.h"
+#include "host/base/json_cursor.h"
 #include "model/mapped_file.h"
 
 namespace retort::model {
@@ -152,7 +152,7 @@ GgufMetadata read_metadata(Cursor& cursor, std::uint64_t count) {
     std::string key = cursor.string();
     if (key.empty() || key.size() > greatest_key)
       cursor.refuse("a key of 1 to " + std::to_string(greatest_key) + " bytes", std::to_string(key.size()));
-    cursor.name_place("key " + excerpt(nlohmann::json(key)));
+    cursor.name_place("key " + host::excerpt(nlohmann::json(key)));
     GgufValue value = read_value(cursor);
     if (!metadata.emplace(std::move(key), std::move(value)).second) cursor.refuse("each key once", "it twice");
   }
@@ -172,7 +172,7 @@ Entry read_entry(Cursor& cursor) {
   tensor.name = cursor.string();
   if (tensor.name.empty() || tensor.name.size() > greatest_name)
     cursor.refuse("a name of 1 to " + std::to_string(greatest_name) + " bytes", std::to_string(tensor.name.size()));
-  cursor.name_place("tensor " + excerpt(nlohmann::json(tensor.name)));
+  cursor.name_place("tensor " + host::excerpt(nlohmann::json(tensor.name)));
   const auto rank = cursor.number<std::uint32_t>();
   if (rank < 1 || rank > greatest_rank) cursor.refuse("1 to 4 dimensions", std::to_string(rank));
   std::uint64_t elements = 1;
@@ -256,8 +256,8 @@ void GgufFile::State::place(std::vector<Entry> entries, std::uint64_t alignment,
   std::vector<const Entry*> order;
   for (const Entry& entry : entries) {
     const auto refuse = [&](const std::string& expected, const std::string& value) {
-      throw std::invalid_argument(origin + ": tensor " + excerpt(nlohmann::json(entry.tensor.name)) + ": expected " +
-                                  expected + ", found " + value);
+      throw std::invalid_argument(origin + ": tensor " + host::excerpt(nlohmann::json(entry.tensor.name)) +
+                                  ": expected " + expected + ", found " + value);
     };
     if (entry.offset % alignment != 0)
       refuse("an offset that is a multiple of " + std::to_string(alignment), std::to_string(entry.offset));
@@ -269,9 +269,9 @@ void GgufFile::State::place(std::vector<Entry> entries, std::uint64_t alignment,
   std::sort(order.begin(), order.end(), [](const Entry* a, const Entry* b) { return a->offset < b->offset; });
   for (std::size_t i = 1; i < order.size(); ++i)
     if (order[i]->offset < order[i - 1]->offset + order[i - 1]->tensor.bytes)
-      throw std::invalid_argument(origin + ": tensor " + excerpt(nlohmann::json(order[i]->tensor.name)) +
+      throw std::invalid_argument(origin + ": tensor " + host::excerpt(nlohmann::json(order[i]->tensor.name)) +
                                   ": expected no byte shared with another tensor, found that it overlaps " +
-                                  excerpt(nlohmann::json(order[i - 1]->tensor.name)));
+                                  host::excerpt(nlohmann::json(order[i - 1]->tensor.name)));
   for (Entry& entry : entries) {
     entry.tensor.data = content.data() + begin + entry.offset;
     tensors.push_back(std::move(entry.tensor));

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <type_traits>
 
-#include "model/json_cursor.h"
+#include "host/base/json_cursor.h"
 
 namespace retort::model {
 namespace {
@@ -29,7 +29,7 @@ std::string describe(const GgufValue& value) {
       [&](const auto& content) -> std::string {
         using Type = std::decay_t<decltype(content)>;
         if constexpr (std::is_same_v<Type, std::string>)
-          return excerpt(nlohmann::json(content));
+          return host::excerpt(nlohmann::json(content));
         else if constexpr (std::is_arithmetic_v<Type>)
           return nlohmann::json(content).dump();
         else

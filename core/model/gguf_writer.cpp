@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <type_traits>
 
-#include "host/files.h"
+#include "host/base/files.h"
 
 namespace retort::model {
 namespace {

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "model/tensor_view.h"
+#include "model/stored_tensor.h"
 
 namespace retort::model {
 
@@ -18,8 +18,8 @@ namespace retort::model {
 /// An int4 code is in [−8, 7] and stored as code + 8. Column c of a row is in int32 c/8, bits 4·(c mod 8) and up. On a
 /// little-endian machine byte k of a row has column 2k in its low half and column 2k+1 in its high half.
 struct LinearWeight {
-  const TensorView* weight = nullptr;
-  const TensorView* scale = nullptr;
+  const StoredTensor* weight = nullptr;
+  const StoredTensor* scale = nullptr;
   int bits = 0;                         ///< 0 float, 4, 8
   std::int64_t group_size = 0;          ///< input columns that share a scale; 0: the whole row
   std::array<std::int64_t, 2> shape{};  ///< out, in

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "model/json_cursor.h"
+#include "host/base/json_cursor.h"
 
 namespace retort::model {
 namespace {
@@ -22,20 +22,20 @@ constexpr std::int64_t greatest_heads = std::int64_t{1} << 12;
 constexpr std::int64_t greatest_head_dim = std::int64_t{1} << 12;
 constexpr std::int64_t greatest_positions = std::int64_t{1} << 30;
 
-std::int64_t size_or(const JsonCursor& root, const char* key, std::int64_t absent, std::int64_t greatest) {
+std::int64_t size_or(const host::JsonCursor& root, const char* key, std::int64_t absent, std::int64_t greatest) {
   return root.has(key) ? root.at(key).integer(1, greatest) : absent;
 }
 
 /// A token id, null for none (-1), or a list of which the first counts (Llama 3 lists several ends).
-std::int64_t token_or(const JsonCursor& root, const char* key, std::int64_t absent) {
+std::int64_t token_or(const host::JsonCursor& root, const char* key, std::int64_t absent) {
   if (!root.json().contains(key)) return absent;
-  JsonCursor cursor = root.at(key);
+  host::JsonCursor cursor = root.at(key);
   if (cursor.json().is_array() && cursor.size() > 0) cursor = cursor.at(std::size_t{0});
   return cursor.json().is_null() ? -1 : cursor.integer(-1, greatest_vocabulary);
 }
 
 /// `key` may be absent, null, or `neutral`; any other value changes the maths in a way that is not implemented.
-void require_neutral(const JsonCursor& root, const char* key, const Json& neutral) {
+void require_neutral(const host::JsonCursor& root, const char* key, const Json& neutral) {
   if (root.has(key) && root.at(key).json() != neutral)
     root.at(key).refuse(neutral.dump() + " (other values of " + key + " are not implemented)");
 }
@@ -60,7 +60,7 @@ constexpr std::array<Family, 3> families = {{
     {"Qwen3ForCausalLM", "qwen3", true, false, true, true, 32768, 128, 32, -1, -1},
 }};
 
-void refuse_unimplemented(const JsonCursor& root) {
+void refuse_unimplemented(const host::JsonCursor& root) {
   require_neutral(root, "hidden_act", "silu");
   require_neutral(root, "mlp_bias", false);
   require_neutral(root, "rope_interleaved", false);
@@ -68,10 +68,10 @@ void refuse_unimplemented(const JsonCursor& root) {
   require_neutral(root, "is_encoder_decoder", false);
 }
 
-const Family& family_of(const JsonCursor& root) {
+const Family& family_of(const host::JsonCursor& root) {
   std::string known;
   const bool named = root.has("architectures");
-  const JsonCursor name = named ? root.at("architectures").at(std::size_t{0}) : root.at("model_type");
+  const host::JsonCursor name = named ? root.at("architectures").at(std::size_t{0}) : root.at("model_type");
   const std::string found = name.string();
   for (const Family& family : families) {
     const char* own = named ? family.architecture : family.model_type;
@@ -81,10 +81,10 @@ const Family& family_of(const JsonCursor& root) {
   name.refuse("one of " + known + " (other architectures are not implemented)");
 }
 
-RopeScaling read_rope_scaling(const JsonCursor& root, std::int64_t max_positions) {
+RopeScaling read_rope_scaling(const host::JsonCursor& root, std::int64_t max_positions) {
   for (const char* key : {"rope_parameters", "rope_scaling"}) {
     if (!root.has(key)) continue;
-    const JsonCursor rope = root.at(key);
+    const host::JsonCursor rope = root.at(key);
     const bool typed = rope.object().has("rope_type") || rope.has("type");
     if (!typed && !rope.has("factor")) continue;  // Transformers 5 may leave rope_theta alone there
     if (!typed) rope.refuse("a rope_type beside the factor");
@@ -94,7 +94,7 @@ RopeScaling read_rope_scaling(const JsonCursor& root, std::int64_t max_positions
 }
 
 /// Qwen names the layers that slide one by one, or by the first of them.
-void read_sliding_window(const Family& family, const JsonCursor& root, ModelConfig& config) {
+void read_sliding_window(const Family& family, const host::JsonCursor& root, ModelConfig& config) {
   if (!family.reads_sliding_window) {
     if (root.has("sliding_window")) root.at("sliding_window").refuse("null (this family has no sliding window here)");
     return;
@@ -105,7 +105,7 @@ void read_sliding_window(const Family& family, const JsonCursor& root, ModelConf
                                   : size_or(root, "sliding_window", 4096, greatest_positions);
   std::vector<bool> sliding;
   if (root.has("layer_types")) {
-    const JsonCursor types = root.at("layer_types").array();
+    const host::JsonCursor types = root.at("layer_types").array();
     if (static_cast<std::int64_t>(types.size()) != config.layers)
       types.refuse(std::to_string(config.layers) + " names, one a layer", std::to_string(types.size()));
     for (std::size_t i = 0; i < types.size(); ++i) {
@@ -127,16 +127,16 @@ void read_sliding_window(const Family& family, const JsonCursor& root, ModelConf
 }
 
 /// Transformers 5 moves rope_theta into rope_parameters.
-double read_rope_theta(const JsonCursor& root) {
+double read_rope_theta(const host::JsonCursor& root) {
   const bool nested = root.has("rope_parameters");
-  const JsonCursor holder = nested && !root.has("rope_theta") ? root.at("rope_parameters") : root;
+  const host::JsonCursor holder = nested && !root.has("rope_theta") ? root.at("rope_parameters") : root;
   if (!holder.has("rope_theta")) return 10000.0;
   const double theta = holder.at("rope_theta").number();
   if (!(theta > 0)) holder.at("rope_theta").refuse("a number above 0");
   return theta;
 }
 
-void check_sizes(const ModelConfig& config, const JsonCursor& root) {
+void check_sizes(const ModelConfig& config, const host::JsonCursor& root) {
   if (config.heads % config.kv_heads != 0)
     root.at("num_attention_heads")
         .refuse("a multiple of num_key_value_heads, " + std::to_string(config.kv_heads), std::to_string(config.heads));
@@ -158,7 +158,7 @@ std::int64_t ModelConfig::parameters() const {
 }
 
 ModelConfig model_config_from_json(const Json& json, const std::string& origin) {
-  const JsonCursor root(json, origin);
+  const host::JsonCursor root(json, origin);
   root.object();
   const Family& family = family_of(root);
   refuse_unimplemented(root);

@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "host/json.h"
-#include "model/json_cursor.h"
+#include "host/base/json.h"
+#include "host/base/json_cursor.h"
 #include "model/model_tensors.h"
 #include "model/quantization_config.h"
 
@@ -23,7 +23,7 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
     throw std::runtime_error("'" + folder.string() +
                              "': expected model.safetensors or model.safetensors.index.json, found neither");
   const Json index = host::read_json(index_path);
-  const JsonCursor map = JsonCursor(index, index_path.string()).at("weight_map").object();
+  const host::JsonCursor map = host::JsonCursor(index, index_path.string()).at("weight_map").object();
   std::vector<fs::path> files;
   for (const auto& item : map.json().items()) {
     const std::string name = map.at(item.key()).string();
@@ -37,22 +37,22 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
   return files;
 }
 
-const char* transformers_dtype(const std::vector<TensorView>& tensors) {
-  for (const TensorView& tensor : tensors)
+const char* transformers_dtype(const std::vector<StoredTensor>& tensors) {
+  for (const StoredTensor& tensor : tensors)
     if (tensor.name == "model.embed_tokens.weight")
       return tensor.type == DataType::bf16 ? "bfloat16" : tensor.type == DataType::f16 ? "float16" : "float32";
   return "float32";
 }
 
 /// transformers makes a tied int8 head of the embedding's codes and a scale of its own, which it looks for in the file.
-void add_scale_of_tied_head(const ModelConfig& config, std::vector<TensorView>& tensors) {
+void add_scale_of_tied_head(const ModelConfig& config, std::vector<StoredTensor>& tensors) {
   if (!config.tie_word_embeddings) return;
   const auto named = [&](const std::string& name) {
-    return std::find_if(tensors.begin(), tensors.end(), [&](const TensorView& view) { return view.name == name; });
+    return std::find_if(tensors.begin(), tensors.end(), [&](const StoredTensor& view) { return view.name == name; });
   };
   const auto codes = named("model.embed_tokens.weight"), scale = named("model.embed_tokens.weight_scale");
   if (codes == tensors.end() || codes->type != DataType::i8 || scale == tensors.end()) return;
-  TensorView copy = *scale;
+  StoredTensor copy = *scale;
   copy.name = "lm_head.weight_scale";
   tensors.push_back(std::move(copy));
 }
@@ -75,18 +75,18 @@ ModelFolder::ModelFolder(const fs::path& folder) : state_(std::make_unique<State
   const std::string config_path = (folder / "config.json").string();
   state_->config_json = host::read_json(config_path);
   state_->config = model_config_from_json(state_->config_json, config_path);
-  const JsonCursor root(state_->config_json, config_path);
+  const host::JsonCursor root(state_->config_json, config_path);
   if (root.has("quantization_config")) {
     state_->schemes = read_quantization_config(root.at("quantization_config"));
     state_->activation_bits = read_activation_bits(root.at("quantization_config"));
   }
   if (fs::exists(folder / "retort.json")) {
     state_->retort = host::read_json(folder / "retort.json");
-    JsonCursor(state_->retort, (folder / "retort.json").string()).object();
+    host::JsonCursor(state_->retort, (folder / "retort.json").string()).object();
   }
   for (const fs::path& file : weight_files(folder)) {
     state_->files.emplace_back(file);
-    for (const TensorView& tensor : state_->files.back().tensors())
+    for (const StoredTensor& tensor : state_->files.back().tensors())
       if (!state_->tensors.emplace(tensor.name, &tensor).second)
         throw std::runtime_error("'" + file.string() + "': tensor '" + tensor.name +
                                  "': expected in one file, found in two");
@@ -113,8 +113,8 @@ const Json& ModelFolder::retort() const {
   return state_->retort;
 }
 
-const TensorView& ModelFolder::tensor(const std::string& name) const {
-  const TensorView* found = find_tensor(state_->tensors, name);
+const StoredTensor& ModelFolder::tensor(const std::string& name) const {
+  const StoredTensor* found = find_tensor(state_->tensors, name);
   if (found == nullptr)
     throw std::invalid_argument("'" + state_->path.string() + "': no tensor '" + name + "' in the weight files");
   return *found;
@@ -132,7 +132,7 @@ LinearWeight ModelFolder::head() const {
   return linear(state_->config.tie_word_embeddings ? "model.embed_tokens" : "lm_head");
 }
 
-void ModelFolder::release(const TensorView& tensor, std::size_t first, std::size_t bytes) const {
+void ModelFolder::release(const StoredTensor& tensor, std::size_t first, std::size_t bytes) const {
   for (const SafetensorsFile& file : state_->files) file.release(tensor, first, bytes);
 }
 
@@ -142,15 +142,15 @@ std::int64_t ModelFolder::weight_bytes() const {
   return bytes;
 }
 
-void save_model(const fs::path& folder, const ModelConfig& config, std::vector<TensorView> tensors,
+void save_model(const fs::path& folder, const ModelConfig& config, std::vector<StoredTensor> tensors,
                 const Json& quantization_config) {
   const std::string origin = "cannot save a model in '" + folder.string() + "'";
   TensorIndex index;
-  for (const TensorView& tensor : tensors) index[tensor.name] = &tensor;
+  for (const StoredTensor& tensor : tensors) index[tensor.name] = &tensor;
   Json json = to_json(config);
   model_config_from_json(json, origin);
   std::vector<WeightScheme> schemes;
-  if (!quantization_config.is_null()) schemes = read_quantization_config(JsonCursor(quantization_config, origin));
+  if (!quantization_config.is_null()) schemes = read_quantization_config(host::JsonCursor(quantization_config, origin));
   check_tensors(config, index, schemes, origin);
   refuse_unknown_tensors(config, index, origin);
   add_scale_of_tied_head(config, tensors);

@@ -12,7 +12,7 @@
 #include "model/linear_weight.h"
 #include "model/model_config.h"
 #include "model/safetensors.h"
-#include "model/tensor_view.h"
+#include "model/stored_tensor.h"
 
 namespace retort::model {
 
@@ -27,13 +27,13 @@ class ModelFolder {
 
   const std::filesystem::path& path() const;
   const ModelConfig& config() const;
-  const nlohmann::json& config_json() const;                ///< config.json as it stands in the folder
-  bool quantized() const;                                   ///< has a quantization_config
-  const TensorView& tensor(const std::string& name) const;  ///< throws if absent
-  LinearWeight linear(const std::string& module) const;     ///< "model.layers.0.self_attn.q_proj"
-  LinearWeight head() const;                                ///< lm_head, or the embedding where it is tied
+  const nlohmann::json& config_json() const;                  ///< config.json as it stands in the folder
+  bool quantized() const;                                     ///< has a quantization_config
+  const StoredTensor& tensor(const std::string& name) const;  ///< throws if absent
+  LinearWeight linear(const std::string& module) const;       ///< "model.layers.0.self_attn.q_proj"
+  LinearWeight head() const;                                  ///< lm_head, or the embedding where it is tied
   /// SafetensorsFile::release for a tensor of this folder.
-  void release(const TensorView& tensor, std::size_t first, std::size_t bytes) const;
+  void release(const StoredTensor& tensor, std::size_t first, std::size_t bytes) const;
   std::int64_t weight_bytes() const;     ///< bytes of all tensors as stored
   const nlohmann::json& retort() const;  ///< retort.json, or an empty object
 
@@ -56,7 +56,7 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensor_shapes(con
 ///         and "<module>.weight_shape" I64 [2]
 /// Beside an int8 embedding that is the head too its scale is written a second time, as "lm_head.weight_scale", which
 /// other readers need. `quantization_config` (see quantization_config.h) is stored in config.json when not null.
-void save_model(const std::filesystem::path& folder, const ModelConfig& config, std::vector<TensorView> tensors,
+void save_model(const std::filesystem::path& folder, const ModelConfig& config, std::vector<StoredTensor> tensors,
                 const nlohmann::json& quantization_config = nullptr);
 
 /// How the embedding is stored. With a tied head it is the head's weight too.

@@ -19,7 +19,7 @@ std::string text_of(const Shape& shape) {
   return text + "]";
 }
 
-std::string text_of(const TensorView* tensor) {
+std::string text_of(const StoredTensor* tensor) {
   return tensor == nullptr ? "none" : name_of(tensor->type) + text_of(tensor->shape);
 }
 
@@ -44,7 +44,7 @@ std::string shape_name(const std::string& weight) {
 }
 
 /// The numbers of an I32 or I64 tensor.
-Shape integers_of(const TensorView& tensor) {
+Shape integers_of(const StoredTensor& tensor) {
   Shape values;
   for (std::int64_t i = 0; i < tensor.elements(); ++i) {
     std::int64_t wide = 0;
@@ -66,7 +66,7 @@ class WeightCheck {
   void run() const {
     const bool matrix = is_matrix(weight_);
     if (matrix && !schemes_.empty()) refuse_what_is_not_implemented();
-    const TensorView* tensor = find_tensor(index_, weight_);
+    const StoredTensor* tensor = find_tensor(index_, weight_);
     if (matrix && find_tensor(index_, packed_name(weight_)) != nullptr) {
       if (tensor != nullptr) refuse(weight_, "none beside '" + packed_name(weight_) + "'", text_of(tensor));
       return check_int4();
@@ -99,15 +99,15 @@ class WeightCheck {
 
   void refuse_what_is_not_implemented() const {
     for (const char* suffix : {"_zero_point", "_g_idx", "_global_scale"})
-      if (const TensorView* tensor = find_tensor(index_, weight_ + suffix); tensor != nullptr)
+      if (const StoredTensor* tensor = find_tensor(index_, weight_ + suffix); tensor != nullptr)
         refuse(tensor->name,
                "none, because only symmetric codes in the columns' order are implemented; quantise with "
                "symmetric: true and without actorder \"group\"",
                text_of(tensor));
   }
 
-  const TensorView& part(const std::string& name, const std::string& expected) const {
-    const TensorView* tensor = find_tensor(index_, name);
+  const StoredTensor& part(const std::string& name, const std::string& expected) const {
+    const StoredTensor* tensor = find_tensor(index_, name);
     if (tensor == nullptr) refuse(weight_, "'" + name + "' beside it, " + expected, "none");
     return *tensor;
   }
@@ -115,26 +115,26 @@ class WeightCheck {
   void check_int8() const {
     refuse_unstated(weight_, {8, 0}, "I8");
     const std::string expected = "a float scale [" + std::to_string(shape_[0]) + ",1]";
-    const TensorView& scale = part(scale_name(weight_), expected);
+    const StoredTensor& scale = part(scale_name(weight_), expected);
     if (!is_float(scale.type) || (scale.shape != Shape{shape_[0], 1} && scale.shape != Shape{shape_[0]}))
       refuse(weight_, expected, text_of(&scale));
   }
 
   void check_int4() const {
-    const TensorView& packed = *find_tensor(index_, packed_name(weight_));
+    const StoredTensor& packed = *find_tensor(index_, packed_name(weight_));
     const Shape words{shape_[0], packed_int4_columns(shape_[1])};
     if (packed.type != DataType::i32 || packed.shape != words)
       refuse(packed.name, "I32" + text_of(words) + ", 8 codes an int32", text_of(&packed));
 
     const std::string pair = "I64[2] or I32[2] with " + text_of(shape_);
-    const TensorView& shape = part(shape_name(weight_), pair);
+    const StoredTensor& shape = part(shape_name(weight_), pair);
     if ((shape.type != DataType::i64 && shape.type != DataType::i32) || shape.shape != Shape{2})
       refuse(shape.name, pair, text_of(&shape));
     if (integers_of(shape) != shape_) refuse(shape.name, pair, text_of(integers_of(shape)));
 
     const std::string expected =
         "a float scale [" + std::to_string(shape_[0]) + ",groups], groups a divisor of " + std::to_string(shape_[1]);
-    const TensorView& scale = part(scale_name(weight_), expected);
+    const StoredTensor& scale = part(scale_name(weight_), expected);
     if (!is_float(scale.type) || scale.shape.size() != 2 || scale.shape[0] != shape_[0] || scale.shape[1] < 1 ||
         shape_[1] % scale.shape[1] != 0)
       refuse(scale.name, expected, text_of(&scale));
@@ -151,7 +151,7 @@ class WeightCheck {
 
 }  // namespace
 
-const TensorView* find_tensor(const TensorIndex& index, const std::string& name) {
+const StoredTensor* find_tensor(const TensorIndex& index, const std::string& name) {
   const auto found = index.find(name);
   return found == index.end() ? nullptr : found->second;
 }
@@ -160,7 +160,8 @@ LinearWeight find_linear(const TensorIndex& index, const std::string& module) {
   const std::string name = module + ".weight";
   LinearWeight linear;
   linear.scale = find_tensor(index, scale_name(name));
-  if (const TensorView* packed = find_tensor(index, packed_name(name)); packed != nullptr && linear.scale != nullptr) {
+  if (const StoredTensor* packed = find_tensor(index, packed_name(name));
+      packed != nullptr && linear.scale != nullptr) {
     const Shape shape = integers_of(*find_tensor(index, shape_name(name)));
     linear = {packed, linear.scale, 4, shape[1] / linear.scale->shape[1], {shape[0], shape[1]}};
     return linear;
@@ -183,7 +184,7 @@ void check_tensors(const ModelConfig& config, const TensorIndex& index, const st
 void refuse_unknown_tensors(const ModelConfig& config, const TensorIndex& index, const std::string& origin) {
   TensorIndex unknown = index;
   for (const auto& [name, shape] : tensor_shapes(config)) {
-    const TensorView* tensor = find_tensor(index, name);
+    const StoredTensor* tensor = find_tensor(index, name);
     unknown.erase(name);
     if (tensor != nullptr && tensor->type == DataType::i8) unknown.erase(scale_name(name));
     if (find_tensor(index, packed_name(name)) == nullptr || !is_matrix(name)) continue;

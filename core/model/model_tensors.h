@@ -11,10 +11,10 @@
 
 namespace retort::model {
 
-using TensorIndex = std::map<std::string, const TensorView*>;
+using TensorIndex = std::map<std::string, const StoredTensor*>;
 
 /// Null if absent.
-const TensorView* find_tensor(const TensorIndex& index, const std::string& name);
+const StoredTensor* find_tensor(const TensorIndex& index, const std::string& name);
 
 /// The weight of "model.layers.0.self_attn.q_proj" as it is stored; `weight` is null if absent. For checked tensors.
 LinearWeight find_linear(const TensorIndex& index, const std::string& module);

@@ -13,8 +13,8 @@ using Json = nlohmann::json;
 constexpr char mixed_format[] = "mixed-precision";
 
 /// Expects one of `values`; the first is the usual one.
-void require(const JsonCursor& holder, const char* key, const std::vector<Json>& values) {
-  const JsonCursor found = holder.at(key);
+void require(const host::JsonCursor& holder, const char* key, const std::vector<Json>& values) {
+  const host::JsonCursor found = holder.at(key);
   if (std::find(values.begin(), values.end(), found.json()) != values.end()) return;
   std::string expected;
   for (const Json& value : values) expected += (expected.empty() ? "" : " or ") + value.dump();
@@ -23,17 +23,17 @@ void require(const JsonCursor& holder, const char* key, const std::vector<Json>&
                "implemented)");
 }
 
-void require_if_there(const JsonCursor& holder, const char* key, const std::vector<Json>& values) {
+void require_if_there(const host::JsonCursor& holder, const char* key, const std::vector<Json>& values) {
   if (holder.has(key)) require(holder, key, values);
 }
 
 /// Null, absent, {} and [] say nothing.
-void require_empty(const JsonCursor& holder, const char* key) {
+void require_empty(const host::JsonCursor& holder, const char* key) {
   if (holder.has(key) && !(holder.at(key).json().is_structured() && holder.at(key).size() == 0))
     holder.at(key).refuse("null (not implemented)");
 }
 
-void require_null(const JsonCursor& holder, const char* key) {
+void require_null(const host::JsonCursor& holder, const char* key) {
   if (holder.has(key)) holder.at(key).refuse("null (not implemented)");
 }
 
@@ -62,7 +62,7 @@ Json group_of(const QuantizedModules& modules) {
           {"format", format_of(modules.scheme)}};
 }
 
-WeightScheme read_weights(const JsonCursor& weights) {
+WeightScheme read_weights(const host::JsonCursor& weights) {
   require(weights, "num_bits", {8, 4});
   require(weights, "type", {"int"});
   require(weights, "symmetric", {true});
@@ -78,7 +78,7 @@ WeightScheme read_weights(const JsonCursor& weights) {
   return scheme;
 }
 
-WeightScheme read_group(const JsonCursor& group, const JsonCursor& config) {
+WeightScheme read_group(const host::JsonCursor& group, const host::JsonCursor& config) {
   const WeightScheme scheme = read_weights(group.at("weights").object());
   // "naive-quantized" is the older name of "int-quantized".
   std::vector<Json> formats = {format_of(scheme)};
@@ -89,7 +89,7 @@ WeightScheme read_group(const JsonCursor& group, const JsonCursor& config) {
   if (scheme.bits == 4) {
     require_null(group, "input_activations");
   } else if (group.has("input_activations")) {
-    const JsonCursor activations = group.at("input_activations").object();
+    const host::JsonCursor activations = group.at("input_activations").object();
     require(activations, "num_bits", {8});
     require(activations, "type", {"int"});
     require(activations, "symmetric", {true});
@@ -125,14 +125,14 @@ Json int8_quantization_config(const std::vector<std::string>& ignore, EmbeddingS
   return quantization_config(groups, ignore);
 }
 
-std::vector<WeightScheme> read_quantization_config(const JsonCursor& config) {
+std::vector<WeightScheme> read_quantization_config(const host::JsonCursor& config) {
   config.object();
   require(config, "quant_method", {"compressed-tensors"});
   require(config, "format", {"int-quantized", "naive-quantized", "pack-quantized", mixed_format});
   require_if_there(config, "quantization_status", {"compressed"});
   require_null(config, "kv_cache_scheme");
   for (const char* key : {"transform_config", "sparsity_config"}) require_empty(config, key);
-  const JsonCursor groups = config.at("config_groups").object();
+  const host::JsonCursor groups = config.at("config_groups").object();
   if (groups.size() == 0) groups.refuse("at least one group");
   std::vector<WeightScheme> schemes;
   for (const auto& item : groups.json().items()) {
@@ -142,11 +142,11 @@ std::vector<WeightScheme> read_quantization_config(const JsonCursor& config) {
   return schemes;
 }
 
-int read_activation_bits(const JsonCursor& config) {
+int read_activation_bits(const host::JsonCursor& config) {
   bool found = false, all = true;
-  const JsonCursor groups = config.at("config_groups").object();
+  const host::JsonCursor groups = config.at("config_groups").object();
   for (const auto& item : groups.json().items()) {
-    const JsonCursor group = groups.at(item.key());
+    const host::JsonCursor group = groups.at(item.key());
     // A look-up has no activations.
     if (group.at("weights").at("num_bits").json() != 8 || group.at("targets").json() == Json::array({"Embedding"}))
       continue;

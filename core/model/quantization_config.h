@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "model/json_cursor.h"
+#include "host/base/json_cursor.h"
 
 namespace retort::model {
 
@@ -32,12 +32,12 @@ nlohmann::json quantization_config(const std::vector<QuantizedModules>& groups, 
 /// The schemes that `config` (config.json's quantization_config) states, each once; at least one. Throws
 /// std::invalid_argument, by field, for another scheme and for what would change the weights (zero points, an order of
 /// columns, transforms, sparsity).
-std::vector<WeightScheme> read_quantization_config(const JsonCursor& config);
+std::vector<WeightScheme> read_quantization_config(const host::JsonCursor& config);
 
 /// The bits of the activations by which `config`, which read_quantization_config accepts, has its 8-bit modules
 /// multiplied: 8 if each group of such modules asks for it, else 0. One answer for the folder, and float activations
 /// are never wrong: they are what int8 ones approximate.
-int read_activation_bits(const JsonCursor& config);
+int read_activation_bits(const host::JsonCursor& config);
 
 /// "int8", "int4 in groups of 64".
 std::string name_of(const WeightScheme& scheme);

@@ -13,17 +13,17 @@ using Json = nlohmann::json;
 
 constexpr std::int64_t greatest_positions = std::int64_t{1} << 30;
 
-double positive(const JsonCursor& cursor, const char* key) {
+double positive(const host::JsonCursor& cursor, const char* key) {
   const double value = cursor.at(key).number();
   if (!(value > 0)) cursor.at(key).refuse("a number above 0");
   return value;
 }
 
-double positive_or(const JsonCursor& cursor, const char* key, double absent) {
+double positive_or(const host::JsonCursor& cursor, const char* key, double absent) {
   return cursor.has(key) ? positive(cursor, key) : absent;
 }
 
-RopeType type_of(const JsonCursor& cursor) {
+RopeType type_of(const host::JsonCursor& cursor) {
   const char* key = cursor.has("rope_type") ? "rope_type" : "type";
   const std::string name = cursor.at(key).string();
   if (name == "default") return RopeType::standard;
@@ -50,7 +50,7 @@ double temperature(double factor, double scale) {
   return factor <= 1 ? 1.0 : 0.1 * scale * std::log(factor) + 1.0;
 }
 
-double yarn_attention_factor(const JsonCursor& cursor, double factor) {
+double yarn_attention_factor(const host::JsonCursor& cursor, double factor) {
   if (cursor.has("attention_factor")) return positive(cursor, "attention_factor");
   const double scale = cursor.has("mscale") ? cursor.at("mscale").number() : 0;
   const double scale_all = cursor.has("mscale_all_dim") ? cursor.at("mscale_all_dim").number() : 0;
@@ -95,7 +95,7 @@ Ramp yarn_ramp(const RopeScaling& scaling, double theta, std::int64_t head_dim) 
 
 }  // namespace
 
-RopeScaling rope_scaling_from_json(const JsonCursor& cursor, std::int64_t max_positions) {
+RopeScaling rope_scaling_from_json(const host::JsonCursor& cursor, std::int64_t max_positions) {
   RopeScaling scaling;
   scaling.type = type_of(cursor.object());
   if (scaling.type == RopeType::standard) return scaling;

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "model/json_cursor.h"
+#include "host/base/json_cursor.h"
 
 namespace retort::model {
 
@@ -34,7 +34,7 @@ struct RopeScaling {
 
 /// Reads the object. Absent values have the defaults of Transformers; `max_positions` stands in for an absent original
 /// length. Throws std::invalid_argument for an unknown type, a missing value and one out of range.
-RopeScaling rope_scaling_from_json(const JsonCursor& cursor, std::int64_t max_positions);
+RopeScaling rope_scaling_from_json(const host::JsonCursor& cursor, std::int64_t max_positions);
 
 /// null for the standard type.
 nlohmann::json to_json(const RopeScaling& scaling);

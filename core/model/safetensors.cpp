@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "model/json_cursor.h"
+#include "host/base/json_cursor.h"
 #include "model/mapped_file.h"
 #include "model/safetensors_writer.h"
 
@@ -32,23 +32,23 @@ std::optional<DataType> type_named(const std::string& name) {
 
 /// One tensor's entry of the header; offsets are relative to the end of the header.
 struct Entry {
-  TensorView view;
+  StoredTensor view;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
 };
 
-std::uint64_t unsigned_number(const JsonCursor& cursor) {
+std::uint64_t unsigned_number(const host::JsonCursor& cursor) {
   if (!cursor.json().is_number_unsigned()) cursor.refuse("a whole number of at least 0");
   return cursor.json().get<std::uint64_t>();
 }
 
-Entry read_entry(const std::string& name, const JsonCursor& cursor) {
+Entry read_entry(const std::string& name, const host::JsonCursor& cursor) {
   Entry entry;
   entry.view.name = name;
   const auto type = type_named(cursor.at("dtype").string());
   if (!type) cursor.at("dtype").refuse("a supported type (F32, F16, BF16, I64, I32, I8, U8)");
   entry.view.type = *type;
-  const JsonCursor shape = cursor.at("shape").array();
+  const host::JsonCursor shape = cursor.at("shape").array();
   std::uint64_t bytes = size_of(*type);
   for (std::size_t i = 0; i < shape.size(); ++i) {
     const std::uint64_t size = unsigned_number(shape.at(i));
@@ -57,14 +57,14 @@ Entry read_entry(const std::string& name, const JsonCursor& cursor) {
       shape.refuse("a shape whose size in bytes fits in 63 bits");
     entry.view.shape.push_back(static_cast<std::int64_t>(size));
   }
-  const JsonCursor offsets = cursor.at("data_offsets").array();
+  const host::JsonCursor offsets = cursor.at("data_offsets").array();
   if (offsets.size() != 2) offsets.refuse("two offsets [begin, end]");
   entry.begin = unsigned_number(offsets.at(0));
   entry.end = unsigned_number(offsets.at(1));
   return entry;
 }
 
-std::map<std::string, std::string> read_metadata(const JsonCursor& cursor) {
+std::map<std::string, std::string> read_metadata(const host::JsonCursor& cursor) {
   std::map<std::string, std::string> metadata;
   for (const auto& item : cursor.object().json().items()) metadata[item.key()] = cursor.at(item.key()).string();
   return metadata;
@@ -113,17 +113,17 @@ struct SafetensorsFile::State {
   void parse(const std::string& origin);
   void parse();
   /// The reference writer aligns tensors, but the format does not ask for it: a misaligned one is copied.
-  const std::byte* aligned(const std::byte* data, const TensorView& view);
+  const std::byte* aligned(const std::byte* data, const StoredTensor& view);
 
   std::optional<MappedFile> mapping;  ///< none: the caller keeps the content
   std::span<const std::byte> content;
-  std::vector<TensorView> tensors;
+  std::vector<StoredTensor> tensors;
   std::map<std::string, std::size_t> index;
   std::map<std::string, std::string> metadata;
   std::vector<std::vector<std::byte>> copies;
 };
 
-const std::byte* SafetensorsFile::State::aligned(const std::byte* data, const TensorView& view) {
+const std::byte* SafetensorsFile::State::aligned(const std::byte* data, const StoredTensor& view) {
   if (std::bit_cast<std::uintptr_t>(data) % size_of(view.type) == 0) return data;
   copies.emplace_back(data, data + view.bytes());
   return copies.back().data();
@@ -134,11 +134,11 @@ void SafetensorsFile::State::parse() {
   const std::byte* text = content.data() + length_field;
   nlohmann::json header;
   try {
-    header = parse_strict_json(std::string_view(reinterpret_cast<const char*>(text), length), 4);
+    header = host::parse_strict_json(std::string_view(reinterpret_cast<const char*>(text), length), 4);
   } catch (const std::invalid_argument& error) {
     throw std::runtime_error(std::string("the header is not UTF-8 JSON: ") + error.what());
   }
-  const JsonCursor root(header, "header");
+  const host::JsonCursor root(header, "header");
   std::vector<Entry> entries;
   for (const auto& item : root.object().json().items()) {
     if (item.key() == "__metadata__")
@@ -178,11 +178,11 @@ SafetensorsFile::~SafetensorsFile() = default;
 SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
 SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&&) noexcept = default;
 
-const std::vector<TensorView>& SafetensorsFile::tensors() const {
+const std::vector<StoredTensor>& SafetensorsFile::tensors() const {
   return state_->tensors;
 }
 
-const TensorView* SafetensorsFile::find(const std::string& name) const {
+const StoredTensor* SafetensorsFile::find(const std::string& name) const {
   const auto found = state_->index.find(name);
   return found == state_->index.end() ? nullptr : &state_->tensors[found->second];
 }
@@ -191,15 +191,15 @@ const std::map<std::string, std::string>& SafetensorsFile::metadata() const {
   return state_->metadata;
 }
 
-void SafetensorsFile::release(const TensorView& tensor, std::size_t first, std::size_t bytes) const {
+void SafetensorsFile::release(const StoredTensor& tensor, std::size_t first, std::size_t bytes) const {
   if (state_->mapping) state_->mapping->release(tensor.data + first, bytes);
 }
 
-void write_safetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
+void write_safetensors(const std::filesystem::path& path, const std::vector<StoredTensor>& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  std::map<std::string, const TensorView*> index;
+  std::map<std::string, const StoredTensor*> index;
   std::vector<TensorDeclaration> declarations;
-  for (const TensorView& tensor : tensors) {
+  for (const StoredTensor& tensor : tensors) {
     declarations.push_back({tensor.name, tensor.type, tensor.shape});
     index[tensor.name] = &tensor;
     if (tensor.data == nullptr && declarations.back().bytes() > 0)

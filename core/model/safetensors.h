@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "model/tensor_view.h"
+#include "model/stored_tensor.h"
 
 namespace retort::model {
 
@@ -26,12 +26,12 @@ class SafetensorsFile {
   SafetensorsFile(SafetensorsFile&&) noexcept;
   SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
 
-  const std::vector<TensorView>& tensors() const;  ///< in file order
-  const TensorView* find(const std::string& name) const;
+  const std::vector<StoredTensor>& tensors() const;  ///< in file order
+  const StoredTensor* find(const std::string& name) const;
   const std::map<std::string, std::string>& metadata() const;
   /// Gives back the memory that bytes [first, first + bytes) of `tensor`, one of this file's, take once read
   /// (MappedFile::release). Its data stays readable.
-  void release(const TensorView& tensor, std::size_t first, std::size_t bytes) const;
+  void release(const StoredTensor& tensor, std::size_t first, std::size_t bytes) const;
 
  private:
   struct State;
@@ -40,7 +40,7 @@ class SafetensorsFile {
 
 /// Writes `tensors` from memory; order and errors as safetensors_writer.h has them. Throws std::invalid_argument for
 /// missing data too.
-void write_safetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
+void write_safetensors(const std::filesystem::path& path, const std::vector<StoredTensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace retort::model

@@ -7,8 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 
 namespace retort::model {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "model/byte_sink.h"
-#include "model/tensor_view.h"
+#include "model/stored_tensor.h"
 
 namespace retort::model {
 

@@ -12,10 +12,10 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "host/base/utf8.h"
 #include "text/byte_alphabet.h"
 #include "text/pre_tokenizer.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 namespace retort::text {
 namespace {
@@ -99,7 +99,7 @@ void Trainer::add_words(const std::vector<std::string>& texts) {
   const PreTokenizer pre_tokenizer = PreTokenizer::gpt2();
   std::map<std::string, std::int64_t, std::less<>> counts;  // ordered: the result does not depend on hashing
   for (const std::string& text : texts)
-    pre_tokenizer.split(replace_invalid_utf8(text), [&](std::string_view piece) {
+    pre_tokenizer.split(host::replace_invalid_utf8(text), [&](std::string_view piece) {
       const auto found = counts.find(piece);
       if (found == counts.end())
         counts.emplace(piece, 1);

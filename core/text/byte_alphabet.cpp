@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "text/utf8.h"
+#include "host/base/utf8.h"
 
 namespace retort::text {
 namespace {
@@ -21,7 +21,7 @@ struct Alphabet {
     for (unsigned value = 0; value < 256; ++value) {
       const bool printable = (value >= 0x21 && value <= 0x7E) || (value >= 0xA1 && value <= 0xAC) || value >= 0xAE;
       const unsigned code_point = printable ? value : substitute++;
-      append_two_byte_character(character[value], code_point);
+      host::append_two_byte_character(character[value], code_point);
       byte[code_point] = static_cast<int>(value);
     }
   }
@@ -47,7 +47,7 @@ std::string to_alphabet(std::string_view bytes) {
 std::optional<std::string> from_alphabet(std::string_view text) {
   std::string bytes;
   while (!text.empty()) {
-    const std::size_t length = character_length(text);
+    const std::size_t length = host::character_length(text);
     if (length != 1 && length != 2) return std::nullopt;
     unsigned code_point = static_cast<unsigned char>(text[0]);
     if (length == 2) code_point = ((code_point & 0x1FU) << 6) | (static_cast<unsigned char>(text[1]) & 0x3FU);

@@ -5,11 +5,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "host/base/utf8.h"
 #include "model/gguf_lookup.h"
 #include "text/gguf_pre_tokenizer.h"
 #include "text/sentencepiece.h"
 #include "text/tokenizer_json_parts.h"
-#include "text/utf8.h"
 
 namespace retort::text {
 namespace {
@@ -27,7 +27,7 @@ constexpr char add_begin_key[] = "tokenizer.ggml.add_bos_token";
 constexpr char prefix_space_key[] = "tokenizer.ggml.add_space_prefix";
 
 std::string quoted(const std::string& text) {
-  return '"' + replace_invalid_utf8(text) + '"';
+  return '"' + host::replace_invalid_utf8(text) + '"';
 }
 
 const std::vector<std::string>& strings(const model::GgufLookup& keys, const char* key) {
@@ -49,7 +49,7 @@ void check_texts(const model::GgufLookup& keys, const std::vector<SentencePiece>
     if (type == PieceType::unused) continue;
     const std::string place = "token " + std::to_string(id);
     if (text.empty()) keys.refuse(tokens_key, "texts", "an empty one, " + place);
-    if (replace_invalid_utf8(text) != text) keys.refuse(tokens_key, "UTF-8", quoted(text) + ", " + place);
+    if (host::replace_invalid_utf8(text) != text) keys.refuse(tokens_key, "UTF-8", quoted(text) + ", " + place);
     const auto [first, inserted] = seen.emplace(text, id);
     if (!inserted)
       keys.refuse(tokens_key, "each token once",

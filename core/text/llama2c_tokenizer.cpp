@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "host/files.h"
+#include "host/base/files.h"
 #include "text/sentencepiece.h"
 #include "text/token_decoder.h"
 #include "text/tokenizer_state.h"

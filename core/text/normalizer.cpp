@@ -9,7 +9,7 @@
 
 namespace retort::text {
 
-using model::JsonCursor;
+using host::JsonCursor;
 
 namespace {
 

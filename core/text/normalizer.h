@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/json_cursor.h"
+#include "host/base/json_cursor.h"
 #include "text/regex.h"
 
 namespace retort::text {
@@ -19,7 +19,7 @@ class Normalizer {
  public:
   Normalizer() = default;  ///< changes nothing
   /// Throws std::invalid_argument for a type or an option that is not implemented.
-  static Normalizer from_json(const model::JsonCursor& json);
+  static Normalizer from_json(const host::JsonCursor& json);
 
   bool changes_nothing() const { return steps_.empty(); }
   /// `text` (valid UTF-8) after all steps. Empty text stays empty: Prepend has nothing to stand before. Throws
@@ -34,8 +34,8 @@ class Normalizer {
     std::string literal;         ///< what Replace looks for, unless it has a pattern
     std::vector<Regex> pattern;  ///< one, or none
   };
-  void add_steps(const model::JsonCursor& json);
-  void add_replace(const model::JsonCursor& json);
+  void add_steps(const host::JsonCursor& json);
+  void add_replace(const host::JsonCursor& json);
 
   std::vector<Step> steps_;
 };

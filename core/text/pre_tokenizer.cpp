@@ -5,7 +5,7 @@
 
 namespace retort::text {
 
-using model::JsonCursor;
+using host::JsonCursor;
 
 const char gpt2_pattern[] = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 

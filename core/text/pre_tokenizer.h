@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/json_cursor.h"
+#include "host/base/json_cursor.h"
 #include "text/regex.h"
 
 namespace retort::text {
@@ -20,7 +20,7 @@ class PreTokenizer {
  public:
   PreTokenizer() = default;  ///< cuts nothing
   /// Throws std::invalid_argument for a type or option that is not implemented.
-  static PreTokenizer from_json(const model::JsonCursor& json);
+  static PreTokenizer from_json(const host::JsonCursor& json);
   /// ByteLevel with the GPT-2 pattern and no prefix space.
   static PreTokenizer gpt2();
 
@@ -42,10 +42,10 @@ class PreTokenizer {
     bool drop_gaps = false;
     bool merge_with_next = false;  ///< a match belongs to the piece that it begins
   };
-  void add_steps(const model::JsonCursor& json);
-  void add_byte_level(const model::JsonCursor& json);
-  void add_split(const model::JsonCursor& json);
-  void add_metaspace(const model::JsonCursor& json);
+  void add_steps(const host::JsonCursor& json);
+  void add_byte_level(const host::JsonCursor& json);
+  void add_split(const host::JsonCursor& json);
+  void add_metaspace(const host::JsonCursor& json);
   using PieceFunction = std::function<void(std::string_view)>;
   void run(std::size_t step, std::string_view text, Place place, const PieceFunction& piece) const;
   void cut(std::size_t step, std::string_view text, Place place, const PieceFunction& piece) const;

@@ -8,9 +8,9 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "host/base/utf8.h"
 #include "text/tokenizer_json_parts.h"
 #include "text/tokenizer_state.h"
-#include "text/utf8.h"
 
 namespace retort::text {
 namespace {
@@ -33,10 +33,10 @@ void append_splits(const SentencePiece& piece, const Ids& ids, std::vector<Candi
   const std::string_view text = piece.text;
   std::size_t characters = 0;
   for (std::size_t at = 0; at < text.size(); ++characters)
-    at += std::max<std::size_t>(character_length(text.substr(at)), 1);
+    at += std::max<std::size_t>(host::character_length(text.substr(at)), 1);
   std::size_t length = 0;
   for (std::size_t cut = 0; cut < text.size();) {
-    cut += std::max<std::size_t>(character_length(text.substr(cut)), 1);
+    cut += std::max<std::size_t>(host::character_length(text.substr(cut)), 1);
     ++length;
     const auto left = ids.find(text.substr(0, cut));
     if (left == ids.end()) continue;
@@ -55,10 +55,11 @@ void check_pieces(const std::vector<SentencePiece>& pieces) {
     const auto [other, inserted] = seen.emplace(pieces[id].text, id);
     if (!inserted)
       throw std::invalid_argument(place + ": expected each token once, found \"" +
-                                  replace_invalid_utf8(pieces[id].text) + "\", which is also token " +
+                                  host::replace_invalid_utf8(pieces[id].text) + "\", which is also token " +
                                   std::to_string(other->second));
-    if (replace_invalid_utf8(pieces[id].text) != pieces[id].text)
-      throw std::invalid_argument(place + ": expected UTF-8, found \"" + replace_invalid_utf8(pieces[id].text) + "\"");
+    if (host::replace_invalid_utf8(pieces[id].text) != pieces[id].text)
+      throw std::invalid_argument(place + ": expected UTF-8, found \"" + host::replace_invalid_utf8(pieces[id].text) +
+                                  "\"");
   }
 }
 

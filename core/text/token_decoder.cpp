@@ -8,7 +8,7 @@
 
 namespace retort::text {
 
-using model::JsonCursor;
+using host::JsonCursor;
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/json_cursor.h"
+#include "host/base/json_cursor.h"
 
 namespace retort::text {
 
@@ -18,7 +18,7 @@ class TokenDecoder {
  public:
   TokenDecoder() = default;  ///< ByteLevel
   /// Throws std::invalid_argument for a type or an option that is not implemented.
-  static TokenDecoder from_json(const model::JsonCursor& json);
+  static TokenDecoder from_json(const host::JsonCursor& json);
 
   bool is_byte_level() const { return byte_level_; }
   std::string bytes_of(std::string_view token) const;
@@ -26,8 +26,8 @@ class TokenDecoder {
   std::size_t spaces_stripped() const { return spaces_stripped_; }
 
  private:
-  void add_steps(const model::JsonCursor& json);
-  void add_strip(const model::JsonCursor& json);
+  void add_steps(const host::JsonCursor& json);
+  void add_strip(const host::JsonCursor& json);
 
   bool byte_level_ = true;
   bool byte_fallback_ = false;

@@ -6,12 +6,12 @@
 #include <fstream>
 #include <utility>
 
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
+#include "host/base/utf8.h"
 #include "model/gguf_file.h"
 #include "text/gguf_tokenizer.h"
 #include "text/tokenizer_state.h"
-#include "text/utf8.h"
 
 namespace retort::text {
 namespace {
@@ -31,7 +31,7 @@ bool is_valid_utf8(std::string_view text) {
       text.remove_prefix(sizeof eight);
     }
     if (text.empty()) break;
-    const std::size_t length = character_length(text);
+    const std::size_t length = host::character_length(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }
@@ -55,7 +55,7 @@ Tokenizer Tokenizer::load(const std::filesystem::path& path) {
 Tokenizer Tokenizer::parse(std::string_view json, const std::string& origin) {
   auto state = std::make_unique<State>();
   const auto document = host::parse_json(json, origin);
-  state->read(model::JsonCursor(document, origin));
+  state->read(host::JsonCursor(document, origin));
   state->json = json;
   return Tokenizer(std::move(state));
 }
@@ -63,7 +63,7 @@ Tokenizer Tokenizer::parse(std::string_view json, const std::string& origin) {
 std::vector<TokenId> Tokenizer::encode(std::string_view text, Special special) const {
   std::vector<TokenId> ids;
   std::string repaired;
-  if (!is_valid_utf8(text)) text = repaired = replace_invalid_utf8(text);
+  if (!is_valid_utf8(text)) text = repaired = host::replace_invalid_utf8(text);
   const bool parse_special = special == Special::parse;
   const char* const begin = text.data();
   state_->raw_tokens.split(text, parse_special, [&](const Segment& segment) {
@@ -91,7 +91,7 @@ std::string Tokenizer::decode(const std::vector<TokenId>& ids, bool with_special
     if (with_special || !is_special(id)) bytes += token_bytes(id);
   std::size_t stripped = 0;
   while (stripped < state_->decoder.spaces_stripped() && stripped < bytes.size() && bytes[stripped] == ' ') ++stripped;
-  return replace_invalid_utf8(std::string_view(bytes).substr(stripped));
+  return host::replace_invalid_utf8(std::string_view(bytes).substr(stripped));
 }
 
 std::optional<TokenId> Tokenizer::begin_token() const {
@@ -144,14 +144,14 @@ std::string StreamingDecoder::push(TokenId id) {
       strip_ = 0;
     }
   }
-  const std::size_t complete = pending_.size() - incomplete_end(pending_);
-  std::string text = replace_invalid_utf8(std::string_view(pending_).substr(0, complete));
+  const std::size_t complete = pending_.size() - host::incomplete_end(pending_);
+  std::string text = host::replace_invalid_utf8(std::string_view(pending_).substr(0, complete));
   pending_.erase(0, complete);
   return text;
 }
 
 std::string StreamingDecoder::finish() {
-  std::string text = replace_invalid_utf8(pending_);
+  std::string text = host::replace_invalid_utf8(pending_);
   pending_.clear();
   return text;
 }

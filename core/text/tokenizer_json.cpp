@@ -2,13 +2,13 @@
 // only the token that it puts first is kept; truncation and padding are not applied: callers place special tokens.
 #include <utility>
 
+#include "host/base/utf8.h"
 #include "text/byte_alphabet.h"
 #include "text/tokenizer_state.h"
-#include "text/utf8.h"
 
 namespace retort::text {
 
-using model::JsonCursor;
+using host::JsonCursor;
 
 namespace {
 

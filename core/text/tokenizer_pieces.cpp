@@ -1,8 +1,8 @@
 // From a piece of text to ids: the whole piece as a token where the merges are known to build it, or its symbols
 // (bytes, or characters with byte fallback) and the merges over them. There is no cache of pieces.
+#include "host/base/utf8.h"
 #include "text/byte_alphabet.h"
 #include "text/tokenizer_state.h"
-#include "text/utf8.h"
 
 namespace retort::text {
 
@@ -14,7 +14,7 @@ void Tokenizer::State::append_byte(char byte, std::vector<TokenId>& symbols) con
 void Tokenizer::State::append_characters(std::string_view word, std::vector<TokenId>& symbols) const {
   bool after_unknown = false;
   while (!word.empty()) {
-    const std::string_view character = word.substr(0, character_length(word));
+    const std::string_view character = word.substr(0, host::character_length(word));
     word.remove_prefix(character.size());
     if (const auto found = ids.find(character); found != ids.end()) {
       symbols.push_back(found->second);

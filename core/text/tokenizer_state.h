@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/json_cursor.h"
+#include "host/base/json_cursor.h"
 #include "text/added_tokens.h"
 #include "text/bpe_merges.h"
 #include "text/normalizer.h"
@@ -60,16 +60,16 @@ struct Tokenizer::State {
   AddedTokenFinder normalized_tokens;  ///< found after it
 
   /// Throws std::invalid_argument by JSON pointer.
-  void read(const model::JsonCursor& root);
+  void read(const host::JsonCursor& root);
   void encode_piece(std::string_view piece, std::vector<TokenId>& ids_out) const;
 
  private:
-  void read_model(const model::JsonCursor& model);
-  void read_vocabulary(const model::JsonCursor& vocabulary);
-  void read_merges(const model::JsonCursor& merges_json);
-  void read_added_tokens(const model::JsonCursor& added);
-  void read_byte_ids(const model::JsonCursor& vocabulary);
-  void read_begin(const model::JsonCursor& post_processor);
+  void read_model(const host::JsonCursor& model);
+  void read_vocabulary(const host::JsonCursor& vocabulary);
+  void read_merges(const host::JsonCursor& merges_json);
+  void read_added_tokens(const host::JsonCursor& added);
+  void read_byte_ids(const host::JsonCursor& vocabulary);
+  void read_begin(const host::JsonCursor& post_processor);
   void find_word_borders();
   void fill_whole_pieces();
 

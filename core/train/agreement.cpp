@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
-#include "runtime/call_model.h"
-#include "text/dataset.h"
+#include "runtime/generate/call_model.h"
+#include "task/dataset.h"
 #include "train/model_weights.h"
 #include "train/sampling.h"
 #include "train/trainer.h"
@@ -12,15 +12,15 @@ namespace retort::train {
 namespace {
 
 /// Two answers are the same if both hold the same calls, or both are malformed.
-bool same(const text::ParsedResponse& a, const text::ParsedResponse& b) {
-  const auto* left = std::get_if<std::vector<text::Call>>(&a);
-  const auto* right = std::get_if<std::vector<text::Call>>(&b);
-  return left != nullptr && right != nullptr ? text::exact_match(*left, *right) : left == right;
+bool same(const task::ParsedResponse& a, const task::ParsedResponse& b) {
+  const auto* left = std::get_if<std::vector<task::Call>>(&a);
+  const auto* right = std::get_if<std::vector<task::Call>>(&b);
+  return left != nullptr && right != nullptr ? task::exact_match(*left, *right) : left == right;
 }
 
 nlohmann::json run(const AgreementJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
-  text::Split split = text::read_split(job.dataset / (job.split + ".jsonl"));
+  task::Split split = task::read_split(job.dataset / (job.split + ".jsonl"));
   if (job.limit > 0 && split.examples.size() > static_cast<std::size_t>(job.limit))
     split.examples.resize(static_cast<std::size_t>(job.limit));
   if (split.examples.empty())
@@ -28,7 +28,7 @@ nlohmann::json run(const AgreementJob& job, const RunHooks& hooks) {
 
   CallModule module = load_call_module(job.model);
   std::vector<std::vector<text::TokenId>> prompts;
-  for (const text::Example& example : split.examples)
+  for (const task::Example& example : split.examples)
     prompts.push_back(module.contract.prompt(module.tokenizer, example.utterance));
   const auto expected =
       sample(*module.decoder, prompts,

@@ -139,13 +139,13 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   CallModule teacher = load_call_module(job.teacher);
   const std::unique_ptr<DecoderModule> student = student_decoder(job, teacher);
-  text::Split split = text::read_split(job.dataset / "train.jsonl");
-  std::erase_if(split.examples, [](const text::Example& example) { return !example.calls; });
+  task::Split split = task::read_split(job.dataset / "train.jsonl");
+  std::erase_if(split.examples, [](const task::Example& example) { return !example.calls; });
   if (split.examples.empty())
     throw std::invalid_argument((job.dataset / "train.jsonl").string() + ": expected labelled examples, found none");
   const std::vector<Sequence> sequences =
       to_sequences(split.examples, teacher.contract, teacher.tokenizer, student->config().max_positions);
-  const std::vector<text::Example> validation = validation_examples(job.dataset, job.validation_limit);
+  const std::vector<task::Example> validation = validation_examples(job.dataset, job.validation_limit);
   hooks.log(std::to_string(sequences.size()) + " labelled utterances, teacher " +
             std::to_string(teacher.decoder->config().parameters()) + ", student " +
             std::to_string(student->config().parameters()) + " parameters");

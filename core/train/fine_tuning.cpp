@@ -14,10 +14,10 @@
 namespace retort::train {
 namespace {
 
-std::vector<text::Example> labelled_examples(const std::filesystem::path& file, const RunHooks& hooks) {
-  text::Split split = text::read_split(file);
-  std::vector<text::Example> labelled;
-  for (text::Example& example : split.examples)
+std::vector<task::Example> labelled_examples(const std::filesystem::path& file, const RunHooks& hooks) {
+  task::Split split = task::read_split(file);
+  std::vector<task::Example> labelled;
+  for (task::Example& example : split.examples)
     if (example.calls) labelled.push_back(std::move(example));
   hooks.metric("examples", -1, static_cast<double>(labelled.size()));
   hooks.metric("rejected_rows", -1, static_cast<double>(split.rejected.size()));
@@ -29,14 +29,14 @@ std::vector<text::Example> labelled_examples(const std::filesystem::path& file, 
   return labelled;
 }
 
-text::PromptContract new_contract(const FineTuningJob& job) {
-  return {job.call_format, text::read_tools(job.dataset / "tools.json"), job.style};
+task::PromptContract new_contract(const FineTuningJob& job) {
+  return {job.call_format, task::read_tools(job.dataset / "tools.json"), job.style};
 }
 
-CallModule new_module(const FineTuningJob& job, const std::vector<text::Example>& examples) {
-  text::PromptContract contract = new_contract(job);
+CallModule new_module(const FineTuningJob& job, const std::vector<task::Example>& examples) {
+  task::PromptContract contract = new_contract(job);
   std::vector<std::string> texts;
-  for (const text::Example& example : examples)
+  for (const task::Example& example : examples)
     texts.push_back(contract.training_text(example.utterance, *example.calls));
   text::Tokenizer tokenizer = text::Tokenizer::parse(
       text::train_byte_level_bpe(
@@ -65,7 +65,7 @@ CallModule new_module(const FineTuningJob& job, const std::vector<text::Example>
   return {std::move(tokenizer), std::move(contract), std::move(decoder)};
 }
 
-CallModule starting_module(const FineTuningJob& job, const std::vector<text::Example>& examples) {
+CallModule starting_module(const FineTuningJob& job, const std::vector<task::Example>& examples) {
   if (!job.start) return new_module(job, examples);
   const model::ModelFolder folder(*job.start);
   return folder.retort().contains("task") ? load_call_module(*job.start) : adapt_to_task(folder, new_contract(job));
@@ -73,12 +73,12 @@ CallModule starting_module(const FineTuningJob& job, const std::vector<text::Exa
 
 ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
-  const std::vector<text::Example> examples = labelled_examples(job.dataset / "train.jsonl", hooks);
+  const std::vector<task::Example> examples = labelled_examples(job.dataset / "train.jsonl", hooks);
   CallModule module = starting_module(job, examples);
   DecoderModule& decoder = *module.decoder;
   const std::vector<Sequence> sequences =
       to_sequences(examples, module.contract, module.tokenizer, decoder.config().max_positions);
-  const std::vector<text::Example> validation = validation_examples(job.dataset, job.validation_limit);
+  const std::vector<task::Example> validation = validation_examples(job.dataset, job.validation_limit);
   hooks.log(std::to_string(sequences.size()) + " labelled utterances, " +
             std::to_string(decoder.config().parameters()) + " parameters, vocabulary " +
             std::to_string(decoder.config().vocabulary_size));

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "text/prompt_contract.h"
+#include "task/prompt_contract.h"
 #include "train/hooks.h"
 #include "train/training_job.h"
 
@@ -32,7 +32,7 @@ struct FineTuningJob : TrainingJob {
   std::optional<std::filesystem::path> start;
   NewModel model;  ///< used without `start`
   std::string call_format = "functional_tokens";
-  text::ResponseStyle style;      ///< both: of a new model, and of one that knows no task yet
+  task::ResponseStyle style;      ///< both: of a new model, and of one that knows no task yet
   double prompt_loss_weight = 0;  ///< of the prompt's tokens in the loss; 0 = responses only
 };
 

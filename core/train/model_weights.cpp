@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 
 namespace retort::train {
 
@@ -28,20 +28,20 @@ CallModule load_call_module(const std::filesystem::path& folder) {
                                 ": expected the task under \"task\", found none: this folder was not made by a Retort "
                                 "stage");
   return {text::Tokenizer::load(folder / "tokenizer.json"),
-          text::PromptContract::from_json(opened.retort().at("task"), (folder / "retort.json").string()),
+          task::PromptContract::from_json(opened.retort().at("task"), (folder / "retort.json").string()),
           load_decoder(opened)};
 }
 
 void save_task_files(const std::filesystem::path& folder, const text::Tokenizer& tokenizer,
-                     const text::PromptContract& contract) {
+                     const task::PromptContract& contract) {
   host::write_file_atomically(folder / "tokenizer.json", tokenizer.to_json());
   host::write_json(folder / "retort.json", {{"format", 1}, {"task", contract.to_json()}});
 }
 
 void save_call_module(const std::filesystem::path& folder, const DecoderModule& decoder,
-                      const text::Tokenizer& tokenizer, const text::PromptContract& contract) {
+                      const text::Tokenizer& tokenizer, const task::PromptContract& contract) {
   std::vector<torch::Tensor> kept;  // keeps contiguous copies alive while they are written
-  std::vector<model::TensorView> views;
+  std::vector<model::StoredTensor> views;
   for (const auto& [name, weight] : decoder.weights()) {
     kept.push_back(weight.detach().contiguous());
     const torch::Tensor& tensor = kept.back();

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/model_folder.h"
-#include "text/prompt_contract.h"
+#include "task/prompt_contract.h"
 #include "text/tokenizer.h"
 #include "train/decoder_module.h"
 
@@ -15,7 +15,7 @@ namespace retort::train {
 /// A model with what it needs to be asked.
 struct CallModule {
   text::Tokenizer tokenizer;
-  text::PromptContract contract;
+  task::PromptContract contract;
   std::unique_ptr<DecoderModule> decoder;
 };
 
@@ -26,9 +26,9 @@ CallModule load_call_module(const std::filesystem::path& folder);
 
 /// Writes config.json, model.safetensors, tokenizer.json and retort.json.
 void save_call_module(const std::filesystem::path& folder, const DecoderModule& decoder,
-                      const text::Tokenizer& tokenizer, const text::PromptContract& contract);
+                      const text::Tokenizer& tokenizer, const task::PromptContract& contract);
 /// tokenizer.json and retort.json alone, for stages that write the weights themselves.
 void save_task_files(const std::filesystem::path& folder, const text::Tokenizer& tokenizer,
-                     const text::PromptContract& contract);
+                     const task::PromptContract& contract);
 
 }  // namespace retort::train

@@ -42,7 +42,7 @@ struct RolloutBatch {
 class PolicyStep {
  public:
   PolicyStep(const PolicyGradientJob& job, const CallModule& policy, DecoderModule* reference,
-             const std::vector<text::Example>& examples, const std::vector<Sequence>& prompts)
+             const std::vector<task::Example>& examples, const std::vector<Sequence>& prompts)
       : job_(job),
         wanted_(requirements_of(job.algorithm)),
         policy_(policy),
@@ -165,7 +165,7 @@ class PolicyStep {
   const retort_rl_requirements wanted_;
   const CallModule& policy_;
   DecoderModule* reference_;
-  const std::vector<text::Example>& examples_;
+  const std::vector<task::Example>& examples_;
   const std::vector<Sequence>& prompts_;
   DataParallel gradients_;  ///< of one thread: a plugin's loss takes most of a part
 };
@@ -176,13 +176,13 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   std::unique_ptr<DecoderModule> reference;
   if ((requirements_of(job.algorithm).needs & RETORT_RL_NEEDS_REFERENCE) != 0)
     reference = load_call_module(job.policy).decoder;
-  text::Split split = text::read_split(job.dataset / "train.jsonl");
-  std::erase_if(split.examples, [](const text::Example& example) { return !example.calls; });
+  task::Split split = task::read_split(job.dataset / "train.jsonl");
+  std::erase_if(split.examples, [](const task::Example& example) { return !example.calls; });
   if (split.examples.empty())
     throw std::invalid_argument((job.dataset / "train.jsonl").string() + ": expected labelled examples, found none");
   const std::vector<Sequence> prompts =
       to_sequences(split.examples, policy.contract, policy.tokenizer, policy.decoder->config().max_positions);
-  const std::vector<text::Example> validation = validation_examples(job.dataset, job.validation_limit);
+  const std::vector<task::Example> validation = validation_examples(job.dataset, job.validation_limit);
 
   EpochBatches batches(prompts, job.training, job.seed);
   Trainer trainer(*policy.decoder, job.training, batches.total_steps(), job.seed, job.work, hooks);

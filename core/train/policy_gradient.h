@@ -6,8 +6,8 @@
 #include <functional>
 #include <vector>
 
-#include "text/dataset.h"
-#include "text/prompt_contract.h"
+#include "task/dataset.h"
+#include "task/prompt_contract.h"
 #include "train/fine_tuning.h"
 #include "train/plugin_handle.h"
 
@@ -15,13 +15,13 @@ namespace retort::train {
 
 /// One sampled answer, to be scored.
 struct Rollout {
-  const text::Example* example = nullptr;
-  text::ParsedResponse response;
+  const task::Example* example = nullptr;
+  task::ParsedResponse response;
 };
 
 /// A score in [0,1], or -1 for malformed, per rollout.
 using RewardFunction =
-    std::function<std::vector<double>(const std::vector<text::Tool>& tools, const std::vector<Rollout>&)>;
+    std::function<std::vector<double>(const std::vector<task::Tool>& tools, const std::vector<Rollout>&)>;
 
 /// Prompts and references are the labelled rows of train.jsonl; a batch counts prompts, each answered group_size times.
 struct PolicyGradientJob : TrainingJob {

@@ -159,7 +159,7 @@ ModelSize run(const PruningJob& job, const RunHooks& hooks) {
   wanted.struct_size = sizeof(wanted);
   job.pruner.throw_if_error(job.pruner.functions->requirements(job.pruner.instance, &wanted));
 
-  std::vector<Sequence> sequences = to_sequences(text::read_split(job.dataset / "train.jsonl").examples,
+  std::vector<Sequence> sequences = to_sequences(task::read_split(job.dataset / "train.jsonl").examples,
                                                  module.contract, module.tokenizer, config.max_positions);
   if (wanted.signals != 0 && sequences.empty())
     throw std::invalid_argument((job.dataset / "train.jsonl").string() +

@@ -116,7 +116,7 @@ std::map<std::string, Tensor> calibrate(const QuantizationJob& job, CallModule& 
                                         const retort_quantize_requirements& wanted) {
   if (wanted.signals == 0) return {};
   const std::vector<Sequence> sequences =
-      to_sequences(text::read_split(*job.dataset / "train.jsonl").examples, module.contract, module.tokenizer,
+      to_sequences(task::read_split(*job.dataset / "train.jsonl").examples, module.contract, module.tokenizer,
                    module.decoder->config().max_positions);
   return module_inputs(*module.decoder, sequences, wanted.samples);
 }
@@ -210,7 +210,7 @@ class FolderTensors {
     add_scales(weight + "_scale", codes.scales);
     add(weight + "_shape", model::DataType::i64, torch::tensor({rows, columns}, torch::kInt64));
   }
-  const std::vector<model::TensorView>& views() const { return views_; }
+  const std::vector<model::StoredTensor>& views() const { return views_; }
 
  private:
   /// As bf16 where that is exact: half the bytes to read for every token.
@@ -224,7 +224,7 @@ class FolderTensors {
     views_.push_back({name, type, kept_.back().sizes().vec(), static_cast<const std::byte*>(kept_.back().data_ptr())});
   }
   std::deque<Tensor> kept_;
-  std::vector<model::TensorView> views_;
+  std::vector<model::StoredTensor> views_;
 };
 
 ModelSize run(const QuantizationJob& job, const RunHooks& hooks) {

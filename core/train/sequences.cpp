@@ -26,7 +26,7 @@ std::uint64_t SeededSequence::below(std::uint64_t bound) {
   return value % bound;
 }
 
-std::vector<Sequence> to_sequences(const std::vector<text::Example>& examples, const text::PromptContract& contract,
+std::vector<Sequence> to_sequences(const std::vector<task::Example>& examples, const task::PromptContract& contract,
                                    const text::Tokenizer& tokenizer, std::int64_t max_length) {
   std::vector<Sequence> sequences;
   sequences.reserve(examples.size());

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "text/dataset.h"
-#include "text/prompt_contract.h"
+#include "task/dataset.h"
+#include "task/prompt_contract.h"
 
 namespace retort::train {
 
@@ -20,7 +20,7 @@ struct Sequence {
 
 /// Tokenises every example. A sequence longer than `max_length` is an error that names the example: a cut response
 /// would teach malformed calls.
-std::vector<Sequence> to_sequences(const std::vector<text::Example>& examples, const text::PromptContract& contract,
+std::vector<Sequence> to_sequences(const std::vector<task::Example>& examples, const task::PromptContract& contract,
                                    const text::Tokenizer& tokenizer, std::int64_t max_length);
 
 /// The batches of one epoch: indices into `lengths`, each once. Sequences of like length share a batch, so that little

@@ -27,7 +27,7 @@ void begin_rows(const torch::Tensor& matrix, std::int64_t first, const text::Tok
 
 }  // namespace
 
-CallModule adapt_to_task(const model::ModelFolder& folder, text::PromptContract contract) {
+CallModule adapt_to_task(const model::ModelFolder& folder, task::PromptContract contract) {
   const text::Tokenizer old = text::Tokenizer::load(folder.path() / "tokenizer.json");
   text::Tokenizer tokenizer = text::with_special_tokens(old, contract.special_tokens());
   const std::unique_ptr<DecoderModule> pretrained = load_decoder(folder);

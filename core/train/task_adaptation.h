@@ -10,6 +10,6 @@ namespace retort::train {
 /// new token is the mean of its name's pieces ("<|call:PlayMusic|>" begins as " PlayMusic" does), in the embedding and
 /// in an untied head; padding rows that the embedding has are used first. Its end token becomes the contract's. Throws
 /// as Tokenizer and ModelFolder do.
-CallModule adapt_to_task(const model::ModelFolder& folder, text::PromptContract contract);
+CallModule adapt_to_task(const model::ModelFolder& folder, task::PromptContract contract);
 
 }  // namespace retort::train

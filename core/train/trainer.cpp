@@ -7,7 +7,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "host/files.h"
+#include "host/base/files.h"
 
 namespace retort::train {
 

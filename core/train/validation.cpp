@@ -4,27 +4,27 @@
 
 namespace retort::train {
 
-std::vector<text::Example> validation_examples(const std::filesystem::path& dataset, std::int64_t limit) {
-  std::vector<text::Example> chosen;
+std::vector<task::Example> validation_examples(const std::filesystem::path& dataset, std::int64_t limit) {
+  std::vector<task::Example> chosen;
   const std::filesystem::path file = dataset / "validation.jsonl";
   if (limit <= 0 || !std::filesystem::exists(file)) return chosen;
-  for (text::Example& example : text::read_split(file).examples)
+  for (task::Example& example : task::read_split(file).examples)
     if (example.calls && static_cast<std::int64_t>(chosen.size()) < limit) chosen.push_back(std::move(example));
   return chosen;
 }
 
-double exact_match_share(DecoderModule& decoder, const text::Tokenizer& tokenizer, const text::PromptContract& contract,
-                         const std::vector<text::Example>& examples, std::int64_t max_new_tokens) {
+double exact_match_share(DecoderModule& decoder, const text::Tokenizer& tokenizer, const task::PromptContract& contract,
+                         const std::vector<task::Example>& examples, std::int64_t max_new_tokens) {
   if (examples.empty()) return 0;
   std::vector<std::vector<text::TokenId>> prompts;
-  for (const text::Example& example : examples) prompts.push_back(contract.prompt(tokenizer, example.utterance));
+  for (const task::Example& example : examples) prompts.push_back(contract.prompt(tokenizer, example.utterance));
   const auto responses =
       sample(decoder, prompts, {.max_new_tokens = max_new_tokens, .end_token = contract.end_token(tokenizer)});
   std::size_t exact = 0;
   for (std::size_t i = 0; i < examples.size(); ++i) {
-    const text::ParsedResponse parsed = contract.parse(tokenizer, responses[i]);
-    const auto* calls = std::get_if<std::vector<text::Call>>(&parsed);
-    if (calls != nullptr && text::exact_match(*calls, *examples[i].calls)) ++exact;
+    const task::ParsedResponse parsed = contract.parse(tokenizer, responses[i]);
+    const auto* calls = std::get_if<std::vector<task::Call>>(&parsed);
+    if (calls != nullptr && task::exact_match(*calls, *examples[i].calls)) ++exact;
   }
   return static_cast<double>(exact) / static_cast<double>(examples.size());
 }

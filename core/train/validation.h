@@ -4,16 +4,16 @@
 #include <filesystem>
 #include <vector>
 
-#include "text/dataset.h"
+#include "task/dataset.h"
 #include "train/model_weights.h"
 
 namespace retort::train {
 
 /// The first `limit` labelled examples of `dataset`/validation.jsonl; empty if there is no such file or limit is 0.
-std::vector<text::Example> validation_examples(const std::filesystem::path& dataset, std::int64_t limit);
+std::vector<task::Example> validation_examples(const std::filesystem::path& dataset, std::int64_t limit);
 
 /// Share in [0,1] of the examples whose greedy answer is exactly the expected calls.
-double exact_match_share(DecoderModule& decoder, const text::Tokenizer& tokenizer, const text::PromptContract& contract,
-                         const std::vector<text::Example>& examples, std::int64_t max_new_tokens = 96);
+double exact_match_share(DecoderModule& decoder, const text::Tokenizer& tokenizer, const task::PromptContract& contract,
+                         const std::vector<task::Example>& examples, std::int64_t max_new_tokens = 96);
 
 }  // namespace retort::train

@@ -6,8 +6,8 @@
 
 #include <filesystem>
 
-#include "host/plugin_error.h"
-#include "host/registry.h"
+#include "host/plugin/plugin_error.h"
+#include "host/plugin/registry.h"
 
 extern "C" unsigned long retort_abi_c_sizes(void);
 unsigned long retort_abi_cpp_sizes_17();

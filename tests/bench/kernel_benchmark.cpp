@@ -9,10 +9,10 @@
 #include <numeric>
 
 #include "random_model.h"
-#include "runtime/attention.h"
-#include "runtime/outliers.h"
-#include "runtime/reference_kernels.h"
-#include "runtime/vector_kernels.h"
+#include "runtime/kernels/attention.h"
+#include "runtime/kernels/reference_kernels.h"
+#include "runtime/kernels/vector_kernels.h"
+#include "runtime/linear/outliers.h"
 
 namespace retort::runtime {
 namespace {

@@ -14,10 +14,10 @@
 
 #include "random_linear.h"
 #include "random_model.h"
-#include "runtime/linear.h"
-#include "runtime/packed_memory.h"
-#include "runtime/read_bandwidth.h"
-#include "runtime/row_kernel.h"
+#include "runtime/linear/linear.h"
+#include "runtime/linear/packed_memory.h"
+#include "runtime/linear/row_kernel.h"
+#include "runtime/measure/read_bandwidth.h"
 
 namespace retort::runtime {
 namespace {

@@ -10,8 +10,8 @@
 #include <string>
 
 #include "random_model.h"
-#include "runtime/generation.h"
-#include "runtime/synthetic_model.h"
+#include "runtime/generate/generation.h"
+#include "runtime/measure/synthetic_model.h"
 
 namespace retort::runtime {
 namespace {

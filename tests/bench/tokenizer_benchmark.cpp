@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <sstream>
 
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 #include "text/llama2c_tokenizer.h"
 #include "text/tokenizer.h"
 

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "host/json.h"
+#include "host/base/json.h"
 #include "model/model_config.h"
 #include "model/model_folder.h"
 #include "model/quantization_config.h"
@@ -29,11 +29,11 @@ void read_config(const nlohmann::json& json) {
 
 void read_quantization(const nlohmann::json& json) {
   using namespace retort::model;
-  const JsonCursor root(json, "config.json");
+  const retort::host::JsonCursor root(json, "config.json");
   if (!root.has("quantization_config")) return;
   for (const WeightScheme& scheme : read_quantization_config(root.at("quantization_config")))
-    require(read_quantization_config(JsonCursor(quantization_config({{{"Linear"}, scheme}}, {}), "written")) ==
-            std::vector<WeightScheme>{scheme});
+    require(read_quantization_config(retort::host::JsonCursor(quantization_config({{{"Linear"}, scheme}}, {}),
+                                                              "written")) == std::vector<WeightScheme>{scheme});
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ ModelConfig tiny_config() {
 
 void read_all(const SafetensorsFile& file) {
   std::vector<std::byte> copy;
-  for (const TensorView& tensor : file.tensors()) {
+  for (const StoredTensor& tensor : file.tensors()) {
     copy.resize(tensor.bytes());
     if (!copy.empty()) std::memcpy(copy.data(), tensor.data, copy.size());
     if (tensor.type == DataType::f32 || tensor.type == DataType::f16 || tensor.type == DataType::bf16) to_f32(tensor);
@@ -33,7 +33,7 @@ void read_all(const SafetensorsFile& file) {
 void read_as_model(const SafetensorsFile& file) {
   const ModelConfig config = tiny_config();
   TensorIndex index;
-  for (const TensorView& tensor : file.tensors()) index[tensor.name] = &tensor;
+  for (const StoredTensor& tensor : file.tensors()) index[tensor.name] = &tensor;
   check_tensors(config, index, {{8, 0}, {4, 32}}, "fuzz");
   for (const char* module : {"model.embed_tokens", "model.layers.0.self_attn.q_proj", "model.layers.0.mlp.down_proj"})
     to_f32(find_linear(index, module));

@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "text/chat_template.h"
-#include "text/utf8.h"
+#include "host/base/utf8.h"
+#include "task/chat_template.h"
 
 namespace {
 
@@ -21,10 +21,10 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-retort::text::jinja::RenderOptions options(retort::text::jinja::Dialect dialect) {
-  retort::text::jinja::RenderOptions options;
+retort::jinja::RenderOptions options(retort::jinja::Dialect dialect) {
+  retort::jinja::RenderOptions options;
   options.dialect = dialect;
-  options.clock = retort::text::clock_at("2025-07-10T12:00Z");
+  options.clock = retort::task::clock_at("2025-07-10T12:00Z");
   options.limits.steps = 200'000;
   options.limits.bytes = std::size_t{4} << 20U;
   options.limits.output = std::size_t{1} << 20U;
@@ -34,7 +34,8 @@ retort::text::jinja::RenderOptions options(retort::text::jinja::Dialect dialect)
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-  using namespace retort::text;
+  using namespace retort;
+  using namespace retort::task;
   const std::string_view input(reinterpret_cast<const char*>(bytes), size);
   const auto zero = input.find('\0');
   const std::string_view data = zero == std::string_view::npos ? conversation : input.substr(zero + 1);
@@ -49,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       try {
         const std::string prompt = parsed.render(variables, options(dialect));
         require(prompt.size() <= options(dialect).limits.output);
-        require(replace_invalid_utf8(prompt) == prompt);
+        require(retort::host::replace_invalid_utf8(prompt) == prompt);
       } catch (const std::invalid_argument&) {
       }
     }

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "host/base/utf8.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 namespace {
 
@@ -23,7 +23,7 @@ void use(const Tokenizer& tokenizer, std::string_view text) {
     for (const TokenId id : ids) require(id >= 0 && id < tokenizer.vocabulary_size());
     require(tokenizer.encode(text, special) == ids);  // what is learnt in the first call changes nothing
     const std::string decoded = tokenizer.decode(ids);
-    require(replace_invalid_utf8(decoded) == decoded);
+    require(retort::host::replace_invalid_utf8(decoded) == decoded);
     StreamingDecoder streaming(tokenizer);
     std::string streamed;
     for (const TokenId id : ids) streamed += streaming.push(id);

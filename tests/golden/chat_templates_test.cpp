@@ -3,10 +3,10 @@
 #include <set>
 
 #include "fixtures.h"
-#include "host/files.h"
-#include "text/chat_template.h"
+#include "host/base/files.h"
+#include "task/chat_template.h"
 
-namespace retort::text {
+namespace retort::task {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -63,4 +63,4 @@ TEST(ChatTemplateGolden, PromptsOfPublishedModelsAreThoseOfTransformers) {
 }
 
 }  // namespace
-}  // namespace retort::text
+}  // namespace retort::task

@@ -6,15 +6,16 @@
 #include <string>
 
 #include "evaluation_report.h"
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 #include "lineage.h"
 #include "markov_model.h"
 #include "model_card.h"
 #include "random_model.h"
-#include "runtime/call_model.h"
+#include "runtime/generate/call_model.h"
+#include "runtime/measure/evaluation.h"
 #include "stage_fixture.h"
-#include "text/dataset.h"
+#include "task/dataset.h"
 
 namespace retort::golden {
 
@@ -23,7 +24,7 @@ namespace {
 using Json = nlohmann::json;
 using runtime::testing::TemporaryFolder;
 using runtime::testing::write_markov_model;
-using text::Call;
+using task::Call;
 
 const Call light_on{"light_set", {{"state", "on"}}}, light_off{"light_set", {{"state", "off"}}};
 
@@ -37,7 +38,7 @@ void write_model(const std::filesystem::path& folder, const std::string& word) {
 /// test.jsonl with one utterance of each state, one that no tool answers and one without a label.
 void write_dataset(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
-  text::write_split(folder / "test.jsonl", {{"turn the light on", std::vector<Call>{light_on}, {}},
+  task::write_split(folder / "test.jsonl", {{"turn the light on", std::vector<Call>{light_on}, {}},
                                             {"turn the light off", std::vector<Call>{light_off}, {}},
                                             {"sing", std::vector<Call>{}, {}},
                                             {"what is this", std::nullopt, {}}});
@@ -98,7 +99,7 @@ TEST(EvaluateStage, MeasuresEveryModelAndSaysWhereCallsWereLost) {
   ASSERT_EQ(report.at("attribution").size(), 1u);
   const Json& lost = report.at("attribution")[0];
   EXPECT_EQ(lost.at("utterance"), "turn the light on");
-  EXPECT_EQ(lost.at("expected"), text::calls_to_json({light_on}));
+  EXPECT_EQ(lost.at("expected"), task::calls_to_json({light_on}));
   EXPECT_EQ(lost.at("kept_by"), "sft");
   EXPECT_EQ(lost.at("lost_at"), "pruned");
   EXPECT_NEAR(world.metrics.at("pruned/exact_match"), 1 / 3.0, 1e-12);
@@ -124,7 +125,7 @@ TEST(EvaluateStage, FailuresNameModelAndFile) {
               run.run(LoadedComponent(EVALUATE_PLUGIN, {{"split", std::string("train")}}));
             }).find("train.jsonl"),
             std::string::npos);
-  text::write_split(world.path("data") / "train.jsonl", {{"unlabelled", std::nullopt, {}}});
+  task::write_split(world.path("data") / "train.jsonl", {{"unlabelled", std::nullopt, {}}});
   EXPECT_NE(failure_of([&] {
               run.run(LoadedComponent(EVALUATE_PLUGIN, {{"split", std::string("train")}}));
             }).find("expected labelled utterances, found none among 1 rows"),
@@ -182,7 +183,7 @@ TEST(ExportStage, WritesACompleteModelThatAnswersItsGoldenCalls) {
   EXPECT_EQ(description.at("task"), host::read_json(world.path("pruned") / "retort.json").at("task"));
   ASSERT_EQ(description.at("golden").size(), 2u);
   for (const Json& golden : description.at("golden"))
-    EXPECT_EQ(golden.at("calls"), text::calls_to_json({light_off}));  // what the model says, not what is right
+    EXPECT_EQ(golden.at("calls"), task::calls_to_json({light_off}));  // what the model says, not what is right
   EXPECT_NEAR(description.at("measured").at("exact_match").get<double>(), 1 / 3.0, 1e-12);
   EXPECT_EQ(description.at("measured").at("utterances"), 3);
   EXPECT_FALSE(description.at("measured").contains("misses"));

@@ -7,10 +7,10 @@
 #include <map>
 
 #include "fixtures.h"
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 #include "quantized_models.h"
-#include "runtime/reference.h"
+#include "runtime/decoder/reference.h"
 
 namespace retort::interop {
 namespace {

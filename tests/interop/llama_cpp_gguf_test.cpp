@@ -4,9 +4,9 @@
 
 #include "exchange/model_exchange.h"
 #include "fixtures.h"
-#include "host/json.h"
-#include "runtime/generation.h"
-#include "runtime/text_model.h"
+#include "host/base/json.h"
+#include "runtime/generate/generation.h"
+#include "runtime/generate/text_model.h"
 
 namespace retort::interop {
 namespace {

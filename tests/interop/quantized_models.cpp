@@ -49,11 +49,11 @@ class Tensors {
     std::memcpy(bytes.data(), data.data(), bytes.size());
     views_.push_back({name, type, shape, bytes.data()});
   }
-  const std::vector<model::TensorView>& views() const { return views_; }
+  const std::vector<model::StoredTensor>& views() const { return views_; }
 
  private:
   std::deque<std::vector<std::byte>> kept_;
-  std::vector<model::TensorView> views_;
+  std::vector<model::StoredTensor> views_;
 };
 
 bool in_groups(const QuantizedModel& model, const std::string& name, std::int64_t columns) {

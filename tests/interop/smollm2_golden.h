@@ -14,7 +14,7 @@
 
 #include "exchange/model_exchange.h"
 #include "fixtures.h"
-#include "host/json.h"
+#include "host/base/json.h"
 
 namespace retort::interop {
 

@@ -1,5 +1,5 @@
 // SmolLM2-135M-Instruct, imported from GGUF, on the runtime: tokens, probabilities and continuations are llama.cpp's.
-#include "runtime/decoder.h"
+#include "runtime/decoder/decoder.h"
 #include "smollm2_golden.h"
 #include "text/tokenizer.h"
 

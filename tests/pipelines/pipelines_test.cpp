@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "child_command.h"
-#include "host/files.h"
+#include "host/base/files.h"
 #include "runtime/random_model.h"
 #include "text/bpe_trainer.h"
 #include "text/tokenizer.h"

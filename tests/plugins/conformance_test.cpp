@@ -1,5 +1,5 @@
 // The conformance checks pass right plugins and find wrong ones.
-#include "host/conformance.h"
+#include "host/plugin/conformance.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // What the registry finds, what it refuses and why, and what its components do.
-#include "host/registry.h"
+#include "host/plugin/registry.h"
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>
@@ -10,8 +10,8 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "host/files.h"
-#include "host/plugin_error.h"
+#include "host/base/files.h"
+#include "host/plugin/plugin_error.h"
 #include "temporary_folder.h"
 
 namespace retort::host {

@@ -3,9 +3,9 @@
 
 #include <fstream>
 
-#include "host/files.h"
-#include "host/json.h"
-#include "host/plugin_scan_cache.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
+#include "host/plugin/plugin_scan_cache.h"
 #include "temporary_folder.h"
 
 namespace retort::host {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "host/registry.h"
+#include "host/plugin/registry.h"
 
 namespace retort::test {
 

@@ -3,8 +3,8 @@
 
 #include <fstream>
 
-#include "host/files.h"
-#include "host/registry.h"
+#include "host/base/files.h"
+#include "host/plugin/registry.h"
 #include "temporary_folder.h"
 
 namespace retort::host {

@@ -1,5 +1,5 @@
 // Says whether a call fits a list of tools: the tool exists, and the arguments satisfy its JSON Schema. Linked
-// privately by plugins that judge calls; the host's own check is core/text/call.h.
+// privately by plugins that judge calls; the host's own check is core/task/call.h.
 #pragma once
 
 #include <memory>

@@ -13,7 +13,7 @@ namespace retort::stages {
 namespace {
 
 using nlohmann::json;
-using text::Example;
+using task::Example;
 using Random = std::mt19937_64;
 using Place = std::pair<std::string, std::string>;  ///< tool, argument
 using Pools = std::map<Place, std::vector<std::string>>;
@@ -59,8 +59,8 @@ bool lists(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-json schema_of(const std::vector<text::Tool>& tools, const std::string& tool, const std::string& argument) {
-  for (const text::Tool& candidate : tools) {
+json schema_of(const std::vector<task::Tool>& tools, const std::string& tool, const std::string& argument) {
+  for (const task::Tool& candidate : tools) {
     if (candidate.name != tool || !candidate.parameters.contains("properties")) continue;
     return candidate.parameters["properties"].value(argument, json::object());
   }
@@ -76,7 +76,7 @@ void add_site(const Example& example, SwapSite site, const json& value, std::vec
   sites.push_back(std::move(site));
 }
 
-json& value_at(std::vector<text::Call>& calls, const SwapSite& site) {
+json& value_at(std::vector<task::Call>& calls, const SwapSite& site) {
   json& argument = calls[site.call].arguments[site.argument];
   return site.item < 0 ? argument : argument[static_cast<std::size_t>(site.item)];
 }
@@ -94,7 +94,7 @@ class Augmenter {
   inline static const Place all_words = {};  ///< the pool of every value's words
 
  public:
-  Augmenter(const std::vector<Example>& examples, const std::vector<text::Tool>& tools, const AugmentOptions& options)
+  Augmenter(const std::vector<Example>& examples, const std::vector<task::Tool>& tools, const AugmentOptions& options)
       : tools_(tools), options_(options), random_(options.seed) {
     std::map<Place, std::set<std::string>> values;
     std::map<Place, std::set<std::string>> words;
@@ -136,7 +136,7 @@ class Augmenter {
 
   bool valid(const Example& example) const {
     return std::none_of(example.calls->begin(), example.calls->end(),
-                        [this](const text::Call& call) { return text::invalid_reason(call, tools_).has_value(); });
+                        [this](const task::Call& call) { return task::invalid_reason(call, tools_).has_value(); });
   }
 
  private:
@@ -173,7 +173,7 @@ class Augmenter {
     return head + second.substr(character_boundary(second, below(random_, second.size())));
   }
 
-  const std::vector<text::Tool>& tools_;
+  const std::vector<task::Tool>& tools_;
   const AugmentOptions& options_;
   Random random_;
   std::vector<Source> sources_;
@@ -183,11 +183,11 @@ class Augmenter {
 
 }  // namespace
 
-std::vector<SwapSite> swap_sites(const Example& example, const std::vector<text::Tool>& tools, bool closed) {
+std::vector<SwapSite> swap_sites(const Example& example, const std::vector<task::Tool>& tools, bool closed) {
   std::vector<SwapSite> sites;
   if (!example.calls) return sites;
   for (std::size_t i = 0; i < example.calls->size(); ++i) {
-    const text::Call& call = (*example.calls)[i];
+    const task::Call& call = (*example.calls)[i];
     for (const auto& argument : call.arguments.items()) {
       const json schema = schema_of(tools, call.name, argument.key());
       const json items = schema.value("items", json::object());
@@ -209,7 +209,7 @@ std::vector<SwapSite> swap_sites(const Example& example, const std::vector<text:
   return sites;
 }
 
-std::vector<Example> augment(const std::vector<Example>& examples, const std::vector<text::Tool>& tools,
+std::vector<Example> augment(const std::vector<Example>& examples, const std::vector<task::Tool>& tools,
                              const AugmentOptions& options, const std::vector<Example>& held_out) {
   std::vector<Example> result = examples;
   std::set<std::string> utterances;

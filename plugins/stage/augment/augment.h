@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "text/dataset.h"
+#include "task/dataset.h"
 
 namespace retort::stages {
 
@@ -34,12 +34,12 @@ struct SwapSite {
 
 /// The sites of an example, by place: values that stand exactly once in the utterance, as whole words, apart from each
 /// other. Unlabelled examples have none.
-std::vector<SwapSite> swap_sites(const text::Example& example, const std::vector<text::Tool>& tools, bool closed);
+std::vector<SwapSite> swap_sites(const task::Example& example, const std::vector<task::Tool>& tools, bool closed);
 
 /// The originals in their order, then new examples with distinct utterances and metadata "augmented": true, whose calls
 /// fit the tools. Never makes an utterance of `held_out` (those of validation and test). Fewer than asked for when
 /// there are not so many. Same arguments, same result.
-std::vector<text::Example> augment(const std::vector<text::Example>& examples, const std::vector<text::Tool>& tools,
-                                   const AugmentOptions& options, const std::vector<text::Example>& held_out = {});
+std::vector<task::Example> augment(const std::vector<task::Example>& examples, const std::vector<task::Tool>& tools,
+                                   const AugmentOptions& options, const std::vector<task::Example>& held_out = {});
 
 }  // namespace retort::stages

@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "augment.h"
-#include "host/files.h"
-#include "text/dataset.h"
+#include "host/base/files.h"
+#include "task/dataset.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 namespace stages = retort::stages;
-namespace text = retort::text;
+namespace task = retort::task;
 
 class AugmentStage final : public retort::Stage {
  public:
@@ -77,7 +77,7 @@ class AugmentStage final : public retort::Stage {
   void run(const retort::StageContext& context) override {
     const fs::path input = context.input_folder("dataset");
     const fs::path output = context.output_folder();
-    const text::Split train = text::read_split(input / "train.jsonl");
+    const task::Split train = task::read_split(input / "train.jsonl");
     stages::AugmentOptions options;
     options.factor = params_.factor;
     options.swap_share = params_.swap_share;
@@ -89,16 +89,16 @@ class AugmentStage final : public retort::Stage {
     options.shared_arguments = params_.shared_arguments;
     options.closed = params_.closed;
     options.seed = params_.seed == 0 ? context.seed() : static_cast<std::uint64_t>(params_.seed);
-    std::vector<text::Example> held_out;
+    std::vector<task::Example> held_out;
     for (const char* name : {"validation.jsonl", "test.jsonl"}) {
       if (!fs::exists(input / name)) continue;
-      const text::Split split = text::read_split(input / name);
+      const task::Split split = task::read_split(input / name);
       held_out.insert(held_out.end(), split.examples.begin(), split.examples.end());
     }
-    const auto examples = stages::augment(train.examples, text::read_tools(input / "tools.json"), options, held_out);
+    const auto examples = stages::augment(train.examples, task::read_tools(input / "tools.json"), options, held_out);
     retort::throw_if_stopped();
-    text::write_split(output / "train.jsonl", examples);
-    text::write_rejected(output / "rejected.jsonl", train.rejected);
+    task::write_split(output / "train.jsonl", examples);
+    task::write_rejected(output / "rejected.jsonl", train.rejected);
     for (const char* name : {"validation.jsonl", "test.jsonl", "tools.json"}) {
       if (fs::exists(input / name))
         retort::host::write_file_atomically(output / name, retort::host::read_file(input / name));

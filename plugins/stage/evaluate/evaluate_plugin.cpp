@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "evaluation_report.h"
-#include "host/json.h"
-#include "runtime/call_model.h"
-#include "text/dataset.h"
+#include "host/base/json.h"
+#include "runtime/generate/call_model.h"
+#include "runtime/measure/evaluation.h"
+#include "task/dataset.h"
 
 namespace {
 
@@ -61,13 +62,13 @@ class Evaluate : public retort::Stage {
   ReportSubject read_subject(const StageContext& context) const {
     const auto file = std::filesystem::path(context.input_folder("dataset")) / (params_.split + ".jsonl");
     ReportSubject subject{context.input_name("dataset"), params_.split, {}};
-    const retort::text::Split split = retort::text::read_split(file);
+    const retort::task::Split split = retort::task::read_split(file);
     for (const auto& example : split.examples) {
       if (params_.limit > 0 && static_cast<std::int64_t>(subject.data.size()) == params_.limit) break;
       if (example.calls) subject.data.push_back({example.utterance, *example.calls});
     }
     if (!split.rejected.empty()) {
-      retort::text::write_rejected(std::filesystem::path(context.output_folder()) / "rejected.jsonl", split.rejected);
+      retort::task::write_rejected(std::filesystem::path(context.output_folder()) / "rejected.jsonl", split.rejected);
       retort::log_warning("stage.evaluate: " + std::to_string(split.rejected.size()) + " rows of " + file.string() +
                           " cannot be used; rejected.jsonl says why");
     }

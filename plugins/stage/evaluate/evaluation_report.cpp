@@ -3,8 +3,8 @@
 
 #include <stdexcept>
 
-#include "text/call.h"
-#include "text/utf8.h"
+#include "host/base/utf8.h"
+#include "task/call.h"
 
 namespace retort::stages {
 
@@ -39,9 +39,9 @@ Json to_json(const MeasuredModel& model) {
          score.utterances == 0 ? 0.0 : static_cast<double>(score.exact) / static_cast<double>(score.utterances)}};
   for (const Miss& miss : evaluation.misses)
     misses.push_back({{"utterance", miss.utterance},
-                      {"expected", text::calls_to_json(miss.expected)},
-                      {"found", text::replace_invalid_utf8(miss.found)},
-                      {"reason", text::replace_invalid_utf8(miss.reason)}});
+                      {"expected", task::calls_to_json(miss.expected)},
+                      {"found", host::replace_invalid_utf8(miss.found)},
+                      {"reason", host::replace_invalid_utf8(miss.reason)}});
   return {{"name", model.name},
           {"parameters", model.parameters},
           {"bytes", model.bytes},
@@ -65,11 +65,11 @@ Json evaluation_report(const ReportSubject& subject, const std::vector<MeasuredM
     for (std::size_t i = 0; m > 0 && i < current.size(); ++i)
       if (previous[i] == nullptr && current[i] != nullptr)
         attribution.push_back({{"utterance", subject.data[i].utterance},
-                               {"expected", text::calls_to_json(subject.data[i].calls)},
+                               {"expected", task::calls_to_json(subject.data[i].calls)},
                                {"kept_by", models[m - 1].name},
                                {"lost_at", models[m].name},
-                               {"found", text::replace_invalid_utf8(current[i]->found)},
-                               {"reason", text::replace_invalid_utf8(current[i]->reason)}});
+                               {"found", host::replace_invalid_utf8(current[i]->found)},
+                               {"reason", host::replace_invalid_utf8(current[i]->reason)}});
     previous = current;
   }
   return {{"dataset", subject.dataset},

@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/call_model.h"
+#include "runtime/generate/call_model.h"
+#include "runtime/measure/evaluation.h"
 
 namespace retort::stages {
 

@@ -7,14 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
+#include "host/base/utf8.h"
 #include "lineage.h"
 #include "model/stored_weights.h"
 #include "model_card.h"
-#include "runtime/call_model.h"
-#include "text/dataset.h"
-#include "text/utf8.h"
+#include "runtime/generate/call_model.h"
+#include "runtime/measure/evaluation.h"
+#include "task/dataset.h"
 
 namespace {
 
@@ -120,18 +121,18 @@ class Export : public retort::Stage {
   json golden_calls(const StageContext& context, retort::runtime::CallModel& model) const {
     json golden = json::array();
     if (!context.has_input("dataset")) return golden;
-    const auto split = retort::text::read_split(Path(context.input_folder("dataset")) / (params_.split + ".jsonl"));
+    const auto split = retort::task::read_split(Path(context.input_folder("dataset")) / (params_.split + ".jsonl"));
     const auto total = std::min(params_.golden_calls, static_cast<std::int64_t>(split.examples.size()));
     for (std::int64_t i = 0; i < total; ++i) {
       retort::throw_if_stopped();
       context.progress("golden calls", i, total, "utterance");
       const std::string& utterance = split.examples[static_cast<std::size_t>(i)].utterance;
       const retort::runtime::Answer answer = model.answer(utterance);
-      json entry = {{"utterance", utterance}, {"response", retort::text::replace_invalid_utf8(answer.text)}};
-      if (const auto* malformed = std::get_if<retort::text::Malformed>(&answer.parsed))
-        entry["malformed"] = retort::text::replace_invalid_utf8(malformed->reason);
+      json entry = {{"utterance", utterance}, {"response", retort::host::replace_invalid_utf8(answer.text)}};
+      if (const auto* malformed = std::get_if<retort::task::Malformed>(&answer.parsed))
+        entry["malformed"] = retort::host::replace_invalid_utf8(malformed->reason);
       else
-        entry["calls"] = retort::text::calls_to_json(std::get<std::vector<retort::text::Call>>(answer.parsed));
+        entry["calls"] = retort::task::calls_to_json(std::get<std::vector<retort::task::Call>>(answer.parsed));
       golden.push_back(std::move(entry));
     }
     context.progress("golden calls", total, total, "utterance");

@@ -5,7 +5,7 @@
 #include <set>
 #include <stdexcept>
 
-#include "host/json.h"
+#include "host/base/json.h"
 
 namespace retort::stages {
 

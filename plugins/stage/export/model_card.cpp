@@ -67,7 +67,7 @@ std::string measured_table(const ModelCard& card) {
   return out + "\n";
 }
 
-std::string arguments_of(const text::Tool& tool) {
+std::string arguments_of(const task::Tool& tool) {
   std::string out;
   if (const auto properties = tool.parameters.find("properties");
       properties != tool.parameters.end() && properties->is_object())
@@ -77,7 +77,7 @@ std::string arguments_of(const text::Tool& tool) {
 
 std::string tools_table(const ModelCard& card) {
   std::string out = "## Tools\n\n| tool | arguments | description |\n|---|---|---|\n";
-  for (const text::Tool& tool : card.tools)
+  for (const task::Tool& tool : card.tools)
     out += "| " + cell(tool.name) + " | " + arguments_of(tool) + " | " + cell(tool.description) + " |\n";
   return out + "\n";
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "text/call.h"
+#include "task/call.h"
 
 namespace retort::stages {
 
@@ -18,7 +18,7 @@ struct ModelCard {
   std::int64_t bytes = 0;  ///< of the weights as stored
   bool quantized = false;
   std::string weights = "F32";  ///< how they are stored: "int4 in groups of 64 and int8"
-  std::vector<text::Tool> tools;
+  std::vector<task::Tool> tools;
   std::string example_utterance;  ///< of the command line shown
   nlohmann::json report;          ///< evaluation.json, or null
   nlohmann::json lineage;         ///< array as lineage.h makes it

@@ -7,12 +7,12 @@
 #include <set>
 #include <stdexcept>
 
-#include "host/json.h"
+#include "host/base/json.h"
 
 namespace retort::stages {
 namespace {
 
-using text::Example;
+using task::Example;
 
 [[noreturn]] void fail(const std::string& split, std::size_t row, const std::string& what) {
   throw std::runtime_error("environment: generate: " + split + " row " + std::to_string(row) + ": " + what +
@@ -27,7 +27,7 @@ std::vector<Example> read_rows(const std::string& split, std::string_view rows) 
     rows.remove_prefix(std::min(end + 1, rows.size()));
     if (line.empty()) continue;
     try {
-      examples.push_back(text::from_row(host::parse_json(line, "row")));
+      examples.push_back(task::from_row(host::parse_json(line, "row")));
     } catch (const std::invalid_argument& error) {
       fail(split, examples.size() + 1, error.what());
     }

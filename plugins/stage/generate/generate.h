@@ -5,14 +5,14 @@
 #include <string_view>
 #include <vector>
 
-#include "text/dataset.h"
+#include "task/dataset.h"
 
 namespace retort::stages {
 
 struct GeneratedDataset {
-  std::vector<text::Example> train;  ///< unlabelled: labelling is the prototype's work
-  std::vector<text::Example> validation;
-  std::vector<text::Example> test;
+  std::vector<task::Example> train;  ///< unlabelled: labelling is the prototype's work
+  std::vector<task::Example> validation;
+  std::vector<task::Example> test;
 };
 
 /// Each argument is what the environment wrote for the split: chat rows, one a line, with gold calls. Throws

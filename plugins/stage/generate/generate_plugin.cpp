@@ -5,13 +5,13 @@
 #include <retort/stage.hpp>
 
 #include "generate.h"
-#include "host/json.h"
-#include "text/dataset.h"
+#include "host/base/json.h"
+#include "task/dataset.h"
 
 namespace {
 
 namespace stages = retort::stages;
-namespace text = retort::text;
+namespace task = retort::task;
 
 class GenerateStage final : public retort::Stage {
  public:
@@ -51,7 +51,7 @@ class GenerateStage final : public retort::Stage {
     const retort::SlotComponent environment = context.slot("environment").value();
     const std::uint64_t seed = params_.seed == 0 ? context.seed() : static_cast<std::uint64_t>(params_.seed);
     const auto tools = retort::host::parse_json(environment.tools(), "environment: tools");
-    text::tools_from_json(tools, "environment: tools");
+    task::tools_from_json(tools, "environment: tools");
     const std::string train = generate(context, environment, "train", params_.train, seed);
     const std::string validation = generate(context, environment, "validation", params_.validation, seed);
     const std::string test = generate(context, environment, "test", params_.test, seed);
@@ -59,9 +59,9 @@ class GenerateStage final : public retort::Stage {
 
     const std::filesystem::path folder = context.output_folder();
     retort::host::write_json(folder / "tools.json", tools);
-    text::write_split(folder / "train.jsonl", dataset.train);
-    text::write_split(folder / "validation.jsonl", dataset.validation);
-    text::write_split(folder / "test.jsonl", dataset.test);
+    task::write_split(folder / "train.jsonl", dataset.train);
+    task::write_split(folder / "validation.jsonl", dataset.validation);
+    task::write_split(folder / "test.jsonl", dataset.test);
     context.fact("train", std::to_string(dataset.train.size()));
     context.fact("validation", std::to_string(dataset.validation.size()));
     context.fact("test", std::to_string(dataset.test.size()));

@@ -7,12 +7,12 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "host/files.h"
+#include "host/base/files.h"
 
 namespace retort::stages {
 namespace {
 
-using text::Example;
+using task::Example;
 
 std::vector<std::string> words_of(std::string_view text) {
   std::istringstream stream{std::string(text)};
@@ -55,17 +55,17 @@ void add_token(nlohmann::json& arguments, const std::string& token, const std::s
   open = slot;
 }
 
-void append_rejected(const std::string& split, const std::vector<text::RejectedRow>& rows,
-                     std::vector<text::RejectedRow>& all) {
-  for (const text::RejectedRow& row : rows) all.push_back({row.line, split + ": " + row.reason, row.text});
+void append_rejected(const std::string& split, const std::vector<task::RejectedRow>& rows,
+                     std::vector<task::RejectedRow>& all) {
+  for (const task::RejectedRow& row : rows) all.push_back({row.line, split + ": " + row.reason, row.text});
 }
 
 /// Moves the examples whose calls do not fit the tools to `rejected`. Their line is no longer known: 0.
-void keep_valid(const std::string& split, const std::vector<text::Tool>& tools, std::vector<Example>& examples,
-                std::vector<text::RejectedRow>& rejected) {
+void keep_valid(const std::string& split, const std::vector<task::Tool>& tools, std::vector<Example>& examples,
+                std::vector<task::RejectedRow>& rejected) {
   std::vector<Example> kept;
   for (Example& example : examples) {
-    const auto reason = text::invalid_reason(example.calls->front(), tools);
+    const auto reason = task::invalid_reason(example.calls->front(), tools);
     if (reason) {
       rejected.push_back({0, split + ": " + *reason, example.utterance});
     } else {
@@ -91,17 +91,17 @@ Example to_example(std::string_view tokens, std::string_view tags, std::string_v
                                 std::string(label) + "\"");
   }
   Example example;
-  text::Call call{intents.front(), nlohmann::json::object()};
+  task::Call call{intents.front(), nlohmann::json::object()};
   std::string open;
   for (std::size_t i = 0; i < words.size(); ++i) {
     example.utterance += (i == 0 ? "" : " ") + words[i];
     add_token(call.arguments, words[i], marks[i], open);
   }
-  example.calls = std::vector<text::Call>{std::move(call)};
+  example.calls = std::vector<task::Call>{std::move(call)};
   return example;
 }
 
-text::Split read_bio(const std::filesystem::path& folder) {
+task::Split read_bio(const std::filesystem::path& folder) {
   const std::vector<std::string> tokens = lines_of(folder / "seq.in");
   const std::vector<std::string> tags = lines_of(folder / "seq.out");
   const std::vector<std::string> labels = lines_of(folder / "label");
@@ -110,7 +110,7 @@ text::Split read_bio(const std::filesystem::path& folder) {
                              std::to_string(tokens.size()) + ", " + std::to_string(tags.size()) + " and " +
                              std::to_string(labels.size()) + ": the rows would not belong together");
   }
-  text::Split split;
+  task::Split split;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     try {
       split.examples.push_back(to_example(tokens[i], tags[i], labels[i]));
@@ -122,15 +122,15 @@ text::Split read_bio(const std::filesystem::path& folder) {
   return split;
 }
 
-std::vector<text::Tool> derive_tools(const std::vector<Example>& examples) {
+std::vector<task::Tool> derive_tools(const std::vector<Example>& examples) {
   std::map<std::string, std::set<std::string>> slots;
   for (const Example& example : examples) {
-    for (const text::Call& call : *example.calls) {
+    for (const task::Call& call : *example.calls) {
       std::set<std::string>& names = slots[call.name];
       for (const auto& argument : call.arguments.items()) names.insert(argument.key());
     }
   }
-  std::vector<text::Tool> tools;
+  std::vector<task::Tool> tools;
   for (const auto& [intent, names] : slots) {
     nlohmann::json properties = nlohmann::json::object();
     for (const std::string& name : names) properties[name] = {{"type", "string"}};
@@ -145,9 +145,9 @@ std::vector<text::Tool> derive_tools(const std::vector<Example>& examples) {
 }
 
 ImportedCorpus import_bio(const std::filesystem::path& folder, double max_rejected_share) {
-  text::Split train = read_bio(folder / "train");
-  text::Split validation = read_bio(folder / "valid");
-  text::Split test = read_bio(folder / "test");
+  task::Split train = read_bio(folder / "train");
+  task::Split validation = read_bio(folder / "valid");
+  task::Split test = read_bio(folder / "test");
   ImportedCorpus corpus;
   append_rejected("train", train.rejected, corpus.rejected);
   append_rejected("valid", validation.rejected, corpus.rejected);

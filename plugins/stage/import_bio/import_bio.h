@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "text/dataset.h"
+#include "task/dataset.h"
 
 namespace retort::stages {
 
@@ -19,19 +19,19 @@ inline constexpr const char* value_separator = " | ";
 /// One row: PlayMusic, "play some jazz", "O O B-genre" → PlayMusic{"genre": "jazz"}. Tokens are joined by single
 /// spaces. Throws std::invalid_argument: counts that differ, a tag that is none, an I- tag that continues nothing, a
 /// label that cannot name a tool.
-text::Example to_example(std::string_view tokens, std::string_view tags, std::string_view label);
+task::Example to_example(std::string_view tokens, std::string_view tags, std::string_view label);
 
 /// Reads <folder>/seq.in, seq.out and label. Rows that to_example refuses go to `rejected`. Throws std::runtime_error
 /// when a file cannot be read or the files' line counts differ.
-text::Split read_bio(const std::filesystem::path& folder);
+task::Split read_bio(const std::filesystem::path& folder);
 
 /// One tool for each intent, with one optional string argument for each slot seen with it; names in ascending order.
-std::vector<text::Tool> derive_tools(const std::vector<text::Example>& examples);
+std::vector<task::Tool> derive_tools(const std::vector<task::Example>& examples);
 
 struct ImportedCorpus {
-  std::vector<text::Tool> tools;  ///< from train and validation, as test must not tell what exists
-  std::vector<text::Example> train, validation, test;
-  std::vector<text::RejectedRow> rejected;  ///< each reason begins with its split
+  std::vector<task::Tool> tools;  ///< from train and validation, as test must not tell what exists
+  std::vector<task::Example> train, validation, test;
+  std::vector<task::RejectedRow> rejected;  ///< each reason begins with its split
   std::int64_t test_utterances_in_train = 0;
 };
 

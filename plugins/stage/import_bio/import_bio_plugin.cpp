@@ -4,13 +4,13 @@
 #include <retort/stage.hpp>
 #include <string>
 
-#include "host/json.h"
+#include "host/base/json.h"
 #include "import_bio.h"
-#include "text/dataset.h"
+#include "task/dataset.h"
 
 namespace {
 
-namespace text = retort::text;
+namespace task = retort::task;
 
 class ImportBioStage final : public retort::Stage {
  public:
@@ -39,11 +39,11 @@ class ImportBioStage final : public retort::Stage {
   void run(const retort::StageContext& context) override {
     const retort::stages::ImportedCorpus corpus = retort::stages::import_bio(params_.path, params_.max_rejected_share);
     const std::filesystem::path folder = context.output_folder();
-    retort::host::write_json(folder / "tools.json", text::tools_to_json(corpus.tools));
-    text::write_split(folder / "train.jsonl", corpus.train);
-    text::write_split(folder / "validation.jsonl", corpus.validation);
-    text::write_split(folder / "test.jsonl", corpus.test);
-    text::write_rejected(folder / "rejected.jsonl", corpus.rejected);
+    retort::host::write_json(folder / "tools.json", task::tools_to_json(corpus.tools));
+    task::write_split(folder / "train.jsonl", corpus.train);
+    task::write_split(folder / "validation.jsonl", corpus.validation);
+    task::write_split(folder / "test.jsonl", corpus.test);
+    task::write_rejected(folder / "rejected.jsonl", corpus.rejected);
     context.fact("tools", std::to_string(corpus.tools.size()));
     context.fact("train", std::to_string(corpus.train.size()));
     context.fact("validation", std::to_string(corpus.validation.size()));

@@ -6,7 +6,7 @@
 #include <retort/stage.hpp>
 #include <string>
 
-#include "host/json.h"
+#include "host/base/json.h"
 #include "model/model_folder.h"
 #include "text/tokenizer.h"
 

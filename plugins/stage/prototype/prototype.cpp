@@ -7,17 +7,17 @@
 #include <utility>
 #include <variant>
 
-#include "text/call.h"
+#include "task/call.h"
 
 namespace retort::stages {
 namespace {
 
 using nlohmann::json;
-using text::Example;
+using task::Example;
 
 /// The teacher's answer to one row.
 struct Reply {
-  std::vector<text::Call> calls;
+  std::vector<task::Call> calls;
   std::string malformed;  ///< not empty: it is no list of calls
 };
 
@@ -37,7 +37,7 @@ json read_items(const std::string& text, std::size_t count, const std::string& c
 
 /// The request as text. `tools` is text already: it is the same in every request, and longer than all the rest.
 std::string to_request(const Example& example, const std::string& tools) {
-  const json row = text::to_row(example);
+  const json row = task::to_row(example);
   json request = {{"messages", json::array({row["messages"][0]})}};
   if (example.calls) request["recorded"] = row["messages"][1];
   std::string text = request.dump();
@@ -59,7 +59,7 @@ std::variant<Reply, Rejection> read_reply(const Example& example, const json& re
   }
   try {
     const json question = {{"role", "user"}, {"content", example.utterance}};
-    Example answered = text::from_row({{"messages", json::array({question, message})}});
+    Example answered = task::from_row({{"messages", json::array({question, message})}});
     if (!answered.calls) return Reply{{}, "expected an assistant message"};
     return Reply{std::move(*answered.calls), ""};
   } catch (const std::invalid_argument& error) {
@@ -69,7 +69,7 @@ std::variant<Reply, Rejection> read_reply(const Example& example, const json& re
 
 json to_item(const Example& example, const Reply& reply, const json* execution, const json* reference_execution) {
   json item = {{"prompt", example.utterance}};
-  item["response"] = reply.malformed.empty() ? json{{"calls", text::calls_to_json(reply.calls)}}
+  item["response"] = reply.malformed.empty() ? json{{"calls", task::calls_to_json(reply.calls)}}
                                              : json{{"malformed", reply.malformed}};
   if (execution != nullptr) item["execution"] = *execution;
   if (reference_execution != nullptr) item["reference_execution"] = *reference_execution;
@@ -84,8 +84,8 @@ Rejection rejection_of(double score, const std::string& reason, const json* exec
 
 class Labeller {
  public:
-  Labeller(const std::vector<text::Tool>& tools, const PrototypeComponents& components, const PrototypeOptions& options)
-      : tools_(text::tools_to_json(tools).dump()), components_(components), options_(options) {}
+  Labeller(const std::vector<task::Tool>& tools, const PrototypeComponents& components, const PrototypeOptions& options)
+      : tools_(task::tools_to_json(tools).dump()), components_(components), options_(options) {}
 
   void label(const std::vector<Example>& examples, std::size_t begin, std::size_t end, Labelled& result) const {
     std::string requests = "[";
@@ -116,7 +116,7 @@ class Labeller {
       const bool judged = options_.reference && example.calls;
       items.push_back(to_item(example, replies[k], executions.empty() ? nullptr : &executions[k],
                               judged && !reference_executions.empty() ? &reference_executions[k] : nullptr));
-      if (judged) items.back()["reference"] = {{"calls", text::calls_to_json(*example.calls)}};
+      if (judged) items.back()["reference"] = {{"calls", task::calls_to_json(*example.calls)}};
     }
     if (items.empty()) return;
     const json scores = read_items(components_.score(tools_, items.dump()), items.size(), "reward");
@@ -139,7 +139,7 @@ class Labeller {
   json execute(const std::vector<Reply>& replies) const {
     if (!components_.execute || replies.empty()) return json::array();
     json batches = json::array();
-    for (const Reply& reply : replies) batches.push_back(text::calls_to_json(reply.calls));
+    for (const Reply& reply : replies) batches.push_back(task::calls_to_json(reply.calls));
     return read_items(components_.execute(batches.dump()), replies.size(), "environment");
   }
 
@@ -147,13 +147,13 @@ class Labeller {
     if (!options_.reference) return json::array();
     std::vector<Reply> references;
     for (const std::size_t i : answered)
-      references.push_back({examples[i].calls.value_or(std::vector<text::Call>()), ""});
+      references.push_back({examples[i].calls.value_or(std::vector<task::Call>()), ""});
     return execute(references);
   }
 
   static void reject(const Example& example, std::size_t index, const Rejection& rejection, Labelled& result) {
     result.rejected.push_back({static_cast<std::int64_t>(index + 1), rejection.kind + ": " + rejection.reason,
-                               text::to_row(example).dump(-1, ' ', false, json::error_handler_t::replace)});
+                               task::to_row(example).dump(-1, ' ', false, json::error_handler_t::replace)});
     ++result.rejected_by[rejection.kind];
   }
 
@@ -164,7 +164,7 @@ class Labeller {
 
 }  // namespace
 
-Labelled label(const std::vector<Example>& examples, const std::vector<text::Tool>& tools,
+Labelled label(const std::vector<Example>& examples, const std::vector<task::Tool>& tools,
                const PrototypeComponents& components, const PrototypeOptions& options,
                const std::function<void(std::size_t done)>& progress) {
   const Labeller labeller(tools, components, options);

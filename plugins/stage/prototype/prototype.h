@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "text/dataset.h"
+#include "task/dataset.h"
 
 namespace retort::stages {
 
@@ -27,15 +27,15 @@ struct PrototypeOptions {
 };
 
 struct Labelled {
-  std::vector<text::Example> accepted;
-  std::vector<text::RejectedRow> rejected;          ///< line: 1-based number of the example
+  std::vector<task::Example> accepted;
+  std::vector<task::RejectedRow> rejected;          ///< line: 1-based number of the example
   std::map<std::string, std::int64_t> rejected_by;  ///< teacher_error, refused, malformed, execution, score
 };
 
 /// Labels `examples`; calls that a row already has go to the teacher as its recorded answer. `progress` is told the
 /// rows done and may throw to stop. Throws std::runtime_error when a component answers with something else than its
 /// interface says.
-Labelled label(const std::vector<text::Example>& examples, const std::vector<text::Tool>& tools,
+Labelled label(const std::vector<task::Example>& examples, const std::vector<task::Tool>& tools,
                const PrototypeComponents& components, const PrototypeOptions& options,
                const std::function<void(std::size_t done)>& progress);
 

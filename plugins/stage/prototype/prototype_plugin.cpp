@@ -6,15 +6,15 @@
 #include <stdexcept>
 #include <string>
 
-#include "host/files.h"
+#include "host/base/files.h"
 #include "prototype.h"
-#include "text/dataset.h"
+#include "task/dataset.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 namespace stages = retort::stages;
-namespace text = retort::text;
+namespace task = retort::task;
 
 stages::PrototypeComponents components_of(const retort::StageContext& context) {
   const retort::SlotComponent teacher = context.slot("teacher").value();
@@ -69,20 +69,20 @@ class PrototypeStage final : public retort::Stage {
   void run(const retort::StageContext& context) override {
     const fs::path input = context.input_folder("dataset");
     const fs::path output = context.output_folder();
-    const text::Split train = text::read_split(input / "train.jsonl", params_.max_rejected_share);
+    const task::Split train = task::read_split(input / "train.jsonl", params_.max_rejected_share);
     const stages::PrototypeOptions options{params_.threshold, params_.reference == "label",
                                            static_cast<std::size_t>(params_.batch_size)};
     const auto total = static_cast<std::int64_t>(train.examples.size());
     stages::Labelled labelled = stages::label(
-        train.examples, text::read_tools(input / "tools.json"), components_of(context), options, [&](std::size_t done) {
+        train.examples, task::read_tools(input / "tools.json"), components_of(context), options, [&](std::size_t done) {
           retort::throw_if_stopped();
           context.progress("label", static_cast<std::int64_t>(done), total, "rows");
         });
     const std::size_t unreadable = train.rejected.size();
     labelled.rejected.insert(labelled.rejected.end(), train.rejected.begin(), train.rejected.end());
     require_enough(labelled);
-    text::write_split(output / "train.jsonl", labelled.accepted);
-    text::write_rejected(output / "rejected.jsonl", labelled.rejected);
+    task::write_split(output / "train.jsonl", labelled.accepted);
+    task::write_rejected(output / "rejected.jsonl", labelled.rejected);
     for (const char* name : {"validation.jsonl", "test.jsonl", "tools.json"}) {
       if (fs::exists(input / name))
         retort::host::write_file_atomically(output / name, retort::host::read_file(input / name));

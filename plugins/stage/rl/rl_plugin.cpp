@@ -15,18 +15,18 @@ class CallReward {
   CallReward(retort::SlotComponent reward, std::optional<retort::SlotComponent> environment)
       : reward_(std::move(reward)), environment_(std::move(environment)) {}
 
-  std::vector<double> operator()(const std::vector<retort::text::Tool>& tools,
+  std::vector<double> operator()(const std::vector<retort::task::Tool>& tools,
                                  const std::vector<Rollout>& rollouts) const {
     json items = json::array();
     json executions = json::array();  // answer and reference of every rollout, in turn
     for (const Rollout& rollout : rollouts) {
-      const auto* calls = std::get_if<std::vector<retort::text::Call>>(&rollout.response);
-      const json answer = calls != nullptr ? retort::text::calls_to_json(*calls) : json::array();
-      const json reference = retort::text::calls_to_json(*rollout.example->calls);
+      const auto* calls = std::get_if<std::vector<retort::task::Call>>(&rollout.response);
+      const json answer = calls != nullptr ? retort::task::calls_to_json(*calls) : json::array();
+      const json reference = retort::task::calls_to_json(*rollout.example->calls);
       items.push_back({{"prompt", rollout.example->utterance}, {"reference", {{"calls", reference}}}});
       items.back()["response"] = calls != nullptr
                                      ? json{{"calls", answer}}
-                                     : json{{"malformed", std::get<retort::text::Malformed>(rollout.response).reason}};
+                                     : json{{"malformed", std::get<retort::task::Malformed>(rollout.response).reason}};
       executions.push_back(answer);
       executions.push_back(reference);
     }
@@ -38,7 +38,7 @@ class CallReward {
       }
     }
     std::vector<double> scores;
-    for (const json& score : json::parse(reward_.score(retort::text::tools_to_json(tools).dump(), items.dump())))
+    for (const json& score : json::parse(reward_.score(retort::task::tools_to_json(tools).dump(), items.dump())))
       scores.push_back(score.at("score").get<double>());
     return scores;
   }

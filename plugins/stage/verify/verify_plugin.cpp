@@ -2,8 +2,8 @@
 #include <stdexcept>
 
 #include "../common/training_stage.h"
-#include "host/json.h"
-#include "host/number_format.h"
+#include "host/base/json.h"
+#include "host/base/number_format.h"
 #include "train/agreement.h"
 
 namespace {

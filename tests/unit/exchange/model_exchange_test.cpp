@@ -8,8 +8,8 @@
 
 #include "exchange/folder_source.h"
 #include "fixtures.h"
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 #include "model/gguf_file.h"
 #include "model/gguf_writer.h"
 #include "model/half_precision.h"
@@ -116,7 +116,7 @@ TEST(ModelExchange, Int4CodesStayWhatTheyAreInQ4) {
   const TemporaryFolder folder;
   const model::ModelConfig config = rows_of_blocks();
   const runtime::testing::Weights weights = runtime::testing::random_weights(config, 3);
-  std::vector<model::TensorView> tensors;
+  std::vector<model::StoredTensor> tensors;
   for (const auto& [name, shape] : model::tensor_shapes(config))
     if (name != "model.layers.0.mlp.up_proj.weight")
       tensors.push_back(

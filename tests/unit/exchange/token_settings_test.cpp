@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "fixtures.h"
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 #include "random_model.h"
 
 namespace retort::exchange {

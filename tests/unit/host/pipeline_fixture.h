@@ -10,13 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "host/files.h"
-#include "host/json.h"
-#include "host/log.h"
-#include "host/metrics_log.h"
-#include "host/pipeline.h"
-#include "host/plugin_error.h"
-#include "host/resolved_config.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
+#include "host/base/log.h"
+#include "host/config/resolved_config.h"
+#include "host/plugin/plugin_error.h"
+#include "host/run/metrics_log.h"
+#include "host/run/pipeline.h"
 
 namespace retort::host {
 

@@ -13,7 +13,7 @@
 #include <set>
 
 #include "fixtures.h"
-#include "host/json.h"
+#include "host/base/json.h"
 #include "model/half_precision.h"
 
 namespace retort::model {

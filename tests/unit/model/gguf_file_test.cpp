@@ -9,7 +9,7 @@
 #include <random>
 
 #include "fixtures.h"
-#include "host/files.h"
+#include "host/base/files.h"
 #include "model/gguf_lookup.h"
 #include "model/gguf_writer.h"
 

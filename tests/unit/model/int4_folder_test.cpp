@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "fixtures.h"
-#include "host/json.h"
+#include "host/base/json.h"
 #include "model/model_folder.h"
 #include "model/quantization_config.h"
 
@@ -38,7 +38,7 @@ struct Int4Model {
   ModelConfig config = tiny_config();
   Json description = quantization_config({{{"Linear"}, {4, group}}, {{"lm_head"}, {8, 0}}}, {});
   std::deque<std::vector<std::byte>> kept;
-  std::vector<TensorView> views;
+  std::vector<StoredTensor> views;
 
   Int4Model() {
     for (const auto& [name, shape] : tensor_shapes(config)) {
@@ -70,13 +70,13 @@ struct Int4Model {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i + 1) / 16.0F;
     add(name, DataType::f32, shape, values);
   }
-  TensorView& find(const std::string& name) {
-    for (TensorView& view : views)
+  StoredTensor& find(const std::string& name) {
+    for (StoredTensor& view : views)
       if (view.name == name) return view;
     throw std::out_of_range(name);
   }
   void remove(const std::string& name) {
-    std::erase_if(views, [&](const TensorView& view) { return view.name == name; });
+    std::erase_if(views, [&](const StoredTensor& view) { return view.name == name; });
   }
 };
 
@@ -90,7 +90,7 @@ TEST(Int4Folder, IsReadAsItWasWritten) {
   EXPECT_EQ(weight.bits, 4);
   EXPECT_EQ(weight.group_size, group);
   EXPECT_EQ(weight.shape, (std::array<std::int64_t, 2>{64, 96}));
-  const TensorView& written = model.find("model.layers.0.mlp.down_proj.weight_packed");
+  const StoredTensor& written = model.find("model.layers.0.mlp.down_proj.weight_packed");
   ASSERT_EQ(weight.weight->bytes(), written.bytes());
   EXPECT_EQ(std::memcmp(weight.weight->data, written.data, written.bytes()), 0);
   const std::vector<float> values = to_f32(weight);
@@ -115,7 +115,7 @@ TEST(Int4Folder, ReadsWhatOtherWritersWrite) {
   model.remove("lm_head.weight");
   model.remove("lm_head.weight_scale");
   model.add_floats("lm_head.weight", {11, 64});
-  for (TensorView& view : model.views)
+  for (StoredTensor& view : model.views)
     if (view.name.ends_with("_shape")) {
       std::vector<std::int32_t> narrow(2);
       for (std::size_t i = 0; i < 2; ++i) std::memcpy(&narrow[i], view.data + i * 8, 4);
@@ -213,11 +213,11 @@ TEST(QuantizationConfig, WritesTheCompressedTensorsSpelling) {
   EXPECT_EQ(groups.at("group_1").at("input_activations").at("dynamic"), true);
   EXPECT_EQ(groups.at("group_2").at("input_activations"), nullptr);
   EXPECT_EQ(quantization_config({{{"Linear"}, {4, 64}}}, {}).at("format"), "pack-quantized");
-  EXPECT_EQ(read_quantization_config(JsonCursor(config, "test")), (std::vector<WeightScheme>{{4, 128}, {8, 0}}));
-  EXPECT_EQ(read_activation_bits(JsonCursor(config, "test")), 8);
+  EXPECT_EQ(read_quantization_config(host::JsonCursor(config, "test")), (std::vector<WeightScheme>{{4, 128}, {8, 0}}));
+  EXPECT_EQ(read_activation_bits(host::JsonCursor(config, "test")), 8);
   const Json weights_only = quantization_config({{{"Linear"}, {8, 0}}}, {});
   EXPECT_EQ(weights_only.at("config_groups").at("group_0").at("input_activations"), nullptr);
-  EXPECT_EQ(read_activation_bits(JsonCursor(weights_only, "test")), 0);
+  EXPECT_EQ(read_activation_bits(host::JsonCursor(weights_only, "test")), 0);
 }
 
 }  // namespace

@@ -10,8 +10,8 @@ using tests::contains;
 using tests::error_of;
 
 template <typename T>
-TensorView view_of(const std::string& name, DataType type, std::vector<std::int64_t> shape,
-                   const std::vector<T>& data) {
+StoredTensor view_of(const std::string& name, DataType type, std::vector<std::int64_t> shape,
+                     const std::vector<T>& data) {
   return {name, type, std::move(shape), reinterpret_cast<const std::byte*>(data.data())};
 }
 
@@ -30,7 +30,7 @@ TEST(PackInt4, IsUndoneByCodesOf) {
     for (std::size_t i = 0; i < codes.size(); ++i)
       codes[i] = static_cast<std::int8_t>(static_cast<int>(i * 7 % 16) - 8);
     const std::vector<std::int32_t> packed = pack_int4(codes, 3, in);
-    const TensorView weight = view_of("w", DataType::i32, {3, packed_int4_columns(in)}, packed);
+    const StoredTensor weight = view_of("w", DataType::i32, {3, packed_int4_columns(in)}, packed);
     EXPECT_EQ(codes_of({&weight, nullptr, 4, in, {3, in}}), codes) << in;
   }
   EXPECT_TRUE(pack_int4({}, 0, 8).empty());
@@ -46,17 +46,17 @@ TEST(LinearWeight, MultipliesCodesWithTheScaleOfRowAndGroup) {
   const std::vector<float> scales = {.5F, 2, 4, .25F};
   const std::vector<std::int8_t> codes = {1, -2, 3, -8, 7, 0, -1, 5};
   const std::vector<std::int32_t> packed = pack_int4(codes, 2, 4);
-  const TensorView words = view_of("w_packed", DataType::i32, {2, 1}, packed);
-  const TensorView groups = view_of("w_scale", DataType::f32, {2, 2}, scales);
+  const StoredTensor words = view_of("w_packed", DataType::i32, {2, 1}, packed);
+  const StoredTensor groups = view_of("w_scale", DataType::f32, {2, 2}, scales);
   EXPECT_EQ(to_f32(LinearWeight{&words, &groups, 4, 2, {2, 4}}),
             (std::vector<float>{.5F, -1, 6, -16, 28, 0, -.25F, 1.25F}));
 
-  const TensorView bytes = view_of("w", DataType::i8, {4, 2}, codes);
-  const TensorView rows = view_of("w_scale", DataType::f32, {4, 1}, scales);
+  const StoredTensor bytes = view_of("w", DataType::i8, {4, 2}, codes);
+  const StoredTensor rows = view_of("w_scale", DataType::f32, {4, 1}, scales);
   EXPECT_EQ(to_f32(LinearWeight{&bytes, &rows, 8, 0, {4, 2}}),
             (std::vector<float>{.5F, -1, 6, -16, 28, 0, -.25F, 1.25F}));
 
-  const TensorView floats = view_of("w", DataType::f32, {2, 2}, scales);
+  const StoredTensor floats = view_of("w", DataType::f32, {2, 2}, scales);
   EXPECT_EQ(to_f32(LinearWeight{&floats, nullptr, 0, 0, {2, 2}}), scales);
   EXPECT_TRUE(contains(error_of([&] { codes_of({&floats, nullptr, 0, 0, {2, 2}}); }), "'w': has no codes"));
 }

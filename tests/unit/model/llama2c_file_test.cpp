@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "fixtures.h"
-#include "host/files.h"
+#include "host/base/files.h"
 
 namespace retort::model {
 namespace {

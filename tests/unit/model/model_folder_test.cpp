@@ -5,8 +5,8 @@
 #include <deque>
 
 #include "fixtures.h"
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 #include "model/quantization_config.h"
 
 namespace retort::model {
@@ -35,7 +35,7 @@ ModelConfig tiny_config(bool tied) {
 struct Weights {
   std::deque<std::vector<float>> floats;
   std::deque<std::vector<std::int8_t>> codes;
-  std::vector<TensorView> views;
+  std::vector<StoredTensor> views;
 
   explicit Weights(const ModelConfig& config, bool quantized = false) {
     for (const auto& [name, shape] : tensor_shapes(config)) {
@@ -47,14 +47,14 @@ struct Weights {
     }
   }
   void add_floats(const std::string& name, const std::vector<std::int64_t>& shape) {
-    TensorView view{name, DataType::f32, shape, nullptr};
+    StoredTensor view{name, DataType::f32, shape, nullptr};
     auto& values = floats.emplace_back(static_cast<std::size_t>(view.elements()));
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i + floats.size()) / 16.0F;
     view.data = reinterpret_cast<const std::byte*>(values.data());
     views.push_back(view);
   }
   void add_codes(const std::string& name, const std::vector<std::int64_t>& shape) {
-    TensorView view{name, DataType::i8, shape, nullptr};
+    StoredTensor view{name, DataType::i8, shape, nullptr};
     auto& values = codes.emplace_back(static_cast<std::size_t>(view.elements()));
     for (std::size_t i = 0; i < values.size(); ++i)
       values[i] = static_cast<std::int8_t>(static_cast<int>(i % 255) - 127);
@@ -62,8 +62,8 @@ struct Weights {
     views.push_back(view);
     add_floats(name + "_scale", {shape[0], 1});
   }
-  TensorView* find(const std::string& name) {
-    for (TensorView& view : views)
+  StoredTensor* find(const std::string& name) {
+    for (StoredTensor& view : views)
       if (view.name == name) return &view;
     return nullptr;
   }
@@ -85,7 +85,8 @@ TEST(ModelFolder, RoundTripsFloatModels) {
     EXPECT_EQ(model.weight_bytes(), config.parameters() * 4);
     EXPECT_EQ(model.retort(), Json::object());
     EXPECT_EQ(model.config_json().at("torch_dtype"), "float32");
-    for (const TensorView& view : weights.views) EXPECT_EQ(to_f32(model.tensor(view.name)), to_f32(view)) << view.name;
+    for (const StoredTensor& view : weights.views)
+      EXPECT_EQ(to_f32(model.tensor(view.name)), to_f32(view)) << view.name;
     EXPECT_EQ(model.head().weight->name, tied ? "model.embed_tokens.weight" : "lm_head.weight");
     EXPECT_TRUE(contains(error_of([&] { model.tensor("absent"); }), "absent"));
   }
@@ -150,7 +151,7 @@ TEST(ModelFolder, ReadsShards) {
     map[weights.views[i].name] = i < 9 ? "model-00001-of-00002.safetensors" : "model-00002-of-00002.safetensors";
   host::write_json(folder / "model.safetensors.index.json", {{"metadata", {{"total_size", 1}}}, {"weight_map", map}});
   const ModelFolder model(folder.path());
-  for (const TensorView& view : weights.views) EXPECT_EQ(to_f32(model.tensor(view.name)), to_f32(view)) << view.name;
+  for (const StoredTensor& view : weights.views) EXPECT_EQ(to_f32(model.tensor(view.name)), to_f32(view)) << view.name;
 
   for (const char* name : {"../model.safetensors", "/etc/passwd", "..", "", "a/b.safetensors"}) {
     map["model.norm.weight"] = name;

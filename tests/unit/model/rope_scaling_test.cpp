@@ -11,7 +11,7 @@ using tests::error_of;
 using Json = nlohmann::json;
 
 RopeScaling read(const Json& json) {
-  return rope_scaling_from_json(JsonCursor(json, "config.json"), 4096);
+  return rope_scaling_from_json(host::JsonCursor(json, "config.json"), 4096);
 }
 
 void expect_frequencies(const RopeScaling& scaling, double theta, const std::vector<double>& expected) {

@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "fixtures.h"
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 
 namespace retort::model {
 namespace {
@@ -165,7 +165,7 @@ TEST(Safetensors, RoundTripsAndIsDeterministic) {
   const TemporaryFolder folder;
   const std::vector<float> floats = {1.5F, -2.0F, 0.0F, 4.0F};
   const std::vector<std::int8_t> codes = {1, -2, 3};
-  const std::vector<TensorView> tensors = {
+  const std::vector<StoredTensor> tensors = {
       {"z", DataType::i8, {3, 1}, reinterpret_cast<const std::byte*>(codes.data())},
       {"ä \"quoted\"", DataType::f32, {2, 2}, reinterpret_cast<const std::byte*>(floats.data())},
       {"empty", DataType::f32, {0, 7}, nullptr},
@@ -176,8 +176,8 @@ TEST(Safetensors, RoundTripsAndIsDeterministic) {
   const SafetensorsFile file(folder / "one");
   EXPECT_EQ(file.metadata(), (std::map<std::string, std::string>{{"format", "pt"}}));
   ASSERT_EQ(file.tensors().size(), 4U);
-  for (const TensorView& tensor : tensors) {
-    const TensorView* found = file.find(tensor.name);
+  for (const StoredTensor& tensor : tensors) {
+    const StoredTensor* found = file.find(tensor.name);
     ASSERT_NE(found, nullptr) << tensor.name;
     EXPECT_EQ(found->shape, tensor.shape);
     EXPECT_EQ(found->type, tensor.type);
@@ -191,7 +191,7 @@ TEST(Safetensors, AFailedWriteLeavesWhatWasThere) {
   const TemporaryFolder folder;
   host::write_file_atomically(folder / "x", "old");
   const float value = 1;
-  const TensorView tensor{"a", DataType::f32, {1}, reinterpret_cast<const std::byte*>(&value)};
+  const StoredTensor tensor{"a", DataType::f32, {1}, reinterpret_cast<const std::byte*>(&value)};
   EXPECT_TRUE(contains(error_of([&] { write_safetensors(folder / "x", {tensor, tensor}); }), "twice"));
   EXPECT_TRUE(
       contains(error_of([&] { write_safetensors(folder / "x", {{"a", DataType::f32, {1}, nullptr}}); }), "null"));

@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include "fixtures.h"
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 #include "model/safetensors.h"
 
 namespace retort::model {
@@ -25,7 +25,7 @@ void letters(const TensorDeclaration& tensor, ByteSink& sink) {
   sink.append(bytes.data(), bytes.size());
 }
 
-std::string content_of(const TensorView& tensor) {
+std::string content_of(const StoredTensor& tensor) {
   return {reinterpret_cast<const char*>(tensor.data), tensor.bytes()};
 }
 
@@ -37,7 +37,7 @@ TEST(SafetensorsWriter, OneFileWhereItFits) {
   ASSERT_EQ(file.tensors().size(), 3U);
   EXPECT_EQ(file.tensors()[0].name, "b") << "largest elements first, then by name";
   EXPECT_EQ(file.tensors()[2].name, "a");
-  for (const TensorView& tensor : file.tensors()) {
+  for (const StoredTensor& tensor : file.tensors()) {
     file.release(tensor, 0, tensor.bytes());
     EXPECT_EQ(content_of(tensor), std::string(tensor.bytes(), tensor.name[0])) << "released pages come back";
   }

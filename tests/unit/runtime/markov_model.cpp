@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "host/files.h"
+#include "host/base/files.h"
 #include "random_model.h"
+#include "task/prompt_contract.h"
 #include "text/bpe_trainer.h"
-#include "text/prompt_contract.h"
 #include "text/tokenizer.h"
 
 namespace retort::runtime::testing {
@@ -35,8 +35,8 @@ std::size_t id_of(const text::Tokenizer& tokenizer, const std::string& token) {
 
 }  // namespace
 
-std::vector<text::Tool> light_tools() {
-  return text::tools_from_json(nlohmann::json::parse(R"([
+std::vector<task::Tool> light_tools() {
+  return task::tools_from_json(nlohmann::json::parse(R"([
     {"type": "function", "function": {"name": "light_set", "description": "Switch a light", "parameters": {
       "type": "object", "properties": {"room": {"type": "string"}, "state": {"type": "string", "enum": ["on", "off"]}},
       "required": ["state"]}}},
@@ -47,7 +47,7 @@ std::vector<text::Tool> light_tools() {
 
 void write_markov_model(const std::filesystem::path& folder,
                         const std::vector<std::pair<std::string, std::string>>& next) {
-  const text::PromptContract contract("functional_tokens", light_tools());
+  const task::PromptContract contract("functional_tokens", light_tools());
   text::BpeTrainerOptions options;
   options.special_tokens = contract.special_tokens();
   options.vocabulary_size = 256 + static_cast<std::int64_t>(options.special_tokens.size()) + 6;

@@ -7,12 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "text/call.h"
+#include "task/call.h"
 
 namespace retort::runtime::testing {
 
 /// {"name": "light_set", arguments "room" (string), "state" (string, on or off)} and {"name": "alarm_cancel"}.
-std::vector<text::Tool> light_tools();
+std::vector<task::Tool> light_tools();
 
 /// Writes a complete folder (config.json, weights, tokenizer.json, retort.json with the task). `next` names, for a
 /// token by its text, the token that follows it; every other token is followed by <|end|>.

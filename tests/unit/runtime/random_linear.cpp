@@ -4,8 +4,8 @@
 #include <bit>
 #include <cmath>
 
-#include "runtime/bfloat16.h"
-#include "runtime/vector_kernels.h"
+#include "runtime/kernels/bfloat16.h"
+#include "runtime/kernels/vector_kernels.h"
 
 namespace retort::runtime::testing {
 namespace {
@@ -18,7 +18,7 @@ std::uint16_t to_half(float value) {
 
 }  // namespace
 
-void* RandomLinear::own(model::TensorView& tensor, model::DataType type, std::vector<std::int64_t> shape) {
+void* RandomLinear::own(model::StoredTensor& tensor, model::DataType type, std::vector<std::int64_t> shape) {
   tensor = {"test.weight", type, std::move(shape)};
   owned_.emplace_back(tensor.bytes());
   tensor.data = owned_.back().data();

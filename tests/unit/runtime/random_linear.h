@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/weights.h"
+#include "runtime/decoder/weights.h"
 
 namespace retort::runtime::testing {
 
@@ -28,11 +28,11 @@ class RandomLinear {
   std::vector<float> values() const { return model::to_f32(weight_); }  ///< dequantised
 
  private:
-  void* own(model::TensorView& tensor, model::DataType type, std::vector<std::int64_t> shape);
+  void* own(model::StoredTensor& tensor, model::DataType type, std::vector<std::int64_t> shape);
   void make_scales(std::vector<std::int64_t> shape, model::DataType type, std::mt19937& random);
 
   std::deque<std::vector<std::byte>> owned_;
-  model::TensorView tensor_, scale_;
+  model::StoredTensor tensor_, scale_;
   model::LinearWeight weight_;
 };
 

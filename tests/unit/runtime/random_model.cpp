@@ -137,7 +137,7 @@ Weights random_weights(const model::ModelConfig& config, std::uint32_t seed) {
 
 void write_model(const std::filesystem::path& folder, const model::ModelConfig& config, const Weights& weights,
                  Storage storage, const std::vector<std::string>& ignore) {
-  std::vector<model::TensorView> tensors;
+  std::vector<model::StoredTensor> tensors;
   std::deque<Codes> owned;
   const auto view = [&](const std::string& name, model::DataType type, std::vector<std::int64_t> shape,
                         const void* data) {

@@ -4,14 +4,14 @@
 #include <random>
 
 #include "fixtures.h"
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
+#include "host/base/utf8.h"
 #include "text/byte_alphabet.h"
 #include "text/gguf_pre_tokenizer.h"
 #include "text/llama2c_tokenizer.h"
 #include "text/pre_tokenizer.h"
 #include "text/token_decoder.h"
-#include "text/utf8.h"
 
 namespace retort::text {
 namespace {
@@ -93,7 +93,7 @@ TEST(GgufTokenizer, PreTokenizersByName) {
   const auto pieces = [](const char* name, const std::string& text) {
     const Json& json = find_gguf_pre_tokenizer(name)->pre_tokenizer;
     Strings result;
-    PreTokenizer::from_json(model::JsonCursor(json, name)).split(text, [&](std::string_view piece) {
+    PreTokenizer::from_json(host::JsonCursor(json, name)).split(text, [&](std::string_view piece) {
       result.emplace_back(piece);
     });
     return result;
@@ -222,7 +222,7 @@ std::string random_text(const Tokenizer& tokenizer, std::mt19937& random) {
     text += random() % 3 == 0 ? std::string(1, static_cast<char>(random() % 128))
                               : tokenizer.token_bytes(static_cast<TokenId>(
                                     random() % static_cast<unsigned>(tokenizer.vocabulary_size())));
-  return replace_invalid_utf8(text);
+  return host::replace_invalid_utf8(text);
 }
 
 /// Through GGUF and back: the same ids for any text.

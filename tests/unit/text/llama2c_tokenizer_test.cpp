@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "fixtures.h"
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 #include "text/tokenizer.h"
 
 namespace retort::text {

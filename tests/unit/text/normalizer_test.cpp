@@ -11,7 +11,7 @@ using tests::error_of;
 
 Normalizer from(const std::string& json) {
   const auto document = nlohmann::json::parse(json);
-  return Normalizer::from_json(model::JsonCursor(document, "t.json"));
+  return Normalizer::from_json(host::JsonCursor(document, "t.json"));
 }
 
 TEST(Normalizer, NothingWithoutSteps) {

@@ -20,7 +20,7 @@ Pieces pieces_of(const PreTokenizer& pre_tokenizer, const std::string& text, Pla
 
 PreTokenizer from(const std::string& json) {
   const auto document = nlohmann::json::parse(json);
-  return PreTokenizer::from_json(model::JsonCursor(document, "t.json"));
+  return PreTokenizer::from_json(host::JsonCursor(document, "t.json"));
 }
 
 TEST(PreTokenizer, Gpt2) {

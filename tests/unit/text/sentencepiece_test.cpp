@@ -8,11 +8,11 @@
 #include <random>
 
 #include "fixtures.h"
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
+#include "host/base/utf8.h"
 #include "text/llama2c_tokenizer.h"
 #include "text/token_decoder.h"
-#include "text/utf8.h"
 
 namespace retort::text {
 namespace {
@@ -53,7 +53,7 @@ Ids merge_by_score(const std::vector<SentencePiece>& pieces, const std::string& 
   for (const char c : text) escaped += c == ' ' ? std::string("▁") : std::string(1, c);
   std::vector<std::string> symbols;
   for (std::size_t at = 0; at < escaped.size(); at += symbols.back().size())
-    symbols.push_back(escaped.substr(at, character_length(std::string_view(escaped).substr(at))));
+    symbols.push_back(escaped.substr(at, host::character_length(std::string_view(escaped).substr(at))));
   for (;;) {
     std::size_t best = symbols.size();
     float score = 0;
@@ -190,7 +190,7 @@ TEST(SentencePiece, AgreesWithMergingByScoreOnRandomVocabularies) {
     for (int i = 0; i < 20; ++i) {
       std::string text;
       for (std::size_t n = random() % 24; n > 0; --n) text += "abc dé"[random() % 7];
-      text = replace_invalid_utf8(text);
+      text = host::replace_invalid_utf8(text);
       EXPECT_EQ(tokenizer.encode(text), merge_by_score(pieces, text)) << "round " << round << ": " << text;
     }
   }

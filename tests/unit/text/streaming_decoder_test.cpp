@@ -2,9 +2,9 @@
 #include <random>
 
 #include "fixtures.h"
+#include "host/base/utf8.h"
 #include "text/bpe_trainer.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 namespace retort::text {
 namespace {
@@ -43,7 +43,7 @@ TEST(StreamingDecoder, AgreesWithDecodeOnAnyBytes) {
     std::string text;
     for (const TokenId id : ids) {
       const std::string part = decoder.push(id);
-      EXPECT_EQ(replace_invalid_utf8(part), part);
+      EXPECT_EQ(host::replace_invalid_utf8(part), part);
       text += part;
     }
     EXPECT_EQ(text + decoder.finish(), tokenizer.decode(ids)) << "round " << round;

@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "fixtures.h"
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 #include "text/bpe_merges.h"
 #include "text/byte_alphabet.h"
 

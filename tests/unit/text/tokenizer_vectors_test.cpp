@@ -3,8 +3,8 @@
 #include <sstream>
 
 #include "fixtures.h"
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 #include "text/tokenizer.h"
 
 namespace retort::text {

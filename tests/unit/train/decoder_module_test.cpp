@@ -6,7 +6,7 @@
 
 #include <set>
 
-#include "runtime/decoder.h"
+#include "runtime/decoder/decoder.h"
 #include "runtime/random_model.h"
 #include "train/model_weights.h"
 #include "train/sampling.h"

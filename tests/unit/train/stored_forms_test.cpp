@@ -5,9 +5,9 @@
 
 #include <cmath>
 
-#include "runtime/decoder.h"
+#include "runtime/decoder/decoder.h"
+#include "runtime/measure/synthetic_model.h"
 #include "runtime/random_model.h"
-#include "runtime/synthetic_model.h"
 #include "train/decoder_module.h"
 #include "train/model_weights.h"
 #include "train/sampling.h"

@@ -5,10 +5,10 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include "host/files.h"
+#include "host/base/files.h"
 #include "runtime/random_model.h"
+#include "task/dataset.h"
 #include "text/bpe_trainer.h"
-#include "text/dataset.h"
 #include "train/fine_tuning.h"
 
 namespace retort::train {
@@ -32,7 +32,7 @@ class TaskAdaptation : public ::testing::Test {
     host::write_file_atomically(folder_.path() / "tokenizer.json", tokenizer);
     fs::remove(folder_.path() / "retort.json");
   }
-  static text::PromptContract contract() {
+  static task::PromptContract contract() {
     const nlohmann::json schema = {{"type", "object"}, {"properties", {{"light", {{"type", "string"}}}}}};
     return {"functional_tokens", {{"dim", "dims", schema}}};
   }
@@ -91,9 +91,9 @@ TEST_F(TaskAdaptation, FineTuningGoesOnFromAPretrainedModel) {
   host::write_file_atomically(root / "dataset" / "tools.json",
                               R"([{"type":"function","function":{"name":"dim","description":"dims","parameters":
           {"type":"object","properties":{"light":{"type":"string"}}}}}])");
-  text::write_split(root / "dataset" / "train.jsonl",
-                    {{"dim the kitchen light", std::vector<text::Call>{{"dim", {{"light", "kitchen"}}}}, {}},
-                     {"dim the hall light", std::vector<text::Call>{{"dim", {{"light", "hall"}}}}, {}}});
+  task::write_split(root / "dataset" / "train.jsonl",
+                    {{"dim the kitchen light", std::vector<task::Call>{{"dim", {{"light", "kitchen"}}}}, {}},
+                     {"dim the hall light", std::vector<task::Call>{{"dim", {{"light", "hall"}}}}, {}}});
   FineTuningJob job;
   job.dataset = root / "dataset";
   job.start = root;

@@ -4,10 +4,10 @@
 
 #include <fstream>
 
-#include "host/files.h"
-#include "host/json.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 #include "runtime/random_model.h"
-#include "text/dataset.h"
+#include "task/dataset.h"
 #include "train/fine_tuning.h"
 #include "train/pruning.h"
 
@@ -45,13 +45,13 @@ void write_dataset(const fs::path& folder) {
   const nlohmann::json tools = {
       {{"type", "function"}, {"function", {{"name", "dim"}, {"description", "dims"}, {"parameters", schema}}}}};
   host::write_json(folder / "tools.json", tools);
-  std::vector<text::Example> examples;
+  std::vector<task::Example> examples;
   for (const char* room : {"kitchen", "hall", "garage", "bath"})
     for (int level = 10; level <= 90; level += 20)
       examples.push_back({"dim the " + std::string(room) + " to " + std::to_string(level),
-                          std::vector<text::Call>{{"dim", {{"room", room}, {"level", level}}}},
+                          std::vector<task::Call>{{"dim", {{"room", room}, {"level", level}}}},
                           nlohmann::json::object()});
-  text::write_split(folder / "train.jsonl", examples);
+  task::write_split(folder / "train.jsonl", examples);
 }
 
 struct Workplace {
@@ -175,7 +175,7 @@ TEST(FineTuning, LearnsWhatItIsShown) {
 
 TEST(FineTuning, SaysWhenNothingIsLabelled) {
   const Workplace place;
-  text::write_split(place.dataset / "train.jsonl", {{"hello", std::nullopt, nlohmann::json::object()}});
+  task::write_split(place.dataset / "train.jsonl", {{"hello", std::nullopt, nlohmann::json::object()}});
   Recorder recorder;
   EXPECT_THROW(fine_tune(place.job("empty"), recorder.hooks()), std::invalid_argument);
 }

@@ -1,0 +1,47 @@
+#include "host/base/installation.h"
+
+#include <dlfcn.h>
+#include <link.h>
+
+#include <stdexcept>
+
+namespace retort::host {
+namespace {
+
+/// The file that holds this function: libretort-core.so, or an executable that the host layer is linked into.
+std::filesystem::path own_file() {
+  Dl_info info{};
+  void* found = nullptr;
+  if (::dladdr1(reinterpret_cast<const void*>(&installed_plugin_folder), &info, &found, RTLD_DL_LINKMAP) != 0) {
+    const auto* map = static_cast<const link_map*>(found);
+    // The main program's name is empty, and dli_fname is then argv[0], which anyone can set.
+    if (map->l_name != nullptr && map->l_name[0] != '\0') return std::filesystem::canonical(map->l_name);
+  }
+  return std::filesystem::canonical("/proc/self/exe");
+}
+
+const std::filesystem::path& private_folder() {
+  static const std::filesystem::path folder = [] {
+    const std::filesystem::path own = own_file().parent_path();
+    for (const auto& candidate : {own / "retort", own.parent_path() / "lib" / "retort"})
+      if (std::filesystem::exists(candidate / "retort-plugin-scan")) return candidate;
+    return own / "retort";
+  }();
+  return folder;
+}
+
+}  // namespace
+
+std::filesystem::path scanner_executable() {
+  std::filesystem::path executable = private_folder() / "retort-plugin-scan";
+  if (!std::filesystem::exists(executable))
+    throw std::runtime_error("cannot scan plugins: '" + executable.string() +
+                             "' is missing; reinstall Retort, it belongs beside its library");
+  return executable;
+}
+
+std::filesystem::path installed_plugin_folder() {
+  return private_folder() / "plugins";
+}
+
+}  // namespace retort::host

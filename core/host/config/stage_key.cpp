@@ -1,0 +1,88 @@
+#include "host/config/stage_key.h"
+
+#include <algorithm>
+
+#include "host/base/files.h"
+
+#ifndef RETORT_VERSION
+#error "the build defines RETORT_VERSION"
+#endif
+
+namespace retort::host {
+namespace {
+
+/// A file's hash, or the hash of a folder's sorted list of (relative path, hash).
+std::string content_hash(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return sha256_of_file(path);
+  std::vector<std::string> lines;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path))
+    if (entry.is_regular_file())
+      lines.push_back(entry.path().lexically_relative(path).string() + "\n" + sha256_of_file(entry.path()) + "\n");
+  std::sort(lines.begin(), lines.end());
+  std::string list;
+  for (const std::string& line : lines) list += line;
+  return sha256(list);
+}
+
+void add_file_hashes(const Json& schema, const Json& value, const std::string& pointer, Json& files) {
+  if (value.is_object() && schema.contains("properties")) {
+    for (const auto& [key, member] : schema["properties"].items())
+      if (value.contains(key)) add_file_hashes(member, value[key], pointer_to(pointer, key), files);
+  } else if (value.is_array() && schema.contains("items")) {
+    for (std::size_t i = 0; i < value.size(); ++i)
+      add_file_hashes(schema["items"], value[i], pointer_to(pointer, i), files);
+  } else if (value.is_string() && schema.value("format", "") == "path-exists") {
+    if (const std::string path = value; !path.empty()) files[pointer] = content_hash(path);
+  }
+}
+
+Json component_recipe(const ComponentInfo& component, const Json& parameters) {
+  Json recipe = {{"component", component.id}, {"version", component.version}, {"parameters", parameters}};
+  Json files = Json::object();
+  add_file_hashes(component.parameters_schema, parameters, "", files);
+  if (!files.empty()) recipe["files"] = files;
+  return recipe;
+}
+
+}  // namespace
+
+std::string product_version() {
+  return RETORT_VERSION;
+}
+
+std::uint64_t stage_seed(std::uint64_t config_seed, const std::string& stage_name) {
+  return std::stoull(sha256(std::to_string(config_seed) + "/" + stage_name).substr(0, 16), nullptr, 16);
+}
+
+Json stage_recipe(const ResolvedConfig& config, const ResolvedStage& stage, const std::vector<InputArtifact>& inputs) {
+  Json recipe = component_recipe(stage.component, stage.parameters);
+  recipe["seed"] = stage_seed(config.seed, stage.name);
+  recipe["threads"] = config.threads;
+  recipe["retort"] = product_version();
+  recipe["slots"] = Json::object();
+  for (const ResolvedSlot& slot : stage.slots)
+    recipe["slots"][slot.name] = component_recipe(slot.component, slot.parameters);
+  recipe["inputs"] = Json::object();
+  for (const ResolvedInput& input : stage.inputs) recipe["inputs"][input.name] = Json::array();
+  for (const InputArtifact& input : inputs)
+    recipe["inputs"][input.input].push_back({{"stage", input.stage}, {"sha256", input.sha256}});
+  return recipe;
+}
+
+std::string stage_key(const Json& recipe) {
+  return sha256(recipe.dump());
+}
+
+std::string recipe_difference(const Json& before, const Json& after) {
+  std::string text;
+  for (const Json& change : Json::diff(before, after)) {
+    const std::string path = change["path"];
+    const Json::json_pointer pointer(path);
+    const std::string old_value = before.contains(pointer) ? before[pointer].dump() : "nothing";
+    const std::string new_value = change["op"] == "remove" ? "nothing" : change["value"].dump();
+    text += (text.empty() ? "" : ", ") + path.substr(1) + ": " + old_value + " → " + new_value;
+  }
+  return text;
+}
+
+}  // namespace retort::host

@@ -1,0 +1,19 @@
+// Finding out what a library offers without loading it here: a child process loads it and reports.
+#pragma once
+
+#include <filesystem>
+
+#include "host/plugin/registry.h"
+
+namespace retort::host {
+
+struct ScanResult {
+  PluginInfo info;    ///< with its refusal, if any
+  bool final = true;  ///< false: the reason may go away without the file changing, so it is not worth remembering
+  bool timed_out = false;
+};
+
+/// Never throws for a bad library. `seconds` bound the child's life. [any-thread]
+ScanResult scan_plugin(const std::filesystem::path& library, double seconds);
+
+}  // namespace retort::host

@@ -1,0 +1,226 @@
+// The registry's own work: judge each candidate, scan it or remember its scan, and make instances on demand.
+#include "host/plugin/registry.h"
+
+#include <algorithm>
+#include <atomic>
+#include <stdexcept>
+#include <thread>
+
+#include "host/base/diagnostic.h"
+#include "host/base/files.h"
+#include "host/plugin/known_interfaces.h"
+#include "host/plugin/parameter_schema.h"
+#include "host/plugin/plugin_error.h"
+#include "host/plugin/plugin_library.h"
+#include "host/plugin/plugin_scan.h"
+#include "host/plugin/plugin_scan_cache.h"
+#include "host/plugin/plugin_search.h"
+#include "host/plugin/plugin_trust.h"
+
+namespace retort::host {
+namespace {
+
+struct Offer {
+  std::shared_ptr<const ComponentInfo> info;
+  FileIdentity file;
+};
+
+struct Candidate {
+  std::filesystem::path library;
+  FileIdentity file;
+  PluginInfo info;
+  bool known = false;  ///< `info` is final: refused without a scan, or remembered
+};
+
+std::string pin_refusal(const std::filesystem::path& library, const std::map<std::string, std::string>& pins) {
+  const auto pin = pins.find(library.filename().string());
+  if (pin == pins.end()) return "";
+  std::string wanted = pin->second;
+  std::transform(wanted.begin(), wanted.end(), wanted.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string found = sha256_of_file(library);
+  if (found == wanted) return "";
+  return "has the SHA-256 " + found + ", pinned is " + wanted + ": restore the pinned file, or correct the pin";
+}
+
+/// Why `library` must not even be scanned, or "".
+std::string refusal_before_scan(const std::filesystem::path& library, const SearchOptions& options) {
+  const std::string name = "'" + library.string() + "' ";
+  try {
+    std::error_code error;
+    if (!std::filesystem::exists(library, error)) return name + "does not exist";
+    if (!std::filesystem::is_regular_file(library, error)) return name + "is not a file";
+    if (!options.allow_writable)
+      if (const std::string reason = distrust_reason(library); !reason.empty())
+        return name + "is not trusted: " + reason + " (or allow writable plugins)";
+    const std::string reason = pin_refusal(library, options.sha256);
+    return reason.empty() ? "" : name + reason;
+  } catch (const std::exception& error) {
+    return name + "cannot be examined: " + error.what();
+  }
+}
+
+Candidate examine(const std::filesystem::path& library, const SearchOptions& options, const PluginScanCache& cache) {
+  Candidate candidate;
+  candidate.library = library;
+  candidate.info.library = library;
+  candidate.info.refusal = refusal_before_scan(library, options);
+  if (!candidate.info.refusal.empty()) {
+    candidate.known = true;
+    return candidate;
+  }
+  candidate.file = file_identity(library);
+  if (auto remembered = cache.find(candidate.file, options.scan_seconds)) {
+    candidate.info = std::move(*remembered);
+    candidate.known = true;
+  }
+  return candidate;
+}
+
+/// A scan mostly waits for a child that maps libraries: a few at a time.
+void scan_unknown(std::vector<Candidate>& candidates, double seconds, PluginScanCache& cache) {
+  std::vector<Candidate*> unknown;
+  for (Candidate& candidate : candidates)
+    if (!candidate.known) unknown.push_back(&candidate);
+  std::vector<ScanResult> results(unknown.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < unknown.size(); i = next++) results[i] = scan_plugin(unknown[i]->library, seconds);
+  };
+  std::vector<std::thread> workers;
+  const std::size_t parallel =
+      std::min<std::size_t>({unknown.size(), std::max(1u, std::thread::hardware_concurrency()), 4});
+  for (std::size_t i = 1; i < parallel; ++i) workers.emplace_back(work);
+  work();
+  for (std::thread& worker : workers) worker.join();
+  for (std::size_t i = 0; i < unknown.size(); ++i) {
+    cache.store(unknown[i]->file, results[i], seconds);
+    unknown[i]->info = std::move(results[i].info);
+  }
+}
+
+}  // namespace
+
+struct Registry::State {
+  SearchOptions options;
+  std::vector<PluginInfo> plugins, refused;
+  std::map<std::string, Offer> offers;
+
+  void sort_out(std::vector<Candidate>& candidates);
+  void check_pins_are_used(const std::vector<Candidate>& candidates);
+  const Offer& offer(const std::string& id) const;
+};
+
+void Registry::State::sort_out(std::vector<Candidate>& candidates) {
+  for (Candidate& candidate : candidates) {
+    if (!candidate.info.refusal.empty()) {
+      refused.push_back(std::move(candidate.info));
+      continue;
+    }
+    for (const ComponentInfo& component : candidate.info.components)
+      offers.try_emplace(component.id, Offer{std::make_shared<const ComponentInfo>(component), candidate.file});
+    plugins.push_back(std::move(candidate.info));
+  }
+}
+
+/// A misspelt pin would protect nothing.
+void Registry::State::check_pins_are_used(const std::vector<Candidate>& candidates) {
+  for (const auto& [name, hash] : options.sha256) {
+    const bool used = std::any_of(candidates.begin(), candidates.end(),
+                                  [&](const Candidate& candidate) { return candidate.library.filename() == name; });
+    if (used) continue;
+    PluginInfo missing;
+    missing.library = name;
+    missing.refusal =
+        "'" + name + "' is pinned to a SHA-256 but no such library was found; a pin names a file, as my_plugin.so";
+    refused.push_back(std::move(missing));
+  }
+}
+
+const Offer& Registry::State::offer(const std::string& id) const {
+  const auto found = offers.find(id);
+  if (found != offers.end()) return found->second;
+  std::vector<std::string> ids;
+  for (const auto& [known, offer] : offers) ids.push_back(known);
+  std::string text = "unknown component \"" + id + "\"";
+  if (const std::string nearest = nearest_name(id, ids); !nearest.empty())
+    text += "; did you mean \"" + nearest + "\"?";
+  if (!refused.empty()) text += "; it may be in a library that was refused:";
+  for (const PluginInfo& plugin : refused) text += "\n  " + plugin.refusal;
+  throw std::invalid_argument(text);
+}
+
+Registry::Registry(SearchOptions options) : state_(std::make_unique<State>()) {
+  state_->options = std::move(options);
+  const SearchOptions& chosen = state_->options;
+  PluginScanCache cache(chosen.cache_folder.empty() ? default_cache_folder() : chosen.cache_folder);
+  std::vector<Candidate> candidates;
+  for (const std::filesystem::path& library : candidate_libraries(chosen))
+    candidates.push_back(examine(library, chosen, cache));
+  scan_unknown(candidates, chosen.scan_seconds, cache);
+  cache.save();
+  state_->check_pins_are_used(candidates);
+  state_->sort_out(candidates);
+}
+
+Registry::~Registry() = default;
+Registry::Registry(Registry&&) noexcept = default;
+
+const std::vector<PluginInfo>& Registry::plugins() const {
+  return state_->plugins;
+}
+const std::vector<PluginInfo>& Registry::refused() const {
+  return state_->refused;
+}
+
+const ComponentInfo* Registry::find(const std::string& component_id) const {
+  const auto found = state_->offers.find(component_id);
+  return found == state_->offers.end() ? nullptr : found->second.info.get();
+}
+
+std::vector<std::string> Registry::component_ids(const std::string& interface_id) const {
+  std::vector<std::string> ids;
+  for (const auto& [id, offer] : state_->offers)
+    if (interface_id.empty() || offer.info->interface == interface_id) ids.push_back(id);
+  return ids;
+}
+
+Component Registry::create(const std::string& component_id, const Json& parameters) const {
+  const Offer& offer = state_->offer(component_id);
+  const std::filesystem::path& library = offer.info->library;
+  if (const std::string reason = refusal_before_scan(library, state_->options); !reason.empty())
+    throw std::runtime_error(reason);
+  if (file_identity(library) != offer.file)
+    throw std::runtime_error("'" + library.string() + "' changed after it was scanned; start again");
+  const retort_plugin_entry& entry = loaded_plugin(library).entry();
+
+  Component component;
+  component.info_ = offer.info;
+  component.entry_ = &entry;
+  for (std::uint32_t index = 0; index < entry.component_count(); ++index) {
+    const retort_component* candidate = entry.component(index);
+    if (candidate == nullptr || to_std(candidate->id) != component_id) continue;
+    const FlatParameters flat(parameters);
+    retort_instance* instance = nullptr;
+    throw_if_error(entry.create(index, flat.data(), flat.size(), &instance), component_id);
+    if (instance == nullptr)
+      throw std::runtime_error(component_id + ": create() of '" + library.string() +
+                               "' returned neither an error nor an instance");
+    component.instance_ = std::shared_ptr<retort_instance>(instance, entry.destroy);
+    return component;
+  }
+  throw std::runtime_error("'" + library.string() + "' no longer offers \"" + component_id +
+                           "\", which its scan found");
+}
+
+const void* Component::functions(const std::string& interface_id) const {
+  const void* table = entry_->get_interface(instance_.get(), to_abi(interface_id));
+  const KnownInterface* known = find_interface(interface_id);
+  const std::string reason = known != nullptr   ? invalid_table_reason(*known, table)
+                             : table == nullptr ? "does not offer " + interface_id
+                                                : "";
+  if (!reason.empty())
+    throw std::runtime_error("component \"" + info_->id + "\" of '" + info_->library.string() + "' " + reason);
+  return table;
+}
+
+}  // namespace retort::host

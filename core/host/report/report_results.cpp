@@ -1,0 +1,180 @@
+// What the models came to: table, charts, tools, misses.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <set>
+
+#include "host/base/number_format.h"
+#include "host/report/charts.h"
+#include "host/report/report.h"
+#include "host/report/report_sections.h"
+
+namespace retort::host {
+namespace {
+
+constexpr std::size_t misses_shown = 50;
+
+/// "12.3× smaller" as a figure relative to the teacher; "" where either is not known.
+std::string compared(const Json& teacher, const Json& own) {
+  if (!teacher.is_number() || !own.is_number() || own.get<double>() <= 0) return "–";
+  return format_ratio(teacher.get<double>() / own.get<double>());
+}
+
+std::string difference(const Json& teacher, const Json& own) {
+  if (!teacher.is_number() || !own.is_number()) return "–";
+  const double points = std::round((own.get<double>() - teacher.get<double>()) * 1000) / 10 + 0.0;  // no "-0.0"
+  char text[32];
+  std::snprintf(text, sizeof text, "%+.1f pt", points);
+  return text;
+}
+
+std::string evaluation_source(const RunResults& results) {
+  std::string files;
+  for (const std::string& file : results.evaluations) files += (files.empty() ? "" : ", ") + escape_html(file);
+  return "<p class=\"source\">" + (files.empty() ? "no evaluation in this run" : files) +
+         "; parameters and bytes: manifest.json of each artifact</p>";
+}
+
+std::string results_rows(const RunResults& results) {
+  const StageResult unknown;
+  const StageResult& teacher = results.teacher ? results.stages[*results.teacher] : unknown;
+  std::vector<std::vector<std::string>> rows;
+  for (const std::size_t index : results.rows) {
+    const StageResult& stage = results.stages[index];
+    rows.push_back({escape_html(stage.name), format_percent(stage.exact_match),
+                    difference(teacher.exact_match, stage.exact_match), format_percent(stage.malformed),
+                    format_count(stage.parameters), format_bytes(stage.bytes), compared(teacher.bytes, stage.bytes),
+                    format_ms(stage.p50_ms), format_ms(stage.p90_ms), compared(teacher.p50_ms, stage.p50_ms)});
+  }
+  int emphasised = -1;
+  for (std::size_t i = 0; i < results.rows.size(); ++i)
+    if (&results.stages[results.rows[i]] == final_model(results)) emphasised = static_cast<int>(i);
+  const std::string reference = escape_html(teacher.name);
+  return html_table({"model", "exact match", "against " + reference, "malformed", "parameters", "size", "smaller",
+                     "median", "90 %", "faster"},
+                    rows, 1, emphasised) +
+         "<p class=\"source\">“against”, “smaller” and “faster” compare with " + reference + "</p>";
+}
+
+std::string charts(const RunResults& results) {
+  std::vector<ChartPoint> points;
+  std::vector<ChartBar> bars;
+  for (const std::size_t index : results.rows) {
+    const StageResult& stage = results.stages[index];
+    if (stage.bytes.is_number() && stage.bytes.get<double>() > 0 && stage.exact_match.is_number())
+      points.push_back({stage.name, stage.bytes.get<double>(), stage.exact_match.get<double>()});
+    if (stage.p50_ms.is_number())
+      bars.push_back(
+          {stage.name, stage.p50_ms.get<double>(), stage.p90_ms.is_number() ? stage.p90_ms.get<double>() : 0});
+  }
+  std::string html;
+  if (const std::string chart = accuracy_chart(points); !chart.empty())
+    html += "<div class=\"card\"><h3>Accuracy against size</h3>" + chart + "</div>";
+  if (const std::string chart = latency_chart(bars); !chart.empty())
+    html += "<div class=\"card\"><h3>Latency of one call</h3>" + chart + "</div>";
+  return html.empty() ? "" : "<div class=\"pair\" style=\"margin-top:18px\">" + html + "</div>";
+}
+
+/// One tool's figure: {"utterances", "exact"} or a share.
+Json tool_share(const Json& tools, const std::string& name) {
+  Json tool = tools.is_object() ? tools.value(name, Json()) : Json();
+  if (tool.is_number()) return tool;
+  if (!tool.is_object()) return nullptr;
+  const Json all = tool.value("utterances", Json()), exact = tool.value("exact", Json());
+  if (!all.is_number() || !exact.is_number() || all.get<double>() <= 0) return nullptr;
+  return exact.get<double>() / all.get<double>();
+}
+
+std::string tool_count(const Json& tools, const std::string& name) {
+  const Json tool = tools.is_object() ? tools.value(name, Json()) : Json();
+  const Json all = tool.is_object() ? tool.value("utterances", Json()) : Json();
+  return all.is_number() ? all.dump() : "–";
+}
+
+Json evaluated(const StageResult& stage, const char* key) {
+  return stage.evaluation.is_object() ? stage.evaluation.value(key, Json()) : Json();
+}
+
+/// Calls as they would be written, whatever shape the evaluation gave them.
+std::string as_text(const Json& value) {
+  return value.is_null() ? "–" : value.is_string() ? escape_html(value.get<std::string>()) : escape_html(value.dump());
+}
+
+}  // namespace
+
+const StageResult* final_model(const RunResults& results) {
+  const StageResult* last = nullptr;
+  for (const std::size_t row : results.rows) {
+    const StageResult& stage = results.stages[row];
+    if (stage.kind == "model" && (last == nullptr || last->exact_match.is_null() || !stage.exact_match.is_null()))
+      last = &stage;
+  }
+  return last;
+}
+
+std::string results_section(const RunResults& results) {
+  if (results.rows.empty()) return "";
+  return "<h2>Models</h2>" + results_rows(results) + charts(results) + evaluation_source(results);
+}
+
+std::string tools_section(const RunResults& results) {
+  const StageResult* last = final_model(results);
+  if (last == nullptr || !results.teacher) return "";
+  const StageResult& teacher = results.stages[*results.teacher];
+  const Json teacher_tools = evaluated(teacher, "tools"), final_tools = evaluated(*last, "tools");
+  std::set<std::string> names;
+  for (const Json* tools : {&teacher_tools, &final_tools})
+    if (tools->is_object())
+      for (const auto& item : tools->items()) names.insert(item.key());
+  if (names.empty()) return "";
+  std::vector<std::vector<std::string>> rows;
+  for (const std::string& name : names) {
+    const Json before = tool_share(teacher_tools, name), after = tool_share(final_tools, name);
+    rows.push_back({escape_html(name), tool_count(final_tools.contains(name) ? final_tools : teacher_tools, name),
+                    format_percent(before), format_percent(after), difference(before, after)});
+  }
+  return "<h2>Tools</h2><p>Exact match of the utterances whose expected calls name the tool.</p>" +
+         html_table({"tool", "utterances", escape_html(teacher.name), escape_html(last->name), "difference"}, rows, 1) +
+         evaluation_source(results);
+}
+
+std::string losses_section(const RunResults& results) {
+  std::vector<std::pair<std::string, std::int64_t>> steps;  // in order of first appearance: that of the models
+  for (const Json& lost : results.attribution) {
+    if (!lost.is_object()) continue;
+    const std::string step = as_text(lost.value("kept_by", Json())) + " → " + as_text(lost.value("lost_at", Json()));
+    const auto known = std::find_if(steps.begin(), steps.end(), [&](const auto& entry) { return entry.first == step; });
+    if (known == steps.end())
+      steps.emplace_back(step, 1);
+    else
+      ++known->second;
+  }
+  if (steps.empty()) return "";
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [step, count] : steps) rows.push_back({step, std::to_string(count)});
+  return "<h2>Where calls were lost</h2><p>Utterances that a model answers right and the next one does not.</p>" +
+         html_table({"from → to", "utterances"}, rows, 1) + evaluation_source(results);
+}
+
+std::string misses_section(const RunResults& results) {
+  std::string html;
+  const StageResult* last = final_model(results);
+  for (const std::size_t index : results.rows) {
+    const StageResult& stage = results.stages[index];
+    const Json misses = evaluated(stage, "misses");
+    if (!misses.is_array() || misses.empty()) continue;
+    std::vector<std::vector<std::string>> rows;
+    for (const Json& miss : misses) {
+      if (rows.size() == misses_shown || !miss.is_object()) break;
+      rows.push_back(
+          {as_text(miss.value("utterance", Json())), "<code>" + as_text(miss.value("expected", Json())) + "</code>",
+           "<code>" + as_text(miss.value("found", Json())) + "</code>", as_text(miss.value("reason", Json()))});
+    }
+    html += std::string("<details") + (&stage == last ? " open" : "") + "><summary>" + escape_html(stage.name) + ": " +
+            std::to_string(rows.size()) + " of " + std::to_string(misses.size()) + "</summary>" +
+            html_table({"utterance", "expected", "found", "reason"}, rows) + "</details>";
+  }
+  return html.empty() ? "" : "<h2>Misses</h2>" + html + evaluation_source(results);
+}
+
+}  // namespace retort::host

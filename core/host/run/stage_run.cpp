@@ -1,0 +1,99 @@
+#include "host/run/stage_run.h"
+
+#include <retort/abi/stage.h>
+
+#include <chrono>
+
+#include "host/base/log.h"
+#include "host/base/progress.h"
+#include "host/plugin/plugin_error.h"
+#include "host/run/metrics_log.h"
+#include "host/run/stage_context.h"
+
+namespace retort::host {
+namespace {
+
+StageSetup make_setup(const ResolvedConfig& config, const ResolvedStage& stage, const Registry& registry,
+                      const RunFolder& folder, const CacheEntry& entry, const std::vector<InputArtifact>& inputs) {
+  StageSetup setup;
+  setup.name = stage.name;
+  setup.output_folder = folder.temporary(entry.attempt);
+  setup.work_folder = folder.work(entry.attempt);
+  setup.seed = stage_seed(config.seed, stage.name);
+  setup.threads = config.threads;
+  for (const InputArtifact& input : inputs)
+    setup.inputs.push_back({input.input, input.stage, folder.artifact(input.artifact)});
+  for (const ResolvedSlot& slot : stage.slots) {
+    setup.components.emplace(slot.name, registry.create(slot.component.id, slot.parameters));
+    setup.interfaces[slot.name] = slot.interface;
+  }
+  return setup;
+}
+
+void make_empty(const std::filesystem::path& folder) {
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+}
+
+Manifest describe(const ResolvedStage& stage, const CacheEntry& entry, const std::vector<InputArtifact>& inputs) {
+  Manifest manifest;
+  manifest.kind = stage.produces;
+  manifest.stage = stage.name;
+  manifest.key = entry.key;
+  manifest.recipe = entry.recipe;
+  manifest.producer = {
+      {"component", stage.component.id}, {"version", stage.component.version}, {"retort", product_version()}};
+  manifest.inputs = inputs;
+  manifest.created = utc_now();
+  return manifest;
+}
+
+/// Calls run() and throws what it says.
+void call_stage(const ResolvedStage& stage, const Registry& registry, const StageContext& context) {
+  const Component component = registry.create(stage.component.id, stage.parameters);
+  const auto& functions = component.functions_as<retort_stage_v1>(RETORT_STAGE_INTERFACE);
+  try {
+    throw_if_error(functions.run(component.instance(), &context.abi()),
+                   "stage \"" + stage.name + "\" (" + stage.component.id + ")");
+  } catch (const PluginError& error) {
+    if (error.code() == RETORT_ERROR_STOPPED && stop_requested()) throw StageInterrupted();
+    throw;
+  }
+  context.rethrow();
+}
+
+}  // namespace
+
+Manifest run_stage(const ResolvedConfig& config, const ResolvedStage& stage, const Registry& registry,
+                   const RunFolder& folder, const CacheEntry& entry, const std::vector<InputArtifact>& inputs,
+                   bool quiet) {
+  if (stop_requested()) throw StageInterrupted();
+  const auto start = std::chrono::steady_clock::now();
+  const std::filesystem::path output = folder.temporary(entry.attempt);
+  const bool resume = std::filesystem::exists(folder.work(entry.attempt));
+  std::filesystem::create_directories(folder.work(entry.attempt));
+  make_empty(output);
+  MetricsLog metrics(folder.attempt_metrics(entry.attempt), stage.name, resume);
+  Manifest manifest = describe(stage, entry, inputs);
+  try {
+    Progress progress(standard_error(), quiet);
+    const StageContext context(make_setup(config, stage, registry, folder, entry, inputs), metrics, progress);
+    call_stage(stage, registry, context);
+    manifest.facts = context.facts();
+    metrics.finish();
+    manifest.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    seal_artifact(output, folder.artifact(entry.attempt), manifest);
+  } catch (...) {
+    std::error_code ignored;
+    std::filesystem::remove_all(output, ignored);
+    try {
+      metrics.finish();
+    } catch (const std::exception& error) {
+      log_warning(error.what());
+    }
+    throw;
+  }
+  return manifest;
+}
+
+}  // namespace retort::host

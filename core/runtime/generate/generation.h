@@ -1,0 +1,44 @@
+// Continuations of prompts, token by token, with the decoder of decoder.h: of one, or of several decoded together. No
+// beams: a call has one right answer.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "runtime/generate/sampling.h"
+#include "runtime/kernels/log_probabilities.h"
+
+namespace retort::runtime {
+
+struct Generation {
+  std::vector<TokenId> tokens;                      ///< without the prompt; ends with an end token unless cut short
+  std::vector<LogProbabilities> log_probabilities;  ///< of each token, if asked for
+  double prefill_ms = 0;
+  double decode_ms = 0;
+};
+
+struct GenerationOptions {
+  std::vector<TokenId> ends;  ///< any of them stops
+  std::int64_t max_new_tokens = 256;
+  SamplingOptions sampling;            ///< greedy by default
+  std::int64_t log_probabilities = 0;  ///< how many of the likeliest tokens to tell with each; 0: no log-probabilities
+  std::function<bool(TokenId)> token;  ///< sees every token as it comes; false stops. May be empty
+};
+
+/// From an empty sequence 0 until an end token, `max_new_tokens` or a full cache. Throws std::invalid_argument as
+/// Decoder::prompt and as Sampler, std::runtime_error when every logit is NaN.
+Generation generate(Decoder& decoder, std::span<const TokenId> prompt, const GenerationOptions& options);
+
+/// The same, greedily.
+Generation generate_greedy(Decoder& decoder, std::span<const TokenId> prompt, TokenId end, std::int64_t max_new_tokens);
+
+/// All prompts, as many at a time as the decoder holds sequences; the next one begins when one ends. Results in the
+/// order of the prompts, each as generate() gives it up to near-ties of logits. Prompt i draws with seed + i;
+/// `options.token` is not called, and a decode_ms counts the time that others were decoded in too. Throws as
+/// generate(), then without results.
+std::vector<Generation> generate_batch(Decoder& decoder, std::span<const std::vector<TokenId>> prompts,
+                                       const GenerationOptions& options);
+
+}  // namespace retort::runtime

@@ -1,0 +1,165 @@
+// Reading of tools and calls, and the validity of a call.
+#include "task/call.h"
+
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "host/base/json.h"
+#include "host/base/json_cursor.h"
+#include "task/schema_check.h"
+
+namespace retort::task {
+
+using host::JsonCursor;
+using Json = nlohmann::json;
+
+namespace {
+
+constexpr std::size_t longest_name = 64;  // OpenAI's limit on function names
+
+bool is_tool_name(const std::string& name) {
+  constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+  return !name.empty() && name.size() <= longest_name && name.find_first_not_of(allowed) == std::string::npos;
+}
+
+bool is_object_schema(const Json& schema) {
+  return schema.is_object() && schema.contains("type") && schema.at("type") == "object";
+}
+
+/// The schema that decides: an argument that it does not name is invalid, unless it says that others may come.
+Json strict(const Json& parameters) {
+  Json schema = parameters.is_object() ? parameters : Json::object();
+  if (!schema.contains("additionalProperties")) schema["additionalProperties"] = false;
+  return schema;
+}
+
+/// Compiled schemas of the tools seen by this thread. Calls come by the thousand for the same few tools, and compiling
+/// costs far more than checking.
+SchemaCheck& compiled(const Json& parameters) {
+  struct Entry {
+    Json parameters;
+    SchemaCheck check;
+  };
+  constexpr std::size_t most_entries = 1024;
+  thread_local std::unordered_multimap<std::size_t, std::unique_ptr<Entry>> entries;
+  const std::size_t hash = std::hash<Json>()(parameters);
+  const auto [first, last] = entries.equal_range(hash);
+  for (auto entry = first; entry != last; ++entry)
+    if (entry->second->parameters == parameters) return entry->second->check;
+  if (entries.size() >= most_entries) entries.clear();
+  auto entry = std::make_unique<Entry>(Entry{parameters, SchemaCheck(strict(parameters))});
+  return entries.emplace(hash, std::move(entry))->second->check;
+}
+
+Tool read_tool(const JsonCursor& json) {
+  if (json.at("type").string() != "function") json.at("type").refuse("\"function\"");
+  const JsonCursor function = json.at("function").object();
+  Tool tool;
+  tool.name = function.at("name").string();
+  if (!is_tool_name(tool.name)) function.at("name").refuse("1 to 64 letters, digits, '_', '-' or '.'");
+  if (function.has("description")) tool.description = function.at("description").string();
+  tool.parameters = Json{{"type", "object"}, {"properties", Json::object()}};
+  if (!function.has("parameters")) return tool;
+  const JsonCursor parameters = function.at("parameters");
+  if (!is_object_schema(parameters.json())) parameters.refuse("a JSON Schema of type \"object\"");
+  if (parameters.has("properties")) parameters.at("properties").object();
+  tool.parameters = parameters.json();
+  try {
+    compiled(tool.parameters);
+  } catch (const std::invalid_argument& error) {
+    parameters.refuse("a JSON Schema", error.what());
+  }
+  return tool;
+}
+
+std::string names_of(const Json& properties) {
+  std::string names;
+  for (const auto& item : properties.items()) names += (names.empty() ? "" : ", ") + item.key();
+  return names.empty() ? "none" : names;
+}
+
+/// The value of `key`, or nullptr.
+const Json* member(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found == object.end() ? nullptr : &*found;
+}
+
+/// The two most frequent mistakes, in plainer words than the schema checker's.
+std::optional<std::string> wrong_argument_names(const Call& call, const Json& parameters) {
+  static const Json nothing = Json::object();
+  const Json* named = member(parameters, "properties");
+  const Json& properties = named != nullptr ? *named : nothing;
+  const Json* others = member(parameters, "additionalProperties");
+  if ((others == nullptr || *others == false) && member(parameters, "patternProperties") == nullptr)
+    for (const auto& item : call.arguments.items())
+      if (!properties.contains(item.key()))
+        return "unknown argument \"" + item.key() + "\" of " + call.name + " (it has: " + names_of(properties) + ")";
+  const Json* required = member(parameters, "required");
+  if (required == nullptr || !required->is_array()) return std::nullopt;
+  for (const Json& name : *required)
+    if (name.is_string() && !call.arguments.contains(name.get_ref<const std::string&>()))
+      return call.name + " lacks the required argument \"" + name.get<std::string>() + "\"";
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<Tool> tools_from_json(const Json& json, const std::string& origin) {
+  const JsonCursor root(json, origin);
+  std::vector<Tool> tools;
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < root.array().size(); ++i) {
+    tools.push_back(read_tool(root.at(i).object()));
+    if (!names.insert(tools.back().name).second)
+      root.at(i).at("function").at("name").refuse("each tool once", "\"" + tools.back().name + "\" twice");
+  }
+  return tools;
+}
+
+Json tools_to_json(const std::vector<Tool>& tools) {
+  Json json = Json::array();
+  for (const Tool& tool : tools)
+    json.push_back(
+        {{"type", "function"},
+         {"function", {{"name", tool.name}, {"description", tool.description}, {"parameters", tool.parameters}}}});
+  return json;
+}
+
+std::vector<Call> calls_from_json(const Json& json, const std::string& origin) {
+  const JsonCursor root(json, origin);
+  std::vector<Call> calls;
+  for (std::size_t i = 0; i < root.array().size(); ++i) {
+    const JsonCursor call = root.at(i);
+    calls.push_back({call.at("name").string(), call.at("arguments").object().json()});
+  }
+  return calls;
+}
+
+Json calls_to_json(const std::vector<Call>& calls) {
+  Json json = Json::array();
+  for (const Call& call : calls) json.push_back({{"name", call.name}, {"arguments", call.arguments}});
+  return json;
+}
+
+std::optional<std::string> invalid_reason(const Call& call, const std::vector<Tool>& tools) {
+  const Tool* tool = nullptr;
+  for (const Tool& candidate : tools)
+    if (candidate.name == call.name) tool = &candidate;
+  if (tool == nullptr) return "unknown tool \"" + call.name + "\"";
+  if (!call.arguments.is_object())
+    return "arguments of " + call.name + ": expected an object, found " + host::excerpt(call.arguments);
+  if (auto reason = wrong_argument_names(call, tool->parameters)) return reason;
+  const auto violation = compiled(tool->parameters).violation(call.arguments);
+  if (!violation) return std::nullopt;
+  return "arguments of " + call.name + ": " + *violation;
+}
+
+bool exact_match(const std::vector<Call>& found, const std::vector<Call>& expected) {
+  return found == expected;
+}
+
+}  // namespace retort::task

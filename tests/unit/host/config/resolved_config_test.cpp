@@ -1,0 +1,178 @@
+// Validation of whole configs: every mistake at once, each with its place.
+#include "host/config/resolved_config.h"
+
+#include "pipeline_fixture.h"
+
+namespace retort::host {
+namespace {
+
+class ResolvedConfigTest : public PipelineTest {};
+
+TEST_F(ResolvedConfigTest, OrderFollowsInputsThenTheConfig) {
+  const ResolvedConfig config = resolve(chain());
+  std::vector<std::string> names;
+  for (const ResolvedStage& stage : config.stages) names.push_back(stage.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"source", "count", "quick", "report"}));
+  EXPECT_EQ(config.stages[3].inputs[0].stages, (std::vector<std::size_t>{1, 2}));
+  EXPECT_EQ(config.stages[2].inputs.size(), 2u);
+}
+
+TEST_F(ResolvedConfigTest, DefaultsAreFilledInAndRecorded) {
+  const ResolvedConfig config = resolve(chain());
+  EXPECT_EQ(config.threads, 1);
+  EXPECT_EQ(config.stages[1].parameters["steps"], 5);
+  EXPECT_EQ(config.document["threads"], 1);
+  EXPECT_EQ(config.document["stages"][1]["steps"], 5);
+  EXPECT_EQ(config.document["stages"][3]["steps"], 2);
+}
+
+TEST_F(ResolvedConfigTest, NameDefaultsToTheFile) {
+  Json json = chain();
+  json.erase("name");
+  EXPECT_EQ(resolve(json).name, "config");
+}
+
+TEST_F(ResolvedConfigTest, SlotKeysAreNotParameters) {
+  Json json = chain();
+  json["stages"][1]["scorer"] = {{"use", "reward.test_scorer"}, {"scale", 2}};
+  const ResolvedConfig config = resolve(json);
+  ASSERT_EQ(config.stages[1].slots.size(), 1u);
+  EXPECT_EQ(config.stages[1].slots[0].component.id, "reward.test_scorer");
+  EXPECT_EQ(config.stages[1].slots[0].parameters["scale"], 2.0);
+  EXPECT_FALSE(config.stages[1].parameters.contains("scorer"));
+}
+
+TEST_F(ResolvedConfigTest, FiveMistakesFiveMessages) {
+  Json json = chain();
+  json["sead"] = 3;
+  json["stages"][0]["rows"] = "many";
+  json["stages"][1]["use"] = "stage.test_cuont";
+  json["stages"][2]["inputs"]["models"] = Json::array({"count", "source"});
+  json["stages"][3]["stepz"] = 4;
+  const auto diagnostics = diagnose(json);
+  EXPECT_EQ(diagnostics.size(), 5u);
+  EXPECT_TRUE(finds(diagnostics, "/sead", "\"seed\""));
+  EXPECT_TRUE(finds(diagnostics, "/stages/0/rows", "many"));
+  EXPECT_TRUE(finds(diagnostics, "/stages/1/use", "stage.test_count"));
+  EXPECT_TRUE(finds(diagnostics, "/stages/2/inputs/models/1", "which makes a dataset"));
+  EXPECT_TRUE(finds(diagnostics, "/stages/3/stepz", "steps"));
+}
+
+TEST_F(ResolvedConfigTest, AllFindingsAreInTheMessage) {
+  Json json = chain();
+  json["seed"] = -1;
+  json["threads"] = 0;
+  try {
+    resolve(json);
+    FAIL();
+  } catch (const ConfigError& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("2 mistakes"), std::string::npos) << text;
+    EXPECT_NE(text.find("/seed"), std::string::npos) << text;
+    EXPECT_NE(text.find("/threads"), std::string::npos) << text;
+  }
+}
+
+TEST_F(ResolvedConfigTest, RangesAndEnums) {
+  Json json = chain();
+  json["stages"][0]["rows"] = 0;
+  json["stages"][0]["label"] = "plian";
+  const auto diagnostics = diagnose(json);
+  EXPECT_TRUE(finds(diagnostics, "/stages/0/rows", "0"));
+  EXPECT_TRUE(finds(diagnostics, "/stages/0/label", "plain"));
+}
+
+TEST_F(ResolvedConfigTest, NamesOfStages) {
+  Json json = chain();
+  json["stages"][3]["name"] = "count";
+  EXPECT_TRUE(finds(diagnose(json), "/stages/3/name", "the first is /stages/1"));
+  json["stages"][3]["name"] = "../escape";
+  EXPECT_TRUE(finds(diagnose(json), "/stages/3/name", "../escape"));
+  json["stages"][3].erase("name");
+  EXPECT_TRUE(finds(diagnose(json), "/stages/3/name", "needs a name"));
+}
+
+TEST_F(ResolvedConfigTest, Inputs) {
+  Json json = chain();
+  json["stages"][1].erase("inputs");
+  EXPECT_TRUE(finds(diagnose(json), "/stages/1", "input \"dataset\" is missing"));
+  json["stages"][1]["inputs"] = {{"datasett", "source"}, {"dataset", "sauce"}};
+  const auto diagnostics = diagnose(json);
+  EXPECT_TRUE(finds(diagnostics, "/stages/1/inputs/datasett", "did you mean \"dataset\"?"));
+  EXPECT_TRUE(finds(diagnostics, "/stages/1/inputs/dataset", "no stage \"sauce\""));
+  json["stages"][1]["inputs"] = {{"dataset", Json::array({"source"})}};
+  EXPECT_TRUE(finds(diagnose(json), "/stages/1/inputs/dataset", "expected a stage's name"));
+  json["stages"][1]["inputs"] = "source";
+  EXPECT_TRUE(finds(diagnose(json), "/stages/1/inputs", "expected {"));
+}
+
+TEST_F(ResolvedConfigTest, SlotOfTheWrongInterface) {
+  Json json = chain();
+  json["stages"][1]["scorer"] = {{"use", "stage.test_source"}};
+  EXPECT_TRUE(finds(diagnose(json), "/stages/1/scorer/use", "retort.reward/1"));
+  json["stages"][1]["scorer"] = {{"use", "reward.test_scorer"}, {"scale", 0}};
+  EXPECT_TRUE(finds(diagnose(json), "/stages/1/scorer/scale", "0"));
+  json["stages"][1]["scorer"] = "reward.test_scorer";
+  EXPECT_TRUE(finds(diagnose(json), "/stages/1/scorer", "expected {\"use\""));
+  json["stages"][1]["use"] = "reward.test_scorer";
+  EXPECT_TRUE(finds(diagnose(json), "/stages/1/use", "retort.stage/1"));
+}
+
+TEST_F(ResolvedConfigTest, CircleIsNamed) {
+  Json json = chain();
+  json["stages"][1]["inputs"]["teacher"] = "quick";
+  const auto diagnostics = diagnose(json);
+  ASSERT_EQ(diagnostics.size(), 1u);
+  EXPECT_NE(diagnostics[0].message.find("count"), std::string::npos);
+  EXPECT_NE(diagnostics[0].message.find("quick"), std::string::npos);
+  json["stages"][1]["inputs"]["teacher"] = "count";
+  EXPECT_EQ(diagnose(json).size(), 1u);
+}
+
+TEST_F(ResolvedConfigTest, FilesThatParametersNameMustExist) {
+  Json json = chain();
+  json["data"] = (folder_ / "absent.txt").string();
+  json["stages"][0]["file"] = "${data}";
+  EXPECT_TRUE(finds(diagnose(json), "/stages/0/file", "absent.txt"));
+  EXPECT_EQ(diagnose(json).size(), 1u);
+  write_file_atomically(folder_ / "absent.txt", "now here\n");
+  EXPECT_TRUE(diagnose(json).empty());
+}
+
+TEST_F(ResolvedConfigTest, StructureOfOtherKeys) {
+  Json json = chain();
+  json["smoke"] = 1;
+  json["summary"] = {{"rows", Json::array({"cuont"})}};
+  const auto diagnostics = diagnose(json);
+  EXPECT_TRUE(finds(diagnostics, "/smoke", "expected"));
+  EXPECT_TRUE(finds(diagnostics, "/summary/rows/0", "did you mean \"count\"?"));
+  json = chain();
+  json["stages"] = Json::array();
+  EXPECT_TRUE(finds(diagnose(json), "/stages", "at least one"));
+  json["stages"] = Json::array({5});
+  EXPECT_TRUE(finds(diagnose(json), "/stages/0", "found 5"));
+  json.erase("stages");
+  EXPECT_TRUE(finds(diagnose(json), "", "\"stages\""));
+}
+
+TEST_F(ResolvedConfigTest, UnknownKeySetOnTheCommandLineIsFound) {
+  EXPECT_TRUE(finds(diagnose(chain(), {"count.stepz=5"}), "/stages/1/stepz", "steps"));
+  EXPECT_TRUE(finds(diagnose(chain(), {"sead=5"}), "/sead", "seed"));
+}
+
+TEST_F(ResolvedConfigTest, AnyJsonIsSurvived) {
+  // Each value in each place of a small config: findings or none, but never another exception.
+  const Json values = Json::parse(R"([null, true, -1, 1.5, "", "${", [], [[]], {}, {"use": 5}, {"use": null}, 1e300])");
+  const Json flat = chain().flatten();
+  std::size_t refused = 0;
+  for (const auto& place : flat.items())
+    for (const Json& value : values) {
+      Json json = chain();
+      json[Json::json_pointer(place.key())] = value;
+      refused += diagnose(json).empty() ? 0 : 1;
+    }
+  EXPECT_GT(refused, flat.size() * values.size() / 2);
+}
+
+}  // namespace
+}  // namespace retort::host

@@ -1,0 +1,183 @@
+// Augmentation: what counts as a value that can be swapped, and what every new example must keep.
+#include "augment.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "grammar.h"
+#include "tools.h"
+
+namespace retort::stages {
+namespace {
+
+using nlohmann::json;
+
+std::vector<task::Tool> tools() {
+  return task::tools_from_json(home::tools(), "tools");
+}
+
+task::Example example(const std::string& utterance, const char* tool, json arguments) {
+  return {utterance, std::vector<task::Call>{{tool, std::move(arguments)}}, json::object()};
+}
+
+std::vector<task::Example> corpus() {
+  std::vector<task::Example> examples;
+  for (const home::Utterance& utterance : home::Grammar().generate(home::Split::train, 800, 5)) {
+    examples.push_back({utterance.text, task::calls_from_json(utterance.calls, "calls"), json::object()});
+  }
+  return examples;
+}
+
+TEST(SwapSites, AreFreeTextThatStandsOnceAsWholeWords) {
+  const auto sites = swap_sites(
+      example("tell anna that i am late", "message_send", {{"person", "anna"}, {"text", "i am late"}}), tools(), false);
+  ASSERT_EQ(sites.size(), 2U);
+  EXPECT_EQ(sites[0].argument, "person");
+  EXPECT_EQ(sites[0].begin, 5U);
+  EXPECT_EQ(sites[1].end, 24U);
+  // Twice in the utterance; within a longer word; one inside the other.
+  EXPECT_TRUE(
+      swap_sites(example("tell anna anna is here", "message_send", {{"person", "anna"}}), tools(), false).empty());
+  EXPECT_TRUE(swap_sites(example("tell joanna", "message_send", {{"person", "anna"}}), tools(), false).empty());
+  EXPECT_TRUE(swap_sites(example("tell ann\xC3\xA9 so", "message_send", {{"person", "ann"}}), tools(), false).empty());
+  EXPECT_TRUE(swap_sites(example("text ben call ben", "message_send", {{"text", "call ben"}, {"person", "ben"}}),
+                         tools(), false)
+                  .size() == 1U);
+}
+
+TEST(SwapSites, LeaveClosedValuesAloneUnlessAsked) {
+  const auto fan = example("set the office fan to low", "fan_set", {{"room", "office"}, {"speed", "low"}});
+  EXPECT_TRUE(swap_sites(fan, tools(), false).empty());
+  EXPECT_EQ(swap_sites(fan, tools(), true).size(), 2U);
+  const auto list = example("add milk and eggs to the list", "shopping_add", {{"items", {"milk", "eggs"}}});
+  ASSERT_EQ(swap_sites(list, tools(), false).size(), 2U);
+  EXPECT_EQ(swap_sites(list, tools(), false)[1].item, 1);
+}
+
+TEST(Augment, KeepsOriginalsAndMakesDistinctValidExamples) {
+  const auto originals = corpus();
+  AugmentOptions options;
+  options.factor = 1.5;
+  options.seed = 3;
+  const auto result = augment(originals, tools(), options);
+  ASSERT_EQ(result.size(), originals.size() * 3 / 2);
+  std::set<std::string> utterances;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    EXPECT_TRUE(utterances.insert(result[i].utterance).second) << result[i].utterance;
+    EXPECT_EQ(result[i].metadata.contains("augmented"), i >= originals.size());
+    if (i < originals.size()) {
+      EXPECT_EQ(result[i].utterance, originals[i].utterance);
+      EXPECT_EQ(*result[i].calls, *originals[i].calls);
+    }
+    for (const task::Call& call : *result[i].calls) {
+      const auto reason = task::invalid_reason(call, tools());
+      EXPECT_FALSE(reason.has_value()) << *reason;
+    }
+  }
+  const auto again = augment(originals, tools(), options);
+  ASSERT_EQ(again.size(), result.size());
+  EXPECT_EQ(again.back().utterance, result.back().utterance);
+}
+
+TEST(Augment, SwapsUtteranceAndCallAlike) {
+  const std::vector<task::Example> originals = {
+      example("tell anna that dinner is ready", "message_send", {{"person", "anna"}, {"text", "dinner is ready"}}),
+      example("message tom see you", "message_send", {{"person", "tom"}, {"text", "see you"}})};
+  AugmentOptions options;
+  options.factor = 4;
+  const auto result = augment(originals, tools(), options);
+  ASSERT_EQ(result.size(), 8U);  // two wordings, two persons, two texts: all there are
+  const std::vector<task::Example> held_out = {example("tell tom that see you", "message_send", json::object())};
+  EXPECT_EQ(augment(originals, tools(), options, held_out).size(), 7U);
+  for (const task::Example& one : result) {
+    const json& arguments = one.calls->front().arguments;
+    const std::string person = arguments["person"];
+    const std::string text = arguments["text"];
+    const bool first = one.utterance == "tell " + person + " that " + text;
+    const bool second = one.utterance == "message " + person + " " + text;
+    EXPECT_TRUE(first != second) << one.utterance;
+  }
+}
+
+TEST(Augment, RandomWordsStandInTheUtteranceToo) {
+  const auto originals = corpus();
+  AugmentOptions options;
+  options.factor = 1.5;
+  options.random_share = 1.0;
+  const auto result = augment(originals, tools(), options);
+  ASSERT_GT(result.size(), originals.size());
+  for (std::size_t i = originals.size(); i < result.size(); ++i) {
+    for (const task::Call& call : *result[i].calls) {
+      for (const char* argument : {"text", "query", "person", "city", "label"}) {
+        if (!call.arguments.contains(argument)) continue;
+        EXPECT_NE(result[i].utterance.find(call.arguments[argument].get<std::string>()), std::string::npos)
+            << result[i].utterance;
+      }
+    }
+  }
+}
+
+TEST(Augment, OwnWordsComeFromValuesOfTheSameArgument) {
+  const std::vector<task::Example> originals = {
+      example("tell anna bell that dinner is ready", "message_send",
+              {{"person", "anna bell"}, {"text", "dinner is ready"}}),
+      example("message tom sawyer see you", "message_send", {{"person", "tom sawyer"}, {"text", "see you"}})};
+  AugmentOptions options;
+  options.factor = 20;
+  options.random_share = 1.0;
+  options.own_words_share = 1.0;
+  options.random_arguments = {"person"};
+  const std::set<std::string> names = {"anna", "bell", "tom", "sawyer"};
+  std::set<std::string> persons;
+  for (const task::Example& one : augment(originals, tools(), options)) {
+    std::istringstream words(one.calls->front().arguments["person"].get<std::string>());
+    for (std::string word; words >> word;) EXPECT_TRUE(names.contains(word)) << one.utterance;
+    persons.insert(words.str());
+  }
+  EXPECT_GT(persons.size(), 4U);
+  options.own_words_share = 0;
+  std::set<std::string> foreign;
+  for (const task::Example& one : augment(originals, tools(), options)) {
+    std::istringstream words(one.calls->front().arguments["person"].get<std::string>());
+    for (std::string word; words >> word;)
+      if (!names.contains(word)) foreign.insert(word);
+  }
+  EXPECT_FALSE(foreign.empty());
+}
+
+TEST(Augment, ToolsDrawSharedArgumentsFromEachOther) {
+  const auto tool = [](const char* name, const json& properties) {
+    return json{{"type", "function"},
+                {"function", {{"name", name}, {"parameters", {{"type", "object"}, {"properties", properties}}}}}};
+  };
+  const std::vector<task::Tool> phone = task::tools_from_json(
+      json::array({tool("message_send", {{"person", {{"type", "string"}}}, {"text", {{"enum", {"dinner is ready"}}}}}),
+                   tool("call_start", {{"person", {{"type", "string"}}}})}),
+      "tools");
+  const std::vector<task::Example> originals = {
+      example("tell anna that dinner is ready", "message_send", {{"person", "anna"}, {"text", "dinner is ready"}}),
+      example("call tom", "call_start", {{"person", "tom"}})};
+  AugmentOptions options;
+  options.factor = 20;
+  EXPECT_EQ(augment(originals, phone, options).size(), 2U);  // each tool has one value only
+  options.shared_arguments = {"person"};
+  std::set<std::string> utterances;
+  for (const task::Example& one : augment(originals, phone, options)) utterances.insert(one.utterance);
+  EXPECT_EQ(utterances, (std::set<std::string>{"tell anna that dinner is ready", "tell tom that dinner is ready",
+                                               "call tom", "call anna"}));
+}
+
+TEST(Augment, AddsNothingWhereNothingCanBeSwapped) {
+  AugmentOptions options;
+  options.factor = 3;
+  const std::vector<task::Example> unlabelled = {{"turn it on", std::nullopt, json::object()}};
+  EXPECT_EQ(augment(unlabelled, tools(), options).size(), 1U);
+  EXPECT_TRUE(augment({}, tools(), options).empty());
+}
+
+}  // namespace
+}  // namespace retort::stages

@@ -1,0 +1,111 @@
+// CallModel: a folder whose answer is known, and folders whose parts are missing or do not belong together.
+#include "runtime/generate/call_model.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <stdexcept>
+
+#include "host/base/files.h"
+#include "markov_model.h"
+#include "random_model.h"
+
+namespace retort::runtime {
+namespace {
+
+using testing::TemporaryFolder;
+
+// "Ġon" is " on" in the byte-level alphabet.
+const std::vector<std::pair<std::string, std::string>> kLightOn{
+    {"<|assistant|>", "<|call:light_set|>"}, {"<|call:light_set|>", "<|state|>"}, {"<|state|>", "Ġon"}};
+
+template <class Action>
+void expect_invalid(Action action, const std::vector<std::string>& parts) {
+  try {
+    action();
+    ADD_FAILURE() << "accepted; expected an error with '" << parts.front() << "'";
+  } catch (const std::exception& error) {
+    for (const std::string& part : parts) {
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(CallModel, AnswersWithTheCallThatTheModelWrites) {
+  const TemporaryFolder folder;
+  testing::write_markov_model(folder.path(), kLightOn);
+  CallModel model(folder.path(), {});
+  const Answer answer = model.answer("turn the light on");
+  ASSERT_TRUE(std::holds_alternative<std::vector<task::Call>>(answer.parsed))
+      << std::get<task::Malformed>(answer.parsed).reason;
+  const auto& calls = std::get<std::vector<task::Call>>(answer.parsed);
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_EQ(calls[0].name, "light_set");
+  EXPECT_EQ(calls[0].arguments, nlohmann::json({{"state", "on"}}));
+  EXPECT_EQ(answer.text, "<|call:light_set|><|state|> on<|end|>");
+  EXPECT_EQ(answer.tokens.size(), 4u);
+  EXPECT_GT(answer.milliseconds, 0.0);
+  EXPECT_EQ(model.answer("turn the light on").tokens, answer.tokens);
+}
+
+TEST(CallModel, AResponseCutShortIsMalformed) {
+  const TemporaryFolder folder;
+  testing::write_markov_model(folder.path(), kLightOn);
+  CallModel model(folder.path(), {});
+  const Answer answer = model.answer("turn the light on", 2);
+  EXPECT_EQ(answer.tokens.size(), 2u);
+  EXPECT_TRUE(std::holds_alternative<task::Malformed>(answer.parsed));
+}
+
+TEST(CallModel, AResponseThatFillsTheContextIsMalformed) {
+  const TemporaryFolder folder;
+  testing::write_markov_model(folder.path(), {{"<|assistant|>", "<|state|>"}, {"<|state|>", "<|state|>"}});
+  CallModel model(folder.path(), {});
+  const Answer answer = model.answer("on");
+  EXPECT_EQ(model.decoder().position(), model.decoder().context());
+  EXPECT_TRUE(std::holds_alternative<task::Malformed>(answer.parsed));
+}
+
+TEST(CallModel, RefusesAnUtteranceLongerThanTheContext) {
+  const TemporaryFolder folder;
+  testing::write_markov_model(folder.path(), kLightOn);
+  CallModel model(folder.path(), {.context = 8});
+  expect_invalid([&] { model.answer("zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"); }, {"utterance", "at most 8"});
+  EXPECT_EQ(model.answer("on").tokens.size(), 4u);  // and goes on working
+}
+
+TEST(CallModel, NamesWhatAFolderLacks) {
+  for (const char* file : {"config.json", "model.safetensors", "tokenizer.json"}) {
+    const TemporaryFolder folder;
+    testing::write_markov_model(folder.path(), kLightOn);
+    std::filesystem::remove(folder.path() / file);
+    expect_invalid([&] { CallModel(folder.path(), {}); }, {file});
+  }
+  const TemporaryFolder folder;
+  testing::write_markov_model(folder.path(), kLightOn);
+  host::write_file_atomically(folder.path() / "retort.json", "{}");
+  expect_invalid([&] { CallModel(folder.path(), {}); }, {"retort.json", "\"task\""});
+  std::filesystem::remove(folder.path() / "retort.json");
+  expect_invalid([&] { CallModel(folder.path(), {}); }, {"retort.json", "\"task\""});
+}
+
+TEST(CallModel, RefusesATokenizerOfAnotherTask) {
+  const TemporaryFolder folder;
+  testing::write_markov_model(folder.path(), kLightOn);
+  std::vector<task::Tool> tools = testing::light_tools();
+  tools.front().name = "window_open";
+  const task::PromptContract other("functional_tokens", tools);
+  host::write_file_atomically(folder.path() / "retort.json", nlohmann::json{{"task", other.to_json()}}.dump());
+  expect_invalid([&] { CallModel(folder.path(), {}); }, {"tokenizer.json", "<|call:window_open|>"});
+}
+
+TEST(CallModel, RefusesATokenizerLargerThanTheVocabulary) {
+  const TemporaryFolder folder;
+  testing::write_markov_model(folder.path(), kLightOn);
+  const model::ModelConfig config = testing::awkward_config();  // V = 131
+  testing::write_model(folder.path(), config, testing::random_weights(config, 1), testing::Storage::f32);
+  expect_invalid([&] { CallModel(folder.path(), {}); }, {"tokenizer.json", "131"});
+}
+
+}  // namespace
+}  // namespace retort::runtime
