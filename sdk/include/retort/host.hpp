@@ -78,6 +78,12 @@ inline void throw_if_stopped() {
   if (should_stop()) throw Stopped();
 }
 
+/// A service of the host by id, or nullptr where this host does not offer it: retort/host_models.hpp, ….
+template <typename Table>
+const Table* host_extension(std::string_view id) {
+  return static_cast<const Table*>(detail::host_pointer()->get_extension(to_abi(id)));
+}
+
 /// Turns an error of the host or of another component into an exception and frees it.
 inline void throw_if_error(retort_error* error) {
   if (error == nullptr) return;

@@ -100,6 +100,8 @@ class ParameterSet {
     return keyword("enum", detail::json_of(std::vector<std::string>(values.begin(), values.end())));
   }
   ParameterSet& existing_path() { return keyword("format", "\"path-exists\""); }  ///< of a string: the host checks it
+  /// Of a string: the name of an environment variable, whose value secret() gives and nothing records.
+  ParameterSet& secret_env() { return keyword("format", "\"secret-env\""); }
   ParameterSet& required() {
     entries_.back().required = true;
     return *this;

@@ -8,6 +8,8 @@
 #include <retort/component.hpp>
 #include <retort/parameters.hpp>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace retort {
@@ -16,10 +18,20 @@ namespace detail {
 
 struct ComponentRecord {
   std::string id, interface, version, summary, schema;
-  ComponentBase* (*create)(const retort_parameter*, std::uint64_t);
+  const std::vector<retort_slot>* slots;
+  const retort_stage_description* stage;
+  ComponentBase* (*create)(const retort_create_arguments&);
   retort_component abi() const {
-    return {
-        sizeof(retort_component), 0, to_abi(id), to_abi(interface), to_abi(version), to_abi(summary), to_abi(schema)};
+    return {sizeof(retort_component),
+            0,
+            to_abi(id),
+            to_abi(interface),
+            to_abi(version),
+            to_abi(summary),
+            to_abi(schema),
+            slots->data(),
+            slots->size(),
+            stage};
   }
 };
 
@@ -32,6 +44,38 @@ auto schema_of() {
     return params<NoParams>();
   else
     return T::schema();
+}
+
+/// A class that declares no slots has none.
+template <typename T, typename = void>
+struct SlotsOf {
+  static const std::vector<retort_slot>& get() {
+    static const std::vector<retort_slot> none;
+    return none;
+  }
+};
+template <typename T>
+struct SlotsOf<T, std::void_t<decltype(T::slots())>> {
+  static const std::vector<retort_slot>& get() { return T::slots().abi(); }
+};
+
+/// Only a stage has a shape: static const StageShape& shape().
+template <typename T, typename = void>
+struct StageOf {
+  static const retort_stage_description* get() { return nullptr; }
+};
+template <typename T>
+struct StageOf<T, std::void_t<decltype(T::shape().abi())>> {
+  static const retort_stage_description* get() { return T::shape().abi(); }
+};
+
+template <typename T>
+ComponentBase* create_component(const retort_create_arguments& arguments) {
+  auto parameters = schema_of<T>().parse(arguments.parameters, arguments.parameter_count);
+  if constexpr (std::is_constructible_v<T, typename T::Params, Slots>)
+    return std::make_unique<T>(std::move(parameters), Slots(arguments.components, arguments.component_count)).release();
+  else
+    return std::make_unique<T>(std::move(parameters)).release();
 }
 
 inline const std::vector<retort_component>& abi_components() {
@@ -58,10 +102,9 @@ inline std::uint32_t plugin_component_count() {
 inline const retort_component* plugin_component(std::uint32_t index) {
   return index < abi_components().size() ? &abi_components()[index] : nullptr;
 }
-inline retort_error* plugin_create(std::uint32_t index, const retort_parameter* parameters, std::uint64_t count,
-                                   retort_instance** out) {
+inline retort_error* plugin_create(const retort_create_arguments* arguments, retort_instance** out) {
   return guarded(
-      [&] { *out = reinterpret_cast<retort_instance*>(component_records().at(index).create(parameters, count)); });
+      [&] { *out = reinterpret_cast<retort_instance*>(component_records().at(arguments->index).create(*arguments)); });
 }
 inline void plugin_destroy(retort_instance* instance) {
   delete reinterpret_cast<ComponentBase*>(instance);
@@ -94,7 +137,8 @@ constexpr retort_string literal(const char (&text)[size]) {
 
 }  // namespace detail
 
-/// One component class `T`, derived from an interface's base class, with `Params` and schema(), made from its Params.
+/// One component class `T`, derived from an interface's base class, with `Params` and schema(), made from its Params,
+/// and from its Slots where it declares slots().
 template <typename T>
 detail::ComponentRecord component(std::string id, std::string version, std::string summary) {
   return {std::move(id),
@@ -102,9 +146,9 @@ detail::ComponentRecord component(std::string id, std::string version, std::stri
           std::move(version),
           std::move(summary),
           detail::schema_of<T>().schema(),
-          [](const retort_parameter* parameters, std::uint64_t count) -> ComponentBase* {
-            return std::make_unique<T>(detail::schema_of<T>().parse(parameters, count)).release();
-          }};
+          &detail::SlotsOf<T>::get(),
+          detail::StageOf<T>::get(),
+          &detail::create_component<T>};
 }
 
 }  // namespace retort

@@ -9,24 +9,29 @@
 namespace retort {
 
 struct PruneRequirements {
-  std::uint32_t signals = 0;  ///< RETORT_SIGNAL_…
+  std::uint64_t signals = 0;  ///< RETORT_SIGNAL_…
   std::int64_t samples = 512;
+  std::uint32_t flags = 0;  ///< RETORT_PRUNE_…
 };
 
 /// L layers, H query heads, D hidden, F feed-forward, V vocabulary. Views that were not asked for are empty.
 struct PruneSignals {
-  TensorView<const float> hidden_norms;        ///< [D]
-  TensorView<const float> feed_forward_norms;  ///< [L,F]
-  TensorView<const float> head_norms;          ///< [L,H]
-  TensorView<const float> block_influence;     ///< [L]
-  TensorView<const float> token_counts;        ///< [V]
+  TensorView<const float> hidden_norms;            ///< [D]
+  TensorView<const float> feed_forward_norms;      ///< [L,F]
+  TensorView<const float> head_norms;              ///< [L,H]
+  TensorView<const float> block_influence;         ///< [L]
+  TensorView<const float> block_similarity;        ///< [L,L]
+  TensorView<const float> token_counts;            ///< [V]
+  TensorView<const std::int64_t> required_tokens;  ///< [n]
 
   explicit PruneSignals(const retort_prune_signals& signals)
       : hidden_norms(signals.hidden_norms, "hidden_norms", 1),
         feed_forward_norms(signals.feed_forward_norms, "feed_forward_norms", 2),
         head_norms(signals.head_norms, "head_norms", 2),
         block_influence(signals.block_influence, "block_influence", 1),
-        token_counts(signals.token_counts, "token_counts", 1) {}
+        block_similarity(signals.block_similarity, "block_similarity", 2),
+        token_counts(signals.token_counts, "token_counts", 1),
+        required_tokens(signals.required_tokens, "required_tokens", 1) {}
 };
 
 /// What stays of one axis; `layer` is -1 where all layers share it.
@@ -34,6 +39,8 @@ struct Keep {
   std::uint32_t axis = 0;  ///< RETORT_AXIS_…
   std::int64_t layer = -1;
   std::vector<std::int64_t> indices;  ///< ascending
+
+  retort_prune_keep abi() const { return {sizeof(retort_prune_keep), axis, layer, indices.data(), indices.size()}; }
 };
 
 struct PrunePlan {
@@ -41,14 +48,48 @@ struct PrunePlan {
   Metrics metrics;
 };
 
+/// The model while plan() runs; one thread.
+class PruneModel {
+ public:
+  explicit PruneModel(const retort_prune_model& model) : model_(model) {}
+  /// Of `dimensions` dimensions; valid until the next call of a function of this class.
+  TensorView<const float> weight(std::string_view name, int dimensions = 2) const {
+    return view(model_.weight, name, dimensions);
+  }
+  TensorView<const float> gradient(std::string_view name, int dimensions = 2) const {
+    return view(model_.gradient, name, dimensions);
+  }
+  TensorView<const float> squared_gradient(std::string_view name, int dimensions = 2) const {
+    return view(model_.squared_gradient, name, dimensions);
+  }
+  /// Nats a token of the calibration data under `plan`; an empty plan: of the model as it is.
+  double evaluate(const std::vector<Keep>& plan) const {
+    std::vector<retort_prune_keep> keeps;
+    for (const Keep& keep : plan) keeps.push_back(keep.abi());
+    double loss = 0;
+    throw_if_error(model_.evaluate(model_.context, keeps.data(), keeps.size(), &loss));
+    return loss;
+  }
+
+ private:
+  TensorView<const float> view(retort_error* (*get)(void*, retort_string, const retort_tensor**), std::string_view name,
+                               int dimensions) const {
+    const retort_tensor* tensor = nullptr;
+    throw_if_error(get(model_.context, to_abi(name), &tensor));
+    return {tensor, "weight", dimensions};
+  }
+  const retort_prune_model& model_;
+};
+
 class Pruner : public ComponentBase {
  public:
   static constexpr const char* interface_id = RETORT_PRUNER_INTERFACE;
   virtual PruneRequirements requirements() const = 0;
-  virtual PrunePlan plan(const retort_prune_structure& structure, const PruneSignals& signals) = 0;
+  virtual PrunePlan plan(const retort_prune_structure& structure, const PruneSignals& signals,
+                         const PruneModel& model) = 0;
 
   const void* table(std::string_view id) const final {
-    static const retort_pruner_v1 functions = {sizeof(retort_pruner_v1), 0, &abi_requirements, &abi_plan};
+    static const retort_pruner_v1 functions = {RETORT_PRUNER_V1_SIZE, 0, &abi_requirements, &abi_plan};
     return id == interface_id ? &functions : nullptr;
   }
 
@@ -56,17 +97,21 @@ class Pruner : public ComponentBase {
   static retort_error* abi_requirements(retort_instance* instance, retort_prune_requirements* out) {
     return detail::guarded([&] {
       const PruneRequirements wanted = detail::self<Pruner>(instance).requirements();
+      out->flags = wanted.flags;
       out->signals = wanted.signals;
       out->samples = wanted.samples;
     });
   }
   static retort_error* abi_plan(retort_instance* instance, const retort_prune_structure* structure,
-                                const retort_prune_signals* signals, const retort_prune_plan_sink* sink,
-                                const retort_metric_sink* metrics) {
+                                const retort_prune_signals* signals, const retort_prune_model* model,
+                                const retort_prune_plan_sink* sink, const retort_metric_sink* metrics) {
     return detail::guarded([&] {
-      const PrunePlan plan = detail::self<Pruner>(instance).plan(*structure, PruneSignals(*signals));
-      for (const Keep& keep : plan.keep)
-        sink->keep(sink->context, keep.axis, keep.layer, keep.indices.data(), keep.indices.size());
+      const PrunePlan plan =
+          detail::self<Pruner>(instance).plan(*structure, PruneSignals(*signals), PruneModel(*model));
+      for (const Keep& keep : plan.keep) {
+        const retort_prune_keep abi = keep.abi();
+        sink->keep(sink->context, &abi);
+      }
       detail::report(metrics, plan.metrics);
     });
   }

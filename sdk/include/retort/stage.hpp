@@ -1,10 +1,8 @@
 // Base class of stages (retort.stage/1), and what a stage's run works with.
 #pragma once
 
-#include <retort/abi/environment.h>
-#include <retort/abi/reward.h>
+#include <retort/abi/host_stages.h>
 #include <retort/abi/stage.h>
-#include <retort/abi/teacher.h>
 
 #include <optional>
 #include <retort/component.hpp>
@@ -14,54 +12,7 @@
 
 namespace retort {
 
-/// A component that the config named for a slot. Valid until run() returns.
-class SlotComponent {
- public:
-  explicit SlotComponent(const retort_stage_component& component) : component_(component) {}
-  std::string_view id() const { return to_view(component_.id); }
-  retort_instance* instance() const { return component_.instance; }
-  /// The slot's function table: retort_rl_v1 for a slot of "retort.rl/1", and so on.
-  template <typename Table>
-  const Table& functions() const {
-    return *static_cast<const Table*>(component_.functions);
-  }
-
-  std::string complete(std::string_view requests) const {  ///< of a teacher
-    std::string out;
-    const retort_text_sink sink = detail::sink_into(out);
-    throw_if_error(functions<retort_teacher_v1>().complete(instance(), to_abi(requests), &sink));
-    return out;
-  }
-  std::string score(std::string_view tools, std::string_view items) const {  ///< of a reward
-    std::string out;
-    const retort_text_sink sink = detail::sink_into(out);
-    throw_if_error(functions<retort_reward_v1>().score(instance(), to_abi(tools), to_abi(items), &sink));
-    return out;
-  }
-  std::string tools() const {  ///< of an environment
-    std::string out;
-    const retort_text_sink sink = detail::sink_into(out);
-    throw_if_error(functions<retort_environment_draft1>().tools(instance(), &sink));
-    return out;
-  }
-  std::string generate(std::string_view split, std::int64_t count, std::uint64_t seed) const {  ///< of an environment
-    std::string out;
-    const retort_text_sink sink = detail::sink_into(out);
-    throw_if_error(functions<retort_environment_draft1>().generate(instance(), to_abi(split), count, seed, &sink));
-    return out;
-  }
-  std::string execute(std::string_view batches) const {  ///< of an environment
-    std::string out;
-    const retort_text_sink sink = detail::sink_into(out);
-    throw_if_error(functions<retort_environment_draft1>().execute(instance(), to_abi(batches), &sink));
-    return out;
-  }
-
- private:
-  retort_stage_component component_;
-};
-
-/// What run() works with; valid until it returns; one thread.
+/// What run() and check() work with; valid until they return; one thread.
 class StageContext {
  public:
   explicit StageContext(const retort_stage_context& context) : context_(context) {}
@@ -82,9 +33,16 @@ class StageContext {
   std::string input_name(std::string_view input, std::uint64_t index = 0) const {
     return std::string(to_view(context_.input_name(context_.context, to_abi(input), index)));
   }
-  std::optional<SlotComponent> slot(std::string_view name) const {
-    const retort_stage_component* found = context_.component(context_.context, to_abi(name));
-    return found == nullptr ? std::nullopt : std::optional<SlotComponent>(*found);
+  /// The components that the config put into `name`, in its order.
+  std::vector<BoundComponent> slots(std::string_view name) const {
+    std::vector<BoundComponent> all;
+    const std::uint64_t count = context_.component_count(context_.context, to_abi(name));
+    for (std::uint64_t i = 0; i < count; ++i) all.emplace_back(*context_.component(context_.context, to_abi(name), i));
+    return all;
+  }
+  std::optional<BoundComponent> slot(std::string_view name) const {
+    const retort_bound_component* found = context_.component(context_.context, to_abi(name), 0);
+    return found == nullptr ? std::nullopt : std::optional<BoundComponent>(*found);
   }
   void metric(std::string_view metric_name, std::int64_t step, double value) const {
     context_.metric(context_.context, to_abi(metric_name), step, value);
@@ -96,11 +54,35 @@ class StageContext {
     context_.progress(context_.context, to_abi(label), done, total, to_abi(unit));
   }
 
+  /// Component `index` of `slot_name` once more, for another thread or with other parameters (a JSON object that
+  /// replaces the config's values of the same keys). Valid until the stage returns. Throws std::invalid_argument with
+  /// every finding. [any-thread]
+  BoundComponent create(std::string_view slot_name, std::uint64_t index = 0, std::string_view parameters = "{}") const {
+    const retort_bound_component* made = nullptr;
+    throw_if_error(stages().create(&context_, to_abi(slot_name), index, to_abi(parameters), &made));
+    return BoundComponent(*made);
+  }
+  /// Runs another stage ({"name", "use", …, "inputs": {name: folder}}); returns the folder of its artifact.
+  std::string run_stage(std::string_view stage) const {
+    std::string folder;
+    const retort_text_sink sink = detail::sink_into(folder);
+    throw_if_error(stages().run(&context_, to_abi(stage), &sink));
+    return folder;
+  }
+  const retort_stage_context& abi() const { return context_; }
+
  private:
+  const retort_host_stages_v1& stages() const {
+    const void* table = context_.get_extension(context_.context, to_abi(RETORT_HOST_STAGES_EXTENSION));
+    if (table == nullptr) throw std::runtime_error("this host does not offer " RETORT_HOST_STAGES_EXTENSION);
+    return *static_cast<const retort_host_stages_v1*>(table);
+  }
+
   const retort_stage_context& context_;
 };
 
-/// What a stage consumes and produces. Built once, in a static function, with string literals.
+/// What a stage consumes and produces, and its slots. Built once, in a static function, with string literals. Not
+/// copied once abi() was called.
 class StageShape {
  public:
   explicit StageShape(const char* produces) : produces_(produces) {}
@@ -109,39 +91,48 @@ class StageShape {
     return *this;
   }
   StageShape& slot(const char* name, const char* interface, const char* summary, std::uint32_t flags = 0) {
-    slots_.push_back({sizeof(retort_stage_slot), flags, to_abi(name), to_abi(interface), to_abi(summary)});
+    slots_.add(name, interface, summary, flags);
     return *this;
   }
-  void describe(retort_stage_description& out) const {
-    out.input_count = static_cast<std::uint32_t>(inputs_.size());
-    out.slot_count = static_cast<std::uint32_t>(slots_.size());
-    out.inputs = inputs_.data();
-    out.slots = slots_.data();
-    out.produces = to_abi(produces_);
+  const SlotList& slots() const { return slots_; }
+  const retort_stage_description* abi() const {
+    description_ = {sizeof(retort_stage_description), static_cast<std::uint32_t>(inputs_.size()), inputs_.data(),
+                    to_abi(produces_)};
+    return &description_;
   }
 
  private:
   const char* produces_;
   std::vector<retort_stage_input> inputs_;
-  std::vector<retort_stage_slot> slots_;
+  SlotList slots_;
+  mutable retort_stage_description description_{};
 };
 
+/// A derived class says what it reads and writes in a static function:
+///   static const StageShape& shape() {
+///     static const StageShape shape = StageShape("dataset").input("dataset", "dataset", "what to label");
+///     return shape;
+///   }
 class Stage : public ComponentBase {
  public:
   static constexpr const char* interface_id = RETORT_STAGE_INTERFACE;
-  /// Must not depend on the parameters, and must return an object that lives for good:
-  ///   static const StageShape shape = StageShape("dataset").input("dataset", "dataset", "what to label");
-  virtual const StageShape& shape() const = 0;
+  /// What the slots' components ask for and this stage cannot give, a sentence each. Of the context only components,
+  /// name, seed and threads are there.
+  virtual std::vector<std::string> check(const StageContext& /*context*/) { return {}; }
   virtual void run(const StageContext& context) = 0;
 
   const void* table(std::string_view id) const final {
-    static const retort_stage_v1 functions = {sizeof(retort_stage_v1), 0, &abi_describe, &abi_run};
+    static const retort_stage_v1 functions = {RETORT_STAGE_V1_SIZE, 0, &abi_check, &abi_run};
     return id == interface_id ? &functions : nullptr;
   }
 
  private:
-  static retort_error* abi_describe(retort_instance* instance, retort_stage_description* out) {
-    return detail::guarded([&] { detail::self<Stage>(instance).shape().describe(*out); });
+  static retort_error* abi_check(retort_instance* instance, const retort_stage_context* context,
+                                 const retort_text_sink* findings) {
+    return detail::guarded([&] {
+      for (const std::string& finding : detail::self<Stage>(instance).check(StageContext(*context)))
+        detail::write(findings, finding + "\n");
+    });
   }
   static retort_error* abi_run(retort_instance* instance, const retort_stage_context* context) {
     return detail::guarded([&] { detail::self<Stage>(instance).run(StageContext(*context)); });

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 namespace retort {
 
@@ -60,5 +61,26 @@ class TensorView {
   T* data_ = nullptr;
   std::int64_t rows_ = 0, columns_ = 0, stride_ = 0;
 };
+
+/// `count` tensors behind an array of pointers that may be NULL. Throws as TensorView's constructor.
+template <typename T>
+std::vector<TensorView<T>> tensor_list(const retort_tensor* const* tensors, std::int64_t count, const char* name,
+                                       int dimensions) {
+  std::vector<TensorView<T>> views;
+  for (std::int64_t i = 0; tensors != nullptr && i < count; ++i) views.emplace_back(tensors[i], name, dimensions);
+  return views;
+}
+
+/// Throws std::invalid_argument, naming the tensor, unless it is there and has `rows` rows and `columns` columns (-1:
+/// any number of them).
+template <typename T>
+void expect_shape(const TensorView<T>& tensor, const char* name, std::int64_t rows, std::int64_t columns = 1) {
+  const auto text = [](std::int64_t n) { return n < 0 ? std::string("any") : std::to_string(n); };
+  const std::string expected = "expected [" + text(rows) + "," + text(columns) + "]";
+  if (!tensor) throw std::invalid_argument(std::string(name) + ": " + expected + ", found no tensor");
+  if ((rows < 0 || tensor.rows() == rows) && (columns < 0 || tensor.columns() == columns)) return;
+  throw std::invalid_argument(std::string(name) + ": " + expected + ", found [" + std::to_string(tensor.rows()) + "," +
+                              std::to_string(tensor.columns()) + "]");
+}
 
 }  // namespace retort

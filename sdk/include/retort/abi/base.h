@@ -45,6 +45,16 @@ typedef struct retort_text_sink {
   void (*write)(void* context, retort_string piece);
 } retort_text_sink;
 
+/* Takes the results of long work item by item, in any order, each once: the host stores what it got before it asks for
+ * more, so that a run that is killed repeats nothing. `index` counts the request's items from 0; `json` is borrowed.
+ * [any thread of the call, one at a time] */
+typedef struct retort_item_sink {
+  uint32_t struct_size;
+  uint32_t reserved;
+  void* context;
+  void (*item)(void* context, uint64_t index, retort_string json);
+} retort_item_sink;
+
 /* Takes named numbers, such as parts of a loss. [same thread, during the call] */
 typedef struct retort_metric_sink {
   uint32_t struct_size;
@@ -116,7 +126,8 @@ typedef struct retort_host {
   void (*error_free)(retort_error* error);                   /* NULL is allowed */
   void (*log)(int32_t level, retort_string message);
   int32_t (*should_stop)(void); /* 1 once the user asked to stop: long work returns RETORT_ERROR_STOPPED soon after */
-  /* An optional service by id, or NULL if this host does not offer it. */
+  /* An optional service by id, or NULL if this host does not offer it: "retort.host.models/1" (host_models.h),
+   * "retort.host.secrets/1" (host_secrets.h). The table lives to the end of the process. */
   const void* (*get_extension)(retort_string id);
 } retort_host;
 

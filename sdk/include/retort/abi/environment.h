@@ -1,5 +1,4 @@
-/* retort.environment-draft/1: a world that tools act on: it names them, asks for things, and executes calls.
- * A draft: it may still change; a stable revision will have another id. */
+/* retort.environment/1: a world that tools act on: it names them, asks for things, and executes calls. */
 #ifndef RETORT_ABI_ENVIRONMENT_H
 #define RETORT_ABI_ENVIRONMENT_H
 
@@ -10,22 +9,35 @@
 extern "C" {
 #endif
 
-#define RETORT_ENVIRONMENT_INTERFACE "retort.environment-draft/1"
+#define RETORT_ENVIRONMENT_INTERFACE "retort.environment/1"
 
-typedef struct retort_environment_draft1 {
+/* One world with its state, several turns long. Owned by the environment, between start() and end(). */
+typedef struct retort_session retort_session;
+
+typedef struct retort_environment_v1 {
   uint32_t struct_size;
   uint32_t reserved;
   /* Writes the OpenAI tools array. [any-thread] */
   retort_error* (*tools)(retort_instance* instance, const retort_text_sink* tools);
-  /* Writes at most `count` distinct OpenAI chat rows of `split` ("train", "validation" or "test"), one JSON object a
-   * line, with the calls that answer each and metadata {"template": id}. The same arguments give the same bytes.
-   * [any-thread] */
+  /* At most `count` distinct OpenAI chat rows of `split` ("train", "validation" or "test"), an item each from 0, with
+   * the calls that answer each and metadata {"template": id}. The same arguments give the same bytes. An environment
+   * that makes no rows leaves it NULL. Polls should_stop(). [any-thread] */
   retort_error* (*generate)(retort_instance* instance, retort_string split, int64_t count, uint64_t seed,
-                            const retort_text_sink* rows);
-  /* `batches`: a JSON array of lists of calls; each list runs from the same initial world. Writes a JSON array of
-   * {"ok": boolean, "error": text or null, "state": hash of the world afterwards}. [any-thread] */
-  retort_error* (*execute)(retort_instance* instance, retort_string batches, const retort_text_sink* outcomes);
-} retort_environment_draft1;
+                            const retort_item_sink* rows);
+  /* `start`: {"seed": integer} or {"state": what state() wrote} or {}: the initial world. [any-thread] */
+  retort_error* (*start)(retort_instance* instance, retort_string start, retort_session** out);
+  /* `calls`: a JSON array of {"id"?, "name", "arguments"}, run in order. Writes {"ok": all of them did, "error": text
+   * or null, "results": [{"id"?, "ok", "content": text for the model}], "state": hash of the world afterwards}. A call
+   * that cannot be run is a result with "ok": false. [one-at-a-time per session; sessions at the same time] */
+  retort_error* (*execute)(retort_instance* instance, retort_session* session, retort_string calls,
+                           const retort_text_sink* outcome);
+  /* Writes the whole state, so that start() can go on from it; NULL: this world cannot be saved.
+   * [one-at-a-time per session] */
+  retort_error* (*state)(retort_instance* instance, retort_session* session, const retort_text_sink* state);
+  void (*end)(retort_instance* instance, retort_session* session); /* NULL is allowed. [one-at-a-time per session] */
+} retort_environment_v1;
+
+#define RETORT_ENVIRONMENT_V1_SIZE 56u
 
 #ifdef __cplusplus
 }

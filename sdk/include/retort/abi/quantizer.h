@@ -1,10 +1,12 @@
-/* retort.quantizer/1: turns one weight matrix into codes. O output rows, I input columns, S calibration rows,
- * Q groups = I / group_size (1 when group_size is 0). */
+/* retort.quantizer/1: turns weight matrices into codes. O output rows, I input columns, Q groups of a row = I /
+ * group_size (1 when group_size is 0). The host goes through the model site by site: scheme, smooth, then quantize for
+ * every module of the site. */
 #ifndef RETORT_ABI_QUANTIZER_H
 #define RETORT_ABI_QUANTIZER_H
 
 #include "base.h"
 #include "plugin.h"
+#include "site.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -12,49 +14,53 @@ extern "C" {
 
 #define RETORT_QUANTIZER_INTERFACE "retort.quantizer/1"
 
-#define RETORT_SIGNAL_INPUT_ABSOLUTE_MEAN 1u /* [I] mean |x| of every input channel */
-#define RETORT_SIGNAL_INPUT_ABSOLUTE_MAX 2u  /* [I] max |x| */
-#define RETORT_SIGNAL_INPUT_HESSIAN 4u       /* [I,I] 2·Σ x xᵀ / S */
-#define RETORT_SIGNAL_INPUT_SAMPLES 8u       /* [S,I] inputs themselves */
-
 typedef struct retort_quantize_requirements {
   uint32_t struct_size;
-  uint32_t signals;
-  int64_t samples;    /* S, calibration rows wanted; 0: none */
-  int32_t bits;       /* 2 to 8 */
-  int32_t symmetric;  /* 1: zero points are all 0 */
-  int64_t group_size; /* input columns that share a scale; 0: the whole row */
+  uint32_t reserved;
+  uint64_t signals; /* INPUT_… */
+  int64_t samples;  /* calibration rows wanted; 0: none */
 } retort_quantize_requirements;
 
-typedef struct retort_quantize_input {
+/* How the modules of one site are stored. */
+typedef struct retort_quantize_scheme {
   uint32_t struct_size;
-  uint32_t reserved;
-  retort_string module;                     /* "model.layers.0.mlp.up_proj" */
-  const retort_tensor* weight;              /* [O,I] f32 */
-  const retort_tensor* input_absolute_mean; /* signals that were not asked for are NULL */
-  const retort_tensor* input_absolute_max;
-  const retort_tensor* input_hessian;
-  const retort_tensor* input_samples;
-} retort_quantize_input;
+  int32_t bits;      /* 2 to 8; 0: leave the site in floating point */
+  int32_t symmetric; /* 1: no zero points */
+  int32_t reserved;
+  int64_t group_size; /* input columns that share a scale; 0: the whole row */
+} retort_quantize_scheme;
 
-/* Allocated by the host, every element written by the quantizer: w ≈ scale · (code − zero_point). */
+/* Allocated by the host, every element written by the quantizer (scales are filled with NaN): w ≈ scale · (code -
+ * zero_point). */
 typedef struct retort_quantize_output {
   uint32_t struct_size;
   uint32_t reserved;
-  const retort_tensor* codes;  /* [O,I] int8; symmetric codes are signed, asymmetric ones 0 … 2^bits − 1 as uint8 */
-  const retort_tensor* scales; /* [O,Q] f32, positive */
-  const retort_tensor* zero_points; /* [O,Q] int32, or NULL when symmetric */
-  const retort_tensor* smoothing;   /* [I] f32: inputs are divided by it, weights multiplied; 1 = off; may be NULL */
+  /* [O,I]: symmetric codes are int8 in [-2^(bits-1), 2^(bits-1)-1], asymmetric ones uint8 in [0, 2^bits-1]. */
+  const retort_tensor* codes;
+  const retort_tensor* scales;      /* [O,Q] f32, finite and not 0; negative ones turn a signed range around */
+  const retort_tensor* zero_points; /* [O,Q] int32 in the codes' range; NULL when symmetric */
 } retort_quantize_output;
 
 typedef struct retort_quantizer_v1 {
   uint32_t struct_size;
   uint32_t reserved;
   retort_error* (*requirements)(retort_instance* instance, retort_quantize_requirements* out); /* [any-thread] */
-  /* [one-at-a-time per instance] */
-  retort_error* (*quantize)(retort_instance* instance, const retort_quantize_input* input,
-                            const retort_quantize_output* output, const retort_metric_sink* metrics);
+  /* One answer for all modules of the site, since the runtime joins q/k/v and gate/up. Asked of every site, without
+   * weights and statistics, before any work, so that what the model's format cannot hold is refused at once. The same
+   * site gets the same answer. [one-at-a-time per instance] */
+  retort_error* (*scheme)(retort_instance* instance, const retort_site* site, retort_quantize_scheme* out);
+  /* Writes `factors` [I] f32, positive: the host divides the site's input by them (folding that into what produces it)
+   * and multiplies the columns of its weights; the float model's output stays. Not asked of sites whose producer is
+   * RETORT_PRODUCER_NONE. NULL: no smoothing. [one-at-a-time per instance] */
+  retort_error* (*smooth)(retort_instance* instance, const retort_site* site, const retort_tensor* factors,
+                          const retort_metric_sink* metrics);
+  /* `site->modules[module]`, smoothed, into codes. [one-at-a-time per instance] */
+  retort_error* (*quantize)(retort_instance* instance, const retort_site* site, uint64_t module,
+                            const retort_quantize_scheme* scheme, const retort_quantize_output* output,
+                            const retort_metric_sink* metrics);
 } retort_quantizer_v1;
+
+#define RETORT_QUANTIZER_V1_SIZE 40u
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-/* retort.reward/1: scores responses. */
+/* retort.reward/1: scores answers. */
 #ifndef RETORT_ABI_REWARD_H
 #define RETORT_ABI_REWARD_H
 
@@ -11,17 +11,31 @@ extern "C" {
 
 #define RETORT_REWARD_INTERFACE "retort.reward/1"
 
+/* What all items of a call share crosses once. */
+typedef struct retort_reward_batch {
+  uint32_t struct_size;
+  uint32_t reserved;
+  retort_string tools; /* OpenAI `tools` array of every item that has no "tools" of its own */
+  retort_string items; /* JSON array of
+    {"messages": [the conversation up to the answer], "tools"?, "text": the raw answer,
+     "response": {"calls": [call…]} or {"malformed": reason}, "reference"?: {"calls": […]},
+     "execution"?: {"ok", "error", "results", "state"}, "reference_execution"?: what the environment said}.
+    Invalid UTF-8 that a model wrote stands as U+FFFD. */
+} retort_reward_batch;
+
 typedef struct retort_reward_v1 {
   uint32_t struct_size;
   uint32_t reserved;
-  /* `tools`: the OpenAI tools array that every item may call. `items`: a JSON array of {"prompt": text,
-   * "response": {"calls": [call…]} or {"malformed": reason}, "reference"?: {"calls": […]},
-   * "execution"?, "reference_execution"?: what environment.execute said}. Writes a JSON array of the same length and
-   * order: {"score": in [0,1], or -1 for malformed, "reason": text, empty for a full score}.
-   * [one-at-a-time per instance] */
-  retort_error* (*score)(retort_instance* instance, retort_string tools, retort_string items,
-                         const retort_text_sink* scores);
+  /* Writes [{"name": "correct", "minimum": 0, "maximum": 1, "summary": text}, …]: the scores of every item, the first
+   * being the one that counts where only one does. The same for an instance's life. Bounds may be null. [any-thread] */
+  retort_error* (*scores)(retort_instance* instance, const retort_text_sink* names);
+  /* One item each: {"scores": {name: number in its bounds, for every name}, "reason": text, empty for a full score}, or
+   * {"malformed": true, "scores": {…}, "reason"} for an answer that is no answer, or {"error": reason} for an item that
+   * this reward cannot score: the stage decides what becomes of it. [one-at-a-time per instance] */
+  retort_error* (*score)(retort_instance* instance, const retort_reward_batch* batch, const retort_item_sink* scores);
 } retort_reward_v1;
+
+#define RETORT_REWARD_V1_SIZE 24u
 
 #ifdef __cplusplus
 }

@@ -11,16 +11,37 @@ extern "C" {
 
 #define RETORT_TEACHER_INTERFACE "retort.teacher/1"
 
+/* What all requests of a call share crosses once. */
+typedef struct retort_teacher_batch {
+  uint32_t struct_size;
+  uint32_t reserved;
+  retort_string tools;    /* OpenAI `tools` array of every request that has no "tools" of its own; empty: none */
+  retort_string requests; /* JSON array of
+    {"messages": [OpenAI messages of any role], "tools"?: its own, "tool_choice"?, "response_format"?, "n"? (1),
+     "temperature"?, "top_p"?, "max_tokens"?, "seed"?, "top_logprobs"?,
+     "recorded"?: the assistant message that a trace holds}
+    as {"messages": [{"role": "user", "content": "turn on the light"}], "n": 2, "temperature": 0.8} */
+} retort_teacher_batch;
+
 typedef struct retort_teacher_v1 {
   uint32_t struct_size;
   uint32_t reserved;
-  /* `requests`: a JSON array of OpenAI chat requests {"messages": […], "tools": […], "n"?, "temperature"?, "seed"?,
-   * "top_logprobs"?, "recorded"?: the assistant message that a trace holds}. Writes a JSON array of the same length
-   * and order: {"message": {"role": "assistant", "content", "tool_calls"?, "refusal"?: why there is no answer},
-   * "usage"?: {…}, "logprobs"?: {…}} or {"error": reason} for a request that failed. An error is returned only when the
-   * whole batch failed. [one-at-a-time per instance] */
-  retort_error* (*complete)(retort_instance* instance, retort_string requests, const retort_text_sink* responses);
+  /* One item a request, each as soon as it is known:
+   *   {"choices": [{"message": {"role": "assistant", "content", "tool_calls"?, "refusal"?: why there is no answer},
+   *                 "finish_reason": "stop" | "tool_calls" | "length" | "content_filter", "logprobs"?: […]}],
+   *    "usage"?: {"prompt_tokens", "completion_tokens"}}
+   * or {"error": reason} for a request that failed or cannot be parsed: the others go on. How many run at once is the
+   * plugin's affair. An error is returned only when the whole batch failed or was stopped; items given before it
+   * count. Polls should_stop(). [one-at-a-time per instance] */
+  retort_error* (*complete)(retort_instance* instance, const retort_teacher_batch* batch,
+                            const retort_item_sink* responses);
+  /* Log-probabilities of given continuations: requests are {"messages", "tools"?, "continuation": text}; an item is
+   * {"logprobs": [of the teacher's tokens], "sum"} or {"error": reason}. NULL: this teacher cannot.
+   * [one-at-a-time per instance] */
+  retort_error* (*score)(retort_instance* instance, const retort_teacher_batch* batch, const retort_item_sink* scores);
 } retort_teacher_v1;
+
+#define RETORT_TEACHER_V1_SIZE 24u
 
 #ifdef __cplusplus
 }
