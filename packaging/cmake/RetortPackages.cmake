@@ -32,7 +32,7 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/sdk/cmake/retort-sdk-config.
   ${PROJECT_BINARY_DIR}/sdk/retort-sdk-config.cmake INSTALL_DESTINATION ${sdk_package_folder}
   NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/sdk/retort-sdk-config-version.cmake
-  COMPATIBILITY SameMajorVersion ARCH_INDEPENDENT)
+  VERSION ${RETORT_SDK_VERSION} COMPATIBILITY SameMajorVersion ARCH_INDEPENDENT)
 install(FILES
   ${PROJECT_BINARY_DIR}/sdk/retort-sdk-config.cmake
   ${PROJECT_BINARY_DIR}/sdk/retort-sdk-config-version.cmake
@@ -48,6 +48,7 @@ foreach(guide README.md CONTRIBUTING.md)
   install(FILES ${PROJECT_SOURCE_DIR}/${guide} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/retort-doc
     COMPONENT doc)
 endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/sdk/CHANGES.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/retort-doc/sdk COMPONENT doc)
 foreach(folder core sdk)
   install(FILES ${PROJECT_SOURCE_DIR}/${folder}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/retort-doc/${folder}
     COMPONENT doc)
