@@ -7,6 +7,17 @@
 get_property(plugin_targets GLOBAL PROPERTY RETORT_PLUGIN_TARGETS)
 add_custom_target(product DEPENDS retort retort-plugin-scan ${plugin_targets})  # all that is installed; no tests
 
+# What configs/quickstart.json needs and nothing else: the first answer comes sooner. A component's target is called after
+# its id.
+file(STRINGS ${PROJECT_SOURCE_DIR}/configs/quickstart.json quickstart_uses REGEX "\"use\": \"[a-z_.]+\"")
+string(REGEX MATCHALL "\"use\": \"[a-z_.]+\"" quickstart_uses "${quickstart_uses}")
+list(TRANSFORM quickstart_uses REPLACE "\"use\": \"([a-z_]+)\\.([a-z_]+)\"" "\\1_\\2")
+list(REMOVE_DUPLICATES quickstart_uses)
+if(RETORT_TRAIN)
+  add_custom_target(quickstart DEPENDS retort retort-plugin-scan ${quickstart_uses})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/configs/quickstart.json)
+endif()
+
 # The libraries are found from the files that need them, so that an installation can be moved as a whole.
 file(RELATIVE_PATH bin_to_lib ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
 set_target_properties(retort PROPERTIES INSTALL_RPATH "$ORIGIN/${bin_to_lib}")
