@@ -49,22 +49,22 @@ TokenLoss token_loss(const GrpoOptions& options, double advantage, double log_pr
   return result;
 }
 
-double token_weight(const GrpoOptions& options, double row_tokens, const StepSize& step) {
-  const auto rows = static_cast<double>(step.rows);
+double token_weight(const GrpoOptions& options, double row_tokens, const UpdateSize& update) {
+  const auto rows = static_cast<double>(update.rows);
   double divisor = 0;
   const char* name = "";
   switch (options.aggregation) {
     case Aggregation::token_mean:
-      divisor = static_cast<double>(step.tokens);
-      name = "step_tokens";
+      divisor = static_cast<double>(update.tokens);
+      name = "update_tokens";
       break;
     case Aggregation::sequence_mean:
       divisor = rows * row_tokens;
-      name = "step_rows times the row's tokens";
+      name = "update_rows times the row's tokens";
       break;
     case Aggregation::maximum_length:
-      divisor = rows * static_cast<double>(step.maximum_tokens);
-      name = "step_rows times maximum_tokens";
+      divisor = rows * static_cast<double>(update.maximum_tokens);
+      name = "update_rows times maximum_tokens";
       break;
   }
   if (!(divisor > 0))

@@ -15,8 +15,8 @@ namespace retort::rl {
 
 enum class Scale { std_unbiased, none };
 
-/// How a step's token losses become one number; R rows, the tokens of a row being |o|:
-///   token_mean      Σ / all tokens of the step                  (DAPO)
+/// How an update's token losses become one number; R rows, the tokens of a row being |o|:
+///   token_mean      Σ / all tokens of the update                (DAPO)
 ///   sequence_mean   (1/R)·Σ_rows (Σ_tokens / |o|)               (GRPO)
 ///   maximum_length  Σ / (R·longest response that was allowed)   (Dr.GRPO)
 enum class Aggregation { token_mean, sequence_mean, maximum_length };
@@ -43,13 +43,13 @@ struct TokenLoss {
 TokenLoss token_loss(const GrpoOptions& options, double advantage, double log_prob, double old_log_prob,
                      double reference_log_prob);
 
-/// What the losses are divided by; of the whole step, so that parts add up.
-struct StepSize {
+/// What the losses are divided by; of the whole update, so that parts add up.
+struct UpdateSize {
   std::int64_t rows = 0, tokens = 0, maximum_tokens = 0;
 };
 
 /// Weight of each token's loss in a row of `row_tokens` tokens. Throws std::invalid_argument when the aggregation's
 /// divisor is not positive.
-double token_weight(const GrpoOptions& options, double row_tokens, const StepSize& step);
+double token_weight(const GrpoOptions& options, double row_tokens, const UpdateSize& update);
 
 }  // namespace retort::rl
