@@ -1,7 +1,6 @@
 // rl.grpo: batches and parameters around grpo.h. Covers GRPO, DAPO's and Dr.GRPO's variants by parameter; has no
 // critic.
 #include <algorithm>
-#include <cmath>
 #include <retort/plugin.hpp>
 #include <retort/rl.hpp>
 #include <stdexcept>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "grpo.h"
+#include "token_sum.h"
 
 namespace {
 
@@ -22,6 +22,8 @@ class Grpo : public retort::RlAlgorithm {
     std::string scale = "std_unbiased";
     std::string loss_aggregation = "token_mean";
     bool drop_equal_groups = true;
+    std::int64_t updates = 1, mini_batches = 1;
+    double sampler_ratio_cap = 0;
   };
   static auto schema() {
     return retort::params<Params>()
@@ -50,25 +52,36 @@ class Grpo : public retort::RlAlgorithm {
             "mean over the update's tokens (DAPO), mean over rows of the mean over tokens (GRPO), or sum over tokens "
             "divided by the longest response allowed (Dr.GRPO)")
         .boolean("drop_equal_groups", &Params::drop_equal_groups)
-        .doc("leave out groups whose rewards are all equal (DAPO)");
+        .doc("leave out groups whose rewards are all equal (DAPO)")
+        .integer("updates", &Params::updates)
+        .at_least(1)
+        .doc("passes over one batch of rollouts; with 1 and one mini-batch every ratio is 1 and nothing is clipped")
+        .integer("mini_batches", &Params::mini_batches)
+        .at_least(1)
+        .doc("optimiser steps of a pass")
+        .number("sampler_ratio_cap", &Params::sampler_ratio_cap)
+        .at_least(0)
+        .doc(
+            "truncated importance sampling: a token's policy loss is multiplied by min(π_trainer/π_sampler, cap), "
+            "since the engine that samples is another program (3 is common); 0: off");
   }
 
   explicit Grpo(const Params& params) : params_(params) {
     using namespace retort::rl;
-    options_.clip_low = params.clip_low;
-    options_.clip_high = params.clip_high;
+    options_.clip = {params.clip_low, params.clip_high};
     options_.kl_coefficient = params.kl_coefficient;
     options_.epsilon = params.epsilon;
     options_.scale = params.scale == "none" ? Scale::none : Scale::std_unbiased;
-    options_.aggregation = params.loss_aggregation == "token_mean"      ? Aggregation::token_mean
-                           : params.loss_aggregation == "sequence_mean" ? Aggregation::sequence_mean
-                                                                        : Aggregation::maximum_length;
+    options_.aggregation = aggregation_named(params.loss_aggregation);
   }
 
   retort::RlRequirements requirements() const override {
     retort::RlRequirements wanted;
     wanted.group_size = params_.group_size;
-    if (options_.kl_coefficient > 0) wanted.signals = RETORT_SIGNAL_REFERENCE_LOG_PROBS;
+    wanted.updates = params_.updates;
+    wanted.mini_batches = params_.mini_batches;
+    if (options_.kl_coefficient > 0) wanted.signals |= RETORT_SIGNAL_REFERENCE_LOG_PROBS;
+    if (params_.sampler_ratio_cap > 0) wanted.signals |= RETORT_SIGNAL_SAMPLER_LOG_PROBS;
     return wanted;
   }
 
@@ -102,55 +115,29 @@ class Grpo : public retort::RlAlgorithm {
             {"dropped_groups", params_.drop_equal_groups ? static_cast<double>(equal) : 0.0}};
   }
 
-  /// Metrics are shares of the update, so that those of an update's parts add up.
   Result loss(const retort::RlBatch& batch, const retort::RlGradient& gradient) override {
-    check_shapes(batch, gradient.log_probs);
-    const retort::rl::UpdateSize update{batch.update_rows, batch.update_tokens, batch.maximum_tokens};
-    double loss = 0, clipped = 0, kl = 0;
-    for (std::int64_t r = 0; r < batch.log_probs.rows(); ++r) {
-      double tokens = 0;
-      for (std::int64_t t = 0; t < batch.mask.columns(); ++t) tokens += static_cast<double>(batch.mask(r, t));
-      const double weight = tokens > 0 ? retort::rl::token_weight(options_, tokens, update) : 0;
-      for (std::int64_t t = 0; t < batch.mask.columns(); ++t) {
-        const double mask = static_cast<double>(batch.mask(r, t));
-        const retort::rl::TokenLoss token = mask > 0 ? token_loss(batch, r, t) : retort::rl::TokenLoss{};
-        loss += weight * mask * token.loss;
-        clipped += token.clipped ? mask : 0;
-        kl += mask * token.kl;
-        if (gradient.log_probs) gradient.log_probs(r, t) = static_cast<float>(weight * mask * token.derivative);
-      }
-    }
-    const auto update_tokens = static_cast<double>(std::max<std::int64_t>(update.tokens, 1));
-    Result result{loss, {{"clip_fraction", clipped / update_tokens}}};
-    if (options_.kl_coefficient > 0) result.metrics.emplace_back("kl", kl / update_tokens);
+    retort::rl::check_loss_batch(batch, gradient);
+    const std::int64_t rows = batch.mask.rows(), positions = batch.mask.columns();
+    if (options_.kl_coefficient > 0) expect_shape(batch.reference_log_probs, "reference_log_probs", rows, positions);
+    if (params_.sampler_ratio_cap > 0) expect_shape(batch.sampler_log_probs, "sampler_log_probs", rows, positions);
+    const retort::rl::TokenSum sum =
+        retort::rl::sum_tokens(batch, gradient, options_.aggregation, [&](std::int64_t r, std::int64_t t) {
+          const auto at = [r, t](const retort::TensorView<const float>& view) {
+            return view ? static_cast<double>(view(r, t)) : 0.0;
+          };
+          const double correction = retort::rl::sampler_weight(params_.sampler_ratio_cap, at(batch.old_log_probs),
+                                                               at(batch.sampler_log_probs));
+          retort::rl::TokenTerms token;
+          token.policy = token_loss(options_, correction * at(batch.advantages), at(batch.log_probs),
+                                    at(batch.old_log_probs), at(batch.reference_log_probs));
+          return token;
+        });
+    Result result{sum.loss, {{"clip_fraction", sum.clipped}}};
+    if (options_.kl_coefficient > 0) result.metrics.emplace_back("kl", sum.kl);
     return result;
   }
 
  private:
-  retort::rl::TokenLoss token_loss(const retort::RlBatch& batch, std::int64_t r, std::int64_t t) const {
-    const double reference = options_.kl_coefficient > 0 ? static_cast<double>(batch.reference_log_probs(r, t)) : 0.0;
-    const auto token = retort::rl::token_loss(options_, static_cast<double>(batch.advantages(r, t)),
-                                              static_cast<double>(batch.log_probs(r, t)),
-                                              static_cast<double>(batch.old_log_probs(r, t)), reference);
-    if (!std::isfinite(token.loss) || !std::isfinite(token.derivative))
-      throw std::invalid_argument("row " + std::to_string(r) + ", position " + std::to_string(t) +
-                                  ": the loss is not finite; advantage " + std::to_string(batch.advantages(r, t)) +
-                                  ", log-probability " + std::to_string(batch.log_probs(r, t)) + ", when sampled " +
-                                  std::to_string(batch.old_log_probs(r, t)) +
-                                  "; if this is training that diverged, lower the learning rate");
-    return token;
-  }
-
-  void check_shapes(const retort::RlBatch& batch, const retort::TensorView<float>& gradient) const {
-    const std::int64_t rows = batch.log_probs.rows(), positions = batch.log_probs.columns();
-    expect_shape(batch.log_probs, "log_probs", rows, positions);
-    expect_shape(batch.mask, "mask", rows, positions);
-    expect_shape(batch.old_log_probs, "old_log_probs", rows, positions);
-    expect_shape(batch.advantages, "advantages", rows, positions);
-    if (options_.kl_coefficient > 0) expect_shape(batch.reference_log_probs, "reference_log_probs", rows, positions);
-    if (gradient) expect_shape(gradient, "log_probs_gradient", rows, positions);
-  }
-
   Params params_;
   retort::rl::GrpoOptions options_;
 };
