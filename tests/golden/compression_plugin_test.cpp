@@ -90,7 +90,10 @@ TEST(RtnPlugin, WritesCodesScalesAndZeroPoints) {
   Tensor<float> group_scales({2, 2}, std::vector<float>(4, 0));
   Tensor<std::int32_t> zeros({2, 2}, std::vector<std::int32_t>(4, -1));
   const retort_quantize_output grouped{sizeof grouped, 0, unsigned_codes.view(), group_scales.view(), zeros.view()};
-  const Parameters four_bits{{"bits", std::int64_t{4}}, {"symmetric", false}, {"group_size", std::int64_t{2}}};
+  const Parameters four_bits{{"bits", std::int64_t{4}},
+                             {"symmetric", false},
+                             {"group_size", std::int64_t{2}},
+                             {"scale_type", std::string("f32")}};
   quantize(four_bits, grouped);
   // First group [−1,.3]: scale 1.3/15, zero 12 (11.54); second [.5,.8]: scale .8/15, zero 0.
   EXPECT_EQ(unsigned_codes.values, (std::vector<std::uint8_t>{0, 15, 9, 15, 0, 0, 0, 0}));
