@@ -11,6 +11,7 @@
 
 #include "model/model_config.h"
 #include "runtime/decoder/decoder.h"
+#include "runtime/generate/token_draw.h"
 
 namespace retort::runtime {
 
@@ -64,8 +65,8 @@ class RolloutEngine {
   void update_weights(const FloatWeights& weights);
 
   /// B·G rollouts, row b·G + g the g-th sample of prompts[b] (B ≥ 0). Each prompt goes through the layers once; when a
-  /// sequence ends the next one takes its place. Row r draws its t-th token from a stream of (seed, r, t) alone, by
-  /// inversion of the distribution in the order of ids: so the same seed gives the same rows whatever is decoded
+  /// sequence ends the next one takes its place. Row r draws its t-th token with draw_number(seed, r, t)
+  /// alone (token_draw.h): so the same seed gives the same rows whatever is decoded
   /// beside them, on however many threads, but for draws that hit a border within the rounding of the logits; the
   /// same engine options give the same bits. Throws std::invalid_argument for an option out of range, an empty prompt,
   /// one that leaves no room for a token in the context, or a token outside of the vocabulary (which prompt, expected,
@@ -81,18 +82,5 @@ class RolloutEngine {
   struct State;
   std::unique_ptr<State> state_;
 };
-
-/// A number in [0,1) with 53 bits from a counter: draw t of row r for this seed (SplitMix64, Steele et al. 2014,
-/// https://doi.org/10.1145/2660193.2660195, over a mixture of the three).
-double rollout_draw(std::uint64_t seed, std::uint64_t row, std::uint64_t t);
-
-/// A token and its log-probability at `temperature` (as Rollout says) from logits [V]: the first id, in order, at which
-/// the running sum of probabilities exceeds `draw`; the likeliest where the temperature is 0. NaN logits are
-/// impossible. Throws std::runtime_error if all are.
-struct DrawnToken {
-  TokenId token = 0;
-  float log_probability = 0;
-};
-DrawnToken draw_token(std::span<const float> logits, double temperature, double draw);
 
 }  // namespace retort::runtime
