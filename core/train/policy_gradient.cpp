@@ -185,7 +185,7 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   const std::vector<task::Example> validation = validation_examples(job.dataset, job.validation_limit);
 
   EpochBatches batches(prompts, job.training, job.seed);
-  Trainer trainer(*policy.decoder, job.training, batches.total_steps(), job.seed, job.work, hooks);
+  Trainer trainer(ParameterGroups({decoder_group(*policy.decoder)}), job.training, batches.total_steps(), job.seed, job.work, hooks);
   PolicyStep policy_step(job, policy, reference.get(), split.examples, prompts);
   trainer.run("policy gradient", [&](std::int64_t step) {
     if (!validation.empty() && job.validation_steps > 0 && step % job.validation_steps == 0)
