@@ -131,9 +131,7 @@ class ComponentTree {
     const std::string one = "{\"use\": a component of " + slot.interface + ", …}";
     report(pointer, "\"" + slot.name + "\" is missing: " + (slot.list ? "[" + one + ", …]" : one), known(slot));
   }
-  std::string known(const SlotInfo& slot) const {
-    return suggestion_for("", registry_.component_ids(slot.interface));
-  }
+  std::string known(const SlotInfo& slot) const { return suggestion_for("", registry_.component_ids(slot.interface)); }
   static std::string shortened(const Json& value) {
     const std::string text = value.dump();
     return text.size() <= 80 ? text : std::string(value.type_name()) + " of " + std::to_string(value.size());

@@ -31,9 +31,8 @@ Component::Component(std::shared_ptr<const ComponentInfo> info, const retort_plu
     : object_(std::make_shared<Object>(std::move(info), entry, std::move(slots))) {
   const ComponentInfo& known = *object_->info;
   const FlatParameters flat(parameters);
-  const retort_create_arguments arguments{sizeof(retort_create_arguments), index,
-                                          flat.data(),                     flat.size(),
-                                          object_->bound.data(),           object_->bound.size()};
+  const retort_create_arguments arguments{
+      sizeof(retort_create_arguments), index, flat.data(), flat.size(), object_->bound.data(), object_->bound.size()};
   throw_if_error(entry.create(&arguments, &object_->instance), known.id);
   if (object_->instance == nullptr)
     throw std::runtime_error(known.id + ": create() of '" + known.library.string() +

@@ -59,10 +59,10 @@ void check_twice(const retort_plugin_entry& entry, std::uint32_t index, const Co
 void check_interface_of(CheckLog& log, const Subject& subject, const std::string& interface) {
   using Check = void (*)(CheckLog&, const Subject&);
   static const std::map<std::string, Check> checks = {
-      {RETORT_DISTILL_INTERFACE, check_distill},       {RETORT_RL_INTERFACE, check_rl},
-      {RETORT_PREFERENCE_INTERFACE, check_preference}, {RETORT_QUANTIZER_INTERFACE, check_quantizer},
-      {RETORT_SPARSIFIER_INTERFACE, check_sparsifier}, {RETORT_PRUNER_INTERFACE, check_pruner},
-      {RETORT_TEACHER_INTERFACE, check_teacher},       {RETORT_REWARD_INTERFACE, check_reward},
+      {RETORT_DISTILL_INTERFACE, check_distill},        {RETORT_RL_INTERFACE, check_rl},
+      {RETORT_PREFERENCE_INTERFACE, check_preference},  {RETORT_QUANTIZER_INTERFACE, check_quantizer},
+      {RETORT_SPARSIFIER_INTERFACE, check_sparsifier},  {RETORT_PRUNER_INTERFACE, check_pruner},
+      {RETORT_TEACHER_INTERFACE, check_teacher},        {RETORT_REWARD_INTERFACE, check_reward},
       {RETORT_ENVIRONMENT_INTERFACE, check_environment}};
   if (const auto found = checks.find(interface); found != checks.end()) found->second(log, subject);
 }

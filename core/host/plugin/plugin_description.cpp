@@ -180,9 +180,8 @@ ScopedInstance::ScopedInstance(const retort_plugin_entry& entry, std::uint32_t i
                                const std::vector<retort_bound_component>& components)
     : entry_(entry) {
   const FlatParameters flat(parameters);
-  const retort_create_arguments arguments{sizeof(retort_create_arguments), index,
-                                          flat.data(),                     flat.size(),
-                                          components.data(),               components.size()};
+  const retort_create_arguments arguments{
+      sizeof(retort_create_arguments), index, flat.data(), flat.size(), components.data(), components.size()};
   throw_if_error(entry.create(&arguments, &instance_), "create()");
   if (instance_ == nullptr) throw std::runtime_error("create() returned neither an error nor an instance");
 }

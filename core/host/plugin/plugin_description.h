@@ -7,7 +7,8 @@
 
 namespace retort::host {
 
-/// Calls init() and reads every component; makes no instance. Throws std::runtime_error that names the file and the first thing that is wrong with it.
+/// Calls init() and reads every component; makes no instance. Throws std::runtime_error that names the file and the
+/// first thing that is wrong with it.
 PluginInfo describe_plugin(const PluginLibrary& library);
 
 /// An instance for the time of a few calls.

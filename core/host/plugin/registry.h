@@ -51,8 +51,8 @@ class Registry {
 
   /// Loads the library (once, for good) and makes an instance. `parameters` must have passed validate_parameters;
   /// `slots` (several of one name for a list) are handed to its constructor and live as long as it does. Throws
-  /// std::invalid_argument for an unknown id (with the nearest one and refused libraries that may hold it) and for slots
-  /// that the component does not declare, PluginError for what the component says.
+  /// std::invalid_argument for an unknown id (with the nearest one and refused libraries that may hold it) and for
+  /// slots that the component does not declare, PluginError for what the component says.
   Component create(const std::string& component_id, const Json& parameters, std::vector<FilledSlot> slots = {}) const;
 
  private:

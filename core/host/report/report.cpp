@@ -159,8 +159,8 @@ std::string slots_html(const Json& component, const std::string& prefix = "") {
   const Json slots = component.value("slots", Json::object());
   for (const auto& [name, filled] : slots.items())
     for (const Json& slot : filled.is_array() ? filled : Json::array({filled}))
-      html += "<br><span class=\"soft\">" + escape_html(prefix + name) + ":</span> " + text_of(slot, "component") + " " +
-              text_of(slot, "version") + slots_html(slot, prefix + name + ".");
+      html += "<br><span class=\"soft\">" + escape_html(prefix + name) + ":</span> " + text_of(slot, "component") +
+              " " + text_of(slot, "version") + slots_html(slot, prefix + name + ".");
   return html;
 }
 
@@ -173,8 +173,7 @@ std::string lineage_section(const RunResults& results) {
     for (const auto& [name, sources] : stage_inputs.items())
       for (const Json& source : sources)
         inputs += (inputs.empty() ? "" : ", ") + escape_html(name) + ": " + escape_html(source.get<std::string>());
-    const std::string components =
-        text_of(stage, "component") + " " + text_of(stage, "version") + slots_html(stage);
+    const std::string components = text_of(stage, "component") + " " + text_of(stage, "version") + slots_html(stage);
     const Json seconds = stage.value("seconds", Json());
     rows.push_back({text_of(stage, "name"), components, inputs.empty() ? "–" : inputs,
                     "<code>" + text_of(stage, "artifact") + "</code>", text_of(stage, "state"),
