@@ -151,8 +151,9 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
             std::to_string(student->config().parameters()) + " parameters");
 
   EpochBatches batches(sequences, job.training, job.seed);
-  Trainer trainer(*student, job.training, batches.total_steps(), job.seed, job.work, hooks);
-  auto parallel = std::make_unique<DataParallel>(student->parameters(), job.threads);
+  const ParameterGroups groups({decoder_group(*student)});
+  Trainer trainer(groups, job.training, batches.total_steps(), job.seed, job.work, hooks);
+  auto parallel = std::make_unique<DataParallel>(groups, job.threads);
   Distiller distiller{job, requirements_of(job.strategy), teacher, *student, sequences, *parallel, {}, {}};
   trainer.run("distilling", [&](std::int64_t step) {
     distiller.metrics.clear();

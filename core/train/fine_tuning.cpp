@@ -84,8 +84,9 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
             std::to_string(decoder.config().vocabulary_size));
 
   EpochBatches batches(sequences, job.training, job.seed);
-  Trainer trainer(decoder, job.training, batches.total_steps(), job.seed, job.work, hooks);
-  auto parallel = std::make_unique<DataParallel>(decoder.parameters(), job.threads);
+  const ParameterGroups groups({decoder_group(decoder)});
+  Trainer trainer(groups, job.training, batches.total_steps(), job.seed, job.work, hooks);
+  auto parallel = std::make_unique<DataParallel>(groups, job.threads);
   trainer.run("fine-tuning", [&](std::int64_t step) {
     const std::vector<std::size_t>& batch = batches.at(step);
     double total_weight = 0;

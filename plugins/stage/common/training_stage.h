@@ -43,8 +43,9 @@ void fill(train::TrainingJob& job, const StageContext& context, const Params& pa
 }
 
 template <typename Table>
-train::PluginHandle<Table> handle(const SlotComponent& slot) {
-  return {slot.instance(), &slot.functions<Table>(), [](retort_error* error) { throw_if_error(error); }};
+train::PluginHandle<Table> handle(const BoundComponent& component) {
+  return {component.instance(), &component.functions<Table>(), [](retort_error* error) { throw_if_error(error); },
+          std::string(component.id())};
 }
 
 /// Adds the shared training parameters to a stage's own; `field` is the TrainingOptions member of its Params.
