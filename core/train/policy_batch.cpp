@@ -13,7 +13,8 @@ void drop_unscored(RolloutBatch& rollouts, std::vector<host::RewardItem>& items,
   std::string reason;
   for (std::size_t begin = 0; begin < items.size(); begin += group) {
     const std::span of_group = std::span(items).subspan(begin, group);
-    const auto bad = std::find_if(of_group.begin(), of_group.end(), [](const auto& item) { return !item.error.empty(); });
+    const auto bad =
+        std::find_if(of_group.begin(), of_group.end(), [](const auto& item) { return !item.error.empty(); });
     if (bad != of_group.end() && reason.empty()) reason = bad->error;
     for (std::size_t row = begin; bad == of_group.end() && row < begin + group; ++row) kept.push_back(row);
   }
@@ -40,8 +41,7 @@ void drop_unscored(RolloutBatch& rollouts, std::vector<host::RewardItem>& items,
 std::vector<float> spread(const std::vector<std::vector<float>>& rows, std::int64_t positions) {
   std::vector<float> matrix(rows.size() * static_cast<std::size_t>(positions), 0.0F);
   for (std::size_t row = 0; row < rows.size(); ++row)
-    std::copy(rows[row].begin(), rows[row].end(),
-              matrix.begin() + static_cast<std::ptrdiff_t>(row) * positions);
+    std::copy(rows[row].begin(), rows[row].end(), matrix.begin() + static_cast<std::ptrdiff_t>(row) * positions);
   return matrix;
 }
 
@@ -54,7 +54,8 @@ PolicyBatches::PolicyBatches(const PolicyGradientJob& job, const CallModule& pol
       sampler_(policy, examples, prompts,
                {.temperature = job.temperature,
                 .max_new_tokens = job.max_new_tokens,
-                .group_size = job.algorithm.front().wanted().group_size}) {}
+                .group_size = job.algorithm.front().wanted().group_size},
+               job.threads) {}
 
 PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_t seed, MetricMap& metrics) {
   const std::int64_t group = job_.algorithm.front().wanted().group_size;

@@ -1,12 +1,12 @@
 #include "train/policy_gradient.h"
 
-#include <mutex>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
 
 #include "train/data_parallel.h"
 #include "train/epochs.h"
+#include "train/instance_pool.h"
 #include "train/model_weights.h"
 #include "train/policy_batch.h"
 #include "train/rl_loss.h"
@@ -15,40 +15,6 @@
 
 namespace retort::train {
 namespace {
-
-/// Lends an algorithm's instances to threads, each to one at a time. Never empty while there are as many as threads.
-class Instances {
- public:
-  explicit Instances(const std::vector<host::RlCall>& all) {
-    for (const host::RlCall& one : all) free_.push_back(&one);
-  }
-  class Lease {
-   public:
-    explicit Lease(Instances& from) : from_(from), one_(from.take()) {}
-    ~Lease() { from_.give(one_); }
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
-    const host::RlCall& operator*() const { return *one_; }
-
-   private:
-    Instances& from_;
-    const host::RlCall* one_;
-  };
-
- private:
-  const host::RlCall* take() {
-    const std::lock_guard lock(mutex_);
-    const host::RlCall* one = free_.back();
-    free_.pop_back();
-    return one;
-  }
-  void give(const host::RlCall* one) {
-    const std::lock_guard lock(mutex_);
-    free_.push_back(one);
-  }
-  std::mutex mutex_;
-  std::vector<const host::RlCall*> free_;
-};
 
 /// The policy, what is trained with it, and one batch of rollouts at a time.
 class PolicyLearner {
@@ -73,9 +39,9 @@ class PolicyLearner {
     {
       torch::NoGradGuard no_grad;
       if (reference_ != nullptr)
-        step.reference_log_probs = values_of(response_signals(*reference_, batch_.sequences, rows, step.positions,
-                                                              {.temperature = job_.temperature})
-                                                 .log_probs);
+        step.reference_log_probs = values_of(
+            response_signals(*reference_, batch_.sequences, rows, step.positions, {.temperature = job_.temperature})
+                .log_probs);
       const ResponseSignals old =
           response_signals(*policy_.decoder, batch_.sequences, rows, step.positions,
                            {.temperature = job_.temperature, .value_head = options_.value_head});
@@ -91,8 +57,7 @@ class PolicyLearner {
   double accumulate(std::size_t number, MetricMap& metrics) {
     const host::RlUpdate& update = updates_.at(number);
     if (update.rows.empty()) return 0;
-    const auto threads =
-        std::min<std::int64_t>(job_.threads, static_cast<std::int64_t>(job_.algorithm.size()));
+    const auto threads = std::min<std::int64_t>(job_.threads, static_cast<std::int64_t>(job_.algorithm.size()));
     DataParallel gradients(groups_, threads);
     const auto rows = static_cast<std::int64_t>(update.rows.size());
     std::int64_t most = std::max<std::int64_t>(1, (rows + threads - 1) / threads);
@@ -101,9 +66,9 @@ class PolicyLearner {
     std::vector<MetricMap> of_part(parts.size());
     const double loss = gradients.accumulate(parts.size(), [&](std::size_t part) {
       const std::vector<std::size_t> chosen(parts[part].begin(), parts[part].end());
-      const ResponseSignals now = response_signals(*policy_.decoder, batch_.sequences, chosen, batch_.step.positions,
-                                                   options_);
-      const Instances::Lease algorithm(instances_);
+      const ResponseSignals now =
+          response_signals(*policy_.decoder, batch_.sequences, chosen, batch_.step.positions, options_);
+      const InstancePool<host::RlCall>::Lease algorithm(instances_);
       return rl_loss(*algorithm, batch_.step, update, parts[part], now, of_part[part]);
     });
     for (const MetricMap& part : of_part)
@@ -119,7 +84,7 @@ class PolicyLearner {
   DecoderModule* reference_;
   const ParameterGroups& groups_;
   PolicyBatches batches_;
-  Instances instances_;
+  InstancePool<host::RlCall> instances_;
   SignalOptions options_;
   PolicyBatch batch_;
   std::vector<host::RlUpdate> updates_;

@@ -13,8 +13,9 @@ task::ParsedResponse parse_answer(const CallModule& policy, const std::vector<te
 }
 
 RolloutSampler::RolloutSampler(const CallModule& policy, const std::vector<task::Example>& examples,
-                               const std::vector<Sequence>& prompts, const RolloutSettings& settings)
-    : policy_(policy), examples_(examples), prompts_(prompts), settings_(settings) {}
+                               const std::vector<Sequence>& prompts, const RolloutSettings& settings,
+                               std::int64_t threads)
+    : policy_(policy), examples_(examples), prompts_(prompts), settings_(settings), threads_(threads) {}
 
 RolloutBatch RolloutSampler::sample(std::span<const std::size_t> batch, std::uint64_t seed) {
   const auto group = static_cast<std::size_t>(settings_.group_size);

@@ -27,9 +27,9 @@ struct RolloutBatch {
 
 class RolloutSampler {
  public:
-  /// Borrows all three. `prompts` are sequences of `examples`, whose responses are not looked at.
+  /// Borrows the first three. `prompts` are sequences of `examples`, whose responses are not looked at.
   RolloutSampler(const CallModule& policy, const std::vector<task::Example>& examples,
-                 const std::vector<Sequence>& prompts, const RolloutSettings& settings);
+                 const std::vector<Sequence>& prompts, const RolloutSettings& settings, std::int64_t threads);
   /// Of the policy's present weights.
   RolloutBatch sample(std::span<const std::size_t> batch, std::uint64_t seed);
 
@@ -38,6 +38,7 @@ class RolloutSampler {
   const std::vector<task::Example>& examples_;
   const std::vector<Sequence>& prompts_;
   RolloutSettings settings_;
+  std::int64_t threads_;
 };
 
 /// The answer that the tokens are; malformed where their bytes are not UTF-8.

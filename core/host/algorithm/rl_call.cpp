@@ -28,8 +28,8 @@ class Optional {
  public:
   /// `columns` 0: one dimension.
   void make(std::int64_t rows, std::int64_t columns) {
-    tensor_ = columns == 0 ? std::make_unique<OwnedTensor<float>>(rows)
-                           : std::make_unique<OwnedTensor<float>>(rows, columns);
+    tensor_ =
+        columns == 0 ? std::make_unique<OwnedTensor<float>>(rows) : std::make_unique<OwnedTensor<float>>(rows, columns);
     tensor_->fill_with(unwritten);
   }
   /// The given rows of the row-major `source`.
@@ -73,8 +73,7 @@ class Batch {
     abi.rows = rows_.input();
     abi.groups = groups_.input();
     abi.rewards = take(step.rewards, rows, 0);
-    abi.reward_parts =
-        take(step.reward_parts, rows, static_cast<std::int64_t>(step.reward_parts.size()) / step.rows());
+    abi.reward_parts = take(step.reward_parts, rows, static_cast<std::int64_t>(step.reward_parts.size()) / step.rows());
     abi.finished = take(step.finished, rows, 0);
     abi.mask = take(step.mask, rows, T);
     abi.old_log_probs = take(step.old_log_probs, rows, T);
@@ -219,10 +218,10 @@ namespace {
 void expect_finite(const std::string& what, const std::vector<float>& values, std::int64_t columns) {
   for (std::size_t i = 0; i < values.size(); ++i)
     if (!std::isfinite(values[i]))
-      throw std::runtime_error(what + ": expected a finite number in every element, found " +
-                               std::to_string(values[i]) + " in row " + std::to_string(i / static_cast<std::size_t>(columns)) +
-                               ", position " + std::to_string(i % static_cast<std::size_t>(columns)) +
-                               " (elements that are not written stay NaN)");
+      throw std::runtime_error(
+          what + ": expected a finite number in every element, found " + std::to_string(values[i]) + " in row " +
+          std::to_string(i / static_cast<std::size_t>(columns)) + ", position " +
+          std::to_string(i % static_cast<std::size_t>(columns)) + " (elements that are not written stay NaN)");
 }
 
 }  // namespace
@@ -243,10 +242,8 @@ void RlCall::advantages(RlStep& step, RlMetrics& metrics) const {
   const std::vector<float> ones(static_cast<std::size_t>(step.rows()), 1.0F);
   keep.take(ones, whole.rows, 0);
   const retort_metric_sink sink = sink_into(metrics);
-  retort_rl_advantages out{
-      sizeof(out), 0, advantages.output(), returns.output(), keep.output(), &sink};
-  throw_component_failure(functions_.advantages(instance_, &batch.abi, &out),
-                          id_ + ": advantages()");
+  retort_rl_advantages out{sizeof(out), 0, advantages.output(), returns.output(), keep.output(), &sink};
+  throw_component_failure(functions_.advantages(instance_, &batch.abi, &out), id_ + ": advantages()");
   step.advantages = advantages.values();
   step.returns = returns.values();
   step.keep = keep.values();
@@ -267,8 +264,9 @@ RlLoss RlCall::loss(const RlStep& step, const RlUpdate& update, std::span<const 
   if (with_gradient && wants(RETORT_SIGNAL_VALUES)) by_values.make(count, step.positions);
   if (with_gradient && wants(RETORT_SIGNAL_ENTROPIES)) by_entropies.make(count, step.positions);
   const retort_metric_sink sink = sink_into(metrics);
-  retort_rl_result result{sizeof(result),      0, std::numeric_limits<double>::quiet_NaN(), by_log_probs.output(),
-                          by_values.output(), by_entropies.output(), &sink};
+  retort_rl_result result{
+      sizeof(result),        0,    std::numeric_limits<double>::quiet_NaN(), by_log_probs.output(), by_values.output(),
+      by_entropies.output(), &sink};
   throw_component_failure(functions_.loss(instance_, &batch.abi, &result), id_ + ": loss()");
   RlLoss loss{result.loss, {by_log_probs.values(), by_values.values(), by_entropies.values()}};
   if (!std::isfinite(loss.loss))

@@ -22,13 +22,13 @@ inline constexpr std::uint64_t rl_signals = RETORT_SIGNAL_REFERENCE_LOG_PROBS | 
 struct RlStep {
   std::int64_t prompts = 0, group_size = 1, positions = 0, maximum_tokens = 0;
   double temperature = 1;
-  std::vector<float> rewards, finished;             ///< [R]
-  std::vector<float> reward_parts;                  ///< [R,K]
-  std::vector<float> mask, old_log_probs;           ///< [R,T]
-  std::vector<float> token_rewards, old_values;     ///< [R,T]
+  std::vector<float> rewards, finished;                       ///< [R]
+  std::vector<float> reward_parts;                            ///< [R,K]
+  std::vector<float> mask, old_log_probs;                     ///< [R,T]
+  std::vector<float> token_rewards, old_values;               ///< [R,T]
   std::vector<float> sampler_log_probs, reference_log_probs;  ///< [R,T]
-  std::vector<float> advantages, returns;           ///< [R,T] written by RlCall::advantages
-  std::vector<float> keep;                          ///< [R] likewise: 0 or 1
+  std::vector<float> advantages, returns;                     ///< [R,T] written by RlCall::advantages
+  std::vector<float> keep;                                    ///< [R] likewise: 0 or 1
   std::int64_t rows() const { return prompts * group_size; }
 };
 

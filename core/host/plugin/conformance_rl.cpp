@@ -74,8 +74,7 @@ class Update {
     retort_rl_requirements once = call_.wanted();
     once.updates = once.mini_batches = 1;
     update_ = rl_updates(step(), once, 0).at(0);
-    if (update_.rows.empty())
-      throw CheckFailed{"advantages() keeps no row of groups whose rewards differ"};
+    if (update_.rows.empty()) throw CheckFailed{"advantages() keeps no row of groups whose rewards differ"};
   }
   const RlCall& call() const { return call_; }
   RlStep& step() { return seeded_.step; }
@@ -86,7 +85,8 @@ class Update {
   RlLoss loss(std::span<const std::int64_t> rows, bool with_gradient) {
     const auto of_rows = [&](const Matrix& all) {
       Matrix chosen;
-      for (const std::int64_t row : rows) chosen.insert(chosen.end(), all.begin() + row * T, all.begin() + (row + 1) * T);
+      for (const std::int64_t row : rows)
+        chosen.insert(chosen.end(), all.begin() + row * T, all.begin() + (row + 1) * T);
       return chosen;
     };
     const RlPolicy part{of_rows(policy().log_probs), of_rows(policy().values), of_rows(policy().entropies)};
@@ -123,7 +123,8 @@ double largest_of(const Matrix& values) {
 void compare_with_differences(Update& one, Matrix& input, const Matrix& gradient, const std::string& name) {
   const double middle_loss = one.whole(false).loss, largest = largest_of(gradient);
   const double tolerance = 5e-3 * largest + 1e-6 * std::abs(middle_loss) / h / 10 + 1e-9;
-  expect(largest == 0 || tolerance < 0.2 * largest, "the gradient by " + name + " is too small beside the loss to be checked");
+  expect(largest == 0 || tolerance < 0.2 * largest,
+         "the gradient by " + name + " is too small beside the loss to be checked");
   std::size_t compared = 0;
   for (std::size_t i = 0; i < gradient.size(); ++i) {
     const auto at = static_cast<std::size_t>(one.update().rows[i / T]) * T + i % T;
