@@ -1,9 +1,11 @@
 // quantize.rtn: matrices and parameters around rtn.h. Needs no calibration and leaves activations alone.
+#include <algorithm>
 #include <cmath>
 #include <retort/plugin.hpp>
 #include <retort/quantizer.hpp>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "rtn.h"
 
@@ -39,11 +41,14 @@ class RoundToNearest : public retort::Quantizer {
 
   explicit RoundToNearest(const Params& params) : params_(params) {}
 
-  retort::QuantizeRequirements requirements() const override {
-    return {0, 0, static_cast<std::int32_t>(params_.bits), params_.symmetric, params_.group_size};
+  retort::QuantizeScheme scheme(const retort::Site& site) override {
+    check_group(site.name, site.columns);
+    return {static_cast<std::int32_t>(params_.bits), params_.symmetric, params_.group_size};
   }
 
-  retort::Metrics quantize(const retort::QuantizeInput& input, const retort::QuantizeOutput& output) override {
+  retort::Metrics quantize(const retort::Site& site, std::size_t module, const retort::QuantizeScheme& /*scheme*/,
+                           const retort::QuantizeOutput& output) override {
+    const retort::SiteModule& input = site.modules.at(module);
     const std::int64_t rows = input.weight.rows(), columns = input.weight.columns();
     const std::int64_t width = params_.group_size > 0 ? params_.group_size : columns;
     check_shapes(input, output, width);
@@ -67,8 +72,6 @@ class RoundToNearest : public retort::Quantizer {
           largest_weight = std::max(largest_weight, std::abs(weight));
         }
       }
-    if (output.smoothing)
-      for (std::int64_t i = 0; i < columns; ++i) output.smoothing[i] = 1.0f;
     return {{"mean_squared_error", squares / std::max(1.0, static_cast<double>(rows) * static_cast<double>(columns))},
             {"relative_max_error", largest_weight > 0 ? largest_error / largest_weight : 0.0}};
   }
@@ -76,39 +79,36 @@ class RoundToNearest : public retort::Quantizer {
  private:
   std::int32_t bits() const { return static_cast<std::int32_t>(params_.bits); }
 
-  retort::quantize::GroupScale scale_of(const retort::QuantizeInput& input, std::span<const float> weights,
+  retort::quantize::GroupScale scale_of(const retort::SiteModule& input, std::span<const float> weights,
                                         std::int64_t row, std::int64_t column) const {
     try {
       const retort::quantize::GroupScale group = retort::quantize::group_scale(weights, bits(), params_.symmetric);
       const bool rounds = params_.symmetric && params_.group_size > 0 && params_.scale_type == "bf16";
       return rounds ? retort::quantize::rounded_to_bf16(group) : group;
     } catch (const std::invalid_argument& error) {
-      throw std::invalid_argument(std::string(input.module) + ", row " + std::to_string(row) + " from column " +
+      throw std::invalid_argument(std::string(input.name) + ", row " + std::to_string(row) + " from column " +
                                   std::to_string(column) + ": " + error.what());
     }
   }
 
-  void check_shapes(const retort::QuantizeInput& input, const retort::QuantizeOutput& output,
-                    std::int64_t width) const {
+  void check_group(std::string_view where, std::int64_t columns) const {
+    if (params_.group_size > 0 && columns % params_.group_size != 0)
+      throw std::invalid_argument(std::string(where) + ": group_size: expected a divisor of the weight's " +
+                                  std::to_string(columns) + " columns, found " + std::to_string(params_.group_size) +
+                                  "; use 0 for one scale a row");
+  }
+
+  void check_shapes(const retort::SiteModule& input, const retort::QuantizeOutput& output, std::int64_t width) const {
     const std::int64_t rows = input.weight.rows(), columns = input.weight.columns();
-    const auto refuse = [&](const std::string& what) {
-      throw std::invalid_argument(std::string(input.module) + ": " + what);
-    };
-    if (rows == 0 || columns == 0) refuse("weight: missing or empty");
-    if (columns % width != 0)
-      refuse("group_size: expected a divisor of the weight's " + std::to_string(columns) + " columns, found " +
-             std::to_string(width) + "; use 0 for one scale a row");
-    const bool codes = params_.symmetric
-                           ? output.codes && output.codes.rows() == rows && output.codes.columns() == columns
-                           : output.codes_unsigned && output.codes_unsigned.rows() == rows &&
-                                 output.codes_unsigned.columns() == columns;
-    if (!codes) refuse(std::string("codes: expected the weight's shape in ") + (params_.symmetric ? "int8" : "uint8"));
-    if (output.scales.rows() != rows || output.scales.columns() != columns / width)
-      refuse("scales: expected [" + std::to_string(rows) + "," + std::to_string(columns / width) + "]");
-    if (!params_.symmetric && !output.zero_points) refuse("zero_points: missing, though codes are asymmetric");
-    if (output.zero_points && (output.zero_points.rows() != rows || output.zero_points.columns() != columns / width))
-      refuse("zero_points: expected [" + std::to_string(rows) + "," + std::to_string(columns / width) + "]");
-    if (output.smoothing && output.smoothing.rows() != columns) refuse("smoothing: expected one element a column");
+    if (rows == 0 || columns == 0) throw std::invalid_argument(std::string(input.name) + ": weight: missing or empty");
+    check_group(input.name, columns);
+    if (params_.symmetric)
+      retort::expect_shape(output.codes, "codes (int8)", rows, columns);
+    else
+      retort::expect_shape(output.codes_unsigned, "codes (uint8)", rows, columns);
+    retort::expect_shape(output.scales, "scales", rows, columns / width);
+    if (!params_.symmetric || output.zero_points)
+      retort::expect_shape(output.zero_points, "zero_points", rows, columns / width);
   }
 
   Params params_;
