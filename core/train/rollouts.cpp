@@ -1,7 +1,7 @@
 #include "train/rollouts.h"
 
 #include "host/base/utf8.h"
-#include "train/sampling.h"
+#include "train/reference_sampling.h"
 
 namespace retort::train {
 
@@ -22,12 +22,12 @@ RolloutBatch RolloutSampler::sample(std::span<const std::size_t> batch, std::uin
   std::vector<std::vector<text::TokenId>> asked;
   for (const std::size_t prompt : batch) asked.insert(asked.end(), group, prompts_[prompt].prompt);
   const text::TokenId end = policy_.contract.end_token(policy_.tokenizer);
-  auto responses = train::sample(*policy_.decoder, asked,
-                                 {.temperature = settings_.temperature,
-                                  .max_new_tokens = settings_.max_new_tokens,
-                                  .end_token = end,
-                                  .seed = seed,
-                                  .batch_size = 512});
+  auto responses = ref_sample(*policy_.decoder, asked,
+                              {.temperature = settings_.temperature,
+                               .max_new_tokens = settings_.max_new_tokens,
+                               .end_token = end,
+                               .seed = seed,
+                               .batch_size = 512});
   RolloutBatch rollouts;
   for (std::size_t row = 0; row < asked.size(); ++row) {
     const Sequence& prompt = prompts_[batch[row / group]];
