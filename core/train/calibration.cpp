@@ -4,7 +4,7 @@
 
 #include <span>
 
-#include "train/sampling.h"
+#include "train/reference_sampling.h"
 
 namespace retort::train {
 namespace {
