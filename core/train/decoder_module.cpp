@@ -128,7 +128,7 @@ Tensor DecoderModule::feed_forward(const Tensor& x, const Layer& layer, std::int
 
 Tensor DecoderModule::run_layers(Tensor x,
                                  const std::function<Tensor(const Tensor&, const Layer&, std::int64_t)>& attention,
-                                 const Dropout& dropout) {
+                                 const Dropout& dropout, std::vector<Tensor>* layer_outputs) {
   Dropper drop(dropout);
   x = drop(x);
   for (std::int64_t i = 0; i < config_.layers; ++i) {
@@ -141,6 +141,7 @@ Tensor DecoderModule::run_layers(Tensor x,
     x = x + drop(torch::linear(mixed, layer.o, layer.o_bias));
     x = x + drop(feed_forward(x, layer, i));
     observe(Site::layer_output, i, x);
+    if (layer_outputs != nullptr) layer_outputs->push_back(x);
   }
   const Tensor out = norm(x, final_norm_);
   observe(Site::head_input, -1, out);
@@ -191,11 +192,11 @@ Tensor DecoderModule::activation(const Tensor& x, std::int64_t index, Site until
   return middle + torch::linear(hidden, layer.down);
 }
 
-Tensor DecoderModule::hidden(const Tensor& ids, const Dropout& dropout) {
+Tensor DecoderModule::hidden(const Tensor& ids, const Dropout& dropout, std::vector<Tensor>* layer_outputs) {
   const auto attention = [this](const Tensor& h, const Layer& layer, std::int64_t index) {
     return full_attention(h, layer, index);
   };
-  return run_layers(torch::embedding(embedding_, ids), attention, dropout);
+  return run_layers(torch::embedding(embedding_, ids), attention, dropout, layer_outputs);
 }
 
 Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths, std::int64_t capacity,

@@ -55,8 +55,10 @@ class DecoderModule {
   Observer observer;  ///< may be empty
 
   /// ids [B,T] → [B,T,D] after the final norm. Sequences are padded on the right; attention is causal, so padding
-  /// changes nothing before it. Without a cache positions count from 0.
-  torch::Tensor hidden(const torch::Tensor& ids, const Dropout& dropout = {});
+  /// changes nothing before it. Without a cache positions count from 0. `layer_outputs`, where given, gets the output
+  /// of every layer, [L] of [B,T,D].
+  torch::Tensor hidden(const torch::Tensor& ids, const Dropout& dropout = {},
+                       std::vector<torch::Tensor>* layer_outputs = nullptr);
   /// One layer from its input x [B,T,D], positions from 0, as far as `until`: what hidden() shows an observer there.
   /// Observers are not called.
   torch::Tensor activation(const torch::Tensor& x, std::int64_t layer, Site until) const;
@@ -94,7 +96,7 @@ class DecoderModule {
   torch::Tensor run_layers(
       torch::Tensor x,
       const std::function<torch::Tensor(const torch::Tensor& h, const Layer&, std::int64_t)>& attention,
-      const Dropout& dropout = {});
+      const Dropout& dropout = {}, std::vector<torch::Tensor>* layer_outputs = nullptr);
   void link_layers();
   void observe(Site site, std::int64_t layer, const torch::Tensor& activation) const {
     if (observer) observer(site, layer, activation);
