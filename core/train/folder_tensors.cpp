@@ -1,5 +1,7 @@
 #include "train/folder_tensors.h"
 
+#include <span>
+
 #include "model/linear_weight.h"
 #include "model/model_folder.h"
 
@@ -8,15 +10,13 @@ namespace {
 
 using torch::Tensor;
 
-/// Values [R,C] in [0,15], eight rows an int32, row 8r + k in bits 4k and up; the rows behind the last are 0
-/// (compressed-tensors, pack_to_int32 with packed_dim 0).
-Tensor packed_rows(const Tensor& values) {
-  const std::int64_t rows = values.size(0), columns = values.size(1), words = (rows + 7) / 8;
-  Tensor padded = torch::zeros({words * 8, columns}, torch::kInt64);
-  padded.narrow(0, 0, rows).copy_(values);
-  const Tensor shifts = torch::arange(0, 32, 4).view({1, 8, 1});
-  const Tensor wide = padded.view({words, 8, columns}).bitwise_left_shift(shifts).sum(1);
-  return torch::where(wide >= (1LL << 31), wide - (1LL << 32), wide).to(torch::kInt32);
+/// Codes as they are stored: signed, an unsigned one less 8.
+Tensor signed_codes(const Tensor& codes, bool asymmetric) {
+  return (asymmetric ? codes.to(torch::kInt32).sub(8).to(torch::kInt8) : codes).contiguous();
+}
+
+std::span<const std::int8_t> elements(const Tensor& codes) {
+  return {codes.data_ptr<std::int8_t>(), static_cast<std::size_t>(codes.numel())};
 }
 
 }  // namespace
@@ -46,21 +46,23 @@ void FolderTensors::add_int8(const std::string& module, const Codes& codes) {
 
 void FolderTensors::add_int4(const std::string& module, const Codes& codes) {
   const std::string weight = module + ".weight";
-  // Stored codes and zero points are signed: an unsigned one less 8.
-  const Tensor flat =
-      (codes.zero_points.defined() ? codes.codes.to(torch::kInt16).sub(8).to(torch::kInt8) : codes.codes).contiguous();
+  const bool asymmetric = codes.zero_points.defined();
+  const Tensor flat = signed_codes(codes.codes, asymmetric);
   const std::int64_t rows = flat.size(0), columns = flat.size(1);
-  const std::vector<std::int32_t> packed =
-      model::pack_int4({flat.data_ptr<std::int8_t>(), static_cast<std::size_t>(flat.numel())}, rows, columns);
   add(weight, weight + "_packed", model::DataType::i32,
-      torch::tensor(packed, torch::kInt32).view({rows, model::packed_int4_columns(columns)}));
+      torch::tensor(model::pack_int4(elements(flat), rows, columns), torch::kInt32)
+          .view({rows, model::packed_int4_columns(columns)}));
   const Tensor halves = codes.scales.to(torch::kBFloat16);
   if (halves.to(torch::kFloat32).equal(codes.scales))
     add(weight, weight + "_scale", model::DataType::bf16, halves);
   else
     add(weight, weight + "_scale", model::DataType::f32, codes.scales);
-  if (codes.zero_points.defined())
-    add(weight, weight + "_zero_point", model::DataType::i32, packed_rows(codes.zero_points));
+  if (asymmetric) {
+    const Tensor zeros = signed_codes(codes.zero_points, true);
+    add(weight, weight + "_zero_point", model::DataType::i32,
+        torch::tensor(model::pack_zero_points(elements(zeros), rows, zeros.size(1)), torch::kInt32)
+            .view({model::packed_int4_columns(rows), zeros.size(1)}));
+  }
   add(weight, weight + "_shape", model::DataType::i64, torch::tensor({rows, columns}, torch::kInt64));
 }
 
