@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "train/sampling.h"
+#include "train/reference_sampling.h"
 
 namespace retort::train {
 namespace {
