@@ -9,7 +9,7 @@
 
 #include "train/decoder_module.h"
 #include "train/plugin_node.h"
-#include "train/sampling.h"
+#include "train/reference_sampling.h"
 #include "train/site_statistics.h"
 
 namespace retort::train {
@@ -24,9 +24,12 @@ Tensor owned(std::vector<float> values, const std::vector<std::int64_t>& shape) 
   return torch::from_blob(kept->data(), shape, [kept](void*) { delete kept; });
 }
 
+/// In f32. The mapped pages that it was read from are let go.
 Tensor matrix_of(const model::ModelFolder& source, const std::string& module) {
   const model::LinearWeight weight = source.linear(module);
-  return owned(model::to_f32(weight), {weight.shape[0], weight.shape[1]});
+  Tensor matrix = owned(model::to_f32(weight), {weight.shape[0], weight.shape[1]});
+  source.release(*weight.weight, 0, weight.weight->bytes());
+  return matrix;
 }
 
 /// Layer `index` of the source as a decoder of one layer, without an embedding.

@@ -1,5 +1,6 @@
 #include "train/folder_tensors.h"
 
+#include <algorithm>
 #include <span>
 
 #include "model/linear_weight.h"
@@ -23,15 +24,23 @@ std::span<const std::int8_t> elements(const Tensor& codes) {
 
 Tensor Codes::restored() const {
   const std::int64_t rows = codes.size(0), groups = scales.size(1);
-  Tensor levels = codes.to(torch::kFloat32).view({rows, groups, -1});
-  if (zero_points.defined()) levels = levels - zero_points.to(torch::kFloat32).unsqueeze(-1);
-  return (levels * scales.unsqueeze(-1)).view(codes.sizes());
+  Tensor levels = codes.to(torch::kFloat32).view({rows, groups, -1});  // in place: an embedding is large
+  if (zero_points.defined()) levels.sub_(zero_points.to(torch::kFloat32).unsqueeze(-1));
+  return levels.mul_(scales.unsqueeze(-1)).view(codes.sizes());
 }
 
 Codes int8_rows(const Tensor& weight) {
-  const Tensor largest = weight.to(torch::kFloat64).abs().amax(1, true);
-  const Tensor scales = torch::where(largest > 0, largest / 127, torch::ones_like(largest)).to(torch::kFloat32);
-  return {(weight / scales).round().clamp(-127, 127).to(torch::kInt8), scales, {}};
+  constexpr std::int64_t rows_at_once = 4096;
+  Codes made{torch::empty(weight.sizes(), torch::kInt8), torch::empty({weight.size(0), 1}, torch::kFloat32), {}};
+  for (std::int64_t begin = 0; begin < weight.size(0); begin += rows_at_once) {
+    const std::int64_t count = std::min(rows_at_once, weight.size(0) - begin);
+    const Tensor rows = weight.narrow(0, begin, count);
+    const Tensor largest = rows.to(torch::kFloat64).abs().amax(1, true);
+    const Tensor scales = torch::where(largest > 0, largest / 127, torch::ones_like(largest)).to(torch::kFloat32);
+    made.codes.narrow(0, begin, count).copy_((rows / scales).round().clamp(-127, 127).to(torch::kInt8));
+    made.scales.narrow(0, begin, count).copy_(scales);
+  }
+  return made;
 }
 
 void FolderTensors::add_float(const std::string& name, const Tensor& tensor) {
@@ -74,7 +83,7 @@ std::vector<model::StoredTensor> FolderTensors::views(const model::ModelConfig& 
 }
 
 void FolderTensors::add(const std::string& key, const std::string& name, model::DataType type, const Tensor& tensor) {
-  kept_.push_back(tensor.detach().contiguous().clone());
+  kept_.push_back(tensor.detach().contiguous());
   views_[key].push_back(
       {name, type, kept_.back().sizes().vec(), static_cast<const std::byte*>(kept_.back().data_ptr())});
 }

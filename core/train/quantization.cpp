@@ -77,8 +77,8 @@ class QuantizationMethod : public CompressionMethod {
       else
         tensors_.add_int8(module, codes);
       const Tensor restored = codes.restored();
-      errors_[module + ".weight"] = {(restored - weights[i]).square().sum().item<double>(),
-                                     weights[i].square().sum().item<double>()};
+      const double error = (restored - weights[i]).square_().sum().item<double>();
+      errors_[module + ".weight"] = {error, weights[i].square().sum().item<double>()};
       weights[i] = restored;
     }
   }
