@@ -181,7 +181,7 @@ Tensor DecoderModule::hidden(const Tensor& ids, const Dropout& dropout, std::vec
 }
 
 Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths, std::int64_t capacity,
-                                        KvCache& cache) {
+                                        ReferenceCache& cache) {
   const std::int64_t batch = ids.size(0), time = ids.size(1);
   const Tensor cosine = cosine_.narrow(0, 0, time), sine = sine_.narrow(0, 0, time);
   cache = {};
@@ -197,7 +197,7 @@ Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths
   });
 }
 
-Tensor DecoderModule::hidden_step(const Tensor& ids, KvCache& cache) {
+Tensor DecoderModule::hidden_step(const Tensor& ids, ReferenceCache& cache) {
   const std::int64_t batch = ids.size(0);
   const std::int64_t used = cache.lengths.max().item<std::int64_t>() + 1;
   const Tensor rows = torch::arange(batch);

@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "host/plugin/signal_names.h"
-#include "train/sampling.h"
+#include "train/reference_sampling.h"
 #include "train/trainer.h"
 
 namespace retort::train {
@@ -150,10 +150,10 @@ std::vector<Sequence> DistillationStep::student_answers(const std::vector<std::s
                                                         std::int64_t step) const {
   std::vector<std::vector<text::TokenId>> prompts;
   for (const std::size_t i : batch) prompts.push_back(parts_.sequences[i].prompt);
-  const auto responses = sample(parts_.student, prompts,
-                                {.temperature = parts_.sampling_temperature,
-                                 .end_token = parts_.end_token,
-                                 .seed = parts_.seed ^ static_cast<std::uint64_t>(step)});
+  const auto responses = ref_sample(parts_.student, prompts,
+                                    {.temperature = parts_.sampling_temperature,
+                                     .end_token = parts_.end_token,
+                                     .seed = parts_.seed ^ static_cast<std::uint64_t>(step)});
   std::vector<Sequence> data;
   for (std::size_t i = 0; i < batch.size(); ++i)
     data.push_back({prompts[i], responses[i], parts_.sequences[batch[i]].example,

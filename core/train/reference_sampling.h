@@ -1,4 +1,4 @@
-// Batched generation with a KV cache on LibTorch: rollouts, and the reference for the runtime. Internal to core/train.
+// Batched generation with a KV cache on LibTorch: the reference for the runtime. Internal to core/train.
 #pragma once
 
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace retort::train {
 
-struct SamplingOptions {
+struct ReferenceSampling {
   double temperature = 0;  ///< 0 = greedy, ties to the smaller id
   std::int64_t max_new_tokens = 64;
   text::TokenId end_token = -1;
@@ -17,9 +17,9 @@ struct SamplingOptions {
 };
 
 /// One response per prompt, ending with end_token unless cut short by max_new_tokens or the model's max_positions.
-std::vector<std::vector<text::TokenId>> sample(DecoderModule& decoder,
-                                               const std::vector<std::vector<text::TokenId>>& prompts,
-                                               const SamplingOptions& options);
+std::vector<std::vector<text::TokenId>> ref_sample(DecoderModule& decoder,
+                                                   const std::vector<std::vector<text::TokenId>>& prompts,
+                                                   const ReferenceSampling& options);
 
 /// Rows of equal length, padded on the right with 0: [B,T] int64.
 torch::Tensor pad(const std::vector<std::vector<text::TokenId>>& rows);

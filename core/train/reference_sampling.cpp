@@ -1,4 +1,4 @@
-#include "train/sampling.h"
+#include "train/reference_sampling.h"
 
 #include <algorithm>
 #include <numeric>
@@ -25,7 +25,7 @@ using Rows = std::vector<std::vector<text::TokenId>>;
 
 /// Gumbel-max sampling: argmax(logits/temperature − log(−log u)) draws from the softmax, row by row from its own
 /// stream.
-torch::Tensor choose(const torch::Tensor& logits, const SamplingOptions& options,
+torch::Tensor choose(const torch::Tensor& logits, const ReferenceSampling& options,
                      std::vector<SeededSequence>& streams) {
   if (options.temperature <= 0) return logits.argmax(-1);
   torch::Tensor uniform = torch::empty(logits.sizes());
@@ -36,7 +36,7 @@ torch::Tensor choose(const torch::Tensor& logits, const SamplingOptions& options
   return (logits / options.temperature - (-uniform.log()).log()).argmax(-1);
 }
 
-Rows sample_batch(DecoderModule& decoder, const Rows& prompts, const SamplingOptions& options,
+Rows sample_batch(DecoderModule& decoder, const Rows& prompts, const ReferenceSampling& options,
                   std::vector<SeededSequence> streams) {
   const auto batch = static_cast<std::int64_t>(prompts.size());
   torch::Tensor lengths = torch::empty({batch}, torch::kInt64);
@@ -45,7 +45,7 @@ Rows sample_batch(DecoderModule& decoder, const Rows& prompts, const SamplingOpt
   const torch::Tensor ids = pad(prompts);
   const std::int64_t capacity = std::min(decoder.config().max_positions, ids.size(1) + options.max_new_tokens);
 
-  KvCache cache;
+  ReferenceCache cache;
   const torch::Tensor hidden = decoder.hidden_into_cache(ids, lengths, capacity, cache);
   torch::Tensor last = hidden.index({torch::arange(batch), lengths - 1});
   Rows responses(prompts.size());
@@ -68,7 +68,7 @@ Rows sample_batch(DecoderModule& decoder, const Rows& prompts, const SamplingOpt
 
 }  // namespace
 
-Rows sample(DecoderModule& decoder, const Rows& prompts, const SamplingOptions& options) {
+Rows ref_sample(DecoderModule& decoder, const Rows& prompts, const ReferenceSampling& options) {
   torch::NoGradGuard no_grad;
   std::vector<std::size_t> order(prompts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
