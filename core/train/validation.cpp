@@ -8,11 +8,12 @@
 
 namespace retort::train {
 
-std::vector<task::Example> validation_examples(const std::filesystem::path& dataset, std::int64_t limit) {
+std::vector<task::Example> validation_examples(const std::filesystem::path& dataset, std::int64_t limit,
+                                               double max_rejected_share) {
   std::vector<task::Example> chosen;
   const std::filesystem::path file = dataset / "validation.jsonl";
   if (limit <= 0 || !std::filesystem::exists(file)) return chosen;
-  for (task::Example& example : task::read_split(file).examples)
+  for (task::Example& example : task::read_split(file, max_rejected_share).examples)
     if (example.calls && static_cast<std::int64_t>(chosen.size()) < limit) chosen.push_back(std::move(example));
   return chosen;
 }
