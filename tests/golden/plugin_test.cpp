@@ -5,6 +5,7 @@
 #include <retort/abi/rl.h>
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -220,6 +221,30 @@ TEST(SdkTemplates, CppDistillationLoss) {
     for (std::size_t v = 0; v < 3; ++v) kl += q[v] * std::log(q[v] / p[v]);
     return kl;
   });
+}
+
+TEST(SdkTemplates, RustDistillationLoss) {
+  if (!std::filesystem::exists(RUST_TEMPLATE_PLUGIN)) GTEST_SKIP() << "no rustc when this was configured";
+  const auto divergence = [](const std::vector<double>& p, const std::vector<double>& q, double beta) {
+    double sum = 0;
+    for (std::size_t v = 0; v < p.size(); ++v) {
+      const double m = beta * p[v] + (1 - beta) * q[v];
+      sum += beta * p[v] * std::log(p[v] / m) + (1 - beta) * q[v] * std::log(q[v] / m);
+    }
+    return sum;
+  };
+  expect_template_loss(RUST_TEMPLATE_PLUGIN, {{"beta", .1}}, "generalised_jsd",
+                       [&](const std::vector<double>& z) { return divergence(softmax({1, 1, 0}), softmax(z), .1); });
+  // TRL's test of its generalised JSD: p = [.9,.1], q = [.1,.9].
+  EXPECT_NEAR(divergence({.9, .1}, {.1, .9}, .5), .368064, 1e-6);
+  const Tensor<float> student({1, 2}, {std::log(.1F), std::log(.9F)}), teacher({1, 2}, {std::log(.9F), std::log(.1F)});
+  const std::vector<retort_distill_teacher> teachers{teacher_of(teacher)};
+  for (const auto& [beta, expected] : {std::pair(.5, .368064), std::pair(.1, .146311)}) {
+    const LoadedComponent component(RUST_TEMPLATE_PLUGIN, {{"beta", beta}});
+    EXPECT_NEAR(distill(component, batch_of(student, teachers), nullptr).loss, expected, 1e-6);
+    EXPECT_NE(refusal([&] { distill(component, batch_of(student, {}), nullptr); }).find("compares with one, found 0"),
+              std::string::npos);
+  }
 }
 
 TEST(SdkTemplates, PlainCDistillationLoss) {
