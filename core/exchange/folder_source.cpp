@@ -31,6 +31,16 @@ std::vector<std::int8_t> codes_of_row(const model::LinearWeight& linear, std::in
   return model::codes_of(one);
 }
 
+CodedRow coded_row(const model::LinearWeight& linear, std::int64_t row) {
+  CodedRow coded;
+  coded.bits = linear.bits;
+  coded.codes = codes_of_row(linear, row);
+  coded.group_size = linear.group_size > 0 ? linear.group_size : linear.shape[1];
+  coded.scales.resize(static_cast<std::size_t>((linear.shape[1] + coded.group_size - 1) / coded.group_size));
+  read_floats(*linear.scale, static_cast<std::size_t>(row) * coded.scales.size(), coded.scales);
+  return coded;
+}
+
 }  // namespace
 
 FolderSource::FolderSource(const model::ModelFolder& folder) : folder_(&folder) {
@@ -54,10 +64,13 @@ void FolderSource::read(const std::string& name, std::int64_t first, std::int64_
   if (const model::LinearWeight* linear = quantised(name)) {
     const auto columns = static_cast<std::size_t>(linear->shape[1]);
     for (std::int64_t row = 0; row < rows; ++row) {
-      const CodedRow coded = *read_codes(name, first + row);
+      const CodedRow coded = coded_row(*linear, first + row);
       float* out = values.data() + static_cast<std::size_t>(row) * columns;
-      for (std::size_t i = 0; i < columns; ++i)
-        out[i] = static_cast<float>(coded.codes[i]) * coded.scales[i / static_cast<std::size_t>(coded.group_size)];
+      for (std::size_t i = 0; i < columns; ++i) {
+        const std::size_t group = i / static_cast<std::size_t>(coded.group_size);
+        const int zero = model::zero_point(*linear, first + row, static_cast<std::int64_t>(group));
+        out[i] = static_cast<float>(coded.codes[i] - zero) * coded.scales[group];
+      }
     }
     const std::size_t row_bytes = linear->weight->bytes() / static_cast<std::size_t>(linear->weight->shape.at(0));
     folder_->release(*linear->weight, static_cast<std::size_t>(first) * row_bytes,
@@ -73,14 +86,8 @@ void FolderSource::read(const std::string& name, std::int64_t first, std::int64_
 
 std::optional<CodedRow> FolderSource::read_codes(const std::string& name, std::int64_t row) const {
   const model::LinearWeight* linear = quantised(name);
-  if (linear == nullptr) return std::nullopt;
-  CodedRow coded;
-  coded.bits = linear->bits;
-  coded.codes = codes_of_row(*linear, row);
-  coded.group_size = linear->group_size > 0 ? linear->group_size : linear->shape[1];
-  coded.scales.resize(static_cast<std::size_t>((linear->shape[1] + coded.group_size - 1) / coded.group_size));
-  read_floats(*linear->scale, static_cast<std::size_t>(row) * coded.scales.size(), coded.scales);
-  return coded;
+  if (linear == nullptr || linear->zero_point != nullptr) return std::nullopt;
+  return coded_row(*linear, row);
 }
 
 }  // namespace retort::exchange

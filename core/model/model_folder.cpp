@@ -67,7 +67,13 @@ struct ModelFolder::State {
   std::vector<WeightScheme> schemes;
   int activation_bits = 0;
   std::vector<SafetensorsFile> files;
+  std::vector<StoredTensor> borrowed;
   TensorIndex tensors;
+
+  void read_schemes(const host::JsonCursor& quantization) {
+    schemes = read_quantization_config(quantization);
+    activation_bits = read_activation_bits(quantization);
+  }
 };
 
 ModelFolder::ModelFolder(const fs::path& folder) : state_(std::make_unique<State>()) {
@@ -76,10 +82,7 @@ ModelFolder::ModelFolder(const fs::path& folder) : state_(std::make_unique<State
   state_->config_json = host::read_json(config_path);
   state_->config = model_config_from_json(state_->config_json, config_path);
   const host::JsonCursor root(state_->config_json, config_path);
-  if (root.has("quantization_config")) {
-    state_->schemes = read_quantization_config(root.at("quantization_config"));
-    state_->activation_bits = read_activation_bits(root.at("quantization_config"));
-  }
+  if (root.has("quantization_config")) state_->read_schemes(root.at("quantization_config"));
   if (fs::exists(folder / "retort.json")) {
     state_->retort = host::read_json(folder / "retort.json");
     host::JsonCursor(state_->retort, (folder / "retort.json").string()).object();
@@ -92,6 +95,23 @@ ModelFolder::ModelFolder(const fs::path& folder) : state_(std::make_unique<State
                                  "': expected in one file, found in two");
   }
   check_tensors(state_->config, state_->tensors, state_->schemes, "'" + folder.string() + "'");
+}
+
+ModelFolder::ModelFolder(const ModelConfig& config, std::vector<StoredTensor> tensors, const std::string& origin,
+                         const Json& quantization_config)
+    : state_(std::make_unique<State>()) {
+  state_->path = origin;
+  state_->config = config;
+  state_->config_json = to_json(config);
+  if (!quantization_config.is_null()) {
+    state_->config_json["quantization_config"] = quantization_config;
+    state_->read_schemes(host::JsonCursor(state_->config_json, origin).at("quantization_config"));
+  }
+  state_->borrowed = std::move(tensors);
+  for (const StoredTensor& tensor : state_->borrowed)
+    if (!state_->tensors.emplace(tensor.name, &tensor).second)
+      throw std::invalid_argument(origin + ": tensor '" + tensor.name + "': expected once, found twice");
+  check_tensors(state_->config, state_->tensors, state_->schemes, origin);
 }
 
 ModelFolder::~ModelFolder() = default;

@@ -22,6 +22,10 @@ class ModelFolder {
   /// Opens `folder` and checks that every tensor that the config needs is there with its shape and type.
   /// Throws std::runtime_error or std::invalid_argument: file, tensor, expected, found, what to do.
   explicit ModelFolder(const std::filesystem::path& folder);
+  /// The same of tensors in memory, which are borrowed, for weights that are made and used in one process; `origin` is
+  /// what errors and path() call it, `quantization_config` that of config.json (null: all float).
+  ModelFolder(const ModelConfig& config, std::vector<StoredTensor> tensors, const std::string& origin,
+              const nlohmann::json& quantization_config = nullptr);
   ~ModelFolder();
   ModelFolder(ModelFolder&&) noexcept;
 
@@ -53,7 +57,8 @@ std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensor_shapes(con
 ///   int8  "<module>.weight" I8 [out,in] and "<module>.weight_scale" F32 [out,1]
 ///   int4  "<module>.weight_packed" I32 [out,⌈in/8⌉] (see LinearWeight),
 ///         "<module>.weight_scale" F32, F16 or BF16 [out,in/group]
-///         and "<module>.weight_shape" I64 [2]
+///         and "<module>.weight_shape" I64 [2]; with zero points "<module>.weight_zero_point" I32 [⌈out/8⌉,in/group]
+///         too
 /// Beside an int8 embedding that is the head too its scale is written a second time, as "lm_head.weight_scale", which
 /// other readers need. `quantization_config` (see quantization_config.h) is stored in config.json when not null.
 void save_model(const std::filesystem::path& folder, const ModelConfig& config, std::vector<StoredTensor> tensors,

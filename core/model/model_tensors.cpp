@@ -42,6 +42,9 @@ std::string scale_name(const std::string& weight) {
 std::string shape_name(const std::string& weight) {
   return weight + "_shape";
 }
+std::string zero_point_name(const std::string& weight) {
+  return weight + "_zero_point";
+}
 
 /// The numbers of an I32 or I64 tensor.
 Shape integers_of(const StoredTensor& tensor) {
@@ -98,12 +101,16 @@ class WeightCheck {
   }
 
   void refuse_what_is_not_implemented() const {
-    for (const char* suffix : {"_zero_point", "_g_idx", "_global_scale"})
+    for (const char* suffix : {"_g_idx", "_global_scale"})
       if (const StoredTensor* tensor = find_tensor(index_, weight_ + suffix); tensor != nullptr)
         refuse(tensor->name,
-               "none, because only symmetric codes in the columns' order are implemented; quantise with "
-               "symmetric: true and without actorder \"group\"",
+               "none, because only codes in the columns' order are implemented; quantise without actorder \"group\"",
                text_of(tensor));
+    const StoredTensor* zero_point = find_tensor(index_, zero_point_name(weight_));
+    if (zero_point != nullptr && find_tensor(index_, packed_name(weight_)) == nullptr)
+      refuse(zero_point->name,
+             "none, because zero points are implemented for packed 4-bit codes only; quantise with symmetric: true",
+             text_of(zero_point));
   }
 
   const StoredTensor& part(const std::string& name, const std::string& expected) const {
@@ -138,7 +145,14 @@ class WeightCheck {
     if (!is_float(scale.type) || scale.shape.size() != 2 || scale.shape[0] != shape_[0] || scale.shape[1] < 1 ||
         shape_[1] % scale.shape[1] != 0)
       refuse(scale.name, expected, text_of(&scale));
-    const WeightScheme scheme{4, shape_[1] / scale.shape[1]};
+    const StoredTensor* zero_point = find_tensor(index_, zero_point_name(weight_));
+    const WeightScheme scheme{4, shape_[1] / scale.shape[1], zero_point == nullptr};
+    const Shape zeros{packed_int4_columns(shape_[0]), scale.shape[1]};
+    const std::string packed_zeros = "I32" + text_of(zeros) + ", 8 rows an int32";
+    if (zero_point == nullptr && !stated(scheme) && stated({4, scheme.group_size, false}))
+      part(zero_point_name(weight_), packed_zeros);
+    if (zero_point != nullptr && (zero_point->type != DataType::i32 || zero_point->shape != zeros))
+      refuse(zero_point->name, packed_zeros, text_of(zero_point));
     refuse_unstated(packed.name, scheme, name_of(scheme));
   }
 
@@ -164,6 +178,7 @@ LinearWeight find_linear(const TensorIndex& index, const std::string& module) {
       packed != nullptr && linear.scale != nullptr) {
     const Shape shape = integers_of(*find_tensor(index, shape_name(name)));
     linear = {packed, linear.scale, 4, shape[1] / linear.scale->shape[1], {shape[0], shape[1]}};
+    linear.zero_point = find_tensor(index, zero_point_name(name));
     return linear;
   }
   linear.weight = find_tensor(index, name);
@@ -188,7 +203,8 @@ void refuse_unknown_tensors(const ModelConfig& config, const TensorIndex& index,
     unknown.erase(name);
     if (tensor != nullptr && tensor->type == DataType::i8) unknown.erase(scale_name(name));
     if (find_tensor(index, packed_name(name)) == nullptr || !is_matrix(name)) continue;
-    for (const std::string& part : {packed_name(name), scale_name(name), shape_name(name)}) unknown.erase(part);
+    for (const std::string& part : {packed_name(name), scale_name(name), shape_name(name), zero_point_name(name)})
+      unknown.erase(part);
   }
   if (!unknown.empty())
     throw std::invalid_argument(origin + ": tensor '" + unknown.begin()->first +

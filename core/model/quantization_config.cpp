@@ -19,8 +19,8 @@ void require(const host::JsonCursor& holder, const char* key, const std::vector<
   std::string expected;
   for (const Json& value : values) expected += (expected.empty() ? "" : " or ") + value.dump();
   found.refuse(expected +
-               " (int8 per channel with dynamic activations and int4 in groups, both symmetric, are "
-               "implemented)");
+               " (symmetric int8 per channel with float or dynamic activations and int4 in groups "
+               "are implemented)");
 }
 
 void require_if_there(const host::JsonCursor& holder, const char* key, const std::vector<Json>& values) {
@@ -40,7 +40,7 @@ void require_null(const host::JsonCursor& holder, const char* key) {
 Json arguments(const WeightScheme& scheme, const char* strategy, bool dynamic) {
   return {{"num_bits", scheme.bits},
           {"type", "int"},
-          {"symmetric", true},
+          {"symmetric", scheme.symmetric},
           {"strategy", strategy},
           {"dynamic", dynamic},
           {"group_size", scheme.group_size > 0 ? Json(scheme.group_size) : Json(nullptr)},
@@ -65,11 +65,13 @@ Json group_of(const QuantizedModules& modules) {
 WeightScheme read_weights(const host::JsonCursor& weights) {
   require(weights, "num_bits", {8, 4});
   require(weights, "type", {"int"});
-  require(weights, "symmetric", {true});
   require_if_there(weights, "dynamic", {false});
   // "group" reorders columns and stores weight_g_idx; the others only order the quantiser's work.
   require_if_there(weights, "actorder", {false, "weight", "static"});
   WeightScheme scheme{weights.at("num_bits").json().get<int>(), 0};
+  // Codes of 8 bits with zero points would need sums of activations beside every product of bytes.
+  require(weights, "symmetric", scheme.bits == 4 ? std::vector<Json>{true, false} : std::vector<Json>{true});
+  scheme.symmetric = weights.at("symmetric").json().get<bool>();
   require(weights, "strategy", {scheme.bits == 4 ? "group" : "channel"});
   if (scheme.bits == 4) {
     require(weights, "group_size", {128, 64, 32});
@@ -157,7 +159,7 @@ int read_activation_bits(const host::JsonCursor& config) {
 }
 
 std::string name_of(const WeightScheme& scheme) {
-  return "int" + std::to_string(scheme.bits) +
+  return (scheme.symmetric ? "int" : "asymmetric int") + std::to_string(scheme.bits) +
          (scheme.group_size > 0 ? " in groups of " + std::to_string(scheme.group_size) : "");
 }
 

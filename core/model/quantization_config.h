@@ -1,7 +1,10 @@
-// config.json's quantization_config in the terms of compressed-tensors. Two schemes are understood, both symmetric:
-//   int8  codes of 8 bits, one scale per output channel; activations are float (W8A16) or dynamic int8 per token
+// config.json's quantization_config in the terms of compressed-tensors. Two schemes are understood:
+//   int8  symmetric codes of 8 bits, one scale per output channel; activations are float (W8A16) or dynamic int8 per
+//   token
 //         (W8A8); an embedding has none. Stored as "int-quantized".
-//   int4  codes of 4 bits, a scale for 32, 64 or 128 input columns, float activations (W4A16). "pack-quantized".
+//   int4  codes of 4 bits, a scale and, if asymmetric, a zero point for 32, 64 or 128 input columns, float activations
+//         (W4A16). "pack-quantized".
+// Layers of one model may have different ones: groups with modules' names as targets.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +18,7 @@ namespace retort::model {
 struct WeightScheme {
   int bits = 8;                 ///< 4 or 8
   std::int64_t group_size = 0;  ///< 32, 64 or 128 with 4 bits, 0 (per channel) with 8
+  bool symmetric = true;        ///< false: with zero points, 4 bits only
   bool operator==(const WeightScheme&) const = default;
 };
 
@@ -30,8 +34,8 @@ struct QuantizedModules {
 nlohmann::json quantization_config(const std::vector<QuantizedModules>& groups, const std::vector<std::string>& ignore);
 
 /// The schemes that `config` (config.json's quantization_config) states, each once; at least one. Throws
-/// std::invalid_argument, by field, for another scheme and for what would change the weights (zero points, an order of
-/// columns, transforms, sparsity).
+/// std::invalid_argument, by field, for another scheme and for what would change the weights (zero points of 8
+/// bits, an order of columns, transforms, sparsity).
 std::vector<WeightScheme> read_quantization_config(const host::JsonCursor& config);
 
 /// The bits of the activations by which `config`, which read_quantization_config accepts, has its 8-bit modules
@@ -39,7 +43,7 @@ std::vector<WeightScheme> read_quantization_config(const host::JsonCursor& confi
 /// are never wrong: they are what int8 ones approximate.
 int read_activation_bits(const host::JsonCursor& config);
 
-/// "int8", "int4 in groups of 64".
+/// "int8", "int4 in groups of 64", "asymmetric int4 in groups of 64".
 std::string name_of(const WeightScheme& scheme);
 
 }  // namespace retort::model

@@ -17,7 +17,8 @@ LinearWeight linear_of(const ModelFolder& folder, const std::string& weight) {
 }
 
 std::string form_of(const LinearWeight& weight) {
-  return weight.quantized() ? name_of(WeightScheme{weight.bits, weight.group_size}) : name_of(weight.weight->type);
+  return weight.quantized() ? name_of(WeightScheme{weight.bits, weight.group_size, weight.zero_point == nullptr})
+                            : name_of(weight.weight->type);
 }
 
 }  // namespace
@@ -33,7 +34,8 @@ std::vector<StoredWeights> stored_weights(const ModelFolder& folder) {
     StoredWeights& form = forms[form_of(weight)];
     form.parameters += is_matrix(shape) ? shape[0] * shape[1] : shape[0];
     form.bytes += static_cast<std::int64_t>(weight.weight->bytes());
-    if (weight.scale != nullptr) form.bytes += static_cast<std::int64_t>(weight.scale->bytes());
+    for (const StoredTensor* part : {weight.scale, weight.zero_point})
+      if (part != nullptr) form.bytes += static_cast<std::int64_t>(part->bytes());
   }
   std::vector<StoredWeights> result;
   for (auto& [form, weights] : forms) {
@@ -48,7 +50,7 @@ std::vector<StoredWeights> stored_weights(const ModelFolder& folder) {
 std::string weight_forms(const ModelFolder& folder) {
   std::string quantized, floating;
   for (const StoredWeights& weights : stored_weights(folder)) {
-    std::string& forms = weights.form.starts_with("int") ? quantized : floating;
+    std::string& forms = weights.form.find("int") != std::string::npos ? quantized : floating;
     forms += (forms.empty() ? "" : " and ") + weights.form;
   }
   return quantized.empty() ? floating : quantized;

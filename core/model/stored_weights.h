@@ -11,9 +11,9 @@ namespace retort::model {
 
 /// All weights in one form.
 struct StoredWeights {
-  std::string form;             ///< "F32", "BF16", "int8", "int4 in groups of 64"
+  std::string form;             ///< "F32", "BF16", "int8", "asymmetric int4 in groups of 64"
   std::int64_t parameters = 0;  ///< a tied embedding counts once
-  std::int64_t bytes = 0;       ///< codes and scales
+  std::int64_t bytes = 0;       ///< codes, scales, zero points
 };
 
 /// Most bytes first.

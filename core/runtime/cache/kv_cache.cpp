@@ -1,6 +1,7 @@
 // See kv_cache.h.
 #include "runtime/cache/kv_cache.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "runtime/kernels/bfloat16.h"
@@ -106,6 +107,20 @@ void KvCache::store(std::int64_t layer, std::int64_t head, RowPlace place, const
                reinterpret_cast<std::int8_t*>(row));
     key_scales_.data()[block * kBlockTokens + slot] = keys.scale;
     value_scales_.data()[block * kBlockTokens + slot] = values.scale * value_scale;
+  }
+}
+
+void KvCache::copy_block(BlockId from, BlockId to) {
+  const std::int64_t key_bytes = kBlockTokens * head_dim_ * element_;
+  const std::int64_t value_bytes = kBlockTokens * padded_dim_ * element_;
+  const std::int64_t planes = keys_.size() / (blocks_ * key_bytes);
+  for (std::int64_t plane = 0; plane < planes; ++plane) {
+    const std::int64_t source = plane * blocks_ + from, target = plane * blocks_ + to;
+    std::copy_n(keys_.data() + source * key_bytes, key_bytes, keys_.data() + target * key_bytes);
+    std::copy_n(values_.data() + source * value_bytes, value_bytes, values_.data() + target * value_bytes);
+    if (type_ != KvType::int8) continue;
+    for (AlignedBuffer<float>* scales : {&key_scales_, &value_scales_})
+      std::copy_n(scales->data() + source * kBlockTokens, kBlockTokens, scales->data() + target * kBlockTokens);
   }
 }
 

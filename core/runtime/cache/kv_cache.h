@@ -59,6 +59,9 @@ class KvCache {
   void store(std::int64_t layer, std::int64_t head, RowPlace place, const float* key, const float* value,
              float value_scale);
 
+  /// Block `to` becomes what `from` is, in all layers and heads.
+  void copy_block(BlockId from, BlockId to);
+
  private:
   std::int64_t kv_heads_, head_dim_, padded_dim_, blocks_;
   KvType type_;

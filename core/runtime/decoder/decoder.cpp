@@ -272,6 +272,32 @@ std::span<const float> Decoder::step(std::span<const SequenceStep> steps) {
   return {state.run_head(0, rows), steps.size() * static_cast<std::size_t>(state.config.vocabulary_size)};
 }
 
+void Decoder::fork(std::int64_t from, std::int64_t to, std::int64_t tokens) {
+  State& state = *state_;
+  state.check_sequence(from);
+  state.check_sequence(to);
+  const std::int64_t most = state.sequences.position(from);
+  if (tokens < 1 || tokens > most)
+    throw std::invalid_argument("fork: expected 1 to " + std::to_string(most) + " tokens, those of sequence " +
+                                std::to_string(from) + ", found " + std::to_string(tokens));
+  const SequenceTable::BlockCopy copy = state.sequences.fork(from, to, tokens);
+  if (copy.target >= 0) state.cache.copy_block(copy.source, copy.target);
+}
+
+void Decoder::update_weights(const model::ModelFolder& folder) {
+  State& state = *state_;
+  if (folder.config() != state.config)
+    throw std::invalid_argument("'" + folder.path().string() +
+                                "': expected a model of the shape of the one in use, found another config.json");
+  const ThreadCountScope threads(state.onednn.threads());
+  for (std::int64_t sequence = 0; sequence < state.sequences.count(); ++sequence) state.sequences.clear(sequence);
+  state.prefixes.clear();
+  state.head.repack(read_head(folder));
+  state.embedding.update(folder);
+  state.final_norm = finite_f32(folder.tensor("model.norm.weight"), folder.path().string());
+  for (DecoderLayer& layer : state.layers) layer.update(folder);
+}
+
 std::vector<float> Decoder::forward_all(std::span<const TokenId> tokens, std::int64_t sequence) {
   State& state = *state_;
   state.check_sequence(sequence);

@@ -18,8 +18,8 @@ namespace retort::runtime {
 
 using TokenId = std::int32_t;
 
-/// SequenceTable that may be decoded together.
-inline constexpr std::int64_t kMaxSequences = 32;
+/// Sequences that may be decoded together.
+inline constexpr std::int64_t kMaxSequences = 64;
 
 struct DecoderOptions {
   std::int64_t context = 0;  ///< tokens of one sequence; 0 = the model's max_positions, at most 4096
@@ -44,7 +44,7 @@ struct SequenceStep {
 /// Weights packed for the kernels plus the KV cache. Each layer is multiplied in the form that the folder stores: f32
 /// (f16 too: exact, twice the memory), bf16 (f32 where the processor has no bf16 products), int8 and int4
 /// with one dynamic activation scale per token. README.md says which kernel serves what;
-/// implementations() what runs. SequenceTable are numbered from 0 and empty at first.
+/// implementations() what runs. Sequences are numbered from 0 and empty at first.
 class Decoder {
  public:
   /// Throws std::runtime_error / std::invalid_argument as ModelFolder does, and when a oneDNN primitive would fall back
@@ -73,8 +73,17 @@ class Decoder {
   /// One token for each of 1 to kMaxSequences different sequences, decoded together; logits [steps,V], valid until the
   /// next call. Throws as forward(); all sequences are then unchanged.
   std::span<const float> step(std::span<const SequenceStep> steps);
+  /// Sequence `to` becomes the first `tokens` tokens of sequence `from`, which stays as it is unless it is the same: a
+  /// prompt that was computed once goes on in several ways. What follows has the bits that it has behind a prompt of
+  /// its own. Throws std::invalid_argument for more tokens than `from` has, or none.
+  void fork(std::int64_t from, std::int64_t to, std::int64_t tokens);
   /// As forward(), but logits [T,V] of every position: for evaluation and tests.
   std::vector<float> forward_all(std::span<const TokenId> tokens, std::int64_t sequence = 0);
+  /// The weights of another model of the same shape, all float, packed in place of those in use; forgets all sequences
+  /// and the prefix cache. Then the decoder gives the bits that one of `folder` gives. Nothing of the model's size is
+  /// allocated. Throws std::invalid_argument where shape or form differ (quantised weights are not replaced), naming
+  /// the layer, and as the constructor; the decoder is then of no use until this has succeeded.
+  void update_weights(const model::ModelFolder& folder);
   std::vector<std::string> implementations() const;  ///< oneDNN's version and threads, then one line per
                                                      ///< kind of linear layer: shape, oneDNN's impl_info_str
 

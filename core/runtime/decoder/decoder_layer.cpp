@@ -42,18 +42,31 @@ DecoderLayer::DecoderLayer(const model::ModelFolder& folder, std::int64_t index,
       intermediate_size_(folder.config().intermediate_size),
       window_(folder.config().window(index)),
       epsilon_(static_cast<float>(folder.config().rms_norm_epsilon)),
-      attention_norm_(norm_weight(folder, index, "input_layernorm")),
-      feed_forward_norm_(norm_weight(folder, index, "post_attention_layernorm")),
       qkv_(pool, read_fused(folder, layer_name(index) + ".self_attn", {"q_proj", "k_proj", "v_proj"})),
       o_(pool, read_fused(folder, layer_name(index) + ".self_attn", {"o_proj"})),
       gate_up_(pool, read_fused(folder, layer_name(index) + ".mlp", {"gate_proj", "up_proj"})),
       down_(pool, read_fused(folder, layer_name(index) + ".mlp", {"down_proj"})) {
+  read_vectors(folder);
+}
+
+void DecoderLayer::read_vectors(const model::ModelFolder& folder) {
   const model::ModelConfig& config = folder.config();
-  if (config.input_bias) qkv_bias_ = biases(folder, index, {"q_proj", "k_proj", "v_proj"});
-  if (config.output_bias) o_bias_ = biases(folder, index, {"o_proj"});
+  attention_norm_ = norm_weight(folder, index_, "input_layernorm");
+  feed_forward_norm_ = norm_weight(folder, index_, "post_attention_layernorm");
+  if (config.input_bias) qkv_bias_ = biases(folder, index_, {"q_proj", "k_proj", "v_proj"});
+  if (config.output_bias) o_bias_ = biases(folder, index_, {"o_proj"});
   if (!config.query_key_norm) return;
-  query_norm_ = norm_weight(folder, index, "self_attn.q_norm");
-  key_norm_ = norm_weight(folder, index, "self_attn.k_norm");
+  query_norm_ = norm_weight(folder, index_, "self_attn.q_norm");
+  key_norm_ = norm_weight(folder, index_, "self_attn.k_norm");
+}
+
+void DecoderLayer::update(const model::ModelFolder& folder) {
+  const std::string attention = layer_name(index_) + ".self_attn", feed_forward = layer_name(index_) + ".mlp";
+  qkv_.repack(read_fused(folder, attention, {"q_proj", "k_proj", "v_proj"}));
+  o_.repack(read_fused(folder, attention, {"o_proj"}));
+  gate_up_.repack(read_fused(folder, feed_forward, {"gate_proj", "up_proj"}));
+  down_.repack(read_fused(folder, feed_forward, {"down_proj"}));
+  read_vectors(folder);
 }
 
 std::int64_t DecoderLayer::longest_run(const model::ModelConfig& config) {

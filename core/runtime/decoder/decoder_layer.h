@@ -34,11 +34,13 @@ enum class Wanted {
   nothing,   ///< in the last layer of its other passes: keys and values are all that stays
 };
 
-/// Immutable after construction; all state is in the cache and the workspace.
+/// Immutable but for update(); all state is in the cache and the workspace.
 class DecoderLayer {
  public:
   DecoderLayer(const model::ModelFolder& folder, std::int64_t index, MatmulPool& pool);
 
+  /// The weights of `folder` in place of those in use. Throws as Linear::repack.
+  void update(const model::ModelFolder& folder);
   /// Stores the rows' keys and values in the cache and adds the layer's two blocks to workspace.hidden() [rows,D];
   /// where only the last row is wanted it is then row 0, and the others mean nothing.
   void forward(const Pass& pass, Wanted wanted, const RopeTable& rope, KvCache& cache, Workspace& workspace) const;
@@ -47,6 +49,7 @@ class DecoderLayer {
   std::vector<std::string> implementations() const;
 
  private:
+  void read_vectors(const model::ModelFolder& folder);
   void normalize(std::int64_t rows, const std::vector<float>& weight, const Linear& next, Workspace& workspace) const;
   /// Queries, keys and values in projected() as the model defines them: scaled, with bias and norm. Leaves them alone
   /// where the family has neither; then the row's scale is still to be applied.

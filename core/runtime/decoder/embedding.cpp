@@ -20,6 +20,11 @@ Embedding::Embedding(const model::ModelFolder& folder, const Linear& head) {
     tied_ = &head;
     return;
   }
+  update(folder);
+}
+
+void Embedding::update(const model::ModelFolder& folder) {
+  if (tied_ != nullptr) return;
   const LinearWeights stored = read_embedding(folder);
   require_finite(stored);
   weight_ = stored.parts.front();
@@ -28,6 +33,10 @@ Embedding::Embedding(const model::ModelFolder& folder, const Linear& head) {
   if (weight_.scale != nullptr) {
     scale_tensor_ = copy(*weight_.scale, scale_bytes_);
     weight_.scale = &scale_tensor_;
+  }
+  if (weight_.zero_point != nullptr) {
+    zero_tensor_ = copy(*weight_.zero_point, zero_bytes_);
+    weight_.zero_point = &zero_tensor_;
   }
   stored.release();
 }

@@ -16,13 +16,15 @@ class Embedding {
   Embedding(const Embedding&) = delete;
   Embedding& operator=(const Embedding&) = delete;
 
+  /// Those of `folder`; a tied embedding follows its head. Throws as the constructor.
+  void update(const model::ModelFolder& folder);
   /// Row `token` as f32 [D]; `token` is within the vocabulary.
   void look_up(std::int64_t token, float* target) const;
 
  private:
   const Linear* tied_ = nullptr;  // null: the copy below
-  std::vector<std::byte> weight_bytes_, scale_bytes_;
-  model::StoredTensor weight_tensor_, scale_tensor_;
+  std::vector<std::byte> weight_bytes_, scale_bytes_, zero_bytes_;
+  model::StoredTensor weight_tensor_, scale_tensor_, zero_tensor_;
   model::LinearWeight weight_;
 };
 

@@ -1,4 +1,4 @@
-// See sequences.h.
+// See sequence_table.h.
 #include "runtime/decoder/sequence_table.h"
 
 namespace retort::runtime {
@@ -29,6 +29,38 @@ void SequenceTable::begin(std::int64_t sequence, const std::vector<BlockId>& blo
   Table& table = tables_.at(static_cast<std::size_t>(sequence));
   table.blocks.assign(blocks.begin(), blocks.end());
   table.position = static_cast<std::int64_t>(blocks.size()) * kBlockTokens;
+}
+
+SequenceTable::BlockCopy SequenceTable::fork(std::int64_t from, std::int64_t to, std::int64_t tokens) {
+  const Table& source = tables_.at(static_cast<std::size_t>(from));
+  Table& target = tables_.at(static_cast<std::size_t>(to));
+  const auto whole = static_cast<std::size_t>(tokens / kBlockTokens);
+  const bool part = tokens % kBlockTokens != 0;
+  if (from == to) {
+    const std::size_t kept = whole + (part ? 1 : 0);
+    while (target.blocks.size() > kept) {
+      pool_.release(target.blocks.back());
+      target.blocks.pop_back();
+    }
+  } else {
+    clear(to);
+    for (std::size_t i = 0; i < whole; ++i) {
+      pool_.share(source.blocks[i]);
+      target.blocks.push_back(source.blocks[i]);
+    }
+  }
+  target.position = tokens;
+  if (!part) return {};
+  if (from != to) {
+    target.blocks.push_back(pool_.take());
+    return {source.blocks[whole], target.blocks.back()};
+  }
+  const BlockId last = target.blocks.back();
+  if (pool_.references(last) == 1) return {};
+  // Others read it to its end: what is written behind `tokens` goes elsewhere.
+  pool_.release(last);
+  target.blocks.back() = pool_.take();
+  return {last, target.blocks.back()};
 }
 
 }  // namespace retort::runtime

@@ -25,6 +25,14 @@ class SequenceTable {
   RowPlace append(std::int64_t sequence);
   /// The empty sequence now begins with these filled blocks, whose references become its own.
   void begin(std::int64_t sequence, const std::vector<BlockId>& blocks);
+  /// Sequence `to` becomes the first `tokens` tokens of `from` (at most its position), whose whole blocks they share;
+  /// of `from` itself the beginning where the two are one. A block that is not whole is its own: then the content of
+  /// `source` is to be copied to `target`, else both are −1.
+  struct BlockCopy {
+    BlockId source = -1;
+    BlockId target = -1;
+  };
+  BlockCopy fork(std::int64_t from, std::int64_t to, std::int64_t tokens);
 
  private:
   struct Table {

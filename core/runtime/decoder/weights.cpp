@@ -42,7 +42,7 @@ void read_int4_row(const model::LinearWeight& weight, std::int64_t row, float* t
   const std::int64_t groups = (in + group - 1) / group;
   for (std::int64_t i = 0; i < in; ++i) {
     const auto word = load<std::uint32_t>(*weight.weight, row * words + i / 8);
-    const int code = static_cast<int>((word >> (4 * (i % 8))) & 15U) - 8;
+    const int code = static_cast<int>((word >> (4 * (i % 8))) & 15U) - 8 - model::zero_point(weight, row, i / group);
     target[i] = static_cast<float>(code) * element(*weight.scale, row * groups + i / group);
   }
 }
@@ -53,7 +53,8 @@ void LinearWeights::release() const {
   if (source == nullptr) return;
   for (const model::LinearWeight& part : parts) {
     source->release(*part.weight, 0, part.weight->bytes());
-    if (part.scale != nullptr) source->release(*part.scale, 0, part.scale->bytes());
+    for (const model::StoredTensor* more : {part.scale, part.zero_point})
+      if (more != nullptr) source->release(*more, 0, more->bytes());
   }
 }
 

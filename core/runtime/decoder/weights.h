@@ -52,7 +52,7 @@ LinearWeights read_embedding(const model::ModelFolder& folder);
 /// The embedding where it is tied.
 LinearWeights read_head(const model::ModelFolder& folder);
 
-/// Row `row` of a weight as f32 [in]: codes times their scale. No allocation.
+/// Row `row` of a weight as f32 [in]: codes less their zero point times their scale. No allocation.
 void read_row(const model::LinearWeight& weight, std::int64_t row, float* target);
 /// One element of a float tensor.
 float element(const model::StoredTensor& tensor, std::int64_t index);

@@ -32,13 +32,17 @@ class Bf16PanelKernel final : public LinearKernel {
   Bf16PanelKernel(MatmulPool& pool, const LinearWeights& weights, const RowKernels& kernels, KernelChoice choice)
       : kernels_(kernels) {
     const std::int64_t words = (weights.in + 1) / 2;
-    std::byte* packed = pool.weights().take(panels_of(weights.out) * words * kPanelColumns * 4);
-    pack_floats(weights, WeightForm::bf16, words, packed);
-    panels_ = {packed, weights.out, weights.in, words};
+    packed_ = pool.weights().take(panels_of(weights.out) * words * kPanelColumns * 4);
+    panels_ = {packed_, weights.out, weights.in, words};
+    Bf16PanelKernel::repack(weights);
     const std::int64_t least_rows = choice == KernelChoice::onednn ? 1 : least_unpacked_rows(weights.in);
     if (choice == KernelChoice::row_kernels || least_rows > pool.max_rows() || !has_avx512(pool.onednn())) return;
     unpacked_.emplace(pool, weights.name, weights.in, weights.out, least_rows);
     if (unpacked_->possible()) unpacked_rows_ = least_rows;
+  }
+
+  void repack(const LinearWeights& weights) override {
+    pack_floats(weights, WeightForm::bf16, panels_.stride_words, packed_);
   }
 
   InputForm input_form() const override { return InputForm::f32; }
@@ -75,15 +79,15 @@ class Bf16PanelKernel final : public LinearKernel {
 
  private:
   const RowKernels& kernels_;
-  Bf16Panels panels_;  // the pool's
+  std::byte* packed_ = nullptr;  // the pool's
+  Bf16Panels panels_;            // the same
   std::optional<UnpackedProduct> unpacked_;
   std::int64_t unpacked_rows_ = kNever;
 };
 
 }  // namespace
 
-std::unique_ptr<const LinearKernel> bf16_panel_kernel(MatmulPool& pool, const LinearWeights& weights,
-                                                      KernelChoice choice) {
+std::unique_ptr<LinearKernel> bf16_panel_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
   const RowKernels& kernels = row_kernels_for(pool.onednn().instruction_set());
   if (kernels.bf16 == nullptr || (choice == KernelChoice::onednn && !has_avx512(pool.onednn()))) return nullptr;
   return std::make_unique<Bf16PanelKernel>(pool, weights, kernels, choice);

@@ -27,16 +27,20 @@ class FloatKernel final : public LinearKernel {
         offsets_(matmul_.packed_weight()),
         packed_(pool.weights().take(static_cast<std::int64_t>(matmul_.packed_weight().get_size()))),
         weight_(matmul_.packed_weight(), pool.onednn().engine(), packed_) {
+    FloatKernel::repack(weights);
     if (const std::int64_t stride = panel_stride_words(matmul_.packed_weight()); stride > 0) {
-      pack_floats(weights, form, stride, packed_);
       panels_ = {packed_, weights.out, weights.in, stride};
       // One row waits for memory, which the row kernel reads faster than oneDNN; from the caches it is slower
       // (README.md, "bf16").
       const bool faster = form == WeightForm::bf16 && weights.in * weights.out >= kCachedWeights;
       if (faster && choice == KernelChoice::faster && kernels_.bf16 != nullptr) row_kernel_rows_ = 1;
-    } else {
-      reorder(weights);
     }
+  }
+
+  void repack(const LinearWeights& weights) override {
+    const std::int64_t stride = panel_stride_words(matmul_.packed_weight());
+    if (stride == 0) return reorder(weights);
+    pack_floats(weights, form_, stride, packed_);
   }
 
   InputForm input_form() const override {
@@ -105,11 +109,11 @@ class FloatKernel final : public LinearKernel {
 
 }  // namespace
 
-std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
+std::unique_ptr<LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
   const bool stored_bf16 = weights.form == WeightForm::bf16, bf16 = stored_bf16 && pool.onednn().multiplies_bf16();
   // On oneDNN as f32 it would take twice the memory.
   if (stored_bf16 && (!bf16 || choice == KernelChoice::row_kernels))
-    if (std::unique_ptr<const LinearKernel> kernel = bf16_panel_kernel(pool, weights, choice)) return kernel;
+    if (std::unique_ptr<LinearKernel> kernel = bf16_panel_kernel(pool, weights, choice)) return kernel;
   if (stored_bf16 && !bf16) {
     static std::once_flag warned;
     std::call_once(warned, [] {

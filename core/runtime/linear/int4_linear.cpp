@@ -14,6 +14,7 @@
 #include "runtime/linear/row_scales.h"
 #include "runtime/linear/unpacked_product.h"
 #include "runtime/linear/unpacking.h"
+#include "runtime/linear/zero_points.h"
 
 namespace retort::runtime {
 namespace {
@@ -32,6 +33,8 @@ class Int4Kernel final : public LinearKernel {
                scale_type(weights)};
     packed_ = pool.weights().take(panels_.panel_bytes() * panels_.panels());
     panels_.data = packed_;
+    if (has_zero_points(weights)) zeros_ = panel_zero_points(weights, panels_);
+    panels_.zeros = zeros_.empty() ? nullptr : zeros_.data();
     pack_int4(weights, panels_, packed_);
     if (kernels_.join != nullptr) pool.reserve_joined(pool.max_rows() * plane());
   }
@@ -69,6 +72,7 @@ class Int4Kernel final : public LinearKernel {
     split_panels(panels_.panels(), rows * in_ * panels_.out, rows > 1 ? Preparation() : prepare,
                  {panels_.data, panels_.panel_bytes()}, [&](const PanelSpan& span) {
                    kernels_.int4(panels_, span, rows, codes, product.out);
+                   if (panels_.zeros != nullptr) subtract_zero_points(panels_, span, rows, in.group_sums, product.out);
                    if (product.scaled) scale_panels(span, rows, in.row_scales, panels_.out, product.out);
                  });
   }
@@ -80,13 +84,17 @@ class Int4Kernel final : public LinearKernel {
       const std::byte* group = panel + i / panels_.group_size * panels_.group_bytes();
       const std::int64_t k = i % panels_.group_size;
       const std::byte pair = group[(k / 8 * kPanelColumns + column) * 4 + k % 8 / 2];
-      const int code = static_cast<int>(k % 2 == 0 ? pair & std::byte{15} : pair >> 4) - 8;
+      const std::int64_t zero =
+          (row / kPanelColumns * panels_.groups + i / panels_.group_size) * kPanelColumns + column;
+      const int code = static_cast<int>(k % 2 == 0 ? pair & std::byte{15} : pair >> 4) - 8 -
+                       (panels_.zeros == nullptr ? 0 : panels_.zeros[zero]);
       target[i] = static_cast<float>(code) * scale_of(group + panels_.word_bytes(), panels_.scale_type, column);
     }
   }
 
   std::string implementation() const override {
-    std::string text = std::string("retort:") + kernels_.name + ", groups of " + std::to_string(panels_.group_size);
+    std::string text = std::string("retort:") + kernels_.name + ", groups of " + std::to_string(panels_.group_size) +
+                       (panels_.zeros != nullptr ? " with zero points" : "");
     if (unpacked_rows_ < kNever)
       text += ", from " + std::to_string(unpacked_rows_) + " rows unpacked to f32: " + unpacked_->implementation();
     return text;
@@ -115,7 +123,8 @@ class Int4Kernel final : public LinearKernel {
   MatmulPool& pool_;
   const RowKernels& kernels_;
   std::int64_t in_;
-  std::byte* packed_ = nullptr;  // the pool's
+  std::byte* packed_ = nullptr;     // the pool's
+  std::vector<std::int8_t> zeros_;  // of panels_
   Int4Panels panels_;
   std::optional<UnpackedProduct> unpacked_;
   std::int64_t unpacked_rows_ = kNever;
@@ -123,7 +132,7 @@ class Int4Kernel final : public LinearKernel {
 
 }  // namespace
 
-std::unique_ptr<const LinearKernel> int4_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
+std::unique_ptr<LinearKernel> int4_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
   return std::make_unique<Int4Kernel>(pool, weights, choice);
 }
 

@@ -198,7 +198,7 @@ class Int8Kernel final : public LinearKernel {
 
 }  // namespace
 
-std::unique_ptr<const LinearKernel> int8_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
+std::unique_ptr<LinearKernel> int8_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
   return std::make_unique<Int8Kernel>(pool, weights, choice);
 }
 

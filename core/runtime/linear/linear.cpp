@@ -1,10 +1,12 @@
 // See linear.h. The kernels are in float_linear.cpp, int8_linear.cpp and int4_linear.cpp.
 #include "runtime/linear/linear.h"
 
+#include <stdexcept>
+
 namespace retort::runtime {
 namespace {
 
-std::unique_ptr<const LinearKernel> make_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
+std::unique_ptr<LinearKernel> make_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice) {
   const ThreadCountScope threads(pool.onednn().threads());
   switch (weights.form) {
     case WeightForm::int8:
@@ -30,6 +32,17 @@ Linear::Linear(MatmulPool& pool, const LinearWeights& weights, KernelChoice choi
       form_(weights.form),
       kernel_(make_kernel(pool, weights, choice)) {
   weights.release();
+}
+
+void LinearKernel::repack(const LinearWeights& weights) {
+  throw std::invalid_argument(weights.name + ": expected float weights to replace, found quantised ones in use");
+}
+
+void Linear::repack(const LinearWeights& weights) {
+  if (weights.form != form_ || weights.in != in_ || weights.out != out_)
+    throw std::invalid_argument(weights.name + ": expected " + text_of(form_, out_, in_) + ", as in use, found " +
+                                text_of(weights.form, weights.out, weights.in));
+  kernel_->repack(weights);
 }
 
 void Linear::run(LinearProduct product) const {

@@ -57,7 +57,7 @@ struct LinearProduct {
   bool scaled = false;      ///< out becomes the true result
 };
 
-/// What a layer does with its weight in one form. Immutable after construction.
+/// What a layer does with its weight in one form. Immutable but for repack().
 class LinearKernel {
  public:
   LinearKernel() = default;
@@ -69,10 +69,12 @@ class LinearKernel {
   virtual void finish_row(const Activation& in, std::int64_t row, std::int64_t rows, float maximum) const = 0;
   virtual void run(const LinearProduct& product) const = 0;
   virtual void look_up(std::int64_t row, float* target) const = 0;
+  /// See Linear::repack. The weights are of the same form and shape.
+  virtual void repack(const LinearWeights& weights);
   virtual std::string implementation() const = 0;
 };
 
-/// Immutable after construction; shares the pool's scratchpad, so layers of one pool are used by one thread.
+/// Immutable but for repack(); shares the pool's scratchpad, so layers of one pool are used by one thread.
 class Linear {
  public:
   /// Packs the weights and gives back the pages of the file that they came from; `pool` must outlive the layer. Errors
@@ -103,6 +105,9 @@ class Linear {
   }
   /// Row `row` of the weight as f32 [in()]: a tied embedding needs no second copy.
   void look_up(std::int64_t row, float* target) const { kernel_->look_up(row, target); }
+  /// Other weights of the same form and shape, float or bf16, take the place of those in use. Throws
+  /// std::invalid_argument naming the layer where they differ or are quantised, and as require_finite.
+  void repack(const LinearWeights& weights);
   std::string implementation() const;  ///< "down_proj int8 [out,in]: <what runs>"
 
  private:
@@ -111,23 +116,22 @@ class Linear {
   std::string name_;
   std::int64_t in_, out_;
   WeightForm form_;
-  std::unique_ptr<const LinearKernel> kernel_;
+  std::unique_ptr<LinearKernel> kernel_;
 };
 
 /// f32 or bf16 on oneDNN; on processors without bf16 products bf16 as bf16_panel_kernel has it, or in f32 if it has
 /// not.
-std::unique_ptr<const LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice);
+std::unique_ptr<LinearKernel> float_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice);
 /// bf16 as it is stored, times f32: by a row kernel, and where there is AVX-512 many rows by oneDNN in f32, block by
 /// block of weights unpacked for the purpose. Null if this processor has none of what is asked for.
-std::unique_ptr<const LinearKernel> bf16_panel_kernel(MatmulPool& pool, const LinearWeights& weights,
-                                                      KernelChoice choice);
+std::unique_ptr<LinearKernel> bf16_panel_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice);
 /// A few rows by a row kernel where that is faster, more on oneDNN, with the same bits; all of them by a row kernel
 /// where oneDNN's int8 sums are not exact (no VNNI), or where its layout is another. Rows are int8_rows where the
 /// weight asks for int8 activations, to whose product that of outliers is added; else wide_rows, which oneDNN
 /// multiplies as twice as many rows.
-std::unique_ptr<const LinearKernel> int8_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice);
+std::unique_ptr<LinearKernel> int8_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice);
 /// By a row kernel, as wide_rows; without VNNI many rows by oneDNN, in f32, block by block of weights unpacked for the
 /// purpose, where its layout is known.
-std::unique_ptr<const LinearKernel> int4_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice);
+std::unique_ptr<LinearKernel> int4_kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice);
 
 }  // namespace retort::runtime

@@ -183,6 +183,27 @@ void pack_int4(const LinearWeights& weights, const Int4Panels& panels, std::byte
   pack_scales(weights, panels, target);
 }
 
+bool has_zero_points(const LinearWeights& weights) {
+  return std::any_of(weights.parts.begin(), weights.parts.end(),
+                     [](const model::LinearWeight& part) { return part.zero_point != nullptr; });
+}
+
+std::vector<std::int8_t> panel_zero_points(const LinearWeights& weights, const Int4Panels& panels) {
+  std::vector<std::int8_t> zeros(static_cast<std::size_t>(panels.panels() * panels.groups * kPanelColumns));
+  std::int64_t before = 0;
+  for (const model::LinearWeight& part : weights.parts) {
+    const std::int64_t in = part.shape[1], width = part.group_size > 0 ? std::min(part.group_size, in) : in;
+    for (std::int64_t row = 0; row < part.shape[0]; ++row) {
+      const std::int64_t panel = (before + row) / kPanelColumns, column = (before + row) % kPanelColumns;
+      for (std::int64_t group = 0; group < panels.groups; ++group)
+        zeros[static_cast<std::size_t>((panel * panels.groups + group) * kPanelColumns + column)] =
+            static_cast<std::int8_t>(model::zero_point(part, row, group * panels.group_size / width));
+    }
+    before += part.shape[0];
+  }
+  return zeros;
+}
+
 std::vector<float> row_scales(const LinearWeights& weights) {
   std::vector<float> scales;
   for (const model::LinearWeight& part : weights.parts) {

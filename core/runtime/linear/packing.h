@@ -23,6 +23,10 @@ void pack_int8(const LinearWeights& weights, std::int64_t stride_words, std::byt
 /// An int4 weight whose layout is `panels`; panels.data is not read. Scales are stored as `panels.scale_type`.
 void pack_int4(const LinearWeights& weights, const Int4Panels& panels, std::byte* target);
 
+/// Whether a part of an int4 weight has zero points, and those of all [panels][groups][64], 0 where there is no column.
+bool has_zero_points(const LinearWeights& weights);
+std::vector<std::int8_t> panel_zero_points(const LinearWeights& weights, const Int4Panels& panels);
+
 /// The scales of an int8 weight [panels · 64], zero behind the last. Throws as finite_f32.
 std::vector<float> row_scales(const LinearWeights& weights);
 /// The type that holds the scales of all parts as they are.

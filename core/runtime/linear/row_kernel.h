@@ -54,13 +54,15 @@ float float_of_half(std::uint16_t bits, ScaleType type);
 
 /// W [out,in] in unsigned 4-bit codes, w = (code − 8) · scale of its column's group. [panels][groups] of: 32-bit words
 /// [group_size/8][64], where word k of a column holds its codes 8k … 8k+7, lowest first; then 64 scales, which kernels
-/// need last: so they read a panel from end to end. Columns and codes past the end mean nothing.
+/// need last: so they read a panel from end to end. Columns and codes past the end mean nothing. Zero points stand
+/// apart, since row kernels know nothing of them: see zero_points.h.
 struct Int4Panels {
   const std::byte* data = nullptr;
   std::int64_t out = 0;
   std::int64_t groups = 0;
   std::int64_t group_size = 0;  ///< 32, 64 or 128
   ScaleType scale_type = ScaleType::f32;
+  const std::int8_t* zeros = nullptr;  ///< [panels][groups][64]; null: all 0
 
   std::int64_t scale_bytes() const { return kPanelColumns * (scale_type == ScaleType::f32 ? 4 : 2); }
   std::int64_t word_bytes() const { return group_size / 2 * kPanelColumns; }  ///< of a group, before its scales

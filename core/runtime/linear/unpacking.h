@@ -8,8 +8,8 @@
 
 namespace retort::runtime {
 
-/// Panels [first, last) of W [out,in] as f32, code · scale: [panel][stride_words][64] in `target`, as packing.h
-/// describes it. Zeros from value `in` to stride_words, which is at least `in` rounded up to 8.
+/// Panels [first, last) of W [out,in] as f32, (code − zero point) · scale: [panel][stride_words][64] in `target`, as
+/// packing.h describes it. Zeros from value `in` to stride_words, which is at least `in` rounded up to 8.
 void unpack_int4(const Int4Panels& panels, std::int64_t first, std::int64_t last, std::int64_t in,
                  std::int64_t stride_words, float* target);
 
