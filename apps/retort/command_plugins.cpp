@@ -113,17 +113,21 @@ void print_parameters(const Json& schema, const std::string& prefix) {
   }
 }
 
-void print_stage(const Json& stage) {
-  if (!stage.is_object()) return;
-  const auto print = [](const char* what, const Json& member, const Json& kind) {
-    std::cout << what << member.at("name").get<std::string>() << ": " << kind.get<std::string>()
-              << (member.value("list", false) ? " (one or more)" : "")
-              << (member.at("optional").get<bool>() ? " (optional)" : "") << ": "
-              << member.at("summary").get<std::string>() << "\n";
-  };
-  for (const Json& input : stage.at("inputs")) print("input ", input, input.at("kind"));
-  for (const Json& slot : stage.at("slots")) print("slot ", slot, slot.at("interface"));
-  std::cout << "produces " << stage.at("produces").get<std::string>() << "\n";
+std::string place_of(const std::string& what, const std::string& name, const std::string& kind, bool list,
+                     bool optional, const std::string& summary) {
+  return what + " " + name + ": " + kind + (list ? " (one or more)" : "") + (optional ? " (optional)" : "") + ": " +
+         summary + "\n";
+}
+
+void print_places(const host::ComponentInfo& component) {
+  const bool stage = component.stage.is_object();
+  if (stage)
+    for (const Json& input : component.stage.at("inputs"))
+      std::cout << place_of("input", input.at("name"), input.at("kind"), input.at("list"), input.at("optional"),
+                            input.at("summary"));
+  for (const host::SlotInfo& slot : component.slots)
+    std::cout << place_of("slot", slot.name, slot.interface, slot.list, slot.optional, slot.summary);
+  if (stage) std::cout << "produces " << component.stage.at("produces").get<std::string>() << "\n";
 }
 
 const host::ComponentInfo& find_component(const host::Registry& registry, const std::string& id) {
@@ -152,6 +156,7 @@ int show(const Arguments& arguments) {
                            {"interface", component.interface},
                            {"version", component.version},
                            {"summary", component.summary},
+                           {"slots", host::to_json(component.slots)},
                            {"stage", component.stage},
                            {"parameters", component.parameters_schema},
                            {"library", component.library.string()}};
@@ -160,7 +165,7 @@ int show(const Arguments& arguments) {
   }
   std::cout << component.id << " " << component.version << ": " << component.summary << "\n"
             << component.interface << " from " << component.library.string() << "\n";
-  print_stage(component.stage);
+  print_places(component);
   const bool any = !component.parameters_schema.value("properties", Json::object()).empty();
   std::cout << (any ? "parameters:\n" : "no parameters\n");
   print_parameters(component.parameters_schema, "");

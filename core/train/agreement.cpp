@@ -5,7 +5,7 @@
 #include "runtime/generate/call_model.h"
 #include "task/dataset.h"
 #include "train/model_weights.h"
-#include "train/sampling.h"
+#include "train/reference_sampling.h"
 #include "train/trainer.h"
 
 namespace retort::train {
@@ -31,8 +31,8 @@ nlohmann::json run(const AgreementJob& job, const RunHooks& hooks) {
   for (const task::Example& example : split.examples)
     prompts.push_back(module.contract.prompt(module.tokenizer, example.utterance));
   const auto expected =
-      sample(*module.decoder, prompts,
-             {.max_new_tokens = job.max_new_tokens, .end_token = module.contract.end_token(module.tokenizer)});
+      ref_sample(*module.decoder, prompts,
+                 {.max_new_tokens = job.max_new_tokens, .end_token = module.contract.end_token(module.tokenizer)});
 
   runtime::CallModel model(job.model, {.threads = job.threads});
   std::size_t calls = 0, tokens = 0;

@@ -16,23 +16,28 @@ struct BatchRows {
   torch::Tensor index;    ///< [N] int64: b·T + t
   torch::Tensor labels;   ///< [N] int64: the token at t + 1
   torch::Tensor weights;  ///< [N] f32: 1 for response tokens, prompt_weight for prompt tokens
+  // Of the sequence that a row is of, all [N] int64:
+  torch::Tensor sequences;  ///< first_sequence + b
+  torch::Tensor positions;  ///< how many of its rows come before
+  torch::Tensor lengths;    ///< how many rows it has
 };
 
-/// With prompt_weight 0 only response tokens make rows.
+/// With prompt_weight 0 only response tokens make rows. `first_sequence` is the number of chosen[0] in its step.
 inline BatchRows batch_rows(const std::vector<Sequence>& sequences, std::span<const std::size_t> chosen,
-                            double prompt_weight) {
+                            double prompt_weight, std::int64_t first_sequence = 0) {
   std::size_t longest = 1;
   for (const std::size_t i : chosen) longest = std::max(longest, sequences[i].length());
   BatchRows rows;
   rows.ids =
       torch::zeros({static_cast<std::int64_t>(chosen.size()), static_cast<std::int64_t>(longest)}, torch::kInt64);
   auto cell = rows.ids.accessor<std::int64_t, 2>();
-  std::vector<std::int64_t> index, labels;
+  std::vector<std::int64_t> index, labels, numbers, positions, lengths;
   std::vector<float> weights;
   for (std::size_t b = 0; b < chosen.size(); ++b) {
     const Sequence& sequence = sequences[chosen[b]];
     std::vector<text::TokenId> tokens = sequence.prompt;
     tokens.insert(tokens.end(), sequence.response.begin(), sequence.response.end());
+    const std::size_t first_row = index.size();
     for (std::size_t t = 0; t < tokens.size(); ++t) {
       cell[static_cast<std::int64_t>(b)][static_cast<std::int64_t>(t)] = tokens[t];
       const bool response = t >= sequence.prompt.size();
@@ -40,11 +45,17 @@ inline BatchRows batch_rows(const std::vector<Sequence>& sequences, std::span<co
       index.push_back(static_cast<std::int64_t>(b * longest + t - 1));
       labels.push_back(tokens[t]);
       weights.push_back(response ? 1.0f : static_cast<float>(prompt_weight));
+      numbers.push_back(first_sequence + static_cast<std::int64_t>(b));
+      positions.push_back(static_cast<std::int64_t>(index.size() - first_row) - 1);
     }
+    lengths.resize(index.size(), static_cast<std::int64_t>(index.size() - first_row));
   }
   rows.index = torch::tensor(index, torch::kInt64);
   rows.labels = torch::tensor(labels, torch::kInt64);
   rows.weights = torch::tensor(weights, torch::kFloat32);
+  rows.sequences = torch::tensor(numbers, torch::kInt64);
+  rows.positions = torch::tensor(positions, torch::kInt64);
+  rows.lengths = torch::tensor(lengths, torch::kInt64);
   return rows;
 }
 

@@ -4,7 +4,7 @@
 
 #include <span>
 
-#include "train/sampling.h"
+#include "train/reference_sampling.h"
 
 namespace retort::train {
 namespace {
@@ -49,7 +49,7 @@ Tensor squared_mean_absolute(const Tensor& activation, const Tensor& lengths) {
 }
 
 PruneSignalTensors prune_signals(DecoderModule& decoder, const std::vector<Sequence>& sequences,
-                                 std::uint32_t signals) {
+                                 std::uint64_t signals) {
   const model::ModelConfig& config = decoder.config();
   const auto layers = static_cast<std::size_t>(config.layers);
   Tensor lengths, hidden, cosine = torch::zeros({config.layers}), input;

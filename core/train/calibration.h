@@ -21,7 +21,7 @@ struct PruneSignalTensors {
 /// a [B,T,C], lengths [B] → [C], the sum of squares before the root, so that batches add up.
 torch::Tensor squared_mean_absolute(const torch::Tensor& activation, const torch::Tensor& lengths);
 
-PruneSignalTensors prune_signals(DecoderModule& decoder, const std::vector<Sequence>& sequences, std::uint32_t signals);
+PruneSignalTensors prune_signals(DecoderModule& decoder, const std::vector<Sequence>& sequences, std::uint64_t signals);
 
 /// Inputs of every linear module, by its Hugging Face name ("model.layers.0.self_attn.q_proj"; the head as "lm_head"):
 /// up to `rows` rows [S,I], the first valid positions of the sequences in order.

@@ -11,13 +11,16 @@
 #include <span>
 #include <vector>
 
+#include "train/parameter_groups.h"
+
 namespace retort::train {
 
 class DataParallel {
  public:
-  /// While it lives, LibTorch's operations run on one thread each if `threads` is above 1. `parameters` are those of
-  /// the model that learns.
+  /// While it lives, LibTorch's operations run on one thread each if `threads` is above 1. `parameters` are those that
+  /// learn.
   DataParallel(std::vector<torch::Tensor> parameters, std::int64_t threads);
+  DataParallel(const ParameterGroups& groups, std::int64_t threads) : DataParallel(groups.tensors(), threads) {}
   ~DataParallel();
   DataParallel(const DataParallel&) = delete;
   DataParallel& operator=(const DataParallel&) = delete;

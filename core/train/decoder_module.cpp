@@ -128,7 +128,7 @@ Tensor DecoderModule::feed_forward(const Tensor& x, const Layer& layer, std::int
 
 Tensor DecoderModule::run_layers(Tensor x,
                                  const std::function<Tensor(const Tensor&, const Layer&, std::int64_t)>& attention,
-                                 const Dropout& dropout) {
+                                 const Dropout& dropout, std::vector<Tensor>* layer_outputs) {
   Dropper drop(dropout);
   x = drop(x);
   for (std::int64_t i = 0; i < config_.layers; ++i) {
@@ -141,6 +141,7 @@ Tensor DecoderModule::run_layers(Tensor x,
     x = x + drop(torch::linear(mixed, layer.o, layer.o_bias));
     x = x + drop(feed_forward(x, layer, i));
     observe(Site::layer_output, i, x);
+    if (layer_outputs != nullptr) layer_outputs->push_back(x);
   }
   const Tensor out = norm(x, final_norm_);
   observe(Site::head_input, -1, out);
@@ -169,18 +170,18 @@ Tensor DecoderModule::attend(const Tensor& q, const Tensor& k, const Tensor& v, 
   return mixed.transpose(1, 2).reshape({q.size(0), q.size(1), config_.heads * config_.head_dim});
 }
 
-Tensor DecoderModule::hidden(const Tensor& ids, const Dropout& dropout) {
+Tensor DecoderModule::hidden(const Tensor& ids, const Dropout& dropout, std::vector<Tensor>* layer_outputs) {
   const Tensor cosine = cosine_.narrow(0, 0, ids.size(1)), sine = sine_.narrow(0, 0, ids.size(1));
   const auto attention = [&](const Tensor& h, const Layer& layer, std::int64_t index) {
     const Projected projected = project(h, layer);
     return causal_attention(rotate(projected.q, cosine, sine), rotate(projected.k, cosine, sine), projected.v,
                             config_.window(index));
   };
-  return run_layers(torch::embedding(embedding_, ids), attention, dropout);
+  return run_layers(torch::embedding(embedding_, ids), attention, dropout, layer_outputs);
 }
 
 Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths, std::int64_t capacity,
-                                        KvCache& cache) {
+                                        ReferenceCache& cache) {
   const std::int64_t batch = ids.size(0), time = ids.size(1);
   const Tensor cosine = cosine_.narrow(0, 0, time), sine = sine_.narrow(0, 0, time);
   cache = {};
@@ -196,7 +197,7 @@ Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths
   });
 }
 
-Tensor DecoderModule::hidden_step(const Tensor& ids, KvCache& cache) {
+Tensor DecoderModule::hidden_step(const Tensor& ids, ReferenceCache& cache) {
   const std::int64_t batch = ids.size(0);
   const std::int64_t used = cache.lengths.max().item<std::int64_t>() + 1;
   const Tensor rows = torch::arange(batch);

@@ -14,7 +14,7 @@
 namespace retort::train {
 
 /// Keys and values of B sequences, each with its own length.
-struct KvCache {
+struct ReferenceCache {
   std::vector<torch::Tensor> keys, values;  ///< one [B,K,C,head_dim] per layer
   torch::Tensor lengths;                    ///< [B] int64: positions filled
 };
@@ -55,13 +55,15 @@ class DecoderModule {
   Observer observer;  ///< may be empty
 
   /// ids [B,T] → [B,T,D] after the final norm. Sequences are padded on the right; attention is causal, so padding
-  /// changes nothing before it. Without a cache positions count from 0.
-  torch::Tensor hidden(const torch::Tensor& ids, const Dropout& dropout = {});
+  /// changes nothing before it. Without a cache positions count from 0. `layer_outputs`, where given, gets the output
+  /// of every layer, [L] of [B,T,D].
+  torch::Tensor hidden(const torch::Tensor& ids, const Dropout& dropout = {},
+                       std::vector<torch::Tensor>* layer_outputs = nullptr);
   /// One more token for every sequence: ids [B] are written at cache.lengths, which grow by one. → [B,D]
-  torch::Tensor hidden_step(const torch::Tensor& ids, KvCache& cache);
+  torch::Tensor hidden_step(const torch::Tensor& ids, ReferenceCache& cache);
   /// The same as hidden(), and fills `cache` (made here, with room for `capacity` positions). `lengths` [B].
   torch::Tensor hidden_into_cache(const torch::Tensor& ids, const torch::Tensor& lengths, std::int64_t capacity,
-                                  KvCache& cache);
+                                  ReferenceCache& cache);
   /// rows [N,D] → logits [N,V] in f32.
   torch::Tensor logits(const torch::Tensor& rows);
 
@@ -87,7 +89,7 @@ class DecoderModule {
   torch::Tensor run_layers(
       torch::Tensor x,
       const std::function<torch::Tensor(const torch::Tensor& h, const Layer&, std::int64_t)>& attention,
-      const Dropout& dropout = {});
+      const Dropout& dropout = {}, std::vector<torch::Tensor>* layer_outputs = nullptr);
   void link_layers();
   void observe(Site site, std::int64_t layer, const torch::Tensor& activation) const {
     if (observer) observer(site, layer, activation);

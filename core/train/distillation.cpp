@@ -1,178 +1,153 @@
 #include "train/distillation.h"
 
-#include <mutex>
 #include <numeric>
 #include <stdexcept>
 
-#include "train/batch_rows.h"
-#include "train/data_parallel.h"
+#include "train/distillation_step.h"
 #include "train/epochs.h"
 #include "train/model_weights.h"
-#include "train/plugin_loss.h"
-#include "train/sampling.h"
 #include "train/trainer.h"
 #include "train/validation.h"
 
 namespace retort::train {
 namespace {
 
-using torch::Tensor;
+struct Models {
+  std::vector<CallModule> teachers;
+  std::unique_ptr<DecoderModule> student;
+  const CallModule& first() const { return teachers.front(); }
+};
 
-retort_distill_requirements requirements_of(const DistillPlugin& plugin) {
-  retort_distill_requirements wanted{};
-  wanted.struct_size = sizeof(wanted);
-  plugin.throw_if_error(plugin.functions->requirements(plugin.instance, &wanted));
-  return wanted;
+void expect_same_tokenizer(const CallModule& a, const std::filesystem::path& a_folder, const text::Tokenizer& b,
+                           const std::filesystem::path& b_folder) {
+  if (a.tokenizer.to_json() == b.to_json()) return;
+  throw std::invalid_argument("'" + b_folder.string() + "' and teacher '" + a_folder.string() +
+                              "' have different tokenizers; this stage compares distributions over the same tokens");
 }
 
-std::unique_ptr<DecoderModule> student_decoder(const DistillationJob& job, const CallModule& teacher) {
-  if (job.student) {
-    CallModule student = load_call_module(*job.student);
-    if (student.tokenizer.to_json() != teacher.tokenizer.to_json())
-      throw std::invalid_argument(
-          "student '" + job.student->string() + "' and teacher '" + job.teacher.string() +
-          "' have different tokenizers; this stage compares distributions over the same tokens");
-    return std::move(student.decoder);
-  }
+std::unique_ptr<DecoderModule> new_student(const DistillationJob& job, const CallModule& teacher) {
   model::ModelConfig config = teacher.decoder->config();
-  config.hidden_size = job.model.hidden_size;
-  config.intermediate_size = job.model.intermediate_size;
-  config.layers = job.model.layers;
-  config.heads = job.model.heads;
-  config.kv_heads = job.model.kv_heads;
-  config.head_dim = job.model.head_dim > 0 ? job.model.head_dim : job.model.hidden_size / job.model.heads;
+  NewModel shape = job.model;
+  if (shape.max_positions == 0) shape.max_positions = config.max_positions;
+  if (shape.rope_theta == 0) shape.rope_theta = config.rope_theta;
+  apply_shape(shape, config);
   return std::make_unique<DecoderModule>(config, job.seed);
 }
 
-/// What one distillation needs in every step.
-struct Distiller {
-  const DistillationJob& job;
-  const retort_distill_requirements wanted;
-  CallModule& teacher;
-  DecoderModule& student;
-  const std::vector<Sequence>& sequences;
-  DataParallel& parallel;
-  MetricMap metrics;  ///< of the last step, a row's mean
-  std::mutex plugin_mutex;
-
-  Tensor rows_of(DecoderModule& decoder, const BatchRows& rows, const Dropout& dropout = {}) const {
-    return decoder.hidden(rows.ids, dropout).reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
+Models load_models(const DistillationJob& job) {
+  Models models;
+  for (const std::filesystem::path& folder : job.teachers) {
+    models.teachers.push_back(load_call_module(folder));
+    expect_same_tokenizer(models.first(), job.teachers.front(), models.teachers.back().tokenizer, folder);
   }
-
-  DistillSignals teacher_signals(const BatchRows& rows) const {
-    torch::NoGradGuard no_grad;
-    const MixedPrecision mixed(job.training.precision);
-    DistillSignals signals;
-    const Tensor hidden = rows_of(*teacher.decoder, rows);
-    if ((wanted.signals & RETORT_SIGNAL_HIDDEN_STATES) != 0) signals.teacher_hidden = hidden.to(torch::kFloat32);
-    if ((wanted.signals & (RETORT_SIGNAL_TEACHER_LOGITS | RETORT_SIGNAL_TEACHER_TOP_K)) == 0) return signals;
-    const Tensor logits = teacher.decoder->logits(hidden);
-    if ((wanted.signals & RETORT_SIGNAL_TEACHER_LOGITS) != 0) signals.teacher_logits = logits;
-    if ((wanted.signals & RETORT_SIGNAL_TEACHER_TOP_K) != 0)
-      std::tie(signals.teacher_top_log_probs, signals.teacher_top_ids) =
-          torch::log_softmax(logits, -1).topk(std::min(wanted.top_k, logits.size(1)));
-    return signals;
+  if (models.teachers.empty()) throw std::invalid_argument("expected at least one teacher");
+  if (!job.student) {
+    models.student = new_student(job, models.first());
+    return models;
   }
+  CallModule student = load_call_module(*job.student);
+  expect_same_tokenizer(models.first(), job.teachers.front(), student.tokenizer, *job.student);
+  models.student = std::move(student.decoder);
+  return models;
+}
 
-  /// The loss of a part of a batch, and what the plugin reports about it.
-  Tensor loss_of(const std::vector<Sequence>& data, std::span<const std::size_t> part, double total_rows,
-                 const Dropout& dropout, MetricMap& report) {
-    const BatchRows rows = batch_rows(data, part, job.prompt_loss_weight);
-    if (rows.index.size(0) == 0) return {};
-    DistillSignals signals = teacher_signals(rows);
-    signals.mask = rows.weights;
-    if ((wanted.signals & RETORT_SIGNAL_LABELS) != 0) signals.labels = rows.labels;
-    Tensor logits;
-    {
-      const MixedPrecision mixed(job.training.precision);
-      const Tensor hidden = rows_of(student, rows, dropout);
-      if ((wanted.signals & RETORT_SIGNAL_HIDDEN_STATES) != 0) signals.student_hidden = hidden.to(torch::kFloat32);
-      logits = student.logits(hidden);
-    }
-    const std::lock_guard lock(plugin_mutex);  // an instance is used by one thread at a time
-    return distill_loss(job.strategy, logits, signals, report) / total_rows;
-  }
+/// Weights that sum to 1.
+std::vector<double> teacher_weights(const DistillationJob& job) {
+  std::vector<double> weights = job.teacher_weights;
+  if (weights.empty()) weights.assign(job.teachers.size(), 1.0);
+  if (weights.size() != job.teachers.size())
+    throw std::invalid_argument("teacher_weights: expected one for each of " + std::to_string(job.teachers.size()) +
+                                " teachers, found " + std::to_string(weights.size()));
+  for (const double weight : weights)
+    if (!(weight > 0))
+      throw std::invalid_argument("teacher_weights: expected numbers above 0, found " + std::to_string(weight));
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  for (double& weight : weights) weight /= sum;
+  return weights;
+}
 
-  /// The batch's prompts with the student's own answers (GKD, arXiv 2306.13649, algorithm 1).
-  std::vector<Sequence> on_policy(const std::vector<std::size_t>& batch, std::int64_t step) const {
-    std::vector<std::vector<text::TokenId>> prompts;
-    for (const std::size_t i : batch) prompts.push_back(sequences[i].prompt);
-    const auto responses = sample(student, prompts,
-                                  {.temperature = job.sampling_temperature,
-                                   .end_token = teacher.contract.end_token(teacher.tokenizer),
-                                   .seed = job.seed ^ static_cast<std::uint64_t>(step)});
-    std::vector<Sequence> data;
-    for (std::size_t i = 0; i < batch.size(); ++i)
-      data.push_back({prompts[i], responses[i], sequences[batch[i]].example});
-    return data;
-  }
+host::DistillSetup setup_of(const Models& models, std::int64_t total_steps, std::uint64_t seed) {
+  const auto shape = [](const DecoderModule& decoder) {
+    const model::ModelConfig& config = decoder.config();
+    return host::DistillModelShape{config.layers, config.hidden_size, config.vocabulary_size};
+  };
+  host::DistillSetup setup{shape(*models.student), {}, total_steps, seed};
+  for (const CallModule& teacher : models.teachers) setup.teachers.push_back(shape(*teacher.decoder));
+  return setup;
+}
 
-  double step(const std::vector<std::size_t>& batch, std::int64_t step_index) {
-    const bool student_answers =
-        static_cast<double>(SeededSequence(job.seed, static_cast<std::uint64_t>(step_index)).below(1 << 20)) <
-        wanted.on_policy_fraction * (1 << 20);
-    std::vector<Sequence> sampled;
-    std::vector<std::size_t> all(batch.size());
-    if (student_answers) {
-      sampled = on_policy(batch, step_index);
-      std::iota(all.begin(), all.end(), std::size_t{0});
-    }
-    const std::vector<Sequence>& data = student_answers ? sampled : sequences;
-    const std::vector<std::size_t>& chosen = student_answers ? all : batch;
-    double total_rows = 0;
-    for (const std::size_t i : chosen)
-      total_rows += static_cast<double>(data[i].response.size()) +
-                    job.prompt_loss_weight * static_cast<double>(data[i].prompt.size() - 1);
-    const auto parts = parallel.parts(chosen, job.training.micro_batch_size);
-    std::vector<MetricMap> reports(parts.size());
-    const double loss = parallel.accumulate(parts.size(), [&](std::size_t part) {
-      const Dropout dropout = dropout_of(job.training.dropout, job.seed, step_index, part);
-      return loss_of(data, parts[part], total_rows, dropout, reports[part]);
-    });
-    for (const MetricMap& report : reports)
-      for (const auto& [name, sum] : report) metrics[name] += sum / std::max(1.0, total_rows);
-    return loss;
-  }
-};
+std::vector<host::DistillCall> calls_of(const std::vector<DistillPlugin>& plugins) {
+  std::vector<host::DistillCall> calls;
+  for (const DistillPlugin& plugin : plugins) calls.emplace_back(plugin.id, plugin.instance, *plugin.functions);
+  return calls;
+}
 
 ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
-  CallModule teacher = load_call_module(job.teacher);
-  const std::unique_ptr<DecoderModule> student = student_decoder(job, teacher);
+  Models models = load_models(job);
+  const CallModule& task = models.first();
+  DecoderModule& student = *models.student;
   task::Split split = task::read_split(job.dataset / "train.jsonl");
   std::erase_if(split.examples, [](const task::Example& example) { return !example.calls; });
   if (split.examples.empty())
     throw std::invalid_argument((job.dataset / "train.jsonl").string() + ": expected labelled examples, found none");
   const std::vector<Sequence> sequences =
-      to_sequences(split.examples, teacher.contract, teacher.tokenizer, student->config().max_positions);
+      to_sequences(split.examples, task.contract, task.tokenizer, student.config().max_positions);
   const std::vector<task::Example> validation = validation_examples(job.dataset, job.validation_limit);
   hooks.log(std::to_string(sequences.size()) + " labelled utterances, teacher " +
-            std::to_string(teacher.decoder->config().parameters()) + ", student " +
-            std::to_string(student->config().parameters()) + " parameters");
+            std::to_string(task.decoder->config().parameters()) + ", student " +
+            std::to_string(student.config().parameters()) + " parameters");
 
   EpochBatches batches(sequences, job.training, job.seed);
-  Trainer trainer(*student, job.training, batches.total_steps(), job.seed, job.work, hooks);
-  auto parallel = std::make_unique<DataParallel>(student->parameters(), job.threads);
-  Distiller distiller{job, requirements_of(job.strategy), teacher, *student, sequences, *parallel, {}, {}};
+  const host::DistillSetup setup = setup_of(models, batches.total_steps(), job.seed);
+  LossInstances losses(calls_of(job.losses), setup);
+  ParameterGroups groups({decoder_group(student)});
+  DistillationParts parts{.student = student, .sequences = sequences, .losses = losses};
+  for (ParameterGroup& group : loss_groups(losses, setup)) {
+    parts.loss_parameters.push_back(group.tensors.front().second);
+    groups.add(std::move(group));
+  }
+  const std::vector<double> weights = teacher_weights(job);
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    parts.teachers.push_back({models.teachers[i].decoder.get(), weights[i]});
+  parts.training = job.training;
+  parts.total_steps = batches.total_steps();
+  parts.seed = job.seed;
+  parts.prompt_loss_weight = job.prompt_loss_weight;
+  parts.sampling_temperature = job.sampling_temperature;
+  parts.end_token = task.contract.end_token(task.tokenizer);
+
+  Trainer trainer(groups, job.training, batches.total_steps(), job.seed, job.work, hooks);
+  auto parallel = std::make_unique<DataParallel>(groups, job.threads);
+  DistillationStep distillation(std::move(parts), *parallel);
   trainer.run("distilling", [&](std::int64_t step) {
-    distiller.metrics.clear();
-    const double loss = distiller.step(batches.at(step), step);
-    for (const auto& [name, mean] : distiller.metrics) hooks.metric(name, step, mean);
+    MetricMap metrics;
+    const double loss = distillation.accumulate(batches.at(step), step, metrics);
+    for (const auto& [name, mean] : metrics) hooks.metric(name, step, mean);
     if (!validation.empty() && batches.ends_epoch(step))
       hooks.metric("validation_exact_match", step,
-                   exact_match_share(*student, teacher.tokenizer, teacher.contract, validation));
+                   exact_match_share(student, task.tokenizer, task.contract, validation));
     return loss;
   });
   parallel.reset();
   trainer.use_averaged_weights();
   if (!validation.empty())
-    hooks.metric("validation_exact_match", -1,
-                 exact_match_share(*student, teacher.tokenizer, teacher.contract, validation));
-  save_call_module(job.output, *student, teacher.tokenizer, teacher.contract);
+    hooks.metric("validation_exact_match", -1, exact_match_share(student, task.tokenizer, task.contract, validation));
+  save_call_module(job.output, student, task.tokenizer, task.contract);
   return model_size(job.output);
 }
 
 }  // namespace
+
+std::vector<std::string> distillation_findings(const DistillPlugin& loss) {
+  try {
+    const host::DistillCall call = calls_of({loss}).front();
+    expect_offered(call, call.requirements(nullptr));
+    return {};
+  } catch (const std::exception& error) {
+    return {error.what()};
+  }
+}
 
 ModelSize distill(const DistillationJob& job, const RunHooks& hooks) {
   return with_plain_errors([&] { return run(job, hooks); });

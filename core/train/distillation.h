@@ -1,27 +1,36 @@
-// Knowledge distillation: a student learns from a teacher's distributions through a distillation plugin. Also the
-// recovery after pruning. No LibTorch in this header.
+// Knowledge distillation: a student learns from the distributions and states of teachers through a distillation plugin.
+// Also the recovery after pruning. No LibTorch in this header.
 #pragma once
 
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "train/fine_tuning.h"
+#include "train/new_model.h"
 #include "train/plugin_handle.h"
+#include "train/training_job.h"
 
 namespace retort::train {
 
 /// Validates at the end of every epoch.
 struct DistillationJob : TrainingJob {
-  std::filesystem::path teacher;                 ///< model folder
-  std::optional<std::filesystem::path> student;  ///< model folder with the teacher's tokenizer; nothing: a new model
-  NewModel model;                                ///< without `student`; vocabulary_size is the teacher's
-  DistillPlugin strategy;
+  std::vector<std::filesystem::path> teachers;   ///< model folders with one tokenizer; the first gives it and the task
+  std::vector<double> teacher_weights;           ///< one a teacher, above 0; empty: all alike
+  std::optional<std::filesystem::path> student;  ///< model folder with the teachers' tokenizer; nothing: a new model
+  NewModel model;  ///< without `student`; vocabulary_size is the teacher's, max_positions and rope_theta 0 likewise
+  std::vector<DistillPlugin> losses;  ///< instances of one loss with the same parameters: one a thread, or fewer
   double prompt_loss_weight = 0;      ///< of the prompt's positions; 0 = responses only
-  double sampling_temperature = 0.9;  ///< of on-policy batches, where the strategy asks for them (GKD)
+  double sampling_temperature = 0.9;  ///< of on-policy batches, where the loss asks for them (GKD)
 };
 
-/// Loss: the plugin's sum over rows, divided by the number of rows of the whole batch. Throws as fine_tune, and
-/// std::invalid_argument when teacher and student have different tokenizers.
+/// Loss: the plugin's sum over rows, divided by the weight of the rows of the whole batch. Parameters that the loss
+/// declares are trained with the student and not written. Throws as fine_tune, and std::invalid_argument when the
+/// models have different tokenizers or the loss asks for what is not offered here.
 ModelSize distill(const DistillationJob& job, const RunHooks& hooks);
+
+/// What a loss asks for, before its models are known, that distill() cannot give: a sentence each.
+std::vector<std::string> distillation_findings(const DistillPlugin& loss);
 
 }  // namespace retort::train

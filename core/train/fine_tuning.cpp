@@ -45,22 +45,9 @@ CallModule new_module(const FineTuningJob& job, const std::vector<task::Example>
 
   model::ModelConfig config;
   config.vocabulary_size = tokenizer.vocabulary_size();
-  config.hidden_size = job.model.hidden_size;
-  config.intermediate_size = job.model.intermediate_size;
-  config.layers = job.model.layers;
-  config.heads = job.model.heads;
-  config.kv_heads = job.model.kv_heads;
-  config.head_dim = job.model.head_dim > 0 ? job.model.head_dim : job.model.hidden_size / job.model.heads;
-  config.max_positions = job.model.max_positions;
-  config.rope_theta = job.model.rope_theta;
+  apply_shape(job.model, config);
   config.eos_token = contract.end_token(tokenizer);
   config.pad_token = tokenizer.find("<|pad|>").value_or(-1);
-  if (config.heads % config.kv_heads != 0)
-    throw std::invalid_argument("model.kv_heads: expected a divisor of heads (" + std::to_string(config.heads) +
-                                "), found " + std::to_string(config.kv_heads));
-  if (config.head_dim < 2 || config.head_dim % 2 != 0)
-    throw std::invalid_argument("model.head_dim: expected an even number, found " + std::to_string(config.head_dim) +
-                                ": rotary position embedding turns pairs");
   auto decoder = std::make_unique<DecoderModule>(config, job.seed);
   return {std::move(tokenizer), std::move(contract), std::move(decoder)};
 }
@@ -84,8 +71,9 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
             std::to_string(decoder.config().vocabulary_size));
 
   EpochBatches batches(sequences, job.training, job.seed);
-  Trainer trainer(decoder, job.training, batches.total_steps(), job.seed, job.work, hooks);
-  auto parallel = std::make_unique<DataParallel>(decoder.parameters(), job.threads);
+  const ParameterGroups groups({decoder_group(decoder)});
+  Trainer trainer(groups, job.training, batches.total_steps(), job.seed, job.work, hooks);
+  auto parallel = std::make_unique<DataParallel>(groups, job.threads);
   trainer.run("fine-tuning", [&](std::int64_t step) {
     const std::vector<std::size_t>& batch = batches.at(step);
     double total_weight = 0;

@@ -9,22 +9,10 @@
 
 #include "task/prompt_contract.h"
 #include "train/hooks.h"
+#include "train/new_model.h"
 #include "train/training_job.h"
 
 namespace retort::train {
-
-/// The shape of a model that starts from random weights.
-struct NewModel {
-  std::int64_t vocabulary_size = 2048;  ///< tokens, special ones included
-  std::int64_t hidden_size = 256;
-  std::int64_t layers = 4;
-  std::int64_t heads = 4;
-  std::int64_t kv_heads = 4;
-  std::int64_t head_dim = 0;  ///< 0 = hidden_size / heads
-  std::int64_t intermediate_size = 704;
-  std::int64_t max_positions = 256;  ///< tokens
-  double rope_theta = 10000;
-};
 
 /// Validates at the end of every epoch.
 struct FineTuningJob : TrainingJob {

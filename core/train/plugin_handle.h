@@ -8,6 +8,7 @@
 #include <retort/abi/rl.h>
 
 #include <functional>
+#include <string>
 
 namespace retort::train {
 
@@ -16,6 +17,7 @@ struct PluginHandle {
   retort_instance* instance = nullptr;
   const Table* functions = nullptr;
   std::function<void(retort_error*)> throw_if_error;  ///< frees the error
+  std::string id;                                     ///< "distill.forward_kl": for messages
 };
 
 using DistillPlugin = PluginHandle<retort_distill_v1>;

@@ -1,40 +1,40 @@
 // Reinforcement learning on calls: the policy answers each prompt several times, a reward scores the answers, an RL
-// plugin turns scores into advantages and a loss. No LibTorch in this header.
+// plugin turns scores into advantages, and these into one or several updates. No LibTorch in this header.
 #pragma once
 
 #include <filesystem>
 #include <functional>
 #include <vector>
 
-#include "task/dataset.h"
-#include "task/prompt_contract.h"
+#include "host/algorithm/rl_call.h"
+#include "train/answers.h"
 #include "train/fine_tuning.h"
-#include "train/plugin_handle.h"
 
 namespace retort::train {
 
-/// One sampled answer, to be scored.
-struct Rollout {
-  const task::Example* example = nullptr;
-  task::ParsedResponse response;
-};
+/// What policy_gradient() can give an algorithm; token rewards only where the job has a source of them.
+inline constexpr std::uint64_t policy_gradient_signals =
+    RETORT_SIGNAL_REFERENCE_LOG_PROBS | RETORT_SIGNAL_VALUES | RETORT_SIGNAL_ENTROPIES;
 
-/// A score in [0,1], or -1 for malformed, per rollout.
-using RewardFunction =
-    std::function<std::vector<double>(const std::vector<task::Tool>& tools, const std::vector<Rollout>&)>;
+/// A reward for every token of a response, [R] rows of as many numbers as the response has tokens.
+using TokenRewardFunction = std::function<std::vector<std::vector<float>>(
+    const std::vector<SampledAnswer>&, const std::vector<std::vector<text::TokenId>>& responses)>;
 
-/// Prompts and references are the labelled rows of train.jsonl; a batch counts prompts, each answered group_size times.
+/// Prompts and references are the labelled rows of train.jsonl. A batch counts prompts, each answered group_size times;
+/// `training.steps` and `epochs` count batches of rollouts, each of updates·mini_batches optimiser steps.
 struct PolicyGradientJob : TrainingJob {
   std::filesystem::path policy;  ///< model folder to start from; also the frozen reference where one is asked for
-  RlPlugin algorithm;
+  std::vector<host::RlCall> algorithm;  ///< at least one instance; as many as threads are to compute its loss
   RewardFunction reward;
-  double temperature = 1.0;  ///< of the rollouts; above 0
+  std::vector<double> reward_weights;  ///< of the named scores; empty: the first alone
+  TokenRewardFunction token_reward;    ///< may be empty
+  double temperature = 1.0;            ///< of the rollouts, and of all log-probabilities; above 0
   std::int64_t max_new_tokens = 64;
-  std::int64_t validation_steps = 10;  ///< steps between validations
+  std::int64_t validation_steps = 10;  ///< batches of rollouts between validations
 };
 
-/// One optimiser step per batch of rollouts (strictly on-policy). Throws std::invalid_argument for an algorithm that
-/// asks for a critic or for preference pairs, which this stage does not offer.
+/// Answers whose reward says "error" leave the batch with their whole group; a batch that nothing is left of is an
+/// error. Throws std::invalid_argument for an algorithm that asks for what the job cannot give.
 ModelSize policy_gradient(const PolicyGradientJob& job, const RunHooks& hooks);
 
 }  // namespace retort::train

@@ -2,17 +2,19 @@
 // model of the same family that loads anywhere. No LibTorch in this header.
 #pragma once
 
+#include <retort/abi/plugin.h>
+
 #include <filesystem>
 
-#include "train/fine_tuning.h"
-#include "train/plugin_handle.h"
+#include "train/hooks.h"
+#include "train/training_job.h"
 
 namespace retort::train {
 
 struct PruningJob {
   std::filesystem::path dataset;  ///< calibration: train.jsonl
   std::filesystem::path model;
-  PrunerPlugin pruner;
+  retort_bound_component pruner{};  ///< of retort.pruner/1
   std::uint64_t seed = 0;
   std::int64_t threads = 1;
   std::filesystem::path output;

@@ -3,23 +3,22 @@
 // No LibTorch in this header.
 #pragma once
 
+#include <retort/abi/plugin.h>
+
 #include <filesystem>
 #include <optional>
 
-#include "train/fine_tuning.h"
-#include "train/plugin_handle.h"
+#include "train/hooks.h"
+#include "train/storage_plan.h"
+#include "train/training_job.h"
 
 namespace retort::train {
 
 struct QuantizationJob {
   std::filesystem::path model;
   std::optional<std::filesystem::path> dataset;  ///< calibration, where the quantizer asks for it
-  QuantizerPlugin quantizer;
-  bool embedding = true;  ///< quantise the embedding (with the head that it is tied to) as well
-  bool head = true;       ///< quantise a separate head
-  bool pure = false;      ///< the embedding and the head in the quantizer's 4 bits as well, not int8
-  /// What modules of 8 bits are multiplied by where the model runs: 0 float, 8 int8 codes with a scale per token.
-  int activation_bits = 0;
+  retort_bound_component quantizer{};            ///< of retort.quantizer/1
+  StorageOptions storage;
   std::uint64_t seed = 0;
   std::int64_t threads = 1;
   std::filesystem::path output;

@@ -1,6 +1,6 @@
 #include "train/validation.h"
 
-#include "train/sampling.h"
+#include "train/reference_sampling.h"
 
 namespace retort::train {
 
@@ -19,7 +19,7 @@ double exact_match_share(DecoderModule& decoder, const text::Tokenizer& tokenize
   std::vector<std::vector<text::TokenId>> prompts;
   for (const task::Example& example : examples) prompts.push_back(contract.prompt(tokenizer, example.utterance));
   const auto responses =
-      sample(decoder, prompts, {.max_new_tokens = max_new_tokens, .end_token = contract.end_token(tokenizer)});
+      ref_sample(decoder, prompts, {.max_new_tokens = max_new_tokens, .end_token = contract.end_token(tokenizer)});
   std::size_t exact = 0;
   for (std::size_t i = 0; i < examples.size(); ++i) {
     const task::ParsedResponse parsed = contract.parse(tokenizer, responses[i]);

@@ -29,11 +29,14 @@ Registry registry_of(const std::string& name) {
   return Registry(options);
 }
 
+/// The one item that the plugin writes for no items.
 std::string score_of(const Component& component) {
   std::string text;
-  const retort_text_sink sink = sink_into(text);
-  throw_if_error(component.functions_as<retort_reward_v1>("retort.reward/1")
-                     .score(component.instance(), to_abi("[]"), to_abi("[]"), &sink),
+  const retort_item_sink sink{sizeof(retort_item_sink), 0, &text, [](void* context, std::uint64_t, retort_string json) {
+                                static_cast<std::string*>(context)->append(json.data, json.size);
+                              }};
+  const retort_reward_batch batch{sizeof(retort_reward_batch), 0, to_abi("[]"), to_abi("[]")};
+  throw_if_error(component.functions_as<retort_reward_v1>("retort.reward/1").score(component.instance(), &batch, &sink),
                  "score");
   return text;
 }
@@ -57,7 +60,7 @@ TEST(Abi, AStructMayEndBeforeAField) {
 TEST(Abi, APluginWithAppendedFieldsWorks) {
   const Registry registry = registry_of("later");
   ASSERT_TRUE(registry.refused().empty()) << registry.refused()[0].refusal;
-  EXPECT_EQ(score_of(registry.create("reward.later", Json::object())), R"([{"score": 1, "reason": ""}])");
+  EXPECT_EQ(score_of(registry.create("reward.later", Json::object())), R"({"scores": {"one": 1}, "reason": ""})");
 }
 
 TEST(Abi, ArraysOfLongerStructsAreReadByTheirOwnSize) {
@@ -69,6 +72,11 @@ TEST(Abi, ArraysOfLongerStructsAreReadByTheirOwnSize) {
   EXPECT_EQ(inputs[1].at("name"), "second");
   EXPECT_EQ(inputs[1].at("kind"), "model");
   EXPECT_EQ(inputs[1].at("optional"), true);
+  const ComponentInfo* reward = registry.find("reward.later");
+  ASSERT_NE(reward, nullptr);
+  ASSERT_EQ(reward->slots.size(), 2u);
+  EXPECT_EQ(reward->slots[1].name, "second");
+  EXPECT_TRUE(reward->slots[1].list);
 }
 
 TEST(Abi, APluginWhoseStructsEndEarlierWorks) {
@@ -77,7 +85,7 @@ TEST(Abi, APluginWhoseStructsEndEarlierWorks) {
   const ComponentInfo* reward = registry.find("reward.earlier");
   ASSERT_NE(reward, nullptr);
   EXPECT_EQ(reward->parameters_schema, Json({{"type", "object"}}));
-  EXPECT_EQ(score_of(registry.create("reward.earlier", Json::object())), R"([{"score": 1, "reason": ""}])");
+  EXPECT_EQ(score_of(registry.create("reward.earlier", Json::object())), R"({"scores": {"one": 1}, "reason": ""})");
 }
 
 TEST(Abi, APluginOfTodayWorksWithALaterHost) {

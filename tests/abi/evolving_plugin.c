@@ -29,6 +29,14 @@ typedef struct later_input {
   retort_stage_input base;
   retort_string later;
 } later_input;
+typedef struct later_slot {
+  retort_slot base;
+  uint64_t later;
+} later_slot;
+typedef struct later_description {
+  retort_stage_description base;
+  uint64_t later;
+} later_description;
 #else
 typedef struct earlier_component {
   uint32_t struct_size;
@@ -42,11 +50,17 @@ typedef struct earlier_component {
 
 static const retort_host* host;
 
-static retort_error* score(retort_instance* instance, retort_string tools, retort_string items,
-                           const retort_text_sink* scores) {
-  const retort_string text = TEXT("[{\"score\": 1, \"reason\": \"\"}]");
-  (void)instance, (void)tools, (void)items;
-  scores->write(scores->context, text);
+static retort_error* scores(retort_instance* instance, const retort_text_sink* names) {
+  const retort_string text = TEXT("[{\"name\": \"one\", \"minimum\": 0, \"maximum\": 1, \"summary\": \"\"}]");
+  (void)instance;
+  names->write(names->context, text);
+  return NULL;
+}
+
+static retort_error* score(retort_instance* instance, const retort_reward_batch* batch, const retort_item_sink* sink) {
+  const retort_string item = TEXT("{\"scores\": {\"one\": 1}, \"reason\": \"\"}");
+  (void)instance, (void)batch;
+  sink->item(sink->context, 0, item);
   return NULL;
 }
 
@@ -61,12 +75,21 @@ static uint32_t component_count(void) {
 
 static const retort_component* component(uint32_t index) {
 #if EVOLVED
+  static const later_slot slots[] = {
+      {{sizeof(later_slot), RETORT_SLOT_OPTIONAL, TEXT("first"), TEXT(RETORT_REWARD_INTERFACE), TEXT("one")}, 9},
+      {{sizeof(later_slot), RETORT_SLOT_OPTIONAL | RETORT_SLOT_LIST, TEXT("second"), TEXT(RETORT_REWARD_INTERFACE),
+        TEXT("two")},
+       9}};
+  static const later_input inputs[] = {
+      {{sizeof(later_input), 0, TEXT("first"), TEXT("dataset"), TEXT("one")}, TEXT("?")},
+      {{sizeof(later_input), RETORT_INPUT_OPTIONAL, TEXT("second"), TEXT("model"), TEXT("two")}, TEXT("?")}};
+  static const later_description shape = {{sizeof(later_description), 2, &inputs[0].base, TEXT("report")}, 5};
   static const later_component all[] = {
       {{sizeof(later_component), 0, TEXT("reward.later"), TEXT(RETORT_REWARD_INTERFACE), TEXT("1.0.0"), TEXT("later"),
-        TEXT("{\"type\": \"object\"}")},
+        TEXT("{\"type\": \"object\"}"), &slots[0].base, 2, NULL},
        7},
       {{sizeof(later_component), 0, TEXT("stage.later"), TEXT(RETORT_STAGE_INTERFACE), TEXT("1.0.0"), TEXT("later"),
-        TEXT("{\"type\": \"object\"}")},
+        TEXT("{\"type\": \"object\"}"), NULL, 0, &shape.base},
        7}};
   return index < 2 ? &all[index].base : NULL;
 #else
@@ -76,8 +99,8 @@ static const retort_component* component(uint32_t index) {
 #endif
 }
 
-static retort_error* create(uint32_t index, const retort_parameter* parameters, uint64_t count, retort_instance** out) {
-  (void)index, (void)parameters, (void)count;
+static retort_error* create(const retort_create_arguments* arguments, retort_instance** out) {
+  (void)arguments;
   *out = malloc(sizeof **out);
   return NULL;
 }
@@ -93,18 +116,6 @@ static int is(retort_string id, const char* name) {
 #if EVOLVED
 static void later(void) {}
 
-static retort_error* describe(retort_instance* instance, retort_stage_description* out) {
-  static const later_input inputs[] = {
-      {{sizeof(later_input), 0, TEXT("first"), TEXT("dataset"), TEXT("one")}, TEXT("?")},
-      {{sizeof(later_input), RETORT_INPUT_OPTIONAL, TEXT("second"), TEXT("model"), TEXT("two")}, TEXT("?")}};
-  const retort_string produces = TEXT("report");
-  (void)instance;
-  out->input_count = 2;
-  out->inputs = &inputs[0].base;
-  out->produces = produces;
-  return NULL;
-}
-
 static retort_error* run(retort_instance* instance, const retort_stage_context* context) {
   (void)instance, (void)context;
   return NULL;
@@ -113,11 +124,11 @@ static retort_error* run(retort_instance* instance, const retort_stage_context* 
 
 static const void* get_interface(retort_instance* instance, retort_string id) {
 #if EVOLVED
-  static const later_table table = {{sizeof(later_table), 0, score}, later};
-  static const retort_stage_v1 stage = {sizeof(retort_stage_v1), 0, describe, run};
+  static const later_table table = {{sizeof(later_table), 0, scores, score}, later};
+  static const retort_stage_v1 stage = {RETORT_STAGE_V1_SIZE, 0, NULL, run};
   if (is(id, RETORT_STAGE_INTERFACE)) return &stage;
 #else
-  static const retort_reward_v1 table = {sizeof(retort_reward_v1), 0, score};
+  static const retort_reward_v1 table = {RETORT_REWARD_V1_SIZE, 0, scores, score};
 #endif
   (void)instance;
   return is(id, RETORT_REWARD_INTERFACE) ? &table : NULL;

@@ -75,7 +75,7 @@ TEST(GrpoGolden, TokenLosses) {
                           {-1.5, -1.3, -1., -.9, 1.2, 0, 1.203672988, -.019672988, true},
                           {.8, -1., -1.1, -.5, -.884136734, -.884136734, -.878187884, -.910085585, false}};
   GrpoOptions dapo;
-  dapo.clip_high = .28;
+  dapo.clip.high = .28;
   dapo.kl_coefficient = .04;
   for (const Token& token : tokens) {
     const TokenLoss plain = rl::token_loss({}, token.advantage, token.log_prob, token.old_log_prob, 0);
@@ -110,16 +110,14 @@ TEST(GrpoGolden, Aggregations) {
                                                    {Aggregation::sequence_mean, .222979141},
                                                    {Aggregation::maximum_length, -.085115173}};
   for (const auto& [aggregation, expected] : cases) {
-    GrpoOptions options;
-    options.aggregation = aggregation;
     double loss = 0;
     for (std::size_t r = 0; r < 2; ++r)
       for (std::size_t t = 0; t < log_probs[r].size(); ++t)
-        loss += rl::token_weight(options, static_cast<double>(log_probs[r].size()), {2, 4, 8}) *
-                rl::token_loss(options, advantages[r], log_probs[r][t], old[r][t], 0).loss;
+        loss += rl::token_weight(aggregation, static_cast<double>(log_probs[r].size()), {2, 4, 8}) *
+                rl::token_loss({}, advantages[r], log_probs[r][t], old[r][t], 0).loss;
     EXPECT_NEAR(loss, expected, 1e-8) << static_cast<int>(aggregation);
   }
-  EXPECT_THROW(rl::token_weight({}, 3, {2, 0, 8}), std::invalid_argument);
+  EXPECT_THROW(rl::token_weight(Aggregation::token_mean, 3, {2, 0, 8}), std::invalid_argument);
 }
 
 }  // namespace

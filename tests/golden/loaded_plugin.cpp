@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 
 #include <atomic>
+#include <cstring>
 #include <stdexcept>
 
 struct retort_error {
@@ -80,7 +81,8 @@ void throw_if_error(retort_error* error) {
   throw std::runtime_error(copy.message);
 }
 
-LoadedComponent::LoadedComponent(const std::string& library, const Parameters& parameters) {
+LoadedComponent::LoadedComponent(const std::string& library, const Parameters& parameters,
+                                 const std::vector<retort_bound_component>& components) {
   void* const handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (handle == nullptr) throw std::runtime_error(dlerror());
   entry_ = static_cast<const retort_plugin_entry*>(dlsym(handle, RETORT_PLUGIN_ENTRY_SYMBOL));
@@ -90,7 +92,9 @@ LoadedComponent::LoadedComponent(const std::string& library, const Parameters& p
   for (const auto& [name, value] : parameters) by_path["/" + name] = value;
   std::vector<retort_parameter> list;
   for (const auto& [path, value] : by_path) list.push_back(flat(path, value));
-  throw_if_error(entry_->create(0, list.data(), list.size(), &instance_));
+  const retort_create_arguments arguments{sizeof arguments, 0, list.data(), list.size(), components.data(),
+                                          components.size()};
+  throw_if_error(entry_->create(&arguments, &instance_));
 }
 
 LoadedComponent::~LoadedComponent() {
@@ -103,10 +107,26 @@ const void* LoadedComponent::table(const std::string& interface_id) const {
   return functions;
 }
 
+retort_bound_component LoadedComponent::bound(const char* slot, const char* interface_id) const {
+  return {
+      sizeof(retort_bound_component), 0, {slot, std::strlen(slot)}, description().id, instance_, table(interface_id)};
+}
+
 retort_metric_sink sink_into(MetricMap& metrics) {
   return {sizeof(retort_metric_sink), 0, &metrics, [](void* context, retort_string name, double value) {
             (*static_cast<MetricMap*>(context))[to_string(name)] += value;
           }};
+}
+
+retort_item_sink sink_into(Items& items) {
+  return {sizeof(retort_item_sink), 0, &items, [](void* context, std::uint64_t index, retort_string json) {
+            static_cast<Items*>(context)->emplace_back(index, to_string(json));
+          }};
+}
+
+retort_text_sink sink_into(std::string& text) {
+  return {sizeof(retort_text_sink), 0, &text,
+          [](void* context, retort_string piece) { static_cast<std::string*>(context)->append(to_string(piece)); }};
 }
 
 }  // namespace retort::golden

@@ -1,5 +1,5 @@
 // The least host that a plugin runs under: loads one library, makes one component, turns errors into exceptions.
-// No registry, no validation: parameters are what the test gives.
+// No registry, no validation: parameters and the components in slots are what the test gives.
 #pragma once
 
 #include <retort/abi/plugin.h>
@@ -30,7 +30,9 @@ void throw_if_error(retort_error* error);
 
 class LoadedComponent {
  public:
-  LoadedComponent(const std::string& library, const Parameters& parameters);
+  /// `components` stand in the component's slots; who made them keeps them alive (bound() below).
+  LoadedComponent(const std::string& library, const Parameters& parameters,
+                  const std::vector<retort_bound_component>& components = {});
   ~LoadedComponent();
   LoadedComponent(const LoadedComponent&) = delete;
   LoadedComponent& operator=(const LoadedComponent&) = delete;
@@ -41,6 +43,8 @@ class LoadedComponent {
   const Table& functions(const char* interface_id) const {
     return *static_cast<const Table*>(table(interface_id));
   }
+  /// This component as another one finds it in its slot. `slot` must be a literal.
+  retort_bound_component bound(const char* slot, const char* interface_id) const;
 
  private:
   const void* table(const std::string& interface_id) const;
@@ -79,7 +83,14 @@ class Tensor {
   retort_tensor tensor_{};
 };
 
-/// Collects metrics into a map.
+/// Collects metrics into a map, summed by name.
 retort_metric_sink sink_into(MetricMap& metrics);
+
+/// Collects items as they come: (index, JSON).
+using Items = std::vector<std::pair<std::uint64_t, std::string>>;
+retort_item_sink sink_into(Items& items);
+
+/// Appends to a text.
+retort_text_sink sink_into(std::string& text);
 
 }  // namespace retort::golden

@@ -1,15 +1,14 @@
-// The built plugin libraries, and the SDK's two templates, through the C ABI: parameters, requirements, tensors,
+// The losses' built libraries, and the SDK's two templates, through the C ABI: parameters, requirements, tensors,
 // metrics, errors. The numbers are those of the algorithms' own tests.
 #include <gtest/gtest.h>
 #include <retort/abi/distill.h>
-#include <retort/abi/pruner.h>
-#include <retort/abi/quantizer.h>
 #include <retort/abi/rl.h>
 
 #include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "loaded_plugin.h"
 #include "reference_losses.h"
@@ -43,16 +42,30 @@ DistillCall distill(const LoadedComponent& component, const retort_distill_batch
                     const retort_tensor* gradient) {
   DistillCall call;
   const retort_metric_sink sink = sink_into(call.metrics);
-  throw_if_error(component.functions<retort_distill_v1>(RETORT_DISTILL_INTERFACE)
-                     .loss(component.instance(), &batch, &call.loss, gradient, nullptr, &sink));
+  retort_distill_result result{};
+  result.struct_size = sizeof result;
+  result.logits_gradient = gradient;
+  result.metrics = &sink;
+  throw_if_error(
+      component.functions<retort_distill_v1>(RETORT_DISTILL_INTERFACE).loss(component.instance(), &batch, &result));
+  call.loss = result.loss;
   return call;
 }
 
-retort_distill_batch batch_of(const Tensor<float>& student, const Tensor<float>& teacher) {
+retort_distill_teacher teacher_of(const Tensor<float>& logits, double weight = 1) {
+  retort_distill_teacher teacher{};
+  teacher.struct_size = sizeof teacher;
+  teacher.weight = weight;
+  teacher.logits = logits.view();
+  return teacher;
+}
+
+retort_distill_batch batch_of(const Tensor<float>& student, const std::vector<retort_distill_teacher>& teachers) {
   retort_distill_batch batch{};
   batch.struct_size = sizeof batch;
   batch.student_logits = student.view();
-  batch.teacher_logits = teacher.view();
+  batch.teachers = teachers.data();
+  batch.teacher_count = teachers.size();
   return batch;
 }
 
@@ -61,7 +74,8 @@ TEST(ForwardKlPlugin, SumsRowsByMaskAndWritesEveryGradient) {
   EXPECT_EQ(text_of(component.description().id), "distill.forward_kl");
   const Tensor<float> student({2, 3}, {0, 1, 2, 3, 1, 0}), teacher({2, 3}, {1, 1, 0, 0, 1, 0}), mask({2}, {.5f, 0});
   Tensor<float> gradient({2, 3}, std::vector<float>(6, not_written));
-  retort_distill_batch batch = batch_of(student, teacher);
+  const std::vector<retort_distill_teacher> teachers{teacher_of(teacher)};
+  retort_distill_batch batch = batch_of(student, teachers);
   batch.mask = mask.view();
   const DistillCall call = distill(component, batch, gradient.view());
   const auto p = softmax({1, 1, 0}), q = softmax({0, 1, 2});
@@ -77,13 +91,32 @@ TEST(ForwardKlPlugin, SumsRowsByMaskAndWritesEveryGradient) {
   EXPECT_NEAR(distill(component, batch, nullptr).loss, call.loss, 1e-12);  // value only
 }
 
+TEST(ForwardKlPlugin, SeveralTeachersCountByTheirWeights) {
+  const LoadedComponent component(FORWARD_KL_PLUGIN, {{"ce_weight", .5}});
+  const Tensor<float> student({1, 3}, {0, 1, 2}), first({1, 3}, {1, 1, 0}), second({1, 3}, {2, 0, 1});
+  const Tensor<std::int64_t> labels({1}, {1});
+  const auto loss_of = [&](const std::vector<retort_distill_teacher>& teachers, const retort_tensor* gradient) {
+    retort_distill_batch batch = batch_of(student, teachers);
+    batch.labels = labels.view();
+    return distill(component, batch, gradient);
+  };
+  Tensor<float> both({1, 3}, std::vector<float>(3, not_written)), one = {{1, 3}, {0, 0, 0}}, two = {{1, 3}, {0, 0, 0}};
+  const DistillCall call = loss_of({teacher_of(first, .25), teacher_of(second, .75)}, both.view());
+  const DistillCall alone = loss_of({teacher_of(first)}, one.view()), other = loss_of({teacher_of(second)}, two.view());
+  EXPECT_NEAR(call.loss, .25 * alone.loss + .75 * other.loss, 1e-6);
+  EXPECT_NEAR(call.metrics.at("ce"), -std::log(softmax({0, 1, 2})[1]), 1e-6);  // once, not once a teacher
+  for (std::size_t v = 0; v < 3; ++v)
+    EXPECT_NEAR(both.values[v], .25f * one.values[v] + .75f * two.values[v], 1e-6f) << v;
+  EXPECT_NE(refusal([&] { loss_of({}, nullptr); }).find("teachers: expected at least one"), std::string::npos);
+}
+
 TEST(ForwardKlPlugin, AsksForWhatItsParametersNeed) {
   const auto requirements = [](const Parameters& parameters) {
     const LoadedComponent component(FORWARD_KL_PLUGIN, parameters);
     retort_distill_requirements out{};
     out.struct_size = sizeof out;
-    throw_if_error(
-        component.functions<retort_distill_v1>(RETORT_DISTILL_INTERFACE).requirements(component.instance(), &out));
+    throw_if_error(component.functions<retort_distill_v1>(RETORT_DISTILL_INTERFACE)
+                       .requirements(component.instance(), nullptr, &out));
     return out;
   };
   EXPECT_EQ(requirements({}).signals, RETORT_SIGNAL_TEACHER_LOGITS);
@@ -98,7 +131,8 @@ TEST(ForwardKlPlugin, AsksForWhatItsParametersNeed) {
 TEST(ForwardKlPlugin, TellsOnceOfABridgedVocabularyAndNamesTheRowOfAnError) {
   const LoadedComponent component(FORWARD_KL_PLUGIN, {});
   const Tensor<float> student({2, 2}, {0, 1, NAN, 1}), teacher({2, 3}, {1, 1, 0, 0, 1, 0}), mask({2}, {1, 0});
-  retort_distill_batch batch = batch_of(student, teacher);
+  const std::vector<retort_distill_teacher> teachers{teacher_of(teacher)};
+  retort_distill_batch batch = batch_of(student, teachers);
   batch.mask = mask.view();
   take_log();
   distill(component, batch, nullptr);
@@ -108,126 +142,59 @@ TEST(ForwardKlPlugin, TellsOnceOfABridgedVocabularyAndNamesTheRowOfAnError) {
   batch.mask = nullptr;
   EXPECT_EQ(refusal([&] { distill(component, batch, nullptr); }).rfind("row 1: the loss is not finite", 0), 0u);
   const Tensor<float> one_row({1, 2}, {0, 1});
-  batch.teacher_logits = one_row.view();
-  EXPECT_NE(refusal([&] { distill(component, batch, nullptr); }).find("expected 2 rows"), std::string::npos);
+  const std::vector<retort_distill_teacher> short_teacher{teacher_of(one_row)};
+  batch.teachers = short_teacher.data();
+  EXPECT_NE(refusal([&] { distill(component, batch, nullptr); }).find("teacher logits: expected [2,any], found [1,2]"),
+            std::string::npos);
 }
 
 TEST(GrpoPlugin, AdvantagesAndLossOfAStep) {
   const LoadedComponent component(GRPO_PLUGIN, {{"group_size", std::int64_t{4}}});
   const auto& functions = component.functions<retort_rl_v1>(RETORT_RL_INTERFACE);
   // Two prompts; the second one's rewards are equal. Rows have one or two tokens.
-  const Tensor<float> rewards({2, 4}, {1, 0, 0, 1, .5f, .5f, .5f, .5f});
+  const Tensor<float> rewards({8}, {1, 0, 0, 1, .5f, .5f, .5f, .5f});
   std::vector<float> ones(16, 1.0f);
   ones[3] = 0;  // sample 1 has one token
   const Tensor<float> mask({8, 2}, ones), log_probs({8, 2}, std::vector<float>(16, -1.0f));
-  Tensor<float> advantages({8, 2}, std::vector<float>(16, not_written)), keep({2}, {not_written, not_written});
+  Tensor<float> advantages({8, 2}, std::vector<float>(16, not_written)), keep({8}, std::vector<float>(8, 1));
   retort_rl_batch batch{};
   batch.struct_size = sizeof batch;
   batch.rewards = rewards.view();
   batch.mask = mask.view();
   MetricMap metrics;
   const retort_metric_sink sink = sink_into(metrics);
-  throw_if_error(functions.advantages(component.instance(), &batch, advantages.view(), keep.view(), &sink));
+  retort_rl_advantages out{sizeof out, 0, advantages.view(), nullptr, keep.view(), &sink};
+  throw_if_error(functions.advantages(component.instance(), &batch, &out));
   EXPECT_NEAR(advantages.values[0], .865875f, 1e-6f);
   EXPECT_NEAR(advantages.values[2], -.865875f, 1e-6f);
   EXPECT_EQ(advantages.values[3], 0.0f);  // masked
-  EXPECT_EQ(keep.values, (std::vector<float>{1, 0}));
+  EXPECT_EQ(keep.values, (std::vector<float>{1, 1, 1, 1, 0, 0, 0, 0}));
   EXPECT_NEAR(metrics.at("mean_reward"), .5, 1e-12);
   EXPECT_EQ(metrics.at("dropped_groups"), 1);
 
   batch.log_probs = batch.old_log_probs = log_probs.view();
   batch.advantages = advantages.view();
-  batch.step_rows = 8;
-  batch.step_tokens = 15;
+  batch.update_rows = 8;
+  batch.update_tokens = 15;
   batch.maximum_tokens = 2;
   Tensor<float> gradient({8, 2}, std::vector<float>(16, not_written));
-  double loss = 0;
-  throw_if_error(functions.loss(component.instance(), &batch, &loss, gradient.view(), nullptr, &sink));
-  EXPECT_NEAR(loss, -.865875 * (2 - 1 - 2 + 2) / 15, 1e-6);  // ρ = 1: −ΣA over unmasked tokens / 15
+  retort_rl_result result{sizeof result, 0, 0, gradient.view(), nullptr, nullptr, &sink};
+  throw_if_error(functions.loss(component.instance(), &batch, &result));
+  EXPECT_NEAR(result.loss, -.865875 * (2 - 1 - 2 + 2) / 15, 1e-6);  // ρ = 1: −ΣA over unmasked tokens / 15
   EXPECT_NEAR(gradient.values[0], -.865875f / 15, 1e-6f);
   EXPECT_EQ(gradient.values[3], 0.0f);
   EXPECT_EQ(metrics.at("clip_fraction"), 0);
 
-  const Tensor<float> three({2, 3}, std::vector<float>(6, 0.0f));
-  batch.rewards = three.view();
-  EXPECT_NE(refusal([&] {
-              throw_if_error(functions.advantages(component.instance(), &batch, advantages.view(), nullptr, &sink));
-            }).find("rewards: expected [2,4], found [2,3]"),
-            std::string::npos);
-}
-
-TEST(WidthPlugin, PlansEveryLayerAndTheSharedAxis) {
-  const LoadedComponent component(WIDTH_PLUGIN, {{"feed_forward", std::int64_t{2}}, {"hidden", std::int64_t{3}}});
-  const auto& functions = component.functions<retort_pruner_v1>(RETORT_PRUNER_INTERFACE);
-  retort_prune_requirements wanted{};
-  wanted.struct_size = sizeof wanted;
-  throw_if_error(functions.requirements(component.instance(), &wanted));
-  EXPECT_EQ(wanted.signals, RETORT_SIGNAL_FEED_FORWARD_NORMS | RETORT_SIGNAL_HIDDEN_NORMS);
-  EXPECT_EQ(wanted.samples, 512);
-
-  const Tensor<float> hidden({4}, {4, 1, 3, 2}), feed_forward({2, 3}, {1, 2, 3, 3, 1, 2});
-  retort_prune_structure structure{sizeof(retort_prune_structure), 1, 2, 2, 1, 2, 4, 3, 10, 0};
-  retort_prune_signals signals{};
-  signals.struct_size = sizeof signals;
-  signals.hidden_norms = hidden.view();
-  signals.feed_forward_norms = feed_forward.view();
-  std::string plan;
-  const retort_prune_plan_sink sink{
-      sizeof sink, 0, &plan,
-      [](void* context, std::uint32_t axis, std::int64_t layer, const std::int64_t* indices, std::uint64_t count) {
-        auto& text = *static_cast<std::string*>(context);
-        text += std::to_string(axis) + "/" + std::to_string(layer) + ":";
-        for (std::uint64_t i = 0; i < count; ++i) text += " " + std::to_string(indices[i]);
-        text += "\n";
-      }};
-  MetricMap metrics;
-  const retort_metric_sink metric_sink = sink_into(metrics);
-  throw_if_error(functions.plan(component.instance(), &structure, &signals, &sink, &metric_sink));
-  EXPECT_EQ(plan, "3/0: 1 2\n3/1: 0 2\n4/-1: 0 2 3\n");
-  // V·D + L·(2·D·H·d + 2·D·K·d + 3·D·F + 2·D) + D: 40 + 2·(32 + 16 + 36 + 8) + 4 and 30 + 2·(24 + 12 + 18 + 6) + 3.
-  EXPECT_EQ(metrics.at("parameters_before"), 228);
-  EXPECT_EQ(metrics.at("parameters_after"), 153);
-}
-
-TEST(RtnPlugin, WritesCodesScalesAndZeroPoints) {
-  const Tensor<float> weight({2, 4}, {-1, .3f, .5f, .8f, 0, 0, 0, 0});
-  const std::string module = "model.layers.0.mlp.up_proj";
-  retort_quantize_input input{};
-  input.struct_size = sizeof input;
-  input.module = {module.data(), module.size()};
-  input.weight = weight.view();
-  const auto quantize = [&](const Parameters& parameters, const retort_quantize_output& output) {
-    const LoadedComponent component(RTN_PLUGIN, parameters);
-    MetricMap metrics;
-    const retort_metric_sink sink = sink_into(metrics);
-    throw_if_error(component.functions<retort_quantizer_v1>(RETORT_QUANTIZER_INTERFACE)
-                       .quantize(component.instance(), &input, &output, &sink));
-    return metrics;
+  const Tensor<float> six({6}, std::vector<float>(6, 0.0f)), six_rows({6, 2}, std::vector<float>(12, 1.0f));
+  batch.rewards = six.view();
+  const auto refused = [&] {
+    return refusal([&] { throw_if_error(functions.advantages(component.instance(), &batch, &out)); });
   };
-  Tensor<std::int8_t> codes({2, 4}, std::vector<std::int8_t>(8, 99));
-  Tensor<float> scales({2, 1}, {0, 0});
-  const retort_quantize_output symmetric{sizeof symmetric, 0, codes.view(), scales.view(), nullptr, nullptr};
-  const MetricMap metrics = quantize({}, symmetric);
-  EXPECT_EQ(codes.values, (std::vector<std::int8_t>{-127, 38, 64, 102, 0, 0, 0, 0}));
-  EXPECT_NEAR(scales.values[0], 1 / 127.0f, 1e-9f);
-  EXPECT_EQ(scales.values[1], 1.0f);
-  EXPECT_NEAR(metrics.at("relative_max_error"), 64 / 127.0 - .5, 1e-6);
-  EXPECT_GT(metrics.at("mean_squared_error"), 0);
-
-  Tensor<std::uint8_t> unsigned_codes({2, 4}, std::vector<std::uint8_t>(8, 99));
-  Tensor<float> group_scales({2, 2}, std::vector<float>(4, 0));
-  Tensor<std::int32_t> zeros({2, 2}, std::vector<std::int32_t>(4, -1));
-  const retort_quantize_output grouped{sizeof grouped, 0,      unsigned_codes.view(), group_scales.view(),
-                                       zeros.view(),   nullptr};
-  const Parameters four_bits{{"bits", std::int64_t{4}}, {"symmetric", false}, {"group_size", std::int64_t{2}}};
-  quantize(four_bits, grouped);
-  // First group [−1,.3]: scale 1.3/15, zero 12 (11.54); second [.5,.8]: scale .8/15, zero 0.
-  EXPECT_EQ(unsigned_codes.values, (std::vector<std::uint8_t>{0, 15, 9, 15, 0, 0, 0, 0}));
-  EXPECT_EQ(zeros.values, (std::vector<std::int32_t>{12, 0, 0, 0}));
-  EXPECT_NEAR(group_scales.values[0], 1.3f / 15, 1e-7f);
-
-  EXPECT_NE(refusal([&] { quantize({{"group_size", std::int64_t{3}}}, symmetric); }).find("divisor"),
-            std::string::npos);
+  EXPECT_NE(refused().find("rewards: expected [8,1], found [6,1]"), std::string::npos);
+  batch.mask = six_rows.view();
+  out.advantages = six_rows.view();
+  out.keep = nullptr;
+  EXPECT_NE(refused().find("multiple of the group size 4, found 6 rows"), std::string::npos);
 }
 
 /// Value and gradient of the SDK's templates against their definitions.
@@ -236,7 +203,8 @@ void expect_template_loss(const std::string& library, const Parameters& paramete
   const LoadedComponent component(library, parameters);
   const Tensor<float> student({1, 3}, {0, 1, 2}), teacher({1, 3}, {1, 1, 0}), mask({1}, {.5f});
   Tensor<float> gradient({1, 3}, std::vector<float>(3, not_written));
-  retort_distill_batch batch = batch_of(student, teacher);
+  const std::vector<retort_distill_teacher> teachers{teacher_of(teacher)};
+  retort_distill_batch batch = batch_of(student, teachers);
   batch.mask = mask.view();
   const DistillCall call = distill(component, batch, gradient.view());
   EXPECT_NEAR(call.loss, .5 * reference({0, 1, 2}), 1e-9);
@@ -263,7 +231,11 @@ TEST(SdkTemplates, PlainCDistillationLoss) {
   });
   const LoadedComponent component(C_TEMPLATE_PLUGIN, {});
   const Tensor<float> student({1, 3}, {0, 1, 2}), narrow({1, 2}, {0, 1});
-  EXPECT_NE(refusal([&] { distill(component, batch_of(student, narrow), nullptr); }).find("shape of student_logits"),
+  const std::vector<retort_distill_teacher> narrow_teacher{teacher_of(narrow)};
+  EXPECT_NE(
+      refusal([&] { distill(component, batch_of(student, narrow_teacher), nullptr); }).find("shape of student_logits"),
+      std::string::npos);
+  EXPECT_NE(refusal([&] { distill(component, batch_of(student, {}), nullptr); }).find("one teacher"),
             std::string::npos);
 }
 

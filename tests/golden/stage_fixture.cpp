@@ -45,7 +45,8 @@ void StageRun::run(const LoadedComponent& component) {
   context.input_name = [](void* run, retort_string name, std::uint64_t index) {
     return lend(self(run).input(name, index).stage);
   };
-  context.component = [](void*, retort_string) -> const retort_stage_component* { return nullptr; };
+  context.component_count = [](void*, retort_string) -> std::uint64_t { return 0; };
+  context.component = [](void*, retort_string, std::uint64_t) -> const retort_bound_component* { return nullptr; };
   context.metric = [](void* run, retort_string name, std::int64_t, double value) {
     self(run).metrics[text_of(name)] = value;
   };
@@ -55,6 +56,7 @@ void StageRun::run(const LoadedComponent& component) {
   context.progress = [](void* run, retort_string, std::int64_t, std::int64_t, retort_string) {
     ++self(run).progress_calls;
   };
+  context.get_extension = [](void*, retort_string) -> const void* { return nullptr; };
   throw_if_error(component.functions<retort_stage_v1>(RETORT_STAGE_INTERFACE).run(component.instance(), &context));
 }
 

@@ -1,6 +1,8 @@
 /* One plugin, wrong in one way at a time: the build gives -DBAD_<VARIANT>. Without any it is right. */
 #define _GNU_SOURCE
 #include <retort/abi/reward.h>
+#include <retort/abi/stage.h>
+#include <retort/abi/teacher.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +28,18 @@
 #endif
 #ifndef BAD_SECOND_ID
 #define BAD_SECOND_ID "reward.second"
+#endif
+#ifndef BAD_SLOTS
+#define BAD_SLOTS NULL, 0
+#endif
+#ifndef BAD_STAGE
+#define BAD_STAGE NULL
+#endif
+#ifndef BAD_TABLE_SIZE
+#define BAD_TABLE_SIZE RETORT_REWARD_V1_SIZE
+#endif
+#ifndef BAD_SCORE
+#define BAD_SCORE score
 #endif
 #ifndef BAD_CREATE
 #define BAD_CREATE create
@@ -55,11 +69,16 @@ __attribute__((constructor)) static void when_loaded(void) {
 #endif
 }
 
-static retort_error* score(retort_instance* instance, retort_string tools, retort_string items,
-                           const retort_text_sink* scores) {
-  const retort_string nothing = TEXT("[]");
-  (void)instance, (void)tools, (void)items;
-  scores->write(scores->context, nothing);
+static retort_error* scores(retort_instance* instance, const retort_text_sink* names) {
+  const retort_string none = TEXT("[]");
+  (void)instance;
+  names->write(names->context, none);
+  return NULL;
+}
+
+__attribute__((unused)) static retort_error* score(retort_instance* instance, const retort_reward_batch* batch,
+                                                   const retort_item_sink* sink) {
+  (void)instance, (void)batch, (void)sink;
   return NULL;
 }
 
@@ -82,6 +101,21 @@ static void shutdown_plugin(void) {
   fclose(file);
 }
 
+/* What variants give as their slots. */
+__attribute__((unused)) static const retort_slot slots_of_one_name[] = {
+    {sizeof(retort_slot), 0, TEXT("judge"), TEXT(RETORT_TEACHER_INTERFACE), TEXT("one")},
+    {sizeof(retort_slot), 0, TEXT("judge"), TEXT(RETORT_TEACHER_INTERFACE), TEXT("two")}};
+__attribute__((unused)) static const retort_slot slot_called_use = {sizeof(retort_slot), 0, TEXT("use"),
+                                                                    TEXT(RETORT_TEACHER_INTERFACE), TEXT("one")};
+__attribute__((unused)) static const retort_slot slot_like_a_parameter = {sizeof(retort_slot), 0, TEXT("scale"),
+                                                                          TEXT(RETORT_TEACHER_INTERFACE), TEXT("one")};
+__attribute__((unused)) static const retort_slot slot_of_nothing = {sizeof(retort_slot), 0, TEXT("judge"),
+                                                                    TEXT("retort.judge/1"), TEXT("one")};
+__attribute__((unused)) static const retort_slot short_slot = {16, 0, TEXT("judge"), TEXT(RETORT_TEACHER_INTERFACE),
+                                                               TEXT("one")};
+__attribute__((unused)) static const retort_stage_description stage_of_a_reward = {sizeof(retort_stage_description), 0,
+                                                                                   NULL, TEXT("model")};
+
 static uint32_t component_count(void) {
   return 2;
 }
@@ -89,16 +123,18 @@ static uint32_t component_count(void) {
 static const retort_component* component(uint32_t index) {
   static const retort_component all[] = {
       {sizeof(retort_component), 0, TEXT(BAD_ID), TEXT(BAD_INTERFACE), TEXT("1.0.0"), TEXT("for tests"),
-       TEXT(BAD_SCHEMA)},
+       TEXT(BAD_SCHEMA), BAD_SLOTS, BAD_STAGE},
       {sizeof(retort_component), 0, TEXT(BAD_SECOND_ID), TEXT(RETORT_REWARD_INTERFACE), TEXT("1.0.0"),
-       TEXT("for tests"), TEXT("{\"type\": \"object\"}")}};
+       TEXT("for tests"), TEXT("{\"type\": \"object\"}"), NULL, 0, NULL}};
   return index < 2 ? &all[index] : NULL;
 }
 
 /* Left out by one variant. */
-__attribute__((unused)) static retort_error* create(uint32_t index, const retort_parameter* parameters, uint64_t count,
-                                                    retort_instance** out) {
-  (void)index, (void)parameters, (void)count;
+__attribute__((unused)) static retort_error* create(const retort_create_arguments* arguments, retort_instance** out) {
+  if (arguments->index > 1) {
+    const retort_string why = TEXT("there are two components");
+    return host->error_new(RETORT_ERROR_INVALID_ARGUMENT, why);
+  }
 #ifdef BAD_CREATE_ERROR
   {
     const retort_string why = TEXT("the device is busy");
@@ -118,7 +154,7 @@ static void destroy(retort_instance* instance) {
 }
 
 static const void* get_interface(retort_instance* instance, retort_string id) {
-  static const retort_reward_v1 table = {sizeof(retort_reward_v1), 0, score};
+  static const retort_reward_v1 table = {BAD_TABLE_SIZE, 0, scores, BAD_SCORE};
   (void)instance;
 #ifdef BAD_NO_TABLE
   (void)id, (void)table;

@@ -49,6 +49,14 @@ TEST(Conformance, RequiredParametersAreSkippedVisibly) {
   EXPECT_NE(check->detail.find("required"), std::string::npos);
 }
 
+TEST(Conformance, RequiredSlotsAreSkippedVisibly) {
+  const ConformanceReport report = check_plugin(built("good_cpp"));
+  const ConformanceCheck* check = find(report, "reward.judge", "created and destroyed twice");
+  ASSERT_NE(check, nullptr);
+  EXPECT_EQ(check->outcome, "skipped");
+  EXPECT_NE(check->detail.find("slot \"teacher\" needs a component of retort.teacher/1"), std::string::npos);
+}
+
 TEST(Conformance, AnErrorOfTheComponentIsAFailureWithItsMessage) {
   const ConformanceReport report = check_plugin(built("throwing"));
   EXPECT_FALSE(report.passed());

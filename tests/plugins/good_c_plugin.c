@@ -25,11 +25,10 @@ static const float* row(const retort_tensor* tensor, int64_t index) {
   return (const float*)((const char*)tensor->data + tensor->byte_offset) + index * tensor->strides[0];
 }
 
-static retort_error* requirements(retort_instance* instance, retort_distill_requirements* out) {
-  (void)instance;
+static retort_error* requirements(retort_instance* instance, const retort_distill_setup* setup,
+                                  retort_distill_requirements* out) {
+  (void)instance, (void)setup;
   out->signals = RETORT_SIGNAL_TEACHER_LOGITS;
-  out->top_k = 0;
-  out->on_policy_fraction = 0;
   return NULL;
 }
 
@@ -41,16 +40,16 @@ static double log_sum_exp(const float* logits, int64_t count) {
   return largest + log(sum);
 }
 
-static retort_error* loss(retort_instance* instance, const retort_distill_batch* batch, double* value,
-                          const retort_tensor* gradient, const retort_tensor* hidden_gradient,
-                          const retort_metric_sink* metrics) {
+static retort_error* loss(retort_instance* instance, const retort_distill_batch* batch, retort_distill_result* result) {
   const int64_t rows = batch->student_logits->shape[0], vocabulary = batch->student_logits->shape[1];
-  (void)hidden_gradient;
-  if (batch->teacher_logits == NULL) return refuse("teacher_logits is missing");
+  const retort_tensor *teacher_logits, *gradient = result->logits_gradient;
+  double* value = &result->loss;
+  if (batch->teacher_count == 0 || batch->teachers->logits == NULL) return refuse("teacher logits are missing");
+  teacher_logits = batch->teachers->logits;
   *value = 0;
   for (int64_t n = 0; n < rows; ++n) {
     const float* student = row(batch->student_logits, n);
-    const float* teacher = row(batch->teacher_logits, n);
+    const float* teacher = row(teacher_logits, n);
     const double mask = instance->weight * row(batch->mask, 0)[n * batch->mask->strides[0]];
     const double student_norm = log_sum_exp(student, vocabulary), teacher_norm = log_sum_exp(teacher, vocabulary);
     for (int64_t v = 0; v < vocabulary; ++v) {
@@ -59,9 +58,9 @@ static retort_error* loss(retort_instance* instance, const retort_distill_batch*
       if (gradient != NULL) ((float*)row(gradient, n))[v] = (float)(mask * (exp(log_q) - p));
     }
   }
-  if (metrics != NULL) {
+  if (result->metrics != NULL) {
     const retort_string name = TEXT("cross_entropy");
-    metrics->metric(metrics->context, name, *value);
+    result->metrics->metric(result->metrics->context, name, *value);
   }
   return NULL;
 }
@@ -84,17 +83,24 @@ static const retort_component* component(uint32_t index) {
       TEXT("1.0.0"),
       TEXT("cross-entropy against the teacher, written in C"),
       TEXT("{\"type\": \"object\", \"properties\": {\"weight\": {\"type\": \"number\", \"default\": 1.0, "
-           "\"exclusiveMinimum\": 0, \"description\": \"factor of the loss\"}}}")};
+           "\"exclusiveMinimum\": 0, \"description\": \"factor of the loss\"}}}"),
+      NULL,
+      0,
+      NULL};
   return index == 0 ? &only : NULL;
 }
 
-static retort_error* create(uint32_t index, const retort_parameter* parameters, uint64_t count, retort_instance** out) {
-  if (index != 0) return refuse("there is one component");
+static retort_error* create(const retort_create_arguments* arguments, retort_instance** out) {
+  const char* entry = (const char*)arguments->parameters;
+  if (arguments->index != 0) return refuse("there is one component");
   *out = malloc(sizeof **out);
   if (*out == NULL) return refuse("out of memory");
   (*out)->weight = 1;
-  for (uint64_t i = 0; i < count; ++i)
-    if (same(parameters[i].path, "/weight")) (*out)->weight = parameters[i].number;
+  for (uint64_t i = 0; i < arguments->parameter_count; ++i) {
+    const retort_parameter* parameter = (const retort_parameter*)(const void*)entry;
+    if (same(parameter->path, "/weight")) (*out)->weight = parameter->number;
+    entry += parameter->struct_size;
+  }
   return NULL;
 }
 
@@ -103,7 +109,7 @@ static void destroy(retort_instance* instance) {
 }
 
 static const void* get_interface(retort_instance* instance, retort_string id) {
-  static const retort_distill_v1 table = {sizeof(retort_distill_v1), 0, requirements, loss};
+  static const retort_distill_v1 table = {RETORT_DISTILL_V1_SIZE, 0, requirements, NULL, loss};
   (void)instance;
   return same(id, RETORT_DISTILL_INTERFACE) ? &table : NULL;
 }

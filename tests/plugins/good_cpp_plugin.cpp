@@ -1,6 +1,7 @@
 // A plugin written with the C++ layer: several interfaces, required parameters, and a stage.
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <retort/sdk.hpp>
 #include <stdexcept>
 
@@ -18,7 +19,7 @@ struct Mse : retort::DistillStrategy {
     double sum = 0;
     for (std::int64_t n = 0; n < batch.rows(); ++n)
       for (std::int64_t v = 0; v < batch.vocabulary(); ++v) {
-        const double difference = batch.student_logits(n, v) - batch.teacher_logits(n, v);
+        const double difference = batch.student_logits(n, v) - batch.teacher().logits(n, v);
         sum += params.scale * batch.mask[n] * difference * difference;
         if (gradient.logits) gradient.logits(n, v) = static_cast<float>(2 * params.scale * batch.mask[n] * difference);
       }
@@ -39,6 +40,43 @@ struct WrongGradient : Mse {
   }
 };
 
+/// Twice what the teacher in its slot is called, so that a test sees who came through.
+struct Judge : retort::Reward {
+  using Params = retort::NoParams;
+  static const retort::SlotList& slots() {
+    static const retort::SlotList list =
+        retort::SlotList()
+            .add("teacher", RETORT_TEACHER_INTERFACE, "who judges")
+            .add("others", RETORT_REWARD_INTERFACE, "whose scores count too", RETORT_SLOT_OPTIONAL | RETORT_SLOT_LIST);
+    return list;
+  }
+  Judge(Params, const retort::Slots& slots) : teacher(slots.get("teacher")), others(slots.list("others").size()) {}
+  std::string scores() const override {
+    return "[{\"name\":\"" + std::string(teacher.id()) + " and " + std::to_string(others) +
+           "\",\"minimum\":0,\"maximum\":1,\"summary\":\"\"}]";
+  }
+  void score(const retort::RewardBatch&, const retort::ItemSink&) override {}
+  retort::TeacherSlot teacher;
+  std::size_t others;
+};
+
+/// Tells the witness, a file, when it comes and goes: destruction has an order.
+struct Oracle : retort::Teacher {
+  struct Params {
+    std::string witness;
+  };
+  static auto schema() {
+    return retort::params<Params>().string("witness", &Params::witness).doc("a file to append to");
+  }
+  explicit Oracle(Params given) : params(std::move(given)) { say("made"); }
+  ~Oracle() override { say("gone"); }
+  void complete(const retort::TeacherBatch&, const retort::ItemSink&) override {}
+  void say(const char* what) const {
+    if (!params.witness.empty()) std::ofstream(params.witness, std::ios::app) << "oracle " << what << "\n";
+  }
+  Params params;
+};
+
 struct Copier : retort::Stage {
   struct Params {
     std::string source;
@@ -54,7 +92,7 @@ struct Copier : retort::Stage {
         .doc("how many");
   }
   explicit Copier(const Params&) {}
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape =
         retort::StageShape("dataset")
             .input("dataset", "dataset", "rows to copy", RETORT_INPUT_LIST)
@@ -69,4 +107,6 @@ struct Copier : retort::Stage {
 RETORT_PLUGIN_LIST("good_cpp", "1.2.3", "Apache-2.0",
                    retort::component<Mse>("distill.good_mse", "1.0.0", "squared difference of logits"),
                    retort::component<WrongGradient>("distill.wrong_gradient", "1.0.0", "its gradient is half"),
+                   retort::component<Judge>("reward.judge", "1.0.0", "asks a teacher"),
+                   retort::component<Oracle>("teacher.oracle", "1.0.0", "answers nothing"),
                    retort::component<Copier>("stage.copier", "1.0.0", "copies rows"));

@@ -4,11 +4,13 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <retort/abi/distill.h>
+#include <retort/abi/reward.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 
 #include "host/base/files.h"
 #include "host/plugin/plugin_error.h"
@@ -58,9 +60,14 @@ TEST(Registry, DescribesAStageWhoseParametersAreRequired) {
   const Json expected = {
       {"inputs",
        {{{"name", "dataset"}, {"kind", "dataset"}, {"optional", false}, {"list", true}, {"summary", "rows to copy"}}}},
-      {"slots", {{{"name", "reward"}, {"interface", "retort.reward/1"}, {"optional", true}, {"summary", "scores"}}}},
       {"produces", "dataset"}};
   EXPECT_EQ(stage->stage, expected);
+  ASSERT_EQ(stage->slots.size(), 1u);
+  EXPECT_EQ(stage->slots[0].name, "reward");
+  EXPECT_EQ(stage->slots[0].interface, "retort.reward/1");
+  EXPECT_EQ(stage->slots[0].summary, "scores");
+  EXPECT_TRUE(stage->slots[0].optional);
+  EXPECT_FALSE(stage->slots[0].list);
 }
 
 TEST(Registry, MakesInstancesThatWork) {
@@ -78,23 +85,89 @@ TEST(Registry, MakesInstancesThatWork) {
     };
     const retort_tensor student_view = tensor(student, 2, shape, strides),
                         teacher_view = tensor(teacher, 2, shape, strides), mask_view = tensor(mask, 1, one, one);
+    retort_distill_teacher one_teacher{};
+    one_teacher.struct_size = sizeof one_teacher;
     retort_distill_batch batch{};
     batch.struct_size = sizeof batch;
     batch.student_logits = &student_view;
     batch.mask = &mask_view;
-    double loss = 0;
-    const std::string missing = message_of<PluginError>(
-        [&] { throw_if_error(table.loss(component.instance(), &batch, &loss, nullptr, nullptr, nullptr), "loss"); });
-    EXPECT_EQ(missing, "loss: teacher_logits is missing");
-    batch.teacher_logits = &teacher_view;
-    throw_if_error(table.loss(component.instance(), &batch, &loss, nullptr, nullptr, nullptr), "loss");
-    EXPECT_NEAR(loss, 2 * 0.69314718, 1e-6);  // weight · ln 2
+    batch.teachers = &one_teacher;
+    batch.teacher_count = 1;
+    retort_distill_result result{};
+    result.struct_size = sizeof result;
+    const std::string missing =
+        message_of<PluginError>([&] { throw_if_error(table.loss(component.instance(), &batch, &result), "loss"); });
+    EXPECT_EQ(missing, "loss: teacher logits are missing");
+    one_teacher.logits = &teacher_view;
+    throw_if_error(table.loss(component.instance(), &batch, &result), "loss");
+    EXPECT_NEAR(result.loss, 2 * 0.69314718, 1e-6);  // weight · ln 2
     EXPECT_THROW(component.functions("retort.rl/1"), std::runtime_error);
   }
   // RTLD_NODELETE: it stays mapped after the registry is gone.
   void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_NOLOAD);
   EXPECT_NE(handle, nullptr);
   if (handle != nullptr) ::dlclose(handle);
+}
+
+std::string score_names(const Component& component) {
+  std::string text;
+  const retort_text_sink sink = sink_into(text);
+  throw_if_error(component.functions_as<retort_reward_v1>("retort.reward/1").scores(component.instance(), &sink),
+                 "scores");
+  return text;
+}
+
+TEST(Registry, GivesAComponentWhatStandsInItsSlots) {
+  TemporaryFolder folder;
+  folder.add("good_cpp");
+  folder.add("plain");
+  const Registry registry(folder.options());
+  const auto witness = folder.path() / "witness";
+  {
+    std::vector<FilledSlot> slots;
+    slots.push_back(
+        {"teacher", "retort.teacher/1", registry.create("teacher.oracle", {{"witness", witness.string()}})});
+    slots.push_back({"others", "retort.reward/1", registry.create("reward.plain", Json::object())});
+    slots.push_back({"others", "retort.reward/1", registry.create("reward.plain", Json::object())});
+    std::optional<Component> judge = registry.create("reward.judge", Json::object(), std::move(slots));
+    EXPECT_CONTAINS(score_names(*judge), "teacher.oracle and 2");
+    EXPECT_EQ(read_file(witness), "oracle made\n");  // alive as long as the judge is
+    const Component copy = *judge;
+    judge.reset();
+    EXPECT_EQ(read_file(witness), "oracle made\n");
+  }
+  EXPECT_EQ(read_file(witness), "oracle made\noracle gone\n");
+}
+
+TEST(Registry, SlotsThatDoNotFitAreRefusedByName) {
+  TemporaryFolder folder;
+  folder.add("good_cpp");
+  folder.add("plain");
+  const Registry registry(folder.options());
+  const auto filled = [&](const char* slot, const char* interface, const char* id) {
+    std::vector<FilledSlot> slots;
+    slots.push_back({slot, interface, registry.create(id, Json::object())});
+    return message_of<std::invalid_argument>([&] { registry.create("reward.judge", Json::object(), slots); });
+  };
+  EXPECT_CONTAINS(filled("teachr", "retort.teacher/1", "teacher.oracle"), "did you mean \"teacher\"?");
+  EXPECT_CONTAINS(filled("teacher", "retort.reward/1", "reward.plain"), "takes a component of retort.teacher/1");
+  EXPECT_CONTAINS(message_of<PluginError>([&] { registry.create("reward.judge", Json::object()); }),
+                  "slot \"teacher\": expected a component, found none");
+}
+
+TEST(Registry, ATableOfTheInterfaceMustBeWhole) {
+  TemporaryFolder folder;
+  folder.add("short_table");
+  folder.add("null_score");
+  folder.add("good_cpp");
+  const Registry registry(folder.options());
+  const auto table_of = [&](const char* id) {
+    return message_of<std::runtime_error>([&] { registry.create(id, Json::object()).functions("retort.reward/1"); });
+  };
+  EXPECT_CONTAINS(table_of("reward.short_table"),
+                  "its table of retort.reward/1 has struct_size 16, expected at least 24");
+  EXPECT_CONTAINS(table_of("reward.short_table"), "short_table.so");
+  EXPECT_CONTAINS(table_of("reward.null_score"), "function score() of its table of retort.reward/1 is NULL");
 }
 
 struct Refusal {
@@ -149,6 +222,13 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"schema_text", {"reward.schema_text", "not valid JSON"}},
         Refusal{"schema_keyword", {"reward.schema_keyword", "oneOf", "sdk/README.md"}},
         Refusal{"duplicate", {"two components with the id \"reward.duplicate\""}},
+        Refusal{"slots_of_one_name", {"\"judge\" is taken", "reward.slots_of_one_name"}},
+        Refusal{"slot_called_use", {"\"use\" is taken"}}, Refusal{"slot_like_a_parameter", {"\"scale\" is taken"}},
+        Refusal{"slot_of_nothing", {"unknown interface \"retort.judge/1\"", "reward.slot_of_nothing/judge"}},
+        Refusal{"short_slot", {"too small a struct_size"}},
+        Refusal{"reward_with_a_stage", {"describes a stage but implements retort.reward/1"}},
+        Refusal{"stage_without_shape", {"neither what it reads nor what it writes", "shape()"}},
+        Refusal{"parameter_called_use", {"has a parameter \"use\""}},
         Refusal{"unknown_interface", {"unknown interface \"retort.reward/2\"", "this host knows", "retort.reward/1"}}),
     [](const auto& instance) { return std::string(instance.param.name); });
 
@@ -206,11 +286,11 @@ TEST(Registry, ErrorsOfComponentsBecomeExceptions) {
   retort_distill_batch batch{};
   batch.struct_size = sizeof batch;
   batch.student_logits = &logits;
-  double loss = 0;
+  retort_distill_result result{};
+  result.struct_size = sizeof result;
   try {
-    throw_if_error(thrower.functions_as<retort_distill_v1>("retort.distill/1")
-                       .loss(thrower.instance(), &batch, &loss, nullptr, nullptr, nullptr),
-                   "loss");
+    throw_if_error(
+        thrower.functions_as<retort_distill_v1>("retort.distill/1").loss(thrower.instance(), &batch, &result), "loss");
     FAIL() << "nothing was thrown";
   } catch (const PluginError& error) {
     EXPECT_STREQ(error.what(), "loss: labels are missing");

@@ -2,6 +2,7 @@
 #include "host/config/resolved_config.h"
 
 #include <algorithm>
+#include <map>
 
 #include "host/config/config_resolution.h"
 #include "host/plugin/parameter_schema.h"
@@ -93,16 +94,22 @@ bool comes_before(const Diagnostic& a, const Diagnostic& b) {
   return key(a.pointer) < key(b.pointer);
 }
 
+void complete_component(Json& entry, const ResolvedComponent& component) {
+  entry.update(component.parameters);
+  std::map<std::string, std::size_t> members;
+  for (const ResolvedSlot& slot : component.slots) {
+    Json& place = entry[slot.name];
+    complete_component(place.is_array() ? place[members[slot.name]++] : place, slot);
+  }
+}
+
 /// The config with every default written out.
 Json complete_document(const Json& document, const Json& scalars, const std::vector<ResolvedStage>& stages) {
   Json complete = document;
   complete.update(scalars);
   for (Json& entry : complete["stages"])
-    for (const ResolvedStage& stage : stages) {
-      if (entry["name"] != stage.name) continue;
-      entry.update(stage.parameters);
-      for (const ResolvedSlot& slot : stage.slots) entry[slot.name].update(slot.parameters);
-    }
+    for (const ResolvedStage& stage : stages)
+      if (entry["name"] == stage.name) complete_component(entry, stage);
   return complete;
 }
 

@@ -3,11 +3,12 @@
 // Keys of the config: name, description, seed (0), threads (1), data, max_rejected_share (0.01), plugins, summary,
 // smoke, stages. `data` is any value, for ${data}; `smoke` {"set": {"sft.epochs": 1}} holds the overrides that shrink
 // the run to a test; `summary` {"rows": ["sft", …]} says which stages the table of results shows. Keys of a stage:
-// name, use, inputs; for each slot of the stage {"use": component, …its parameters}; all others are the stage's own
-// parameters.
+// name, use, inputs; for each slot of the stage {"use": component, …its parameters and slots}, an array of them where
+// the slot is a list; all others are the stage's own parameters. Components nest at most 8 deep.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -19,10 +20,19 @@
 
 namespace retort::host {
 
-struct ResolvedSlot {
-  std::string name, interface;
+struct ResolvedSlot;
+
+/// A component with what the config says of it. Components in its slots may have slots of their own.
+struct ResolvedComponent {
   ComponentInfo component;
-  Json parameters;  ///< defaults filled in
+  Json parameters;                  ///< defaults filled in
+  std::vector<ResolvedSlot> slots;  ///< those that the config fills; a list's members follow each other
+  std::string pointer;              ///< where it stands in the config: "/stages/2/reward/teacher"
+};
+
+struct ResolvedSlot : ResolvedComponent {
+  std::string name, interface;
+  bool list = false;
 };
 
 struct ResolvedInput {
@@ -30,11 +40,8 @@ struct ResolvedInput {
   std::vector<std::size_t> stages;  ///< indices into ResolvedConfig::stages
 };
 
-struct ResolvedStage {
+struct ResolvedStage : ResolvedComponent {
   std::string name;
-  ComponentInfo component;
-  Json parameters;
-  std::vector<ResolvedSlot> slots;    ///< those that the config fills
   std::vector<ResolvedInput> inputs;  ///< those that the config gives
   std::string produces;               ///< kind of the artifact
 };
@@ -48,6 +55,13 @@ struct ResolvedConfig {
   std::vector<std::string> rows;      ///< summary.rows; empty: every stage that makes a model
   Json document;                      ///< with every default filled in
 };
+
+/// Makes the components in `slots` with what stands in theirs, innermost first. Throws as Registry::create does, with
+/// the pointer of the component that could not be made.
+std::vector<FilledSlot> fill_slots(const Registry& registry, const std::vector<ResolvedSlot>& slots);
+
+/// `describe(slot)` for every slot, by name: an array for a list, its value otherwise.
+Json by_slot(const std::vector<ResolvedSlot>& slots, const std::function<Json(const ResolvedSlot&)>& describe);
 
 /// The whole config's findings, as one exception: what() lists them all, one a line.
 class ConfigError : public std::invalid_argument {

@@ -1,11 +1,14 @@
-// One stage entry of a config: its component, its parameters, the components in its slots.
+// One stage entry of a config: its component, its parameters, the components in its slots and in theirs.
 #include <algorithm>
 
 #include "host/config/config_resolution.h"
 #include "host/plugin/parameter_schema.h"
+#include "host/plugin/plugin_error.h"
 
 namespace retort::host {
 namespace {
+
+constexpr int deepest_nesting = 8;
 
 /// Files that parameters name must exist: every string whose schema says "format": "path-exists". Paths stay as the
 /// config has them, relative to the current folder, so that a stage's key does not depend on where the project lies.
@@ -67,22 +70,79 @@ const ComponentInfo* find_component(const Json& entry, const std::string& pointe
   return component;
 }
 
-void resolve_slot(const Json& description, const Json& entry, const std::string& pointer, const Registry& registry,
-                  ResolvedStage& stage, Diagnostics& diagnostics) {
-  ResolvedSlot slot{description["name"], description["interface"], {}, entry};
-  if (!entry.is_object()) {
-    diagnostics.push_back({pointer,
-                           "expected {\"use\": a component of " + slot.interface + ", …}, found " + entry.dump(),
-                           suggestion_for("", registry.component_ids(slot.interface))});
-    return;
+class ComponentTree {
+ public:
+  ComponentTree(const Registry& registry, Diagnostics& diagnostics) : registry_(registry), diagnostics_(diagnostics) {}
+
+  /// `entry`, which names `component`, without the keys that are not parameters: `target` gets parameters and slots.
+  void resolve(const ComponentInfo& component, Json entry, const std::string& pointer, int depth,
+               ResolvedComponent& target) {
+    target.component = component;
+    target.pointer = pointer;
+    for (const SlotInfo& slot : component.slots) {
+      const auto given = entry.find(slot.name);
+      if (given == entry.end()) {
+        if (!slot.optional) report_missing(slot, pointer);
+        continue;
+      }
+      fill(slot, *given, pointer_to(pointer, slot.name), depth + 1, target);
+      entry.erase(given);
+    }
+    target.parameters = std::move(entry);
+    check_parameters(component, target.parameters, pointer, diagnostics_);
   }
-  const ComponentInfo* component = find_component(entry, pointer, slot.interface, registry, diagnostics);
-  if (component == nullptr) return;
-  slot.component = *component;
-  slot.parameters.erase("use");
-  check_parameters(*component, slot.parameters, pointer, diagnostics);
-  stage.slots.push_back(std::move(slot));
-}
+
+ private:
+  void fill(const SlotInfo& slot, const Json& given, const std::string& pointer, int depth, ResolvedComponent& target) {
+    if (!slot.list) return add(slot, given, pointer, depth, target);
+    if (!given.is_array()) {
+      report(pointer, "expected an array of components of " + slot.interface + ", found " + shortened(given),
+             "this slot takes several: [{\"use\": …}, …]");
+      return;
+    }
+    if (given.empty() && !slot.optional) report(pointer, "expected at least one component, found []", known(slot));
+    for (std::size_t i = 0; i < given.size(); ++i) add(slot, given[i], pointer_to(pointer, i), depth, target);
+  }
+
+  void add(const SlotInfo& slot, const Json& entry, const std::string& pointer, int depth, ResolvedComponent& target) {
+    if (depth > deepest_nesting) {
+      report(pointer, "components nest deeper than " + std::to_string(deepest_nesting) + " levels",
+             "take one of them out");
+      return;
+    }
+    if (!entry.is_object()) {
+      report(pointer, "expected {\"use\": a component of " + slot.interface + ", …}, found " + shortened(entry),
+             known(slot));
+      return;
+    }
+    const ComponentInfo* component = find_component(entry, pointer, slot.interface, registry_, diagnostics_);
+    if (component == nullptr) return;
+    ResolvedSlot filled;
+    filled.name = slot.name;
+    filled.interface = slot.interface;
+    filled.list = slot.list;
+    Json own = entry;
+    own.erase("use");
+    resolve(*component, std::move(own), pointer, depth, filled);
+    target.slots.push_back(std::move(filled));
+  }
+
+  void report_missing(const SlotInfo& slot, const std::string& pointer) {
+    const std::string one = "{\"use\": a component of " + slot.interface + ", …}";
+    report(pointer, "\"" + slot.name + "\" is missing: " + (slot.list ? "[" + one + ", …]" : one), known(slot));
+  }
+  std::string known(const SlotInfo& slot) const { return suggestion_for("", registry_.component_ids(slot.interface)); }
+  static std::string shortened(const Json& value) {
+    const std::string text = value.dump();
+    return text.size() <= 80 ? text : std::string(value.type_name()) + " of " + std::to_string(value.size());
+  }
+  void report(const std::string& pointer, const std::string& message, const std::string& suggestion) {
+    diagnostics_.push_back({pointer, message, suggestion});
+  }
+
+  const Registry& registry_;
+  Diagnostics& diagnostics_;
+};
 
 }  // namespace
 
@@ -119,24 +179,35 @@ ResolvedStage resolve_stage(const Json& entry, const std::string& pointer, const
 
   const ComponentInfo* component = find_component(entry, pointer, "retort.stage/1", registry, diagnostics);
   if (component == nullptr) return stage;
-  stage.component = *component;
   stage.produces = component->stage.value("produces", "");
-  stage.parameters = entry;
-  for (const char* reserved : {"name", "use", "inputs"}) stage.parameters.erase(reserved);
-  for (const Json& slot : component->stage.value("slots", Json::array())) {
-    const std::string slot_name = slot["name"];
-    if (entry.contains(slot_name)) {
-      resolve_slot(slot, entry[slot_name], pointer_to(pointer, slot_name), registry, stage, diagnostics);
-      stage.parameters.erase(slot_name);
-    } else if (!slot.value("optional", false)) {
-      diagnostics.push_back({pointer,
-                             "\"" + slot_name + "\" is missing: {\"use\": a component of " +
-                                 slot["interface"].get<std::string>() + ", …}",
-                             suggestion_for("", registry.component_ids(slot["interface"]))});
+  Json own = entry;
+  for (const char* reserved : {"name", "use", "inputs"}) own.erase(reserved);
+  ComponentTree(registry, diagnostics).resolve(*component, std::move(own), pointer, 0, stage);
+  return stage;
+}
+
+std::vector<FilledSlot> fill_slots(const Registry& registry, const std::vector<ResolvedSlot>& slots) {
+  std::vector<FilledSlot> filled;
+  for (const ResolvedSlot& slot : slots) {
+    std::vector<FilledSlot> inner = fill_slots(registry, slot.slots);
+    try {
+      filled.push_back(
+          {slot.name, slot.interface, registry.create(slot.component.id, slot.parameters, std::move(inner))});
+    } catch (const PluginError& error) {
+      throw PluginError(error.code(), slot.pointer + ": " + error.what());
     }
   }
-  check_parameters(*component, stage.parameters, pointer, diagnostics);
-  return stage;
+  return filled;
+}
+
+Json by_slot(const std::vector<ResolvedSlot>& slots, const std::function<Json(const ResolvedSlot&)>& describe) {
+  Json all = Json::object();
+  for (const ResolvedSlot& slot : slots)
+    if (slot.list)
+      all[slot.name].push_back(describe(slot));
+    else
+      all[slot.name] = describe(slot);
+  return all;
 }
 
 }  // namespace retort::host

@@ -36,11 +36,14 @@ void add_file_hashes(const Json& schema, const Json& value, const std::string& p
   }
 }
 
-Json component_recipe(const ComponentInfo& component, const Json& parameters) {
-  Json recipe = {{"component", component.id}, {"version", component.version}, {"parameters", parameters}};
+Json component_recipe(const ResolvedComponent& component) {
+  Json recipe = {{"component", component.component.id},
+                 {"version", component.component.version},
+                 {"parameters", component.parameters}};
   Json files = Json::object();
-  add_file_hashes(component.parameters_schema, parameters, "", files);
+  add_file_hashes(component.component.parameters_schema, component.parameters, "", files);
   if (!files.empty()) recipe["files"] = files;
+  if (!component.slots.empty()) recipe["slots"] = by_slot(component.slots, component_recipe);
   return recipe;
 }
 
@@ -55,13 +58,11 @@ std::uint64_t stage_seed(std::uint64_t config_seed, const std::string& stage_nam
 }
 
 Json stage_recipe(const ResolvedConfig& config, const ResolvedStage& stage, const std::vector<InputArtifact>& inputs) {
-  Json recipe = component_recipe(stage.component, stage.parameters);
+  Json recipe = component_recipe(stage);
   recipe["seed"] = stage_seed(config.seed, stage.name);
   recipe["threads"] = config.threads;
   recipe["retort"] = product_version();
-  recipe["slots"] = Json::object();
-  for (const ResolvedSlot& slot : stage.slots)
-    recipe["slots"][slot.name] = component_recipe(slot.component, slot.parameters);
+  if (!recipe.contains("slots")) recipe["slots"] = Json::object();
   recipe["inputs"] = Json::object();
   for (const ResolvedInput& input : stage.inputs) recipe["inputs"][input.name] = Json::array();
   for (const InputArtifact& input : inputs)

@@ -1,6 +1,18 @@
 // The parts of the contract that all components share; conformance_<interface>.cpp hold the rest.
 #include "host/plugin/conformance.h"
 
+#include <retort/abi/distill.h>
+#include <retort/abi/environment.h>
+#include <retort/abi/preference.h>
+#include <retort/abi/pruner.h>
+#include <retort/abi/quantizer.h>
+#include <retort/abi/reward.h>
+#include <retort/abi/rl.h>
+#include <retort/abi/sparsifier.h>
+#include <retort/abi/stage.h>
+#include <retort/abi/teacher.h>
+
+#include <map>
 #include <sstream>
 
 #include "host/base/child_process.h"
@@ -24,7 +36,8 @@ void check_unknown_index(const retort_plugin_entry& entry) {
   const std::uint32_t count = entry.component_count();
   expect(entry.component(count) == nullptr, "component(component_count()) is not NULL");
   retort_instance* instance = nullptr;
-  retort_error* error = entry.create(count, nullptr, 0, &instance);
+  const retort_create_arguments arguments{sizeof(retort_create_arguments), count, nullptr, 0, nullptr, 0};
+  retort_error* error = entry.create(&arguments, &instance);
   const bool refused = error != nullptr;
   host_services().error_free(error);
   expect(refused, "create(component_count()) returned no error");
@@ -44,13 +57,14 @@ void check_twice(const retort_plugin_entry& entry, std::uint32_t index, const Co
 }
 
 void check_interface_of(CheckLog& log, const Subject& subject, const std::string& interface) {
-  if (interface == "retort.distill/1") check_distill(log, subject);
-  if (interface == "retort.rl/1") check_rl(log, subject);
-  if (interface == "retort.quantizer/1") check_quantizer(log, subject);
-  if (interface == "retort.pruner/1") check_pruner(log, subject);
-  if (interface == "retort.teacher/1") check_teacher(log, subject);
-  if (interface == "retort.reward/1") check_reward(log, subject);
-  if (interface == "retort.environment-draft/1") check_environment(log, subject);
+  using Check = void (*)(CheckLog&, const Subject&);
+  static const std::map<std::string, Check> checks = {
+      {RETORT_DISTILL_INTERFACE, check_distill},        {RETORT_RL_INTERFACE, check_rl},
+      {RETORT_PREFERENCE_INTERFACE, check_preference},  {RETORT_QUANTIZER_INTERFACE, check_quantizer},
+      {RETORT_SPARSIFIER_INTERFACE, check_sparsifier},  {RETORT_PRUNER_INTERFACE, check_pruner},
+      {RETORT_TEACHER_INTERFACE, check_teacher},        {RETORT_REWARD_INTERFACE, check_reward},
+      {RETORT_ENVIRONMENT_INTERFACE, check_environment}};
+  if (const auto found = checks.find(interface); found != checks.end()) found->second(log, subject);
 }
 
 void check_component(CheckLog& log, const retort_plugin_entry& entry, std::uint32_t index, const ComponentInfo& info) {
@@ -63,6 +77,9 @@ void check_component(CheckLog& log, const retort_plugin_entry& entry, std::uint3
   const bool created = log.run(info.id, "created and destroyed twice", [&] {
     if (!has_defaults_for_all(info.parameters_schema))
       throw CheckSkipped{"it has required parameters, so there is no default instance to check"};
+    for (const SlotInfo& slot : info.slots)
+      if (!slot.optional && info.interface != RETORT_STAGE_INTERFACE)
+        throw CheckSkipped{"its slot \"" + slot.name + "\" needs a component of " + slot.interface};
     check_twice(entry, index, info);
   });
   if (!created) return;

@@ -47,7 +47,9 @@ struct Subject {
 
 void check_distill(CheckLog& log, const Subject& subject);
 void check_rl(CheckLog& log, const Subject& subject);
+void check_preference(CheckLog& log, const Subject& subject);
 void check_quantizer(CheckLog& log, const Subject& subject);
+void check_sparsifier(CheckLog& log, const Subject& subject);
 void check_pruner(CheckLog& log, const Subject& subject);
 void check_teacher(CheckLog& log, const Subject& subject);
 void check_reward(CheckLog& log, const Subject& subject);

@@ -1,134 +1,169 @@
-// retort.pruner/1 on a small decoder with seeded signals.
-#include <retort/abi/pruner.h>
-
+// retort.pruner/1 on a small decoder with seeded signals and weights, through the code that stages call it with.
 #include <algorithm>
+#include <charconv>
 #include <map>
-#include <set>
 
+#include "host/algorithm/pruner_call.h"
 #include "host/plugin/conformance_checks.h"
 #include "host/plugin/conformance_tensor.h"
-#include "host/plugin/plugin_error.h"
 
 namespace retort::host {
 namespace {
 
 constexpr std::int64_t L = 6, H = 8, K = 4, D = 128, F = 384, V = 1000;
 
-retort_prune_requirements requirements_of(const Subject& subject) {
-  retort_prune_requirements out{};
-  out.struct_size = sizeof out;
-  throw_if_error(subject.functions<retort_pruner_v1>().requirements(subject.instance, &out), "requirements()");
-  return out;
-}
+/// A decoder of these sizes that a pruner can ask: every tensor is made from its name, a candidate's loss from what it
+/// keeps.
+class SmallDecoder {
+ public:
+  explicit SmallDecoder(std::uint64_t signals)
+      : wanted_(signals),
+        hidden_(D),
+        feed_forward_(L, F),
+        heads_(L, H),
+        influence_(L),
+        similarity_(L, L),
+        counts_(V),
+        required_(13) {
+    SeededNumbers numbers(20250416);
+    const auto positive = [&] { return static_cast<float>(numbers.uniform(0.1, 1)); };
+    for (OwnedTensor<float>* tensor : {&hidden_, &feed_forward_, &heads_, &influence_}) tensor->fill(positive);
+    similarity_.fill_with(0);
+    for (std::int64_t i = 0; i < L; ++i)
+      for (std::int64_t j = i; j < L; ++j)
+        similarity_.at(i, j) = i == j ? 1 - influence_.at(i) : similarity_.at(i, j - 1) * (1 - influence_.at(j));
+    counts_.fill([&] { return static_cast<float>(numbers.below(50)); });
+    for (std::int64_t i = 0; i < required_.size(); ++i) required_.at(i) = i < 10 ? i : V - 13 + i;
+  }
 
-void check_requirements(const Subject& subject) {
-  const retort_prune_requirements wanted = requirements_of(subject);
-  constexpr std::uint32_t known = RETORT_SIGNAL_HIDDEN_NORMS | RETORT_SIGNAL_FEED_FORWARD_NORMS |
-                                  RETORT_SIGNAL_HEAD_NORMS | RETORT_SIGNAL_BLOCK_INFLUENCE | RETORT_SIGNAL_TOKEN_COUNTS;
-  expect((wanted.signals & ~known) == 0, "unknown bits in signals: " + std::to_string(wanted.signals));
-  expect(wanted.samples >= 0, "samples is negative");
-}
+  retort_prune_structure structure() const {
+    const std::int64_t head_dim = D / H;
+    return {sizeof(retort_prune_structure),
+            1,
+            L,
+            H,
+            K,
+            head_dim,
+            D,
+            F,
+            V,
+            V * D + L * (2 * D * D + 2 * D * head_dim * K + 3 * D * F + 2 * D) + D};
+  }
+  retort_prune_signals signals() {
+    return {sizeof(retort_prune_signals),
+            0,
+            if_wanted(RETORT_SIGNAL_HIDDEN_NORMS, hidden_),
+            if_wanted(RETORT_SIGNAL_FEED_FORWARD_NORMS, feed_forward_),
+            if_wanted(RETORT_SIGNAL_HEAD_NORMS, heads_),
+            if_wanted(RETORT_SIGNAL_BLOCK_INFLUENCE, influence_),
+            if_wanted(RETORT_SIGNAL_BLOCK_SIMILARITY, similarity_),
+            if_wanted(RETORT_SIGNAL_TOKEN_COUNTS, counts_),
+            required_.input()};
+  }
+  PruneModelAnswers answers(bool evaluates) {
+    const auto of_signal = [this](std::uint64_t signal) {
+      return [this, signal](const std::string& name) -> const retort_tensor& {
+        if ((wanted_ & signal) == 0) throw std::invalid_argument("these gradients were not asked for");
+        return tensor(name);
+      };
+    };
+    return {[this](const std::string& name) -> const retort_tensor& { return tensor(name); },
+            of_signal(RETORT_SIGNAL_GRADIENTS), of_signal(RETORT_SIGNAL_SQUARED_GRADIENTS),
+            [this, evaluates](const PruneKeeps& plan) {
+              if (!evaluates) throw std::invalid_argument("RETORT_PRUNE_EVALUATES was not asked for");
+              return loss(plan);
+            }};
+  }
 
-struct Kept {
-  std::uint32_t axis;
-  std::int64_t layer;
-  std::vector<std::int64_t> indices;
+ private:
+  const retort_tensor* if_wanted(std::uint64_t signal, OwnedTensor<float>& tensor) {
+    return (wanted_ & signal) != 0 ? tensor.input() : nullptr;
+  }
+  /// More where more is cut, by an amount of each index's own.
+  double loss(const PruneKeeps& plan) const {
+    double loss = 2;
+    for (const PruneKeep& keep : plan) {
+      const std::int64_t size = axis_size(structure(), keep.axis);
+      for (std::int64_t i = 0; i < size; ++i)
+        if (!std::binary_search(keep.indices.begin(), keep.indices.end(), i))
+          loss += (1 + static_cast<double>((i * 7919 + keep.layer * 104729) % 97) / 97) / static_cast<double>(size);
+    }
+    return loss;
+  }
+  const retort_tensor& tensor(const std::string& name) {
+    const auto [rows, columns] = shape(name);
+    std::uint32_t seed = 7;
+    for (const char letter : name) seed = seed * 31 + static_cast<std::uint8_t>(letter);
+    SeededNumbers numbers(seed);
+    current_ =
+        columns > 0 ? std::make_unique<OwnedTensor<float>>(rows, columns) : std::make_unique<OwnedTensor<float>>(rows);
+    current_->fill([&] { return static_cast<float>(0.05 * numbers.normal()); });
+    return *current_->input();
+  }
+  static std::pair<std::int64_t, std::int64_t> shape(const std::string& name) {
+    static const std::map<std::string, std::pair<std::int64_t, std::int64_t>, std::less<>> of_layer = {
+        {"input_layernorm", {D, 0}},
+        {"post_attention_layernorm", {D, 0}},
+        {"self_attn.q_proj", {D, D}},
+        {"self_attn.k_proj", {D / H * K, D}},
+        {"self_attn.v_proj", {D / H * K, D}},
+        {"self_attn.o_proj", {D, D}},
+        {"mlp.gate_proj", {F, D}},
+        {"mlp.up_proj", {F, D}},
+        {"mlp.down_proj", {D, F}}};
+    if (name == "model.embed_tokens.weight") return {V, D};
+    if (name == "model.norm.weight") return {D, 0};
+    constexpr std::string_view prefix = "model.layers.", suffix = ".weight";
+    if (name.starts_with(prefix) && name.ends_with(suffix)) {
+      std::int64_t layer = -1;
+      const char* end = name.data() + name.size() - suffix.size();
+      const auto [rest, code] = std::from_chars(name.data() + prefix.size(), end, layer);
+      const auto found = rest < end ? of_layer.find(std::string_view(rest + 1, end)) : of_layer.end();
+      if (code == std::errc() && layer >= 0 && layer < L && found != of_layer.end()) return found->second;
+    }
+    throw std::invalid_argument("the model has no weight named " + name);
+  }
+
+  std::uint64_t wanted_;
+  OwnedTensor<float> hidden_, feed_forward_, heads_, influence_, similarity_, counts_;
+  OwnedTensor<std::int64_t> required_;
+  std::unique_ptr<OwnedTensor<float>> current_;
 };
-using Plan = std::vector<Kept>;
 
-Plan plan_of(const Subject& subject) {
-  const std::uint32_t signals = requirements_of(subject).signals;
-  SeededNumbers numbers(20250416);
-  const auto positive = [&] { return static_cast<float>(numbers.uniform(0.1, 1)); };
-  OwnedTensor<float> hidden(D), feed_forward(L, F), heads(L, H), influence(L), counts(V);
-  for (OwnedTensor<float>* tensor : {&hidden, &feed_forward, &heads, &influence, &counts}) tensor->fill(positive);
-  counts.fill([&] { return static_cast<float>(numbers.below(50)); });
+PruneKeeps plan_of(const PrunerCall& pruner) {
+  const retort_prune_requirements wanted = pruner.requirements();
+  SmallDecoder decoder(wanted.signals);
+  CallMetrics metrics;
+  return pruner.plan(decoder.structure(), decoder.signals(),
+                     decoder.answers((wanted.flags & RETORT_PRUNE_EVALUATES) != 0), metrics);
+}
 
-  retort_prune_structure structure{};
-  structure.struct_size = sizeof structure;
-  structure.tied_embedding = 1;
-  structure.layers = L;
-  structure.heads = H;
-  structure.kv_heads = K;
-  structure.head_dim = D / H;
-  structure.hidden = D;
-  structure.feed_forward = F;
-  structure.vocabulary = V;
-  structure.parameters = V * D + L * (2 * D * D + 2 * D * (D / H) * K + 3 * D * F + 2 * D) + D;
-  retort_prune_signals given{};
-  given.struct_size = sizeof given;
-  const auto if_wanted = [&](std::uint32_t signal, auto& tensor) {
-    return (signals & signal) != 0 ? tensor.input() : nullptr;
-  };
-  given.hidden_norms = if_wanted(RETORT_SIGNAL_HIDDEN_NORMS, hidden);
-  given.feed_forward_norms = if_wanted(RETORT_SIGNAL_FEED_FORWARD_NORMS, feed_forward);
-  given.head_norms = if_wanted(RETORT_SIGNAL_HEAD_NORMS, heads);
-  given.block_influence = if_wanted(RETORT_SIGNAL_BLOCK_INFLUENCE, influence);
-  given.token_counts = if_wanted(RETORT_SIGNAL_TOKEN_COUNTS, counts);
-
-  Plan plan;
-  const retort_prune_plan_sink keep{
-      sizeof keep, 0, &plan,
-      [](void* context, std::uint32_t axis, std::int64_t layer, const std::int64_t* indices, std::uint64_t count) {
-        static_cast<Plan*>(context)->push_back({axis, layer, {indices, indices + count}});
-      }};
-  const retort_metric_sink sink{sizeof sink, 0, nullptr, [](void*, retort_string, double) {}};
+/// A component that finds its defaults too large or too small for this decoder has said so, and is not at fault.
+PruneKeeps plan_or_skip(const PrunerCall& pruner) {
   try {
-    throw_if_error(subject.functions<retort_pruner_v1>().plan(subject.instance, &structure, &given, &keep, &sink),
-                   "plan()");
-  } catch (const PluginError& error) {
-    if (error.code() != RETORT_ERROR_INVALID_ARGUMENT) throw;
-    throw CheckSkipped{std::string("its defaults do not fit the small decoder of this check: ") + error.what()};
+    return plan_of(pruner);
+  } catch (const PlanRefused& refused) {
+    throw CheckSkipped{std::string("its defaults do not fit the small decoder of this check: ") + refused.what()};
   }
-  return plan;
 }
 
-std::string name_of(const Kept& kept) {
-  return "axis " + std::to_string(kept.axis) + (kept.layer < 0 ? "" : " of layer " + std::to_string(kept.layer));
-}
-
-void check_entry(const Kept& kept) {
-  static const std::map<std::uint32_t, std::int64_t> sizes = {{RETORT_AXIS_LAYERS, L},
-                                                              {RETORT_AXIS_KV_HEADS, K},
-                                                              {RETORT_AXIS_FEED_FORWARD, F},
-                                                              {RETORT_AXIS_HIDDEN, D},
-                                                              {RETORT_AXIS_VOCABULARY, V}};
-  const auto size = sizes.find(kept.axis);
-  expect(size != sizes.end(), "unknown " + name_of(kept));
-  const bool per_layer = kept.axis == RETORT_AXIS_KV_HEADS || kept.axis == RETORT_AXIS_FEED_FORWARD;
-  expect(per_layer ? kept.layer >= 0 && kept.layer < L : kept.layer == -1,
-         name_of(kept) + ": layer " + std::to_string(kept.layer) + " does not fit the axis");
-  expect(!kept.indices.empty(), name_of(kept) + " keeps nothing");
-  expect(kept.indices.front() >= 0 && kept.indices.back() < size->second,
-         name_of(kept) + " keeps an index outside 0 … " + std::to_string(size->second - 1));
-  expect(std::adjacent_find(kept.indices.begin(), kept.indices.end(), std::greater_equal<>()) == kept.indices.end(),
-         name_of(kept) + ": indices do not ascend");
-}
-
-void check_plan(const Plan& plan) {
-  std::map<std::uint32_t, std::pair<std::size_t, std::set<std::int64_t>>> layers;  // axis → kept number, layers seen
-  std::set<std::int64_t> kept_layers;
-  for (std::int64_t l = 0; l < L; ++l) kept_layers.insert(l);
-  for (const Kept& kept : plan) {
-    check_entry(kept);
-    if (kept.axis == RETORT_AXIS_LAYERS) kept_layers = {kept.indices.begin(), kept.indices.end()};
-    auto& [number, seen] = layers.try_emplace(kept.axis, kept.indices.size(), std::set<std::int64_t>{}).first->second;
-    expect(seen.insert(kept.layer).second, name_of(kept) + " is planned twice");
-    expect(number == kept.indices.size(), name_of(kept) + " keeps another number than the layers before it");
-  }
-  for (const std::uint32_t axis : {RETORT_AXIS_KV_HEADS, RETORT_AXIS_FEED_FORWARD})
-    if (const auto found = layers.find(axis); found != layers.end())
-      for (const std::int64_t l : kept_layers)
-        expect(found->second.second.count(l) == 1,
-               "axis " + std::to_string(axis) + " is planned for some layers but not for layer " + std::to_string(l));
+bool same(const PruneKeeps& a, const PruneKeeps& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const PruneKeep& left, const PruneKeep& right) {
+    return left.axis == right.axis && left.layer == right.layer && left.indices == right.indices;
+  });
 }
 
 }  // namespace
 
 void check_pruner(CheckLog& log, const Subject& subject) {
-  if (!log.run(subject.id, "requirements are usable", [&] { check_requirements(subject); })) return;
-  log.run(subject.id, "plan keeps ascending indices in range, equally in every layer",
-          [&] { check_plan(plan_of(subject)); });
+  const PrunerCall pruner(subject.id, subject.instance, subject.functions<retort_pruner_v1>());
+  if (!log.run(subject.id, "requirements are usable", [&] { pruner.requirements(); })) return;
+  PruneKeeps plan;
+  const bool planned = log.run(subject.id, "plan keeps ascending indices in range, equally in every layer",
+                               [&] { plan = plan_or_skip(pruner); });
+  if (!planned) return;
+  log.run(subject.id, "same signals give the same plan",
+          [&] { expect(same(plan, plan_of(pruner)), "the same signals gave two different plans"); });
 }
 
 }  // namespace retort::host

@@ -1,178 +1,208 @@
-// retort.quantizer/1 on a seeded weight: O output rows, I input columns, S samples, Q groups.
-#include <retort/abi/quantizer.h>
-
+// retort.quantizer/1 on seeded sites, through the code that stages call it with: O output rows, I input columns, Q
+// groups.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
+#include "host/algorithm/quantizer_call.h"
 #include "host/plugin/conformance_checks.h"
-#include "host/plugin/conformance_tensor.h"
-#include "host/plugin/plugin_error.h"
+#include "host/plugin/conformance_site.h"
 
 namespace retort::host {
 namespace {
 
-constexpr std::int64_t O = 8;
+constexpr std::uint32_t producers[] = {RETORT_PRODUCER_NORM, RETORT_PRODUCER_VALUE, RETORT_PRODUCER_UP};
 
-retort_quantize_requirements requirements_of(const Subject& subject) {
-  retort_quantize_requirements out{};
-  out.struct_size = sizeof out;
-  throw_if_error(subject.functions<retort_quantizer_v1>().requirements(subject.instance, &out), "requirements()");
-  return out;
+/// How much larger than the best grid's a row's squared error may be. The largest magnitude over 2^(bits-1) - 1 stays
+/// below 2 with 4 bits and more; a scale 1.9 times too large gives 3.6 and more.
+double allowed_factor(const retort_quantize_scheme& scheme) {
+  return scheme.bits >= 4 ? 3.0 : 4.0;
 }
 
-void check_requirements(const Subject& subject) {
-  const retort_quantize_requirements wanted = requirements_of(subject);
-  constexpr std::uint32_t known = RETORT_SIGNAL_INPUT_ABSOLUTE_MEAN | RETORT_SIGNAL_INPUT_ABSOLUTE_MAX |
-                                  RETORT_SIGNAL_INPUT_HESSIAN | RETORT_SIGNAL_INPUT_SAMPLES;
-  expect((wanted.signals & ~known) == 0, "unknown bits in signals: " + std::to_string(wanted.signals));
-  expect(wanted.bits >= 2 && wanted.bits <= 8, "bits is " + std::to_string(wanted.bits) + ", expected 2 to 8");
-  expect(wanted.group_size >= 0, "group_size is negative");
-  expect(wanted.group_size <= 1024, "group_size is " + std::to_string(wanted.group_size) + ", expected at most 1024");
-  expect(wanted.signals == 0 || wanted.samples > 0, "wants signals but no samples");
+/// The site that a scheme can be asked for: two groups a row at least.
+std::int64_t columns_for(const QuantizerCall& quantizer) {
+  const retort_quantize_scheme scheme = quantizer.scheme(SeededSite(RETORT_PRODUCER_NORM, 256).shape());
+  expect(scheme.group_size <= 512, "group_size is " + std::to_string(scheme.group_size) + ", expected at most 512");
+  return scheme.group_size > 0 && 256 % (2 * scheme.group_size) != 0 ? 2 * scheme.group_size : 256;
 }
 
-class Layer {
- public:
-  explicit Layer(const Subject& subject) : Layer(subject, requirements_of(subject)) {}
+bool same(const retort_quantize_scheme& a, const retort_quantize_scheme& b) {
+  return a.bits == b.bits && a.symmetric == b.symmetric && a.group_size == b.group_size;
+}
 
-  void quantize() {
-    retort_quantize_input input{};
-    input.struct_size = sizeof input;
-    input.module = to_abi("model.layers.0.mlp.up_proj");
-    input.weight = weight.input();
-    const auto if_wanted = [&](std::uint32_t signal, auto& tensor) {
-      return (wanted.signals & signal) != 0 ? tensor.input() : nullptr;
-    };
-    input.input_absolute_mean = if_wanted(RETORT_SIGNAL_INPUT_ABSOLUTE_MEAN, mean_);
-    input.input_absolute_max = if_wanted(RETORT_SIGNAL_INPUT_ABSOLUTE_MAX, maximum_);
-    input.input_hessian = if_wanted(RETORT_SIGNAL_INPUT_HESSIAN, hessian_);
-    input.input_samples = if_wanted(RETORT_SIGNAL_INPUT_SAMPLES, samples_);
+/// One module of a site with what a quantizer writes for it.
+struct Output {
+  Output(const OwnedTensor<float>& weight, const retort_quantize_scheme& asked)
+      : scheme(asked),
+        rows(weight.rows()),
+        columns(weight.columns()),
+        width(group_width(asked, columns)),
+        codes(rows, columns),
+        codes_unsigned(rows, columns),
+        scales(rows, columns / width),
+        zero_points(rows, columns / width) {}
+
+  void quantize(const QuantizerCall& quantizer, const SiteView& site, std::size_t module) {
     retort_quantize_output output{};
     output.struct_size = sizeof output;
-    output.codes = wanted.symmetric != 0 ? codes.output() : codes_unsigned.output();
+    output.codes = scheme.symmetric != 0 ? codes.output() : codes_unsigned.output();
     output.scales = scales.output();
-    output.zero_points = wanted.symmetric != 0 ? nullptr : zero_points.output();
-    output.smoothing = smoothing.output();
-    const retort_metric_sink sink{sizeof sink, 0, nullptr, [](void*, retort_string, double) {}};
-    throw_if_error(subject_.functions<retort_quantizer_v1>().quantize(subject_.instance, &input, &output, &sink),
-                   "quantize()");
+    output.zero_points = scheme.symmetric != 0 ? nullptr : zero_points.output();
+    CallMetrics metrics;
+    quantizer.quantize(site, module, scheme, output, metrics);
   }
-  std::int64_t code(std::int64_t o, std::int64_t i) const {
-    return wanted.symmetric != 0 ? std::int64_t{codes.at(o, i)} : std::int64_t{codes_unsigned.at(o, i)};
+  std::int64_t code(std::int64_t row, std::int64_t column) const {
+    return scheme.symmetric != 0 ? std::int64_t{codes.at(row, column)} : std::int64_t{codes_unsigned.at(row, column)};
   }
-  std::int64_t zero_point(std::int64_t o, std::int64_t q) const {
-    return wanted.symmetric != 0 ? 0 : zero_points.at(o, q);
-  }
-
- private:
-  Layer(const Subject& subject, const retort_quantize_requirements& asked)
-      : subject_(subject),
-        wanted(asked),
-        I(asked.group_size > 0 ? 2 * asked.group_size : 32),
-        Q(asked.group_size > 0 ? 2 : 1),
-        weight(O, I),
-        codes(O, I),
-        codes_unsigned(O, I),
-        scales(O, Q),
-        zero_points(O, Q),
-        smoothing(I),
-        mean_(I),
-        maximum_(I),
-        hessian_(I, I),
-        samples_(2 * I, I) {
-    SeededNumbers numbers(20250415);
-    weight.fill([&] { return static_cast<float>(0.05 * numbers.normal()); });
-    samples_.fill([&] { return static_cast<float>(numbers.normal()); });
-    const auto rows = static_cast<double>(samples_.rows());
-    for (std::int64_t i = 0; i < I; ++i) {
-      mean_.at(i) = 0;
-      maximum_.at(i) = 0;
-      for (std::int64_t s = 0; s < samples_.rows(); ++s) {
-        mean_.at(i) += static_cast<float>(std::abs(samples_.at(s, i)) / rows);
-        maximum_.at(i) = std::max(maximum_.at(i), std::abs(samples_.at(s, i)));
-      }
-      for (std::int64_t j = 0; j < I; ++j) {
-        double sum = 0;
-        for (std::int64_t s = 0; s < samples_.rows(); ++s) sum += double{samples_.at(s, i)} * samples_.at(s, j);
-        hessian_.at(i, j) = static_cast<float>(2 * sum / rows);
-      }
-    }
+  double restored(std::int64_t row, std::int64_t column) const {
+    const std::int64_t zero = scheme.symmetric != 0 ? 0 : zero_points.at(row, column / width);
+    return double{scales.at(row, column / width)} * static_cast<double>(code(row, column) - zero);
   }
 
-  const Subject& subject_;
-
- public:
-  const retort_quantize_requirements wanted;
-  const std::int64_t I, Q;
-  OwnedTensor<float> weight;
+  const retort_quantize_scheme scheme;
+  const std::int64_t rows, columns, width;
   OwnedTensor<std::int8_t> codes;
   OwnedTensor<std::uint8_t> codes_unsigned;
   OwnedTensor<float> scales;
   OwnedTensor<std::int32_t> zero_points;
-  OwnedTensor<float> smoothing;
-
- private:
-  OwnedTensor<float> mean_, maximum_, hessian_, samples_;
 };
 
-void check_ranges(const Layer& layer) {
-  const std::int64_t levels = std::int64_t{1} << layer.wanted.bits;
-  const std::int64_t low = layer.wanted.symmetric != 0 ? -levels / 2 : 0;
-  const auto inside = [&](std::int64_t code) { return code >= low && code < low + levels; };
-  for (std::int64_t o = 0; o < O; ++o) {
-    for (std::int64_t i = 0; i < layer.I; ++i)
-      expect(inside(layer.code(o, i)), "code " + std::to_string(layer.code(o, i)) + " at row " + std::to_string(o) +
-                                           ", column " + std::to_string(i) + " is outside " + std::to_string(low) +
-                                           " … " + std::to_string(low + levels - 1));
-    for (std::int64_t q = 0; q < layer.Q; ++q) {
-      expect(std::isfinite(layer.scales.at(o, q)) && layer.scales.at(o, q) > 0,
-             "the scale of row " + std::to_string(o) + ", group " + std::to_string(q) +
-                 " is not positive and finite, or not written");
-      expect(inside(layer.zero_point(o, q)) || layer.wanted.symmetric != 0,
-             "the zero point of row " + std::to_string(o) + " is outside the codes, or not written");
-    }
+/// The least squared error over grids of the scheme whose range is 0.3 to 1.1 of the weights' own, either way round.
+/// Writes the error of every weight to `error` [width].
+double best_grid(const float* weights, std::int64_t width, const retort_quantize_scheme& scheme, double* error) {
+  double low = 0, high = 0, least = std::numeric_limits<double>::infinity();
+  for (std::int64_t i = 0; i < width; ++i) {
+    low = std::min(low, double{weights[i]});
+    high = std::max(high, double{weights[i]});
   }
-  for (std::int64_t i = 0; i < layer.I; ++i)
-    expect(std::isfinite(layer.smoothing.at(i)) && layer.smoothing.at(i) > 0,
-           "the smoothing of column " + std::to_string(i) + " is not positive and finite, or not written (1 is off)");
-}
-
-/// ‖W − Ŵ‖² < ‖W‖²: the codes stand for the weight better than zeros would.
-void check_closeness(const Layer& layer) {
-  double error = 0, energy = 0;
-  for (std::int64_t o = 0; o < O; ++o)
-    for (std::int64_t i = 0; i < layer.I; ++i) {
-      const std::int64_t q = i / (layer.I / layer.Q);
-      const double scaled =
-          double{layer.scales.at(o, q)} * static_cast<double>(layer.code(o, i) - layer.zero_point(o, q));
-      const double weight = layer.weight.at(o, i), found = scaled / layer.smoothing.at(i);
-      error += (weight - found) * (weight - found);
-      energy += weight * weight;
+  const double levels = std::exp2(scheme.bits) - 1;
+  std::vector<double> tried(static_cast<std::size_t>(width));
+  for (double share = 0.3; share < 1.11; share += 0.02)
+    for (const double sign : {1.0, -1.0}) {
+      if (scheme.symmetric == 0 && sign < 0) continue;
+      const double range =
+          scheme.symmetric != 0 ? std::max(-low, high) / std::floor(levels / 2) : (high - low) / levels;
+      const double scale = range > 0 ? sign * share * range : 1;
+      const double first = scheme.symmetric != 0 ? -std::ceil(levels / 2) : 0;
+      const double zero = scheme.symmetric != 0 ? 0 : std::clamp(std::nearbyint(-low * share / scale), 0.0, levels);
+      double sum = 0;
+      for (std::int64_t i = 0; i < width; ++i) {
+        const double code = std::clamp(std::nearbyint(weights[i] / scale) + zero, first, first + levels);
+        tried[static_cast<std::size_t>(i)] = scale * (code - zero) - weights[i];
+        sum += tried[static_cast<std::size_t>(i)] * tried[static_cast<std::size_t>(i)];
+      }
+      if (sum >= least) continue;
+      least = sum;
+      std::copy(tried.begin(), tried.end(), error);
     }
-  expect(error < energy, "the dequantised weight is no nearer to the weight than zeros: squared error " +
-                             std::to_string(error) + " of " + std::to_string(energy));
+  return least;
 }
 
-void check_repeatable(const Layer& first, const Layer& second) {
-  for (std::int64_t o = 0; o < O; ++o)
-    for (std::int64_t i = 0; i < first.I; ++i)
-      expect(first.code(o, i) == second.code(o, i),
-             "the same weight gave two different codes at row " + std::to_string(o) + ", column " + std::to_string(i));
+double squares(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value * value;
+  return sum;
+}
+
+/// Either in the weights or at the output, on the calibration rows: a method may trade one for the other.
+void check_closeness(const Output& output, const SeededSite& site, std::size_t module) {
+  const OwnedTensor<float>& weight = site.weight(module);
+  for (std::int64_t row = 0; row < output.rows; ++row) {
+    std::vector<double> found(static_cast<std::size_t>(output.columns)), best(found.size());
+    for (std::int64_t i = 0; i < output.columns; ++i)
+      found[static_cast<std::size_t>(i)] = output.restored(row, i) - weight.at(row, i);
+    for (std::int64_t begin = 0; begin < output.columns; begin += output.width)
+      best_grid(&weight.at(row, begin), output.width, output.scheme, best.data() + begin);
+    const double factor = allowed_factor(output.scheme);
+    const bool near =
+        squares(found) <= factor * squares(best) || site.output_error(found) <= factor * site.output_error(best);
+    expect(near, "row " + std::to_string(row) + ": the restored weights' squared error is " +
+                     std::to_string(squares(found)) + ", the best grid of this scheme gives " +
+                     std::to_string(squares(best)) + "; expected at most " + std::to_string(factor) +
+                     " times as much, in the weights or at the output");
+  }
+}
+
+/// Codes that lie at an end of the range have lost the weight's size.
+void check_clipping(const Output& output) {
+  if (output.scheme.bits < 3) return;
+  const std::int64_t first = output.scheme.symmetric != 0 ? -(std::int64_t{1} << (output.scheme.bits - 1)) : 0;
+  const std::int64_t last = first + (std::int64_t{1} << output.scheme.bits) - 1;
+  for (std::int64_t row = 0; row < output.rows; ++row) {
+    std::int64_t ends = 0;
+    for (std::int64_t i = 0; i < output.columns; ++i)
+      ends += output.code(row, i) == first || output.code(row, i) == last ? 1 : 0;
+    expect(2 * ends <= output.columns, "row " + std::to_string(row) + ": " + std::to_string(ends) + " of " +
+                                           std::to_string(output.columns) + " codes lie at an end of the range");
+  }
+}
+
+/// A site as the quantizer left it.
+struct Quantized {
+  std::unique_ptr<SeededSite> site;
+  std::vector<std::unique_ptr<Output>> modules;
+};
+
+Quantized quantized(const QuantizerCall& quantizer, std::uint32_t producer) {
+  Quantized made{std::make_unique<SeededSite>(producer, columns_for(quantizer)), {}};
+  const std::uint64_t signals = quantizer.requirements().signals;
+  const retort_quantize_scheme scheme = quantizer.scheme(made.site->shape());
+  if (scheme.bits == 0) return made;
+  if (quantizer.smooths()) {
+    OwnedTensor<float> factors(made.site->columns());
+    CallMetrics metrics;
+    quantizer.smooth(made.site->view(signals), *factors.output(), metrics);
+    made.site->smooth(factors);
+  }
+  const SiteView view = made.site->view(signals);
+  for (std::size_t i = 0; i < view.modules.size(); ++i) {
+    made.modules.push_back(std::make_unique<Output>(made.site->weight(i), scheme));
+    made.modules.back()->quantize(quantizer, view, i);
+  }
+  return made;
+}
+
+void check_repeatable(const Quantized& first, const Quantized& second) {
+  for (std::size_t m = 0; m < first.modules.size(); ++m) {
+    const Output &a = *first.modules[m], &b = *second.modules[m];
+    for (std::int64_t row = 0; row < a.rows; ++row)
+      for (std::int64_t i = 0; i < a.columns; ++i)
+        expect(
+            a.code(row, i) == b.code(row, i) && a.restored(row, i) == b.restored(row, i),
+            "the same weight gave two different codes at row " + std::to_string(row) + ", column " + std::to_string(i));
+  }
+}
+
+void check_scheme(const QuantizerCall& quantizer) {
+  const std::int64_t columns = columns_for(quantizer);
+  for (const std::uint32_t producer : producers) {
+    const SiteView site = SeededSite(producer, columns).shape();
+    expect(same(quantizer.scheme(site), quantizer.scheme(site)), "two schemes for " + site.name);
+  }
 }
 
 }  // namespace
 
 void check_quantizer(CheckLog& log, const Subject& subject) {
-  if (!log.run(subject.id, "requirements are usable", [&] { check_requirements(subject); })) return;
-  Layer layer(subject), again(subject);
-  const bool ranges = log.run(subject.id, "codes, scales and zero points are in range", [&] {
-    layer.quantize();
-    check_ranges(layer);
+  const QuantizerCall quantizer(subject.id, subject.instance, subject.functions<retort_quantizer_v1>());
+  if (!log.run(subject.id, "requirements are usable", [&] { quantizer.requirements(); })) return;
+  if (!log.run(subject.id, "the same site gets the same scheme", [&] { check_scheme(quantizer); })) return;
+  std::vector<Quantized> sites;
+  const bool ranges = log.run(subject.id, "codes, scales, zero points and smoothing are in range", [&] {
+    for (const std::uint32_t producer : producers) sites.push_back(quantized(quantizer, producer));
   });
   if (!ranges) return;
-  log.run(subject.id, "dequantised weight is near the weight", [&] { check_closeness(layer); });
+  log.run(subject.id, "dequantised weight is near the weight", [&] {
+    std::size_t compared = 0;
+    for (const Quantized& made : sites)
+      for (std::size_t m = 0; m < made.modules.size(); ++m, ++compared) {
+        check_closeness(*made.modules[m], *made.site, m);
+        check_clipping(*made.modules[m]);
+      }
+    if (compared == 0) throw CheckSkipped{"by default it leaves every site in floating point"};
+  });
   log.run(subject.id, "same input gives the same codes", [&] {
-    again.quantize();
-    check_repeatable(layer, again);
+    for (std::size_t i = 0; i < sites.size(); ++i) check_repeatable(sites[i], quantized(quantizer, producers[i]));
   });
 }
 

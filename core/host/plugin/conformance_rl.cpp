@@ -1,197 +1,255 @@
-// retort.rl/1 on a seeded step: B prompts, G samples of each, T positions, R = B·G rows.
-#include <retort/abi/rl.h>
-
+// retort.rl/1 on a seeded step: B prompts, G samples of each, T positions, R = B·G rows, called as stages call it
+// (host/algorithm/rl_call.h).
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
+#include "host/algorithm/rl_call.h"
 #include "host/plugin/conformance_checks.h"
 #include "host/plugin/conformance_tensor.h"
-#include "host/plugin/plugin_error.h"
 
 namespace retort::host {
 namespace {
 
-constexpr std::int64_t B = 3, T = 5;
-constexpr double step = 2e-3;
+constexpr std::int64_t B = 4, T = 5, K = 2;
 
-retort_rl_requirements requirements_of(const Subject& subject) {
-  retort_rl_requirements out{};
-  out.struct_size = sizeof out;
-  throw_if_error(subject.functions<retort_rl_v1>().requirements(subject.instance, &out), "requirements()");
-  return out;
+/// Steps of finite differences: truncation O(h²) where the loss bends (the ratio is an exponential), rounding of a loss
+/// in single precision about 1e-7·|loss|/h.
+constexpr double log_prob_step = 2e-3, value_step = 1e-2, entropy_step = 0.1;
+
+using Matrix = std::vector<float>;
+
+RlCall call_of(const Subject& subject) {
+  return RlCall(subject.id, subject.instance, subject.functions<retort_rl_v1>());
 }
 
-/// One step's tensors. Old and new log-probabilities are near each other: most ratios lie inside any clip range.
-class Step {
- public:
-  explicit Step(const Subject& subject) : Step(subject, requirements_of(subject)) {}
+/// Log-probabilities differ from the old ones by little, and at every fifth token by so much that ratios are clipped.
+struct SeededStep {
+  RlStep step;
+  RlPolicy policy;
 
-  /// What advantages() says, kept for loss().
-  void compute_advantages() {
-    const retort_rl_batch batch = groups(0, B);
-    throw_if_error(table().advantages(subject_.instance, &batch, advantages.output(), keep.output(), &sink_),
-                   "advantages()");
-  }
-
-  /// The loss of the rows of prompts [first, first + count).
-  double loss(std::int64_t first, std::int64_t count, bool with_gradient) {
-    const retort_rl_batch batch = groups(first, count);
-    double value = std::numeric_limits<double>::quiet_NaN();
-    const retort_tensor* by_log_probs = with_gradient ? gradient.output_rows(first * G, count * G) : nullptr;
-    const retort_tensor* by_values = with_gradient && (needs_ & RETORT_RL_NEEDS_VALUES) != 0
-                                         ? value_gradient.output_rows(first * G, count * G)
-                                         : nullptr;
-    throw_if_error(table().loss(subject_.instance, &batch, &value, by_log_probs, by_values, &sink_), "loss()");
-    return value;
-  }
-  bool has_values() const { return (needs_ & RETORT_RL_NEEDS_VALUES) != 0; }
-  std::int64_t rows() const { return B * G; }
-
- private:
-  Step(const Subject& subject, const retort_rl_requirements& wanted)
-      : subject_(subject),
-        needs_(wanted.needs),
-        G(std::clamp<std::int64_t>(wanted.group_size, 1, 64)),
-        mask(B * G, T),
-        log_probs(B * G, T),
-        values(B * G, T),
-        advantages(B * G, T),
-        keep(B),
-        gradient(B * G, T),
-        value_gradient(B * G, T),
-        rewards_(B, G),
-        old_(B * G, T),
-        reference_(B * G, T) {
-    SeededNumbers numbers(20250414);
-    rewards_.fill([&] { return static_cast<float>(numbers.uniform()); });
-    if ((needs_ & RETORT_RL_NEEDS_PAIRS) != 0)
-      for (std::int64_t b = 0; b < B; ++b) rewards_.at(b, 0) = rewards_.at(b, G - 1) + 0.5F;
-    old_.fill([&] { return static_cast<float>(numbers.uniform(-3, -0.2)); });
-    values.fill([&] { return static_cast<float>(numbers.uniform()); });
-    for (std::int64_t i = 0; i < old_.size(); ++i) {
-      log_probs.flat(i) = old_.flat(i) + static_cast<float>(0.05 * numbers.normal());
-      reference_.flat(i) = old_.flat(i) + static_cast<float>(0.2 * numbers.normal());
-    }
-    for (std::int64_t r = 0; r < rows(); ++r) {
+  explicit SeededStep(const RlCall& call, std::uint32_t seed = 20250414) {
+    SeededNumbers numbers(seed);
+    step.prompts = B;
+    step.group_size = std::clamp<std::int64_t>(call.wanted().group_size, 1, 64);
+    step.positions = T;
+    step.maximum_tokens = T;
+    step.temperature = 0.7;
+    const auto filled = [&](std::int64_t count, auto make) {
+      Matrix values;
+      for (std::int64_t i = 0; i < count; ++i) values.push_back(static_cast<float>(make()));
+      return values;
+    };
+    const std::int64_t R = step.rows(), cells = R * T;
+    step.rewards = filled(R, [&] { return numbers.uniform(); });
+    step.reward_parts = filled(R * K, [&] { return numbers.uniform(); });
+    for (std::int64_t r = 0; r < R; ++r) step.reward_parts[static_cast<std::size_t>(r * K)] = step.rewards[index(r)];
+    for (std::int64_t r = 0; r < R; ++r) {
       const std::int64_t length = 1 + numbers.below(T);
-      for (std::int64_t t = 0; t < T; ++t) mask.at(r, t) = t < length ? 1.0F : 0.0F;
-      tokens_ += length;
+      step.finished.push_back(length < T || numbers.uniform() < 0.5 ? 1.0F : 0.0F);
+      for (std::int64_t t = 0; t < T; ++t) step.mask.push_back(t < length ? 1.0F : 0.0F);
     }
+    step.old_log_probs = filled(cells, [&] { return numbers.uniform(-3, -0.7); });
+    step.old_values = filled(cells, [&] { return numbers.uniform(); });
+    step.token_rewards = filled(cells, [&] { return numbers.uniform(-0.1, 0.1); });
+    policy.entropies = filled(cells, [&] { return numbers.uniform(0.1, 2); });
+    const auto near = [&](const Matrix& base, double width) {
+      Matrix values;
+      for (const float value : base) values.push_back(value + static_cast<float>(width * numbers.normal()));
+      return values;
+    };
+    step.sampler_log_probs = near(step.old_log_probs, 0.01);
+    step.reference_log_probs = near(step.old_log_probs, 0.2);
+    policy.log_probs = near(step.old_log_probs, 0.05);
+    policy.values = near(step.old_values, 0.05);
+    for (std::size_t i = 0; i < policy.log_probs.size(); i += 5) policy.log_probs[i] += i % 2 == 0 ? 0.6F : -0.6F;
   }
+  static std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
+};
 
-  const retort_rl_v1& table() const { return subject_.functions<retort_rl_v1>(); }
-
-  retort_rl_batch groups(std::int64_t first, std::int64_t count) {
-    retort_rl_batch batch{};
-    batch.struct_size = sizeof batch;
-    batch.rewards = rewards_.input_rows(first, count);
-    batch.mask = mask.input_rows(first * G, count * G);
-    batch.log_probs = log_probs.input_rows(first * G, count * G);
-    batch.old_log_probs = old_.input_rows(first * G, count * G);
-    if ((needs_ & RETORT_RL_NEEDS_REFERENCE) != 0)
-      batch.reference_log_probs = reference_.input_rows(first * G, count * G);
-    if (has_values()) batch.values = values.input_rows(first * G, count * G);
-    batch.advantages = advantages_view(first, count);
-    batch.step_rows = rows();
-    batch.step_tokens = tokens_;
-    batch.maximum_tokens = T;
-    return batch;
-  }
-  /// NULL until they were computed: advantages() must not read what it is to write.
-  const retort_tensor* advantages_view(std::int64_t first, std::int64_t count) {
-    if (!std::isfinite(advantages.at(0, 0))) return nullptr;
-    return advantages.input_rows(first * G, count * G);
-  }
-
-  const Subject& subject_;
-  std::uint32_t needs_;
-  std::int64_t tokens_ = 0;
-  retort_metric_sink sink_{sizeof(retort_metric_sink), 0, nullptr, [](void*, retort_string, double) {}};
-
+/// A step with advantages, and one update of all rows that were kept.
+class Update {
  public:
-  const std::int64_t G;
-  OwnedTensor<float> mask, log_probs, values, advantages, keep, gradient, value_gradient;
+  Update(const Subject& subject, std::uint32_t seed = 20250414) : call_(call_of(subject)), seeded_(call_, seed) {
+    call_.advantages(step(), metrics_);
+    retort_rl_requirements once = call_.wanted();
+    once.updates = once.mini_batches = 1;
+    update_ = rl_updates(step(), once, 0).at(0);
+    if (update_.rows.empty()) throw CheckFailed{"advantages() keeps no row of groups whose rewards differ"};
+  }
+  const RlCall& call() const { return call_; }
+  RlStep& step() { return seeded_.step; }
+  const RlUpdate& update() const { return update_; }
+  /// What the policy says of all R rows; [R,T].
+  RlPolicy& policy() { return seeded_.policy; }
+
+  RlLoss loss(std::span<const std::int64_t> rows, bool with_gradient) {
+    const auto of_rows = [&](const Matrix& all) {
+      Matrix chosen;
+      for (const std::int64_t row : rows)
+        chosen.insert(chosen.end(), all.begin() + row * T, all.begin() + (row + 1) * T);
+      return chosen;
+    };
+    const RlPolicy part{of_rows(policy().log_probs), of_rows(policy().values), of_rows(policy().entropies)};
+    return call_.loss(step(), update_, rows, part, with_gradient, metrics_);
+  }
+  RlLoss whole(bool with_gradient) { return loss(update_.rows, with_gradient); }
 
  private:
-  OwnedTensor<float> rewards_, old_, reference_;
+  RlCall call_;
+  SeededStep seeded_;
+  RlUpdate update_;
+  RlMetrics metrics_;
 };
+
+std::string place(std::size_t element) {
+  return " at row " + std::to_string(element / T) + ", position " + std::to_string(element % T);
+}
 
 std::string numbers_text(double gradient, double difference) {
   std::ostringstream text;
   text.precision(8);
-  text << "gradient " << gradient << ", finite difference " << difference;
+  text << ": gradient " << gradient << ", finite difference " << difference;
   return text.str();
 }
 
-void check_requirements(const Subject& subject) {
-  const retort_rl_requirements wanted = requirements_of(subject);
-  constexpr std::uint32_t known = RETORT_RL_NEEDS_REFERENCE | RETORT_RL_NEEDS_VALUES | RETORT_RL_NEEDS_PAIRS;
-  expect((wanted.needs & ~known) == 0, "unknown bits in needs: " + std::to_string(wanted.needs));
-  expect(wanted.group_size >= 1, "group_size is " + std::to_string(wanted.group_size) + ", expected at least 1");
-  expect((wanted.needs & RETORT_RL_NEEDS_PAIRS) == 0 || wanted.group_size == 2, "pairs need a group_size of 2");
-}
-
-void check_advantages(const Subject& subject) {
-  Step one(subject);
-  one.compute_advantages();
-  for (std::int64_t i = 0; i < one.advantages.size(); ++i)
-    expect(std::isfinite(one.advantages.flat(i)),
-           "an advantage is not finite, or not written, at element " + std::to_string(i));
-  for (std::int64_t b = 0; b < B; ++b)
-    expect(one.keep.at(b) == 0 || one.keep.at(b) == 1, "keep is neither 0 nor 1 for group " + std::to_string(b));
+double largest_of(const Matrix& values) {
+  double largest = 0;
+  for (const float value : values) largest = std::max(largest, std::abs(static_cast<double>(value)));
+  return largest;
 }
 
 /// Compares where the loss is smooth: the differences to both sides agree. Clipping has kinks, and an element whose
 /// step crosses one proves nothing.
-void compare_with_differences(Step& one, OwnedTensor<float>& input, const OwnedTensor<float>& gradient,
-                              const char* name) {
-  const double middle_loss = one.loss(0, B, false);
-  double largest = 0;
-  for (std::int64_t i = 0; i < gradient.size(); ++i) {
-    expect(std::isfinite(gradient.flat(i)),
-           std::string("d loss / d ") + name + " is not finite, or not written, at element " + std::to_string(i));
-    largest = std::max(largest, std::abs(static_cast<double>(gradient.flat(i))));
-  }
-  std::int64_t compared = 0;
-  const double tolerance = 0.02 * largest + 1e-3;
-  for (std::int64_t i = 0; i < input.size(); ++i) {
-    const float middle = input.flat(i);
-    input.flat(i) = static_cast<float>(middle + step);
-    const double high = input.flat(i), above = one.loss(0, B, false);
-    input.flat(i) = static_cast<float>(middle - step);
-    const double low = input.flat(i), below = one.loss(0, B, false);
-    input.flat(i) = middle;
+void compare_with_differences(Update& one, Matrix& input, const Matrix& gradient, double h, const std::string& name) {
+  const double middle_loss = one.whole(false).loss, largest = largest_of(gradient);
+  const double tolerance = 5e-3 * largest + 1e-7 * std::abs(middle_loss) / h + 1e-9;
+  expect(largest == 0 || tolerance < 0.2 * largest,
+         "the gradient by " + name + " is too small beside the loss to be checked");
+  std::size_t compared = 0;
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
+    const auto at = static_cast<std::size_t>(one.update().rows[i / T]) * T + i % T;
+    const float middle = input[at];
+    input[at] = static_cast<float>(middle + h);
+    const double high = input[at], above = one.whole(false).loss;
+    input[at] = static_cast<float>(middle - h);
+    const double low = input[at], below = one.whole(false).loss;
+    input[at] = middle;
     const double right = (above - middle_loss) / (high - middle), left = (middle_loss - below) / (middle - low);
-    if (std::abs(right - left) > tolerance) continue;
+    if (std::abs(right - left) > 4 * tolerance) continue;
     ++compared;
     const double difference = (above - below) / (high - low);
-    expect(std::abs(difference - gradient.flat(i)) <= tolerance,
-           std::string("d loss / d ") + name + " at row " + std::to_string(i / T) + ", position " +
-               std::to_string(i % T) + ": " + numbers_text(gradient.flat(i), difference));
+    expect(std::abs(difference - gradient[i]) <= tolerance,
+           "d loss / d " + name + place(i) + numbers_text(gradient[i], difference));
   }
-  expect(2 * compared >= input.size(), "the loss is not smooth at most elements, so its gradient means nothing");
+  expect(2 * compared >= gradient.size(), "the loss is not smooth at most elements, so its gradient means nothing");
+}
+
+void check_requirements(const Subject& subject) {
+  call_of(subject);
+}
+
+void check_advantages(const Subject& subject) {
+  const RlCall call = call_of(subject);
+  RlMetrics metrics;
+  SeededStep seeded(call);
+  call.advantages(seeded.step, metrics);
+  for (const float value : {0.0F, 1.0F, -1.0F}) {
+    SeededStep equal(call);
+    std::fill(equal.step.rewards.begin(), equal.step.rewards.end(), value);
+    call.advantages(equal.step, metrics);
+  }
+}
+
+/// Group b of the one step is group B-1-b of the other.
+void check_group_order(const Subject& subject) {
+  const RlCall call = call_of(subject);
+  RlMetrics metrics;
+  SeededStep forward(call), backward(call);
+  const auto turn = [&](Matrix& values) {
+    const std::size_t block = values.size() / B;
+    Matrix turned;
+    for (std::size_t b = B; b-- > 0;)
+      turned.insert(turned.end(), values.begin() + static_cast<std::ptrdiff_t>(b * block),
+                    values.begin() + static_cast<std::ptrdiff_t>((b + 1) * block));
+    values = std::move(turned);
+  };
+  RlStep& step = backward.step;
+  for (Matrix* values : {&step.rewards, &step.finished, &step.reward_parts, &step.mask, &step.old_log_probs,
+                         &step.token_rewards, &step.old_values, &step.sampler_log_probs, &step.reference_log_probs})
+    turn(*values);
+  call.advantages(forward.step, metrics);
+  call.advantages(step, metrics);
+  turn(step.advantages);
+  turn(step.keep);
+  for (std::size_t i = 0; i < step.advantages.size(); ++i)
+    expect(std::abs(step.advantages[i] - forward.step.advantages[i]) <= 1e-4F * (1 + std::abs(step.advantages[i])),
+           "the advantage" + place(i) + " is " + std::to_string(forward.step.advantages[i]) +
+               ", and with the groups in another order " + std::to_string(step.advantages[i]));
+  expect(step.keep == forward.step.keep, "the rows kept depend on the order of the groups");
 }
 
 void check_gradient(const Subject& subject) {
-  Step one(subject);
-  one.compute_advantages();
-  const double value = one.loss(0, B, true);
-  expect(std::isfinite(value), "the loss is not finite");
-  for (std::int64_t i = 0; i < one.mask.size(); ++i)
-    expect(one.mask.flat(i) != 0 || one.gradient.flat(i) == 0,
-           "the gradient outside the mask is not 0, or not written, at element " + std::to_string(i));
-  compare_with_differences(one, one.log_probs, one.gradient, "log_probs");
-  if (one.has_values()) compare_with_differences(one, one.values, one.value_gradient, "values");
+  Update one(subject);
+  const RlLoss loss = one.whole(true);
+  expect(largest_of(loss.gradient.log_probs) > 0,
+         "the gradient by log_probs is 0 everywhere, though the rewards of every group differ");
+  compare_with_differences(one, one.policy().log_probs, loss.gradient.log_probs, log_prob_step, "log_probs");
+  compare_with_differences(one, one.policy().values, loss.gradient.values, value_step, "values");
+  compare_with_differences(one, one.policy().entropies, loss.gradient.entropies, entropy_step, "entropies");
+}
+
+/// Along the gradient the loss must change by its square: a factor that element-wise bounds let through shows here.
+void check_descent(const Subject& subject) {
+  Update one(subject);
+  const RlLoss loss = one.whole(true);
+  double square = 0;
+  const double reach = 1e-3 / largest_of(loss.gradient.log_probs);
+  const auto moved = [&](double by) {
+    const Matrix before = one.policy().log_probs;
+    for (std::size_t i = 0; i < loss.gradient.log_probs.size(); ++i) {
+      const auto at = static_cast<std::size_t>(one.update().rows[i / T]) * T + i % T;
+      one.policy().log_probs[at] += static_cast<float>(by * loss.gradient.log_probs[i]);
+    }
+    const double value = one.whole(false).loss;
+    one.policy().log_probs = before;
+    return value;
+  };
+  for (const float g : loss.gradient.log_probs) square += static_cast<double>(g) * g;
+  const double slope = (moved(reach) - moved(-reach)) / (2 * reach);
+  expect(std::abs(slope - square) <= 0.05 * square,
+         "along its gradient the loss rises by " + std::to_string(slope) + ", expected " + std::to_string(square));
 }
 
 void check_parts(const Subject& subject) {
-  Step one(subject);
-  one.compute_advantages();
-  const double whole = one.loss(0, B, false);
+  Update one(subject);
+  const RlLoss whole = one.whole(true);
   double sum = 0;
-  for (std::int64_t b = 0; b < B; ++b) sum += one.loss(b, 1, false);
-  expect(std::abs(sum - whole) <= 1e-5 * (1 + std::abs(whole)),
-         "the whole step gives " + std::to_string(whole) + ", its parts add up to " + std::to_string(sum));
+  Matrix gradient;
+  for (const auto rows : rl_parts(one.update(), one.call().wanted(), 1)) {
+    const RlLoss part = one.loss(rows, true);
+    sum += part.loss;
+    gradient.insert(gradient.end(), part.gradient.log_probs.begin(), part.gradient.log_probs.end());
+  }
+  expect(std::abs(sum - whole.loss) <= 1e-5 * (1 + std::abs(whole.loss)),
+         "the whole update gives " + std::to_string(whole.loss) + ", its parts add up to " + std::to_string(sum));
+  const double largest = largest_of(whole.gradient.log_probs);
+  for (std::size_t i = 0; i < gradient.size(); ++i)
+    expect(std::abs(gradient[i] - whole.gradient.log_probs[i]) <= 1e-4 * largest,
+           "the gradient" + place(i) + " is " + std::to_string(whole.gradient.log_probs[i]) +
+               " in the whole update and " + std::to_string(gradient[i]) + " in a part of it");
+}
+
+/// What another call, or a token outside the mask, says must not matter.
+void check_dependence(const Subject& subject) {
+  Update one(subject);
+  const double first = one.whole(false).loss;
+  Update other(subject, 7);
+  other.whole(true);
+  expect(one.whole(false).loss == first, "the loss of the same batch changes after a call with another batch");
+  for (std::size_t i = 0; i < one.step().mask.size(); ++i)
+    if (one.step().mask[i] == 0) one.policy().log_probs[i] -= 1;
+  expect(one.whole(false).loss == first, "the loss depends on log-probabilities outside the mask");
 }
 
 }  // namespace
@@ -199,8 +257,11 @@ void check_parts(const Subject& subject) {
 void check_rl(CheckLog& log, const Subject& subject) {
   if (!log.run(subject.id, "requirements are usable", [&] { check_requirements(subject); })) return;
   if (!log.run(subject.id, "advantages are finite", [&] { check_advantages(subject); })) return;
+  log.run(subject.id, "advantages do not depend on the order of groups", [&] { check_group_order(subject); });
   log.run(subject.id, "gradient equals central finite differences", [&] { check_gradient(subject); });
-  log.run(subject.id, "losses of the parts of a step add up", [&] { check_parts(subject); });
+  log.run(subject.id, "the loss changes along its gradient by its square", [&] { check_descent(subject); });
+  log.run(subject.id, "losses and gradients of the parts of an update add up", [&] { check_parts(subject); });
+  log.run(subject.id, "the loss depends on its batch alone", [&] { check_dependence(subject); });
 }
 
 }  // namespace retort::host

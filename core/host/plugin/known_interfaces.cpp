@@ -2,10 +2,12 @@
 
 #include <retort/abi/distill.h>
 #include <retort/abi/environment.h>
+#include <retort/abi/preference.h>
 #include <retort/abi/pruner.h>
 #include <retort/abi/quantizer.h>
 #include <retort/abi/reward.h>
 #include <retort/abi/rl.h>
+#include <retort/abi/sparsifier.h>
 #include <retort/abi/stage.h>
 #include <retort/abi/teacher.h>
 
@@ -15,14 +17,22 @@ namespace retort::host {
 
 const std::vector<KnownInterface>& known_interfaces() {
   static const std::vector<KnownInterface> all = {
-      {RETORT_TEACHER_INTERFACE, "teacher", sizeof(retort_teacher_v1)},
-      {RETORT_REWARD_INTERFACE, "reward", sizeof(retort_reward_v1)},
-      {RETORT_ENVIRONMENT_INTERFACE, "environment", sizeof(retort_environment_draft1)},
-      {RETORT_DISTILL_INTERFACE, "distill", sizeof(retort_distill_v1)},
-      {RETORT_RL_INTERFACE, "rl", sizeof(retort_rl_v1)},
-      {RETORT_PRUNER_INTERFACE, "prune", sizeof(retort_pruner_v1)},
-      {RETORT_QUANTIZER_INTERFACE, "quantize", sizeof(retort_quantizer_v1)},
-      {RETORT_STAGE_INTERFACE, "stage", sizeof(retort_stage_v1)},
+      {RETORT_TEACHER_INTERFACE, "teacher", RETORT_TEACHER_V1_SIZE, {{"complete"}, {"score", true}}},
+      {RETORT_REWARD_INTERFACE, "reward", RETORT_REWARD_V1_SIZE, {{"scores"}, {"score"}}},
+      {RETORT_ENVIRONMENT_INTERFACE,
+       "environment",
+       RETORT_ENVIRONMENT_V1_SIZE,
+       {{"tools"}, {"generate", true}, {"start"}, {"execute"}, {"state", true}, {"end"}}},
+      {RETORT_DISTILL_INTERFACE, "distill", RETORT_DISTILL_V1_SIZE, {{"requirements"}, {"initialise", true}, {"loss"}}},
+      {RETORT_RL_INTERFACE, "rl", RETORT_RL_V1_SIZE, {{"requirements"}, {"advantages"}, {"loss"}}},
+      {RETORT_PREFERENCE_INTERFACE, "preference", RETORT_PREFERENCE_V1_SIZE, {{"requirements"}, {"loss"}}},
+      {RETORT_PRUNER_INTERFACE, "prune", RETORT_PRUNER_V1_SIZE, {{"requirements"}, {"plan"}}},
+      {RETORT_SPARSIFIER_INTERFACE, "sparsify", RETORT_SPARSIFIER_V1_SIZE, {{"requirements"}, {"sparsify"}}},
+      {RETORT_QUANTIZER_INTERFACE,
+       "quantize",
+       RETORT_QUANTIZER_V1_SIZE,
+       {{"requirements"}, {"scheme"}, {"smooth", true}, {"quantize"}}},
+      {RETORT_STAGE_INTERFACE, "stage", RETORT_STAGE_V1_SIZE, {{"check", true}, {"run"}}},
   };
   return all;
 }
@@ -42,11 +52,13 @@ std::string invalid_table_reason(const KnownInterface& known, const void* table)
     return "its table of " + name + " has struct_size " + std::to_string(size) + ", expected at least " +
            std::to_string(known.table_size);
   // Every table is {struct_size, reserved, function pointers…}.
-  for (std::uint32_t offset = 8; offset < known.table_size; offset += sizeof(void*)) {
+  const char* place = static_cast<const char*>(table) + 8;
+  for (const KnownFunction& known_function : known.functions) {
     const void* function = nullptr;
-    std::memcpy(&function, static_cast<const char*>(table) + offset, sizeof function);
-    if (function == nullptr)
-      return "function " + std::to_string(offset / sizeof(void*) - 1) + " of its table of " + name + " is NULL";
+    std::memcpy(&function, place, sizeof function);
+    if (function == nullptr && !known_function.optional)
+      return "function " + std::string(known_function.name) + "() of its table of " + name + " is NULL";
+    place += sizeof function;
   }
   return "";
 }

@@ -68,10 +68,10 @@ Json schema_of(const retort_component& component, const std::string& id) {
 
 /// Members of an array whose structs may be longer than this host's: they say their size themselves.
 template <typename Member>
-std::vector<const Member*> members(const Member* first, std::uint32_t count, const std::string& what) {
+std::vector<const Member*> members(const Member* first, std::uint64_t count, const std::string& what) {
   std::vector<const Member*> all;
   const char* next = reinterpret_cast<const char*>(first);
-  for (std::uint32_t i = 0; i < count; ++i) {
+  for (std::uint64_t i = 0; i < count; ++i) {
     if (first == nullptr) throw std::runtime_error(what + " are NULL with a count");
     const auto* member = reinterpret_cast<const Member*>(next);
     if (member->struct_size < sizeof(Member)) throw std::runtime_error(what + " have too small a struct_size");
@@ -90,47 +90,66 @@ std::string artifact_kind(retort_string text, const std::string& what) {
 }
 
 Json stage_json(const retort_stage_description& description) {
-  Json stage = {{"inputs", Json::array()}, {"slots", Json::array()}};
+  if (!RETORT_HAS_FIELD(&description, retort_stage_description, produces))
+    throw std::runtime_error("its description has struct_size " + std::to_string(description.struct_size) +
+                             ", expected at least " + std::to_string(sizeof(retort_stage_description)));
+  Json inputs = Json::array();
   std::set<std::string> names;
-  const auto named = [&](retort_string text, const std::string& what) {
-    std::string name = non_empty(text, what);
-    if (!names.insert(name).second) throw std::runtime_error("the name \"" + name + "\" stands for two things");
-    return name;
-  };
-  for (const auto* input : members(description.inputs, description.input_count, "its inputs"))
-    stage["inputs"].push_back({{"name", named(input->name, "the name of an input")},
-                               {"kind", artifact_kind(input->kind, "the kind of an input")},
-                               {"optional", (input->flags & RETORT_INPUT_OPTIONAL) != 0},
-                               {"list", (input->flags & RETORT_INPUT_LIST) != 0},
-                               {"summary", text_of(input->summary, "the summary of an input")}});
-  names.clear();
-  for (const auto* slot : members(description.slots, description.slot_count, "its slots")) {
-    const std::string name = named(slot->name, "the name of a slot");
-    const std::string interface = text_of(slot->interface, "the interface of a slot");
-    check_interface(name, interface);
-    stage["slots"].push_back({{"name", name},
-                              {"interface", interface},
-                              {"optional", (slot->flags & RETORT_SLOT_OPTIONAL) != 0},
-                              {"summary", text_of(slot->summary, "the summary of a slot")}});
+  for (const auto* input : members(description.inputs, description.input_count, "its inputs")) {
+    const std::string name = non_empty(input->name, "the name of an input");
+    if (!names.insert(name).second) throw std::runtime_error("it has two inputs \"" + name + "\"");
+    inputs.push_back({{"name", name},
+                      {"kind", artifact_kind(input->kind, "the kind of an input")},
+                      {"optional", (input->flags & RETORT_INPUT_OPTIONAL) != 0},
+                      {"list", (input->flags & RETORT_INPUT_LIST) != 0},
+                      {"summary", text_of(input->summary, "the summary of an input")}});
   }
-  stage["produces"] = artifact_kind(description.produces, "the kind that it produces");
-  return stage;
+  return {{"inputs", inputs}, {"produces", artifact_kind(description.produces, "the kind that it produces")}};
 }
 
-Json describe_stage(const retort_plugin_entry& entry, std::uint32_t index, const ComponentInfo& info) {
-  try {
-    const ScopedInstance instance(entry, index, least_parameters(info.parameters_schema));
-    const void* table = entry.get_interface(instance.get(), to_abi(info.interface));
-    const std::string reason = invalid_table_reason(*find_interface(info.interface), table);
-    if (!reason.empty()) throw std::runtime_error(reason);
-    retort_stage_description description{};
-    description.struct_size = sizeof description;
-    throw_if_error(static_cast<const retort_stage_v1*>(table)->describe(instance.get(), &description), "describe()");
-    return stage_json(description);
-  } catch (const std::exception& error) {
-    throw std::runtime_error("the stage \"" + info.id + "\" does not describe itself: " + error.what() +
-                             "; a stage's constructor and describe() must do without the things its parameters name");
+Json describe_stage(const retort_component& component, const ComponentInfo& info) {
+  const bool described = RETORT_HAS_FIELD(&component, retort_component, stage) && component.stage != nullptr;
+  if (info.interface != RETORT_STAGE_INTERFACE) {
+    if (described) throw std::runtime_error("\"" + info.id + "\" describes a stage but implements " + info.interface);
+    return nullptr;
   }
+  if (!described)
+    throw std::runtime_error("the stage \"" + info.id + "\" says neither what it reads nor what it writes: set " +
+                             "retort_component.stage (in C++: static const StageShape& shape())");
+  try {
+    return stage_json(*component.stage);
+  } catch (const std::exception& error) {
+    throw std::runtime_error("the stage \"" + info.id + "\" cannot be used: " + error.what());
+  }
+}
+
+std::vector<SlotInfo> describe_slots(const retort_component& component, const ComponentInfo& info) {
+  std::vector<SlotInfo> slots;
+  if (!RETORT_HAS_FIELD(&component, retort_component, slot_count)) return slots;
+  const std::string what = "the slots of \"" + info.id + "\"";
+  const Json properties = info.parameters_schema.value("properties", Json::object());
+  std::set<std::string> taken = {"use", "name", "inputs"};
+  for (const auto* slot : members(component.slots, component.slot_count, what)) {
+    SlotInfo known{non_empty(slot->name, "the name of one of " + what), text_of(slot->interface, what),
+                   text_of(slot->summary, what), (slot->flags & RETORT_SLOT_OPTIONAL) != 0,
+                   (slot->flags & RETORT_SLOT_LIST) != 0};
+    if (!taken.insert(known.name).second || properties.contains(known.name))
+      throw std::runtime_error(what + ": the name \"" + known.name +
+                               "\" is taken: a slot's differs from other slots, parameters, use, name and inputs");
+    check_interface(info.id + "/" + known.name, known.interface);
+    slots.push_back(std::move(known));
+  }
+  return slots;
+}
+
+/// A config has these keys beside the parameters.
+void check_parameter_names(const ComponentInfo& info) {
+  const Json properties = info.parameters_schema.value("properties", Json::object());
+  const bool stage = info.interface == RETORT_STAGE_INTERFACE;
+  for (const char* reserved : {"use", "name", "inputs"})
+    if (properties.contains(reserved) && (stage || std::string(reserved) == "use"))
+      throw std::runtime_error("\"" + info.id + "\" has a parameter \"" + reserved +
+                               "\", which a config uses for something else; give it another name");
 }
 
 ComponentInfo describe_component(const PluginLibrary& library, std::uint32_t index) {
@@ -149,16 +168,21 @@ ComponentInfo describe_component(const PluginLibrary& library, std::uint32_t ind
   info.version = non_empty(component->version, "the version of \"" + info.id + "\"");
   info.summary = text_of(component->summary, "the summary of \"" + info.id + "\"");
   info.parameters_schema = schema_of(*component, info.id);
-  if (info.interface == RETORT_STAGE_INTERFACE) info.stage = describe_stage(library.entry(), index, info);
+  check_parameter_names(info);
+  info.slots = describe_slots(*component, info);
+  info.stage = describe_stage(*component, info);
   return info;
 }
 
 }  // namespace
 
-ScopedInstance::ScopedInstance(const retort_plugin_entry& entry, std::uint32_t index, const Json& parameters)
+ScopedInstance::ScopedInstance(const retort_plugin_entry& entry, std::uint32_t index, const Json& parameters,
+                               const std::vector<retort_bound_component>& components)
     : entry_(entry) {
   const FlatParameters flat(parameters);
-  throw_if_error(entry.create(index, flat.data(), flat.size(), &instance_), "create()");
+  const retort_create_arguments arguments{
+      sizeof(retort_create_arguments), index, flat.data(), flat.size(), components.data(), components.size()};
+  throw_if_error(entry.create(&arguments, &instance_), "create()");
   if (instance_ == nullptr) throw std::runtime_error("create() returned neither an error nor an instance");
 }
 
@@ -189,6 +213,17 @@ PluginInfo describe_plugin(const PluginLibrary& library) {
   return info;
 }
 
+Json to_json(const std::vector<SlotInfo>& slots) {
+  Json all = Json::array();
+  for (const SlotInfo& slot : slots)
+    all.push_back({{"name", slot.name},
+                   {"interface", slot.interface},
+                   {"optional", slot.optional},
+                   {"list", slot.list},
+                   {"summary", slot.summary}});
+  return all;
+}
+
 Json to_json(const PluginInfo& info) {
   Json components = Json::array();
   for (const ComponentInfo& component : info.components)
@@ -197,6 +232,7 @@ Json to_json(const PluginInfo& info) {
                           {"version", component.version},
                           {"summary", component.summary},
                           {"parameters", component.parameters_schema},
+                          {"slots", to_json(component.slots)},
                           {"stage", component.stage}});
   return {{"library", info.library.string()},
           {"name", info.name},
@@ -223,6 +259,9 @@ PluginInfo plugin_info_from_json(const Json& json) {
     component.version = entry.at("version");
     component.summary = entry.at("summary");
     component.parameters_schema = entry.at("parameters");
+    for (const Json& slot : entry.at("slots"))
+      component.slots.push_back(
+          {slot.at("name"), slot.at("interface"), slot.at("summary"), slot.at("optional"), slot.at("list")});
     component.stage = entry.at("stage");
     component.library = info.library;
     info.components.push_back(std::move(component));

@@ -7,15 +7,17 @@
 
 namespace retort::host {
 
-/// Calls init(), reads every component, asks stages to describe themselves (on an instance with least
-/// parameters). Throws std::runtime_error that names the file and the first thing that is wrong with it.
+/// Calls init() and reads every component; makes no instance. Throws std::runtime_error that names the file and the
+/// first thing that is wrong with it.
 PluginInfo describe_plugin(const PluginLibrary& library);
 
 /// An instance for the time of a few calls.
 class ScopedInstance {
  public:
   /// Throws PluginError, or std::runtime_error if create() returned neither an error nor an instance.
-  ScopedInstance(const retort_plugin_entry& entry, std::uint32_t index, const Json& parameters);
+  /// `components` fill its slots.
+  ScopedInstance(const retort_plugin_entry& entry, std::uint32_t index, const Json& parameters,
+                 const std::vector<retort_bound_component>& components = {});
   ~ScopedInstance() { entry_.destroy(instance_); }
   ScopedInstance(const ScopedInstance&) = delete;
   ScopedInstance& operator=(const ScopedInstance&) = delete;
@@ -26,6 +28,7 @@ class ScopedInstance {
   retort_instance* instance_ = nullptr;
 };
 
+Json to_json(const std::vector<SlotInfo>& slots);
 Json to_json(const PluginInfo& info);
 /// Throws std::exception for JSON of another shape.
 PluginInfo plugin_info_from_json(const Json& json);

@@ -10,7 +10,7 @@
 namespace retort::host {
 namespace {
 
-constexpr int format = 1;
+constexpr int format = 2;
 constexpr std::int64_t seconds_before_retry = 600;
 
 std::filesystem::path file_in(const std::filesystem::path& folder) {

@@ -8,8 +8,6 @@
 
 #include "host/base/diagnostic.h"
 #include "host/base/files.h"
-#include "host/plugin/known_interfaces.h"
-#include "host/plugin/parameter_schema.h"
 #include "host/plugin/plugin_error.h"
 #include "host/plugin/plugin_library.h"
 #include "host/plugin/plugin_scan.h"
@@ -98,6 +96,21 @@ void scan_unknown(std::vector<Candidate>& candidates, double seconds, PluginScan
   }
 }
 
+/// The slot's interface must be the declared one: its functions are handed out by that.
+void check_slot(const ComponentInfo& info, const FilledSlot& slot) {
+  std::vector<std::string> names;
+  for (const SlotInfo& declared : info.slots) {
+    names.push_back(declared.name);
+    if (declared.name != slot.slot) continue;
+    if (declared.interface == slot.interface) return;
+    throw std::invalid_argument(info.id + ": slot \"" + slot.slot + "\" takes a component of " + declared.interface +
+                                ", found " + slot.component.info().id + " as " + slot.interface);
+  }
+  const std::string nearest = nearest_name(slot.slot, names);
+  throw std::invalid_argument(info.id + " has no slot \"" + slot.slot + "\"" +
+                              (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?"));
+}
+
 }  // namespace
 
 struct Registry::State {
@@ -184,43 +197,23 @@ std::vector<std::string> Registry::component_ids(const std::string& interface_id
   return ids;
 }
 
-Component Registry::create(const std::string& component_id, const Json& parameters) const {
+Component Registry::create(const std::string& component_id, const Json& parameters,
+                           std::vector<FilledSlot> slots) const {
   const Offer& offer = state_->offer(component_id);
+  for (const FilledSlot& slot : slots) check_slot(*offer.info, slot);
   const std::filesystem::path& library = offer.info->library;
   if (const std::string reason = refusal_before_scan(library, state_->options); !reason.empty())
     throw std::runtime_error(reason);
   if (file_identity(library) != offer.file)
     throw std::runtime_error("'" + library.string() + "' changed after it was scanned; start again");
   const retort_plugin_entry& entry = loaded_plugin(library).entry();
-
-  Component component;
-  component.info_ = offer.info;
-  component.entry_ = &entry;
   for (std::uint32_t index = 0; index < entry.component_count(); ++index) {
     const retort_component* candidate = entry.component(index);
-    if (candidate == nullptr || to_std(candidate->id) != component_id) continue;
-    const FlatParameters flat(parameters);
-    retort_instance* instance = nullptr;
-    throw_if_error(entry.create(index, flat.data(), flat.size(), &instance), component_id);
-    if (instance == nullptr)
-      throw std::runtime_error(component_id + ": create() of '" + library.string() +
-                               "' returned neither an error nor an instance");
-    component.instance_ = std::shared_ptr<retort_instance>(instance, entry.destroy);
-    return component;
+    if (candidate != nullptr && to_std(candidate->id) == component_id)
+      return {offer.info, entry, index, parameters, std::move(slots)};
   }
   throw std::runtime_error("'" + library.string() + "' no longer offers \"" + component_id +
                            "\", which its scan found");
-}
-
-const void* Component::functions(const std::string& interface_id) const {
-  const void* table = entry_->get_interface(instance_.get(), to_abi(interface_id));
-  const KnownInterface* known = find_interface(interface_id);
-  const std::string reason = known != nullptr   ? invalid_table_reason(*known, table)
-                             : table == nullptr ? "does not offer " + interface_id
-                                                : "";
-  if (!reason.empty())
-    throw std::runtime_error("component \"" + info_->id + "\" of '" + info_->library.string() + "' " + reason);
-  return table;
 }
 
 }  // namespace retort::host

@@ -3,8 +3,6 @@
 // loaded ends this process.
 #pragma once
 
-#include <retort/abi/plugin.h>
-
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -13,17 +11,9 @@
 #include <vector>
 
 #include "host/base/json.h"
+#include "host/plugin/component.h"
 
 namespace retort::host {
-
-/// What a scan found out about one component.
-struct ComponentInfo {
-  std::string id, interface, version, summary;
-  Json parameters_schema;
-  std::filesystem::path library;
-  Json stage;  ///< for stages: {"inputs": [{name, kind, optional, list, summary}], "slots": [{name, interface,
-               ///< optional, summary}], "produces": kind}
-};
 
 /// What a scan found out about one library.
 struct PluginInfo {
@@ -45,25 +35,6 @@ struct SearchOptions {
   std::filesystem::path cache_folder;         ///< scan cache; empty: XDG cache folder /retort
 };
 
-/// A configured object of a loaded plugin; destroyed with the last copy. Not thread-safe unless its interface says so.
-class Component {
- public:
-  const ComponentInfo& info() const { return *info_; }
-  retort_instance* instance() const { return instance_.get(); }
-  /// The function table of `interface_id`; throws std::runtime_error if the instance does not offer it.
-  const void* functions(const std::string& interface_id) const;
-  template <typename Table>
-  const Table& functions_as(const std::string& interface_id) const {
-    return *static_cast<const Table*>(functions(interface_id));
-  }
-
- private:
-  friend class Registry;
-  std::shared_ptr<const ComponentInfo> info_;
-  const retort_plugin_entry* entry_ = nullptr;
-  std::shared_ptr<retort_instance> instance_;
-};
-
 class Registry {
  public:
   /// Scans (in a child process per library, or from the cache) without loading anything in this process. Never throws
@@ -78,10 +49,11 @@ class Registry {
   const ComponentInfo* find(const std::string& component_id) const;
   std::vector<std::string> component_ids(const std::string& interface_id = "") const;
 
-  /// Loads the library (once, for good) and makes an instance. `parameters` must have passed validate_parameters.
-  /// Throws std::invalid_argument for an unknown id (with the nearest one and refused libraries that may hold it),
-  /// PluginError for what the component says.
-  Component create(const std::string& component_id, const Json& parameters) const;
+  /// Loads the library (once, for good) and makes an instance. `parameters` must have passed validate_parameters;
+  /// `slots` (several of one name for a list) are handed to its constructor and live as long as it does. Throws
+  /// std::invalid_argument for an unknown id (with the nearest one and refused libraries that may hold it) and for
+  /// slots that the component does not declare, PluginError for what the component says.
+  Component create(const std::string& component_id, const Json& parameters, std::vector<FilledSlot> slots = {}) const;
 
  private:
   struct State;

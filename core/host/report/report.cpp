@@ -153,6 +153,17 @@ std::string rejected_section(const RunResults& results) {
          html_table({"stage", "file", "rows"}, rows, 2);
 }
 
+/// What stands in the slots of a stage or component of run.json, inner ones as "reward.teacher".
+std::string slots_html(const Json& component, const std::string& prefix = "") {
+  std::string html;
+  const Json slots = component.value("slots", Json::object());
+  for (const auto& [name, filled] : slots.items())
+    for (const Json& slot : filled.is_array() ? filled : Json::array({filled}))
+      html += "<br><span class=\"soft\">" + escape_html(prefix + name) + ":</span> " + text_of(slot, "component") +
+              " " + text_of(slot, "version") + slots_html(slot, prefix + name + ".");
+  return html;
+}
+
 std::string lineage_section(const RunResults& results) {
   std::vector<std::vector<std::string>> rows;
   for (std::size_t i = 0; i < results.stages.size(); ++i) {
@@ -162,11 +173,7 @@ std::string lineage_section(const RunResults& results) {
     for (const auto& [name, sources] : stage_inputs.items())
       for (const Json& source : sources)
         inputs += (inputs.empty() ? "" : ", ") + escape_html(name) + ": " + escape_html(source.get<std::string>());
-    std::string components = text_of(stage, "component") + " " + text_of(stage, "version");
-    const Json slots = stage.value("slots", Json::object());
-    for (const auto& [name, slot] : slots.items())
-      components += "<br><span class=\"soft\">" + escape_html(name) + ":</span> " + text_of(slot, "component") + " " +
-                    text_of(slot, "version");
+    const std::string components = text_of(stage, "component") + " " + text_of(stage, "version") + slots_html(stage);
     const Json seconds = stage.value("seconds", Json());
     rows.push_back({text_of(stage, "name"), components, inputs.empty() ? "–" : inputs,
                     "<code>" + text_of(stage, "artifact") + "</code>", text_of(stage, "state"),

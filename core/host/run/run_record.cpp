@@ -19,13 +19,16 @@ std::string cpu_model() {
   return "unknown";
 }
 
+Json slot_json(const ResolvedSlot& slot) {
+  Json json = {{"component", slot.component.id},
+               {"version", slot.component.version},
+               {"library", slot.component.library.string()},
+               {"parameters", slot.parameters}};
+  if (!slot.slots.empty()) json["slots"] = by_slot(slot.slots, slot_json);
+  return json;
+}
+
 Json stage_json(const ResolvedConfig& config, const ResolvedStage& stage) {
-  Json slots = Json::object();
-  for (const ResolvedSlot& slot : stage.slots)
-    slots[slot.name] = {{"component", slot.component.id},
-                        {"version", slot.component.version},
-                        {"library", slot.component.library.string()},
-                        {"parameters", slot.parameters}};
   Json inputs = Json::object();
   for (const ResolvedInput& input : stage.inputs) {
     inputs[input.name] = Json::array();
@@ -37,7 +40,7 @@ Json stage_json(const ResolvedConfig& config, const ResolvedStage& stage) {
           {"library", stage.component.library.string()},
           {"kind", stage.produces},
           {"parameters", stage.parameters},
-          {"slots", slots},
+          {"slots", by_slot(stage.slots, slot_json)},
           {"inputs", inputs},
           {"seed", stage_seed(config.seed, stage.name)},
           {"state", "pending"}};

@@ -6,6 +6,7 @@
 //  "stages": [{"name", "component", "version", "library", "kind", "parameters", "slots", "inputs", "seed",
 //              "state": "pending" | "running" | "cached" | "complete" | "interrupted" | "failed", "key"?, "artifact"?,
 //              "seconds"?, "error"?}]}
+// "slots": {name: {"component", "version", "library", "parameters", "slots"?} or an array of them for a list}
 #pragma once
 
 #include <string>

@@ -12,9 +12,7 @@ StageContext::StageContext(StageSetup setup, MetricsLog& metrics, Progress& prog
       work_folder_(setup_.work_folder.string()),
       metrics_(metrics),
       progress_(progress) {
-  for (const auto& [slot, component] : setup_.components)
-    components_[slot] = {sizeof(retort_stage_component), 0, to_abi(component.info().id), component.instance(),
-                         component.functions(setup_.interfaces.at(slot))};
+  for (const FilledSlot& filled : setup_.components) components_[filled.slot].push_back(bound_component(filled));
   abi_.struct_size = sizeof abi_;
   abi_.context = this;
   abi_.name = to_abi(setup_.name);
@@ -25,10 +23,12 @@ StageContext::StageContext(StageSetup setup, MetricsLog& metrics, Progress& prog
   abi_.input_count = abi_input_count;
   abi_.input_folder = abi_input_folder;
   abi_.input_name = abi_input_name;
+  abi_.component_count = abi_component_count;
   abi_.component = abi_component;
   abi_.metric = abi_metric;
   abi_.fact = abi_fact;
   abi_.progress = abi_progress;
+  abi_.get_extension = abi_get_extension;
 }
 
 template <typename Body>
@@ -80,10 +80,20 @@ retort_string StageContext::abi_input_name(void* context, retort_string input, s
   return found == nullptr ? retort_string{nullptr, 0} : to_abi(found->stage);
 }
 
-const retort_stage_component* StageContext::abi_component(void* context, retort_string slot) {
+std::uint64_t StageContext::abi_component_count(void* context, retort_string slot) {
   const auto& components = self(context).components_;
   const auto found = components.find(to_std(slot));
-  return found == components.end() ? nullptr : &found->second;
+  return found == components.end() ? 0 : found->second.size();
+}
+
+const retort_bound_component* StageContext::abi_component(void* context, retort_string slot, std::uint64_t index) {
+  const auto& components = self(context).components_;
+  const auto found = components.find(to_std(slot));
+  return found == components.end() || index >= found->second.size() ? nullptr : &found->second[index];
+}
+
+const void* StageContext::abi_get_extension(void*, retort_string) {
+  return nullptr;
 }
 
 void StageContext::abi_metric(void* context, retort_string name, std::int64_t step, double value) {

@@ -28,8 +28,7 @@ struct StageSetup {
   std::uint64_t seed = 0;
   std::int64_t threads = 1;
   std::vector<StageInputFolder> inputs;
-  std::map<std::string, Component> components;    ///< by slot name
-  std::map<std::string, std::string> interfaces;  ///< by slot name: which table to hand out
+  std::vector<FilledSlot> components;  ///< in the config's order
 };
 
 /// Alive while the stage runs. `metrics` and `progress` outlive it. Nothing thrown crosses the ABI: a failure inside a
@@ -57,7 +56,9 @@ class StageContext {
   static std::uint64_t abi_input_count(void* context, retort_string input);
   static retort_string abi_input_folder(void* context, retort_string input, std::uint64_t index);
   static retort_string abi_input_name(void* context, retort_string input, std::uint64_t index);
-  static const retort_stage_component* abi_component(void* context, retort_string slot);
+  static std::uint64_t abi_component_count(void* context, retort_string slot);
+  static const retort_bound_component* abi_component(void* context, retort_string slot, std::uint64_t index);
+  static const void* abi_get_extension(void* context, retort_string id);
   static void abi_metric(void* context, retort_string name, std::int64_t step, double value);
   static void abi_fact(void* context, retort_string name, retort_string json);
   static void abi_progress(void* context, retort_string label, std::int64_t done, std::int64_t total,
@@ -67,7 +68,7 @@ class StageContext {
   std::string output_folder_, work_folder_;
   MetricsLog& metrics_;
   Progress& progress_;
-  std::map<std::string, retort_stage_component> components_;
+  std::map<std::string, std::vector<retort_bound_component>> components_;  ///< by slot name
   Json facts_ = Json::object();
   std::exception_ptr failure_;
   retort_stage_context abi_{};

@@ -23,10 +23,7 @@ StageSetup make_setup(const ResolvedConfig& config, const ResolvedStage& stage, 
   setup.threads = config.threads;
   for (const InputArtifact& input : inputs)
     setup.inputs.push_back({input.input, input.stage, folder.artifact(input.artifact)});
-  for (const ResolvedSlot& slot : stage.slots) {
-    setup.components.emplace(slot.name, registry.create(slot.component.id, slot.parameters));
-    setup.interfaces[slot.name] = slot.interface;
-  }
+  setup.components = fill_slots(registry, stage.slots);
   return setup;
 }
 

@@ -16,12 +16,6 @@ using retort::distill::ForwardKlOptions;
 using retort::distill::Row;
 using retort::distill::RowLoss;
 
-void expect_rows(const char* name, std::int64_t found, std::int64_t expected) {
-  if (found != expected)
-    throw std::invalid_argument(std::string(name) + ": expected " + std::to_string(expected) +
-                                " rows, as student_logits has, found " + std::to_string(found));
-}
-
 template <typename T>
 std::span<const T> span_of(const retort::TensorView<const T>& view, std::int64_t index) {
   return {view.row(index), static_cast<std::size_t>(view.columns())};
@@ -74,12 +68,15 @@ class ForwardKl : public retort::DistillStrategy {
     check(options_, top_k_);
   }
 
-  retort::DistillRequirements requirements() const override {
-    std::uint32_t signals = top_k_ > 0 ? RETORT_SIGNAL_TEACHER_TOP_K : RETORT_SIGNAL_TEACHER_LOGITS;
-    if (options_.ce_weight > 0) signals |= RETORT_SIGNAL_LABELS;
-    return {signals, top_k_, 0.0};
+  retort::DistillRequirements requirements(const retort::DistillSetup*) const override {
+    retort::DistillRequirements wanted;
+    wanted.signals = top_k_ > 0 ? RETORT_SIGNAL_TEACHER_TOP_K : RETORT_SIGNAL_TEACHER_LOGITS;
+    if (options_.ce_weight > 0) wanted.signals |= RETORT_SIGNAL_LABELS;
+    wanted.top_k = top_k_;
+    return wanted;
   }
 
+  /// Of several teachers the weighted sum of the divergences.
   retort::Loss loss(const retort::DistillBatch& batch, const retort::Gradient& gradient) override {
     check_shapes(batch, gradient);
     const std::int64_t rows = batch.rows();
@@ -89,6 +86,7 @@ class ForwardKl : public retort::DistillStrategy {
 #pragma omp parallel
     {
       retort::distill::Scratch scratch;
+      std::vector<float> further;  // the gradient of every teacher but the first
 #pragma omp for schedule(static)
       for (std::int64_t n = 0; n < rows; ++n) {
         try {
@@ -96,7 +94,13 @@ class ForwardKl : public retort::DistillStrategy {
               gradient.logits
                   ? std::span<float>(gradient.logits.row(n), static_cast<std::size_t>(gradient.logits.columns()))
                   : std::span<float>();
-          results[static_cast<std::size_t>(n)] = forward_kl(options_, row(batch, n), row_gradient, scratch);
+          RowLoss& result = results[static_cast<std::size_t>(n)];
+          result = forward_kl(options_, row(batch, batch.teacher(), n), row_gradient, scratch);
+          for (std::size_t a = 1; a < batch.teachers.size(); ++a) {
+            further.resize(row_gradient.size());
+            add(result, forward_kl(options_, row(batch, batch.teachers[a], n), further, scratch));
+            for (std::size_t v = 0; v < further.size(); ++v) row_gradient[v] += further[v];
+          }
         } catch (...) {  // nothing may leave the parallel region
 #pragma omp critical(retort_forward_kl)
           if (n < failed_row) {
@@ -111,29 +115,31 @@ class ForwardKl : public retort::DistillStrategy {
   }
 
  private:
-  Row row(const retort::DistillBatch& batch, std::int64_t n) const {
+  Row row(const retort::DistillBatch& batch, const retort::TeacherSignals& teacher, std::int64_t n) const {
     Row result;
     result.student = span_of(batch.student_logits, n);
     if (top_k_ > 0) {
-      result.top_ids = span_of(batch.teacher_top_ids, n);
-      result.top_log_probs = span_of(batch.teacher_top_log_probs, n);
+      result.top_ids = span_of(teacher.top_ids, n);
+      result.top_log_probs = span_of(teacher.top_log_probs, n);
     } else {
-      result.teacher = span_of(batch.teacher_logits, n);
+      result.teacher = span_of(teacher.logits, n);
     }
     if (batch.labels) result.label = batch.labels[n];
-    if (batch.mask) result.weight = static_cast<double>(batch.mask[n]);
+    result.weight = teacher.weight * (batch.mask ? static_cast<double>(batch.mask[n]) : 1.0);
     return result;
+  }
+
+  static void add(RowLoss& sum, const RowLoss& term) {
+    sum.loss += term.loss;
+    sum.kl += term.kl;
+    sum.teacher_entropy += term.teacher_entropy;
+    sum.ce += term.ce;
   }
 
   /// In row order, so that the number of threads does not change the sum.
   retort::Loss total(const std::vector<RowLoss>& results) const {
     RowLoss sum;
-    for (const RowLoss& result : results) {
-      sum.loss += result.loss;
-      sum.kl += result.kl;
-      sum.teacher_entropy += result.teacher_entropy;
-      sum.ce += result.ce;
-    }
+    for (const RowLoss& result : results) add(sum, result);
     retort::Loss loss{sum.loss, {{"kl", sum.kl}, {"teacher_entropy", sum.teacher_entropy}}};
     if (options_.ce_weight > 0) loss.metrics.emplace_back("ce", sum.ce);
     return loss;
@@ -150,29 +156,21 @@ class ForwardKl : public retort::DistillStrategy {
   void check_shapes(const retort::DistillBatch& batch, const retort::Gradient& gradient) {
     if (!batch.student_logits) throw std::invalid_argument("student_logits: missing");
     if (batch.vocabulary() == 0) throw std::invalid_argument("student_logits: no columns");
+    if (batch.teachers.empty()) throw std::invalid_argument("teachers: expected at least one, found none");
     const std::int64_t rows = batch.rows();
-    if (top_k_ > 0) {
-      if (!batch.teacher_top_ids || !batch.teacher_top_log_probs)
-        throw std::invalid_argument("teacher_top_ids, teacher_top_log_probs: missing, though top_k asks for them");
-      expect_rows("teacher_top_ids", batch.teacher_top_ids.rows(), rows);
-      expect_rows("teacher_top_log_probs", batch.teacher_top_log_probs.rows(), rows);
-      if (batch.teacher_top_ids.columns() != batch.teacher_top_log_probs.columns())
-        throw std::invalid_argument("teacher_top_log_probs: expected as many columns as teacher_top_ids");
-    } else {
-      if (!batch.teacher_logits || batch.teacher_logits.columns() == 0)
-        throw std::invalid_argument("teacher_logits: missing, though this loss asks for them");
-      expect_rows("teacher_logits", batch.teacher_logits.rows(), rows);
-      tell_of_bridge(batch.vocabulary(), batch.teacher_logits.columns());
+    for (const retort::TeacherSignals& teacher : batch.teachers) {
+      if (top_k_ > 0) {
+        expect_shape(teacher.top_ids, "teacher top_ids", rows, -1);
+        expect_shape(teacher.top_log_probs, "teacher top_log_probs", rows, teacher.top_ids.columns());
+      } else {
+        expect_shape(teacher.logits, "teacher logits", rows, -1);
+        if (teacher.logits.columns() == 0) throw std::invalid_argument("teacher logits: no columns");
+        tell_of_bridge(batch.vocabulary(), teacher.logits.columns());
+      }
     }
-    if (options_.ce_weight > 0 && !batch.labels)
-      throw std::invalid_argument("labels: missing, though ce_weight asks for them");
-    if (batch.labels) expect_rows("labels", batch.labels.rows(), rows);
-    if (batch.mask) expect_rows("mask", batch.mask.rows(), rows);
-    if (gradient.logits) {
-      expect_rows("logits_gradient", gradient.logits.rows(), rows);
-      if (gradient.logits.columns() != batch.vocabulary())
-        throw std::invalid_argument("logits_gradient: expected the shape of student_logits");
-    }
+    if (options_.ce_weight > 0 || batch.labels) expect_shape(batch.labels, "labels", rows);
+    if (batch.mask) expect_shape(batch.mask, "mask", rows);
+    if (gradient.logits) expect_shape(gradient.logits, "logits_gradient", rows, batch.vocabulary());
   }
 
   void tell_of_bridge(std::int64_t student, std::int64_t teacher) {

@@ -265,11 +265,37 @@ json initial_state() {
   return state;
 }
 
+const json& initial() {
+  static const json state = initial_state();
+  return state;
+}
+
+/// Throws unless `state` has every member of the initial state's with a value of its type: what the actions rely on.
+void require_like_initial(const json& state, const json& like, const json::json_pointer& place) {
+  const bool number = like.is_number_integer() && state.is_number_integer();
+  if (like.is_null() || number) return;
+  if (state.type() != like.type())
+    throw std::invalid_argument("state" + place.to_string() + ": expected a value of type " + like.type_name() +
+                                ", found " + state.type_name());
+  if (!like.is_object()) return;
+  for (const auto& member : like.items()) {
+    const bool alarms = place == json::json_pointer("/alarms");  // those of the initial home may be cancelled
+    if (alarms) continue;
+    if (!state.contains(member.key()))
+      throw std::invalid_argument("state" + (place / member.key()).to_string() + ": expected a value, found none");
+    require_like_initial(state[member.key()], member.value(), place / member.key());
+  }
+}
+
 }  // namespace
 
-Home::Home() {
-  static const json initial = initial_state();
-  state_ = initial;
+Home::Home() : state_(initial()) {}
+
+Home::Home(json state) : state_(std::move(state)) {
+  require_like_initial(state_, initial(), json::json_pointer());
+  for (const auto& member : state_.items())
+    if (!initial().contains(member.key()))
+      throw std::invalid_argument("state/" + member.key() + ": this home has no such thing");
 }
 
 std::optional<std::string> Home::call(const std::string& name, const json& arguments, std::string& error) {
@@ -297,37 +323,65 @@ std::string Home::state_hash() const {
   return text;
 }
 
-Outcome execute(const json& calls) {
+namespace {
+
+Result run_call(Home& home, const json& call) {
+  Result result{nullptr, false, "expected {\"name\": text, \"arguments\": {…}}"};
+  if (!call.is_object()) return result;
+  result.id = call.value("id", json());
+  if (!call.contains("name") || !call["name"].is_string() || !call.contains("arguments")) return result;
+  if (auto effect = home.call(call["name"].get<std::string>(), call["arguments"], result.content)) {
+    result.ok = true;
+    result.content = std::move(*effect);
+  }
+  return result;
+}
+
+/// "call 2 (fan_set)"
+std::string name_of(const json& calls, std::size_t index) {
+  const json& call = calls[index];
+  const bool shaped = call.is_object() && call.contains("arguments") && call.value("name", json()).is_string();
+  return "call " + std::to_string(index + 1) + (shaped ? " (" + call["name"].get<std::string>() + ")" : "");
+}
+
+}  // namespace
+
+Outcome execute(Home& home, const json& calls) {
   Outcome outcome;
-  Home home;
   if (!calls.is_array()) {
-    outcome = {false, std::string("expected a list of calls, found ") + calls.type_name(), "", {}};
-  } else {
-    for (std::size_t i = 0; i < calls.size() && outcome.ok; ++i) {
-      const json& one = calls[i];
-      const bool shaped =
-          one.is_object() && one.contains("name") && one["name"].is_string() && one.contains("arguments");
-      std::string error = "expected {\"name\": text, \"arguments\": {…}}";
-      const auto effect =
-          shaped ? home.call(one["name"].get<std::string>(), one["arguments"], error) : std::optional<std::string>();
-      if (effect) {
-        outcome.effects.push_back(*effect);
-      } else {
-        outcome.ok = false;
-        const std::string name = shaped ? " (" + one["name"].get<std::string>() + ")" : "";
-        outcome.error = "call " + std::to_string(i + 1) + name + ": " + error;
-      }
+    outcome.ok = false;
+    outcome.error = std::string("expected a list of calls, found ") + calls.type_name();
+  }
+  for (std::size_t i = 0; calls.is_array() && i < calls.size(); ++i) {
+    if (!outcome.ok) {
+      const json id = calls[i].is_object() ? calls[i].value("id", json()) : json();
+      outcome.results.push_back({id, false, "not carried out: an earlier call failed"});
+      continue;
     }
+    outcome.results.push_back(run_call(home, calls[i]));
+    if (outcome.results.back().ok) continue;
+    outcome.ok = false;
+    outcome.error = name_of(calls, i) + ": " + outcome.results.back().content;
   }
   outcome.state = home.state_hash();
   return outcome;
 }
 
+Outcome execute(const json& calls) {
+  Home home;
+  return execute(home, calls);
+}
+
 json to_json(const Outcome& outcome) {
+  json results = json::array();
+  for (const Result& result : outcome.results) {
+    results.push_back({{"ok", result.ok}, {"content", result.content}});
+    if (!result.id.is_null()) results.back()["id"] = result.id;
+  }
   return {{"ok", outcome.ok},
           {"error", outcome.ok ? json(nullptr) : json(outcome.error)},
           {"state", outcome.state},
-          {"effects", outcome.effects}};
+          {"results", std::move(results)}};
 }
 
 }  // namespace retort::home

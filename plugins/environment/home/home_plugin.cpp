@@ -1,9 +1,11 @@
 // ABI glue of environment.home.
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <retort/environment.hpp>
 #include <retort/plugin.hpp>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "grammar.h"
 #include "home.h"
@@ -14,6 +16,22 @@ namespace {
 
 using nlohmann::json;
 
+class HomeSession final : public retort::Session {
+ public:
+  explicit HomeSession(retort::home::Home home) : home_(std::move(home)) {}
+
+  std::string execute(std::string_view calls) override {
+    const json parsed = json::parse(calls, nullptr, false);
+    if (parsed.is_discarded()) throw std::invalid_argument("environment.home: execute: expected a JSON array of calls");
+    return dump(retort::home::to_json(retort::home::execute(home_, parsed)));
+  }
+  std::string state() const override { return dump(home_.state()); }
+
+ private:
+  static std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+  retort::home::Home home_;
+};
+
 class HomeEnvironment final : public retort::Environment {
  public:
   using Params = retort::NoParams;
@@ -22,19 +40,20 @@ class HomeEnvironment final : public retort::Environment {
   std::string tools() const override { return retort::home::tools().dump(); }
 
   void generate(std::string_view split, std::int64_t count, std::uint64_t seed,
-                const std::function<void(std::string_view)>& row) const override {
+                const retort::ItemSink& rows) const override {
+    std::uint64_t index = 0;
     for (const auto& utterance : grammar_.generate(retort::home::split_named(std::string(split)), count, seed)) {
-      row(retort::home::to_chat_row(utterance).dump());
+      rows.item(index++, retort::home::to_chat_row(utterance).dump());
     }
   }
 
-  std::string execute(std::string_view batches) const override {
-    const json lists = json::parse(batches, nullptr, false);
-    if (!lists.is_array())
-      throw std::invalid_argument("environment.home: execute: expected a JSON array of lists of calls");
-    json outcomes = json::array();
-    for (const json& calls : lists) outcomes.push_back(retort::home::to_json(retort::home::execute(calls)));
-    return outcomes.dump(-1, ' ', false, json::error_handler_t::replace);
+  /// There is one initial home: a seed changes nothing about it.
+  std::unique_ptr<retort::Session> start(std::string_view start) const override {
+    if (start == "{}") return std::make_unique<HomeSession>(retort::home::Home());
+    const json parsed = json::parse(start, nullptr, false);
+    if (!parsed.is_object()) throw std::invalid_argument("environment.home: start: expected a JSON object");
+    if (!parsed.contains("state")) return std::make_unique<HomeSession>(retort::home::Home());
+    return std::make_unique<HomeSession>(retort::home::Home(parsed["state"]));
   }
 
  private:
@@ -43,5 +62,5 @@ class HomeEnvironment final : public retort::Environment {
 
 }  // namespace
 
-RETORT_PLUGIN(HomeEnvironment, "environment.home", "1.0.0",
+RETORT_PLUGIN(HomeEnvironment, "environment.home", "1.1.0",
               "a simulated home with 23 tools and a grammar of spoken requests to it");

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <retort/plugin.hpp>
 #include <retort/pruner.hpp>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -11,14 +10,6 @@
 namespace {
 
 using retort::prune::Shape;
-
-template <typename T>
-void expect_shape(const char* name, const retort::TensorView<T>& view, std::int64_t rows, std::int64_t columns) {
-  if (view.rows() != rows || view.columns() != columns)
-    throw std::invalid_argument(std::string(name) + ": expected [" + std::to_string(rows) + "," +
-                                std::to_string(columns) + "], found [" + std::to_string(view.rows()) + "," +
-                                std::to_string(view.columns()) + "]");
-}
 
 std::span<const float> layer_norms(const retort::TensorView<const float>& view, std::int64_t layer) {
   return {view.row(layer), static_cast<std::size_t>(view.columns())};
@@ -73,14 +64,15 @@ class WidthPruner : public retort::Pruner {
 
   retort::PruneRequirements requirements() const override {
     const bool targets = params_.feed_forward > 0 || params_.hidden > 0 || params_.kv_heads > 0;
-    std::uint32_t signals = 0;
+    std::uint64_t signals = 0;
     if (targets ? params_.feed_forward > 0 : params_.prune_feed_forward) signals |= RETORT_SIGNAL_FEED_FORWARD_NORMS;
     if (targets ? params_.hidden > 0 : params_.prune_hidden) signals |= RETORT_SIGNAL_HIDDEN_NORMS;
     if (targets ? params_.kv_heads > 0 : params_.prune_heads) signals |= RETORT_SIGNAL_HEAD_NORMS;
     return {signals, params_.samples};
   }
 
-  retort::PrunePlan plan(const retort_prune_structure& structure, const retort::PruneSignals& signals) override {
+  retort::PrunePlan plan(const retort_prune_structure& structure, const retort::PruneSignals& signals,
+                         const retort::PruneModel& /*model*/) override {
     const Shape before{structure.layers, structure.heads,        structure.kv_heads,   structure.head_dim,
                        structure.hidden, structure.feed_forward, structure.vocabulary, structure.tied_embedding != 0};
     const Shape after = retort::prune::narrowed(params_, before);
@@ -88,7 +80,7 @@ class WidthPruner : public retort::Pruner {
     if (after.feed_forward < before.feed_forward) keep_feed_forward(before, after, signals, result);
     if (after.kv_heads < before.kv_heads) keep_kv_heads(before, after, signals, result);
     if (after.hidden < before.hidden) {
-      expect_shape("hidden_norms", signals.hidden_norms, before.hidden, 1);
+      retort::expect_shape(signals.hidden_norms, "hidden_norms", before.hidden);
       std::vector<float> norms(static_cast<std::size_t>(before.hidden));  // the view may have a stride
       for (std::int64_t i = 0; i < before.hidden; ++i) norms[static_cast<std::size_t>(i)] = signals.hidden_norms[i];
       result.keep.push_back({RETORT_AXIS_HIDDEN, -1, retort::prune::strongest(norms, after.hidden)});
@@ -107,7 +99,7 @@ class WidthPruner : public retort::Pruner {
  private:
   static void keep_feed_forward(const Shape& before, const Shape& after, const retort::PruneSignals& signals,
                                 retort::PrunePlan& plan) {
-    expect_shape("feed_forward_norms", signals.feed_forward_norms, before.layers, before.feed_forward);
+    retort::expect_shape(signals.feed_forward_norms, "feed_forward_norms", before.layers, before.feed_forward);
     for (std::int64_t layer = 0; layer < before.layers; ++layer)
       plan.keep.push_back(
           {RETORT_AXIS_FEED_FORWARD, layer,
@@ -116,7 +108,7 @@ class WidthPruner : public retort::Pruner {
 
   static void keep_kv_heads(const Shape& before, const Shape& after, const retort::PruneSignals& signals,
                             retort::PrunePlan& plan) {
-    expect_shape("head_norms", signals.head_norms, before.layers, before.heads);
+    retort::expect_shape(signals.head_norms, "head_norms", before.layers, before.heads);
     for (std::int64_t layer = 0; layer < before.layers; ++layer) {
       const auto norms = retort::prune::kv_head_norms(layer_norms(signals.head_norms, layer), before.kv_heads);
       plan.keep.push_back({RETORT_AXIS_KV_HEADS, layer, retort::prune::strongest(norms, after.kv_heads)});

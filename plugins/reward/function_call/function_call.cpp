@@ -10,8 +10,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr double kMalformed = -1.0;
-
 json parse_array(std::string_view text, const char* what) {
   json parsed = json::parse(text, nullptr, false);
   if (!parsed.is_array()) {
@@ -88,7 +86,7 @@ Verdict FunctionCallReward::against_reference(const json& item, const json& call
 
 Verdict FunctionCallReward::judge(const json& item, const CallSchema& schema) const {
   const json* response = member(item, "response");
-  if (const auto malformed = malformed_reason(response, schema)) return {kMalformed, *malformed};
+  if (const auto malformed = malformed_reason(response, schema)) return {0.0, *malformed, true};
   const json* execution = member(item, "execution");
   if (execution != nullptr && !executed_ok(*execution)) {
     return {0.0, text_or(member(*execution, "error"), "the execution failed without a reason")};
@@ -97,17 +95,32 @@ Verdict FunctionCallReward::judge(const json& item, const CallSchema& schema) co
   return {1.0, ""};
 }
 
-std::string FunctionCallReward::score(std::string_view tools, std::string_view items) {
+json FunctionCallReward::score_item(const json& item) const {
+  if (!item.is_object()) return {{"error", std::string("expected an object, found ") + item.type_name()}};
+  Verdict verdict;
+  if (const json* own = member(item, "tools")) {
+    try {
+      verdict = judge(item, CallSchema(*own));
+    } catch (const std::invalid_argument& error) {
+      return {{"error", error.what()}};
+    }
+  } else {
+    verdict = judge(item, *schema_);
+  }
+  json result = {{"scores", {{"score", verdict.score}}}, {"reason", verdict.reason}};
+  if (verdict.malformed) result["malformed"] = true;
+  return result;
+}
+
+void FunctionCallReward::score(std::string_view tools, std::string_view items,
+                               const std::function<void(std::size_t, const std::string&)>& take) {
   if (schema_ == nullptr || tools != tools_text_) {
-    schema_ = std::make_unique<CallSchema>(parse_array(tools, "tools"));
+    schema_ = std::make_unique<CallSchema>(tools.empty() ? json::array() : parse_array(tools, "tools"));
     tools_text_ = tools;
   }
-  json scores = json::array();
-  for (const json& item : parse_array(items, "items")) {
-    const Verdict verdict = judge(item, *schema_);
-    scores.push_back({{"score", verdict.score}, {"reason", verdict.reason}});
-  }
-  return scores.dump(-1, ' ', false, json::error_handler_t::replace);
+  const json parsed = parse_array(items, "items");
+  for (std::size_t i = 0; i < parsed.size(); ++i)
+    take(i, score_item(parsed[i]).dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 }  // namespace retort::call_reward

@@ -1,6 +1,8 @@
 // The reward for function calls: malformed, refused by the world, or how alike the reference it is.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -19,8 +21,9 @@ struct Scoring {
 };
 
 struct Verdict {
-  double score = 0.0;  ///< in [0, 1]; -1 for malformed
-  std::string reason;  ///< empty for a full score
+  double score = 0.0;      ///< in [0, 1]; 0 for a malformed response
+  std::string reason;      ///< empty for a full score
+  bool malformed = false;  ///< the response is no list of valid calls
 };
 
 /// Scores responses to one tools list after another; the compiled schemas of the latest list are kept. Not thread-safe.
@@ -28,17 +31,20 @@ class FunctionCallReward {
  public:
   explicit FunctionCallReward(Scoring scoring) : scoring_(scoring) {}
 
-  /// `tools`: the OpenAI tools array; `items`: as retort/abi/reward.h defines them. Throws std::invalid_argument for
-  /// text that is not such JSON; one item of the wrong shape only makes its own verdict malformed.
-  std::string score(std::string_view tools, std::string_view items);
+  /// `tools`: the OpenAI tools array of the items without their own; `items`: as retort/abi/reward.h defines them.
+  /// Gives `take` an item each, in order. Throws std::invalid_argument for text that is not such JSON; an item that
+  /// cannot be read is an error of its own.
+  void score(std::string_view tools, std::string_view items,
+             const std::function<void(std::size_t index, const std::string& item)>& take);
 
-  /// 1. A malformed response, an unknown tool or argument, or a schema violation: -1.
+  /// 1. A malformed response, an unknown tool or argument, or a schema violation: malformed.
   /// 2. An execution that failed: 0.
   /// 3. A reference: 1 if the calls are equal to it, else their similarity, capped.
   /// 4. No reference: 1.
   Verdict judge(const nlohmann::json& item, const CallSchema& schema) const;
 
  private:
+  nlohmann::json score_item(const nlohmann::json& item) const;
   Verdict against_reference(const nlohmann::json& item, const nlohmann::json& calls) const;
 
   Scoring scoring_;

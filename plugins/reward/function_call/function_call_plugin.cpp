@@ -29,7 +29,10 @@ class FunctionCall final : public retort::Reward {
         .doc("highest score when the calls leave another state than the reference's; 1 is off");
   }
   explicit FunctionCall(const Params& p) : reward_({{p.name_weight}, p.unequal_cap, p.different_state_cap}) {}
-  std::string score(std::string_view tools, std::string_view items) override { return reward_.score(tools, items); }
+  void score(const retort::RewardBatch& batch, const retort::ItemSink& scores) override {
+    reward_.score(batch.tools, batch.items,
+                  [&](std::size_t index, const std::string& item) { scores.item(index, item); });
+  }
 
  private:
   retort::call_reward::FunctionCallReward reward_;
@@ -37,5 +40,5 @@ class FunctionCall final : public retort::Reward {
 
 }  // namespace
 
-RETORT_PLUGIN(FunctionCall, "reward.function_call", "1.0.0",
+RETORT_PLUGIN(FunctionCall, "reward.function_call", "1.1.0",
               "scores calls: schema, execution, and STAR's similarity to a reference");

@@ -33,44 +33,13 @@ bool group_advantages(const GrpoOptions& options, std::span<const float> rewards
 
 TokenLoss token_loss(const GrpoOptions& options, double advantage, double log_prob, double old_log_prob,
                      double reference_log_prob) {
-  TokenLoss result;
-  const double ratio = std::exp(log_prob - old_log_prob);
-  const double free = ratio * advantage;
-  const double bounded = std::clamp(ratio, 1 - options.clip_low, 1 + options.clip_high) * advantage;
-  result.clipped = bounded < free;
-  result.loss = -std::min(free, bounded);
-  result.derivative = result.clipped ? 0 : -free;  // d ρ / d log π = ρ
+  TokenLoss result = clipped_surrogate(&options.clip, advantage, log_prob, old_log_prob);
   if (options.kl_coefficient > 0) {
-    const double d = reference_log_prob - log_prob;
-    result.kl = std::expm1(d) - d;
+    result.kl = k3(log_prob, reference_log_prob);
     result.loss += options.kl_coefficient * result.kl;
-    result.derivative -= options.kl_coefficient * std::expm1(d);
+    result.derivative += options.kl_coefficient * k3_derivative(log_prob, reference_log_prob);
   }
   return result;
-}
-
-double token_weight(const GrpoOptions& options, double row_tokens, const StepSize& step) {
-  const auto rows = static_cast<double>(step.rows);
-  double divisor = 0;
-  const char* name = "";
-  switch (options.aggregation) {
-    case Aggregation::token_mean:
-      divisor = static_cast<double>(step.tokens);
-      name = "step_tokens";
-      break;
-    case Aggregation::sequence_mean:
-      divisor = rows * row_tokens;
-      name = "step_rows times the row's tokens";
-      break;
-    case Aggregation::maximum_length:
-      divisor = rows * static_cast<double>(step.maximum_tokens);
-      name = "step_rows times maximum_tokens";
-      break;
-  }
-  if (!(divisor > 0))
-    throw std::invalid_argument(std::string(name) + ": expected a positive divisor for the loss, found " +
-                                std::to_string(divisor));
-  return 1 / divisor;
 }
 
 }  // namespace retort::rl

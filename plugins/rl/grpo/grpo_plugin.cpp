@@ -1,6 +1,6 @@
 // rl.grpo: batches and parameters around grpo.h. Covers GRPO, DAPO's and Dr.GRPO's variants by parameter; has no
 // critic.
-#include <cmath>
+#include <algorithm>
 #include <retort/plugin.hpp>
 #include <retort/rl.hpp>
 #include <stdexcept>
@@ -8,17 +8,9 @@
 #include <vector>
 
 #include "grpo.h"
+#include "token_sum.h"
 
 namespace {
-
-template <typename T>
-void expect_shape(const char* name, const retort::TensorView<T>& view, std::int64_t rows, std::int64_t columns) {
-  if (!view || view.rows() != rows || view.columns() != columns)
-    throw std::invalid_argument(std::string(name) + ": expected [" + std::to_string(rows) + "," +
-                                std::to_string(columns) + "], found " +
-                                (view ? "[" + std::to_string(view.rows()) + "," + std::to_string(view.columns()) + "]"
-                                      : std::string("nothing")));
-}
 
 class Grpo : public retort::RlAlgorithm {
  public:
@@ -30,6 +22,8 @@ class Grpo : public retort::RlAlgorithm {
     std::string scale = "std_unbiased";
     std::string loss_aggregation = "token_mean";
     bool drop_equal_groups = true;
+    std::int64_t updates = 1, mini_batches = 1;
+    double sampler_ratio_cap = 0;
   };
   static auto schema() {
     return retort::params<Params>()
@@ -55,106 +49,95 @@ class Grpo : public retort::RlAlgorithm {
         .string("loss_aggregation", &Params::loss_aggregation)
         .one_of({"token_mean", "sequence_mean", "maximum_length"})
         .doc(
-            "mean over the step's tokens (DAPO), mean over rows of the mean over tokens (GRPO), or sum over tokens "
+            "mean over the update's tokens (DAPO), mean over rows of the mean over tokens (GRPO), or sum over tokens "
             "divided by the longest response allowed (Dr.GRPO)")
         .boolean("drop_equal_groups", &Params::drop_equal_groups)
-        .doc("leave out groups whose rewards are all equal (DAPO)");
+        .doc("leave out groups whose rewards are all equal (DAPO)")
+        .integer("updates", &Params::updates)
+        .at_least(1)
+        .doc("passes over one batch of rollouts; with 1 and one mini-batch every ratio is 1 and nothing is clipped")
+        .integer("mini_batches", &Params::mini_batches)
+        .at_least(1)
+        .doc("optimiser steps of a pass")
+        .number("sampler_ratio_cap", &Params::sampler_ratio_cap)
+        .at_least(0)
+        .doc(
+            "truncated importance sampling: a token's policy loss is multiplied by min(π_trainer/π_sampler, cap), "
+            "since the engine that samples is another program (3 is common); 0: off");
   }
 
   explicit Grpo(const Params& params) : params_(params) {
     using namespace retort::rl;
-    options_.clip_low = params.clip_low;
-    options_.clip_high = params.clip_high;
+    options_.clip = {params.clip_low, params.clip_high};
     options_.kl_coefficient = params.kl_coefficient;
     options_.epsilon = params.epsilon;
     options_.scale = params.scale == "none" ? Scale::none : Scale::std_unbiased;
-    options_.aggregation = params.loss_aggregation == "token_mean"      ? Aggregation::token_mean
-                           : params.loss_aggregation == "sequence_mean" ? Aggregation::sequence_mean
-                                                                        : Aggregation::maximum_length;
+    options_.aggregation = aggregation_named(params.loss_aggregation);
   }
 
   retort::RlRequirements requirements() const override {
-    return {params_.group_size, options_.kl_coefficient > 0 ? RETORT_RL_NEEDS_REFERENCE : 0u};
+    retort::RlRequirements wanted;
+    wanted.group_size = params_.group_size;
+    wanted.updates = params_.updates;
+    wanted.mini_batches = params_.mini_batches;
+    if (options_.kl_coefficient > 0) wanted.signals |= RETORT_SIGNAL_REFERENCE_LOG_PROBS;
+    if (params_.sampler_ratio_cap > 0) wanted.signals |= RETORT_SIGNAL_SAMPLER_LOG_PROBS;
+    return wanted;
   }
 
-  retort::Metrics advantages(const retort::RlBatch& batch, retort::TensorView<float> advantages,
-                             retort::TensorView<float> keep) override {
-    const std::int64_t prompts = batch.rewards.rows(), group = params_.group_size;
-    expect_shape("rewards", batch.rewards, prompts, group);
-    expect_shape("mask", batch.mask, prompts * group, batch.mask.columns());
-    expect_shape("advantages", advantages, prompts * group, batch.mask.columns());
-    if (keep) expect_shape("keep", keep, prompts, 1);
+  retort::Metrics advantages(const retort::RlBatch& batch, const retort::RlAdvantages& out) override {
+    const std::int64_t rows = batch.mask.rows(), positions = batch.mask.columns(), group = params_.group_size;
+    expect_shape(batch.mask, "mask", rows, positions);
+    expect_shape(batch.rewards, "rewards", rows);
+    expect_shape(out.advantages, "advantages", rows, positions);
+    if (out.keep) expect_shape(out.keep, "keep", rows);
+    if (rows % group != 0)
+      throw std::invalid_argument("rewards: expected a multiple of the group size " + std::to_string(group) +
+                                  ", found " + std::to_string(rows) + " rows");
+    std::vector<float> rewards(static_cast<std::size_t>(group));
     std::vector<double> scores(static_cast<std::size_t>(group));
     double reward = 0;
     std::int64_t equal = 0;
-    for (std::int64_t b = 0; b < prompts; ++b) {
-      const std::span<const float> rewards(batch.rewards.row(b), static_cast<std::size_t>(group));
+    for (std::int64_t first = 0; first < rows; first += group) {
+      for (std::int64_t g = 0; g < group; ++g)
+        reward += static_cast<double>(rewards[static_cast<std::size_t>(g)] = batch.rewards[first + g]);
       const bool differ = retort::rl::group_advantages(options_, rewards, scores);
       equal += differ ? 0 : 1;
-      if (keep) keep[b] = differ || !params_.drop_equal_groups ? 1.0f : 0.0f;
       for (std::int64_t g = 0; g < group; ++g) {
-        reward += static_cast<double>(rewards[static_cast<std::size_t>(g)]);
-        const std::int64_t row = b * group + g;
-        for (std::int64_t t = 0; t < batch.mask.columns(); ++t)
-          advantages(row, t) = static_cast<float>(scores[static_cast<std::size_t>(g)]) * batch.mask(row, t);
+        if (out.keep && !differ && params_.drop_equal_groups) out.keep[first + g] = 0.0f;
+        for (std::int64_t t = 0; t < positions; ++t)
+          out.advantages(first + g, t) =
+              static_cast<float>(scores[static_cast<std::size_t>(g)]) * batch.mask(first + g, t);
       }
     }
-    const auto count = static_cast<double>(std::max<std::int64_t>(prompts, 1));
-    return {{"mean_reward", reward / (count * static_cast<double>(group))},
+    return {{"mean_reward", reward / static_cast<double>(std::max<std::int64_t>(rows, 1))},
             {"equal_groups", static_cast<double>(equal)},
             {"dropped_groups", params_.drop_equal_groups ? static_cast<double>(equal) : 0.0}};
   }
 
-  /// Metrics are shares of the step, so that those of a step's parts add up.
-  Result loss(const retort::RlBatch& batch, retort::TensorView<float> log_probs_gradient,
-              retort::TensorView<float>) override {
-    check_shapes(batch, log_probs_gradient);
-    const retort::rl::StepSize step{batch.step_rows, batch.step_tokens, batch.maximum_tokens};
-    double loss = 0, clipped = 0, kl = 0;
-    for (std::int64_t r = 0; r < batch.log_probs.rows(); ++r) {
-      double tokens = 0;
-      for (std::int64_t t = 0; t < batch.mask.columns(); ++t) tokens += static_cast<double>(batch.mask(r, t));
-      const double weight = tokens > 0 ? retort::rl::token_weight(options_, tokens, step) : 0;
-      for (std::int64_t t = 0; t < batch.mask.columns(); ++t) {
-        const double mask = static_cast<double>(batch.mask(r, t));
-        const retort::rl::TokenLoss token = mask > 0 ? token_loss(batch, r, t) : retort::rl::TokenLoss{};
-        loss += weight * mask * token.loss;
-        clipped += token.clipped ? mask : 0;
-        kl += mask * token.kl;
-        if (log_probs_gradient) log_probs_gradient(r, t) = static_cast<float>(weight * mask * token.derivative);
-      }
-    }
-    const auto step_tokens = static_cast<double>(std::max<std::int64_t>(step.tokens, 1));
-    Result result{loss, {{"clip_fraction", clipped / step_tokens}}};
-    if (options_.kl_coefficient > 0) result.metrics.emplace_back("kl", kl / step_tokens);
+  Result loss(const retort::RlBatch& batch, const retort::RlGradient& gradient) override {
+    retort::rl::check_loss_batch(batch, gradient);
+    const std::int64_t rows = batch.mask.rows(), positions = batch.mask.columns();
+    if (options_.kl_coefficient > 0) expect_shape(batch.reference_log_probs, "reference_log_probs", rows, positions);
+    if (params_.sampler_ratio_cap > 0) expect_shape(batch.sampler_log_probs, "sampler_log_probs", rows, positions);
+    const retort::rl::TokenSum sum =
+        retort::rl::sum_tokens(batch, gradient, options_.aggregation, [&](std::int64_t r, std::int64_t t) {
+          const auto at = [r, t](const retort::TensorView<const float>& view) {
+            return view ? static_cast<double>(view(r, t)) : 0.0;
+          };
+          const double correction = retort::rl::sampler_weight(params_.sampler_ratio_cap, at(batch.old_log_probs),
+                                                               at(batch.sampler_log_probs));
+          retort::rl::TokenTerms token;
+          token.policy = token_loss(options_, correction * at(batch.advantages), at(batch.log_probs),
+                                    at(batch.old_log_probs), at(batch.reference_log_probs));
+          return token;
+        });
+    Result result{sum.loss, {{"clip_fraction", sum.clipped}}};
+    if (options_.kl_coefficient > 0) result.metrics.emplace_back("kl", sum.kl);
     return result;
   }
 
  private:
-  retort::rl::TokenLoss token_loss(const retort::RlBatch& batch, std::int64_t r, std::int64_t t) const {
-    const double reference = options_.kl_coefficient > 0 ? static_cast<double>(batch.reference_log_probs(r, t)) : 0.0;
-    const auto token = retort::rl::token_loss(options_, static_cast<double>(batch.advantages(r, t)),
-                                              static_cast<double>(batch.log_probs(r, t)),
-                                              static_cast<double>(batch.old_log_probs(r, t)), reference);
-    if (!std::isfinite(token.loss) || !std::isfinite(token.derivative))
-      throw std::invalid_argument("row " + std::to_string(r) + ", position " + std::to_string(t) +
-                                  ": the loss is not finite; advantage " + std::to_string(batch.advantages(r, t)) +
-                                  ", log-probability " + std::to_string(batch.log_probs(r, t)) + ", when sampled " +
-                                  std::to_string(batch.old_log_probs(r, t)) +
-                                  "; if this is training that diverged, lower the learning rate");
-    return token;
-  }
-
-  void check_shapes(const retort::RlBatch& batch, const retort::TensorView<float>& gradient) const {
-    const std::int64_t rows = batch.log_probs.rows(), positions = batch.log_probs.columns();
-    expect_shape("log_probs", batch.log_probs, rows, positions);
-    expect_shape("mask", batch.mask, rows, positions);
-    expect_shape("old_log_probs", batch.old_log_probs, rows, positions);
-    expect_shape("advantages", batch.advantages, rows, positions);
-    if (options_.kl_coefficient > 0) expect_shape("reference_log_probs", batch.reference_log_probs, rows, positions);
-    if (gradient) expect_shape("log_probs_gradient", gradient, rows, positions);
-  }
-
   Params params_;
   retort::rl::GrpoOptions options_;
 };

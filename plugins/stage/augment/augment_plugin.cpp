@@ -68,7 +68,7 @@ class AugmentStage final : public retort::Stage {
   }
   explicit AugmentStage(const Params& params) : params_(params) {}
 
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape =
         retort::StageShape("dataset").input("dataset", "dataset", "labelled rows to make more of");
     return shape;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <retort/sdk.hpp>
 #include <string>
+#include <vector>
 
 #include "train/fine_tuning.h"
 #include "train/hooks.h"
@@ -43,8 +44,17 @@ void fill(train::TrainingJob& job, const StageContext& context, const Params& pa
 }
 
 template <typename Table>
-train::PluginHandle<Table> handle(const SlotComponent& slot) {
-  return {slot.instance(), &slot.functions<Table>(), [](retort_error* error) { throw_if_error(error); }};
+train::PluginHandle<Table> handle(const BoundComponent& component) {
+  return {component.instance(), &component.functions<Table>(), [](retort_error* error) { throw_if_error(error); },
+          std::string(component.id())};
+}
+
+/// The component in `slot` once for every thread: an instance is used by one thread at a time.
+template <typename Table>
+std::vector<train::PluginHandle<Table>> handles(const StageContext& context, std::string_view slot) {
+  std::vector<train::PluginHandle<Table>> all{handle<Table>(context.slot(slot).value())};
+  while (static_cast<std::int64_t>(all.size()) < context.threads()) all.push_back(handle<Table>(context.create(slot)));
+  return all;
 }
 
 /// Adds the shared training parameters to a stage's own; `field` is the TrainingOptions member of its Params.
@@ -99,13 +109,10 @@ inline ParameterSet<train::TrainingOptions> training_parameters() {
       .doc("of matrix products; auto: bf16 where the CPU has AVX512_BF16");
 }
 
-inline ParameterSet<train::NewModel> new_model_parameters() {
+/// The sizes that every new model has, whatever its tokenizer comes from.
+inline ParameterSet<train::NewModel> model_size_parameters() {
   using M = train::NewModel;
   return params<M>()
-      .integer("vocabulary_size", &M::vocabulary_size)
-      .at_least(300)
-      .unit("tokens")
-      .doc("of the trained tokenizer")
       .integer("hidden_size", &M::hidden_size)
       .at_least(8)
       .doc("D")
@@ -123,7 +130,17 @@ inline ParameterSet<train::NewModel> new_model_parameters() {
       .doc("0 = hidden_size / heads")
       .integer("intermediate_size", &M::intermediate_size)
       .at_least(8)
-      .doc("F, channels of the feed-forward")
+      .doc("F, channels of the feed-forward");
+}
+
+/// Of a model that also gets a tokenizer of its own.
+inline ParameterSet<train::NewModel> new_model_parameters() {
+  using M = train::NewModel;
+  return model_size_parameters()
+      .integer("vocabulary_size", &M::vocabulary_size)
+      .at_least(300)
+      .unit("tokens")
+      .doc("of the trained tokenizer")
       .integer("max_positions", &M::max_positions)
       .at_least(16)
       .unit("tokens")

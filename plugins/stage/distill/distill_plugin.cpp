@@ -4,10 +4,31 @@
 
 namespace {
 
+/// A student has its teacher's vocabulary, and where nothing else is said its positions too.
+retort::train::NewModel student_shape() {
+  retort::train::NewModel shape;
+  shape.max_positions = 0;
+  shape.rope_theta = 0;
+  return shape;
+}
+
+auto student_parameters() {
+  using M = retort::train::NewModel;
+  return retort::stages::model_size_parameters()
+      .integer("max_positions", &M::max_positions)
+      .at_least(0)
+      .unit("tokens")
+      .doc("longest prompt with response; 0 = the teacher's")
+      .number("rope_theta", &M::rope_theta)
+      .at_least(0)
+      .doc("base of the rotary position embedding; 0 = the teacher's");
+}
+
 class DistillStage : public retort::Stage {
  public:
   struct Params {
-    retort::train::NewModel model;
+    retort::train::NewModel model = student_shape();
+    std::vector<double> teacher_weights;
     retort::train::TrainingOptions training;
     double prompt_loss_weight = 0;
     double sampling_temperature = 0.9;
@@ -15,8 +36,10 @@ class DistillStage : public retort::Stage {
   };
   static auto schema() {
     return retort::params<Params>()
-        .object("model", &Params::model, retort::stages::new_model_parameters())
+        .object("model", &Params::model, student_parameters())
         .object("training", &Params::training, retort::stages::training_parameters())
+        .numbers("teacher_weights", &Params::teacher_weights)
+        .doc("one for each teacher, in the order of the input, scaled to sum to 1; empty = all alike")
         .number("prompt_loss_weight", &Params::prompt_loss_weight)
         .at_least(0)
         .at_most(1)
@@ -31,23 +54,30 @@ class DistillStage : public retort::Stage {
   }
   explicit DistillStage(Params params) : params_(std::move(params)) {}
 
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape =
         retort::StageShape("model")
             .input("dataset", "dataset", "labelled utterances")
-            .input("teacher", "model", "whose distributions are learnt")
+            .input("teacher", "model", "whose distributions are learnt; several with one tokenizer", RETORT_INPUT_LIST)
             .input("student", "model", "where to start; without it a new model", RETORT_INPUT_OPTIONAL)
             .slot("algorithm", RETORT_DISTILL_INTERFACE, "the loss");
     return shape;
   }
 
+  std::vector<std::string> check(const retort::StageContext& context) override {
+    return retort::train::distillation_findings(
+        retort::stages::handle<retort_distill_v1>(context.slot("algorithm").value()));
+  }
+
   void run(const retort::StageContext& context) override {
     retort::train::DistillationJob job;
     retort::stages::fill(job, context, params_);
-    job.teacher = context.input_folder("teacher");
+    for (std::uint64_t i = 0; i < context.input_count("teacher"); ++i)
+      job.teachers.emplace_back(context.input_folder("teacher", i));
+    job.teacher_weights = params_.teacher_weights;
     if (context.has_input("student")) job.student = context.input_folder("student");
     job.model = params_.model;
-    job.strategy = retort::stages::handle<retort_distill_v1>(*context.slot("algorithm"));
+    job.losses = retort::stages::handles<retort_distill_v1>(context, "algorithm");
     job.prompt_loss_weight = params_.prompt_loss_weight;
     job.sampling_temperature = params_.sampling_temperature;
     retort::stages::record_size(context, retort::train::distill(job, retort::stages::hooks(context)));
@@ -59,6 +89,6 @@ class DistillStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.distill", "1.0.0", "Apache-2.0",
+RETORT_PLUGIN_LIST("stage.distill", "2.0.0", "Apache-2.0",
                    retort::component<DistillStage>(
-                       "stage.distill", "1.0.0", "knowledge distillation into a student, and recovery after pruning"));
+                       "stage.distill", "2.0.0", "knowledge distillation into a student, and recovery after pruning"));

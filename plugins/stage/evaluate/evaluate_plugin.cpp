@@ -41,7 +41,7 @@ class Evaluate : public retort::Stage {
 
   explicit Evaluate(Params params) : params_(std::move(params)) {}
 
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape =
         retort::StageShape("report")
             .input("models", "model", "models to compare, in the order in which they were made", RETORT_INPUT_LIST)

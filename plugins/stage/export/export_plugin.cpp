@@ -61,7 +61,7 @@ class Export : public retort::Stage {
 
   explicit Export(Params params) : params_(std::move(params)) {}
 
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape =
         retort::StageShape("model")
             .input("model", "model", "what to export")

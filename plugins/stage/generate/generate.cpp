@@ -6,8 +6,7 @@
 #include <map>
 #include <set>
 #include <stdexcept>
-
-#include "host/base/json.h"
+#include <utility>
 
 namespace retort::stages {
 namespace {
@@ -17,23 +16,6 @@ using task::Example;
 [[noreturn]] void fail(const std::string& split, std::size_t row, const std::string& what) {
   throw std::runtime_error("environment: generate: " + split + " row " + std::to_string(row) + ": " + what +
                            "; this is a fault of the environment's component");
-}
-
-std::vector<Example> read_rows(const std::string& split, std::string_view rows) {
-  std::vector<Example> examples;
-  while (!rows.empty()) {
-    const std::size_t end = std::min(rows.find('\n'), rows.size());
-    const std::string_view line = rows.substr(0, end);
-    rows.remove_prefix(std::min(end + 1, rows.size()));
-    if (line.empty()) continue;
-    try {
-      examples.push_back(task::from_row(host::parse_json(line, "row")));
-    } catch (const std::invalid_argument& error) {
-      fail(split, examples.size() + 1, error.what());
-    }
-    if (!examples.back().calls) fail(split, examples.size(), "expected an assistant message with the gold calls");
-  }
-  return examples;
 }
 
 /// "Turn it on." and "turn it on" count as the same utterance.
@@ -95,9 +77,18 @@ std::vector<std::string> template_parts(std::string_view id) {
   return parts;
 }
 
-GeneratedDataset assemble(std::string_view train_rows, std::string_view validation_rows, std::string_view test_rows) {
-  GeneratedDataset dataset{read_rows("train", train_rows), read_rows("validation", validation_rows),
-                           read_rows("test", test_rows)};
+Example read_generated(const std::string& split, std::size_t number, const nlohmann::json& row) {
+  try {
+    Example example = task::from_row(row);
+    if (example.calls) return example;
+  } catch (const std::invalid_argument& error) {
+    fail(split, number, error.what());
+  }
+  fail(split, number, "expected an assistant message with the gold calls");
+}
+
+GeneratedDataset assemble(std::vector<Example> train, std::vector<Example> validation, std::vector<Example> test) {
+  GeneratedDataset dataset{std::move(train), std::move(validation), std::move(test)};
   DistinctUtterances utterances;
   utterances.add("train", dataset.train);
   utterances.add("validation", dataset.validation);

@@ -1,10 +1,16 @@
 // ABI glue of stage.generate: asks the environment and writes the dataset folder.
+#include <retort/abi/environment.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <retort/plugin.hpp>
 #include <retort/stage.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "generate.h"
+#include "host/algorithm/environment_call.h"
 #include "host/base/json.h"
 #include "task/dataset.h"
 
@@ -41,21 +47,23 @@ class GenerateStage final : public retort::Stage {
   }
   explicit GenerateStage(const Params& params) : params_(params) {}
 
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape = retort::StageShape("dataset").slot(
         "environment", RETORT_ENVIRONMENT_INTERFACE, "the world that names tools and asks for things");
     return shape;
   }
 
   void run(const retort::StageContext& context) override {
-    const retort::SlotComponent environment = context.slot("environment").value();
+    const retort::BoundComponent component = context.slot("environment").value();
+    const retort::host::EnvironmentCall environment(std::string(component.id()), component.instance(),
+                                                    component.functions<retort_environment_v1>());
     const std::uint64_t seed = params_.seed == 0 ? context.seed() : static_cast<std::uint64_t>(params_.seed);
-    const auto tools = retort::host::parse_json(environment.tools(), "environment: tools");
+    const auto tools = environment.tools();
     task::tools_from_json(tools, "environment: tools");
-    const std::string train = generate(context, environment, "train", params_.train, seed);
-    const std::string validation = generate(context, environment, "validation", params_.validation, seed);
-    const std::string test = generate(context, environment, "test", params_.test, seed);
-    const stages::GeneratedDataset dataset = stages::assemble(train, validation, test);
+    auto train = generate(context, environment, "train", params_.train, seed);
+    auto validation = generate(context, environment, "validation", params_.validation, seed);
+    auto test = generate(context, environment, "test", params_.test, seed);
+    const stages::GeneratedDataset dataset = stages::assemble(std::move(train), std::move(validation), std::move(test));
 
     const std::filesystem::path folder = context.output_folder();
     retort::host::write_json(folder / "tools.json", tools);
@@ -68,13 +76,19 @@ class GenerateStage final : public retort::Stage {
   }
 
  private:
-  static std::string generate(const retort::StageContext& context, const retort::SlotComponent& environment,
-                              const std::string& split, std::int64_t count, std::uint64_t seed) {
+  static std::vector<task::Example> generate(const retort::StageContext& context,
+                                             const retort::host::EnvironmentCall& environment, const std::string& split,
+                                             std::int64_t count, std::uint64_t seed) {
     retort::throw_if_stopped();
     context.progress(split, 0, count, "utterances");
-    std::string rows = environment.generate(split, count, seed);
-    context.progress(split, count, count, "utterances");
-    return rows;
+    std::vector<task::Example> examples;
+    examples.reserve(static_cast<std::size_t>(count));
+    environment.generate(split, count, seed, [&](std::size_t index, const nlohmann::json& row) {
+      if (index >= examples.size()) examples.resize(index + 1);
+      examples[index] = stages::read_generated(split, index + 1, row);
+      context.progress(split, static_cast<std::int64_t>(examples.size()), count, "utterances");
+    });
+    return examples;
   }
 
   Params params_;

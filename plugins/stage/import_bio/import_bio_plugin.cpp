@@ -31,7 +31,7 @@ class ImportBioStage final : public retort::Stage {
   }
   explicit ImportBioStage(const Params& params) : params_(params) {}
 
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape("dataset");
     return shape;
   }

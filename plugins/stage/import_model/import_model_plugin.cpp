@@ -50,7 +50,7 @@ class ImportModelStage final : public retort::Stage {
   }
   explicit ImportModelStage(Params params) : params_(std::move(params)) {}
 
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape("model");
     return shape;
   }

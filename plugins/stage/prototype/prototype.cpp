@@ -19,6 +19,7 @@ using task::Example;
 struct Reply {
   std::vector<task::Call> calls;
   std::string malformed;  ///< not empty: it is no list of calls
+  json message;           ///< as the teacher wrote it
 };
 
 struct Rejection {
@@ -26,60 +27,54 @@ struct Rejection {
   std::string reason;
 };
 
-/// The component's answer, an array of `count` items.
-json read_items(const std::string& text, std::size_t count, const std::string& component) {
-  json items = json::parse(text, nullptr, false);
-  if (items.is_array() && items.size() == count) return items;
-  const std::string found = items.is_array() ? "an array of " + std::to_string(items.size()) : items.type_name();
-  throw std::runtime_error(component + ": expected a JSON array of " + std::to_string(count) + " items, found " +
-                           found + "; this is a fault of the component");
-}
-
-/// The request as text. `tools` is text already: it is the same in every request, and longer than all the rest.
-std::string to_request(const Example& example, const std::string& tools) {
+json to_request(const Example& example) {
   const json row = task::to_row(example);
   json request = {{"messages", json::array({row["messages"][0]})}};
   if (example.calls) request["recorded"] = row["messages"][1];
-  std::string text = request.dump();
-  text.insert(text.size() - 1, ",\"tools\":" + tools);
-  return text;
+  return request;
 }
 
-std::variant<Reply, Rejection> read_reply(const Example& example, const json& response) {
-  if (!response.is_object() || (!response.contains("message") && !response.contains("error"))) {
-    throw std::runtime_error("teacher: expected items with \"message\" or \"error\", found " + response.dump());
-  }
-  if (response.contains("error")) {
-    const json& error = response["error"];
-    return Rejection{"teacher_error", error.is_string() ? error.get<std::string>() : error.dump()};
-  }
-  const json& message = response["message"];
-  if (message.is_object() && message.contains("refusal") && message["refusal"].is_string()) {
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::variant<Reply, Rejection> read_reply(const Example& example, const json& answer) {
+  if (const auto error = answer.find("error"); error != answer.end()) return Rejection{"teacher_error", *error};
+  const json& choice = answer["choices"][0];
+  const json& message = choice["message"];
+  if (message.contains("refusal") && message["refusal"].is_string())
     return Rejection{"refused", message["refusal"].get<std::string>()};
-  }
+  if (choice["finish_reason"] == "content_filter") return Rejection{"refused", "a content filter withheld the answer"};
+  if (choice["finish_reason"] == "length") return Reply{{}, "the answer was cut off at the token limit", message};
   try {
     const json question = {{"role", "user"}, {"content", example.utterance}};
     Example answered = task::from_row({{"messages", json::array({question, message})}});
-    if (!answered.calls) return Reply{{}, "expected an assistant message"};
-    return Reply{std::move(*answered.calls), ""};
+    return Reply{std::move(*answered.calls), "", message};
   } catch (const std::invalid_argument& error) {
-    return Reply{{}, error.what()};
+    return Reply{{}, error.what(), message};
   }
 }
 
-json to_item(const Example& example, const Reply& reply, const json* execution, const json* reference_execution) {
-  json item = {{"prompt", example.utterance}};
+/// What the teacher wrote, as text: its content, or its calls where it has none.
+std::string text_of(const json& message) {
+  const json content = message.value("content", json());
+  if (content.is_string() && content != "") return content;
+  return message.contains("tool_calls") ? dump(message["tool_calls"]) : std::string();
+}
+
+json to_item(const Example& example, const Reply& reply, const json& execution) {
+  json item = {{"messages", {{{"role", "user"}, {"content", example.utterance}}}}, {"text", text_of(reply.message)}};
   item["response"] = reply.malformed.empty() ? json{{"calls", task::calls_to_json(reply.calls)}}
                                              : json{{"malformed", reply.malformed}};
-  if (execution != nullptr) item["execution"] = *execution;
-  if (reference_execution != nullptr) item["reference_execution"] = *reference_execution;
+  if (!execution.is_null()) item["execution"] = execution;
   return item;
 }
 
-Rejection rejection_of(double score, const std::string& reason, const json* execution) {
-  if (score < 0) return {"malformed", reason};
-  const bool failed = execution != nullptr && !execution->value("ok", false);
-  return {failed ? "execution" : "score", "score " + json(score).dump() + ": " + reason};
+Rejection rejection_of(const host::RewardItem& verdict, const json& execution) {
+  if (!verdict.error.empty()) return {"reward_error", verdict.error};
+  if (verdict.malformed) return {"malformed", verdict.reason};
+  const bool failed = !execution.is_null() && !execution.value("ok", false);
+  return {failed ? "execution" : "score", "score " + json(verdict.scores[0]).dump() + ": " + verdict.reason};
 }
 
 class Labeller {
@@ -88,67 +83,61 @@ class Labeller {
       : tools_(task::tools_to_json(tools).dump()), components_(components), options_(options) {}
 
   void label(const std::vector<Example>& examples, std::size_t begin, std::size_t end, Labelled& result) const {
-    std::string requests = "[";
-    for (std::size_t i = begin; i < end; ++i) requests += (i == begin ? "" : ",") + to_request(examples[i], tools_);
-    const json responses = read_items(components_.complete(requests + "]"), end - begin, "teacher");
-    std::vector<std::size_t> answered;
-    std::vector<Reply> replies;
+    const std::vector<json> answers = ask(examples, begin, end);
+    std::vector<Answered> answered;
     for (std::size_t i = begin; i < end; ++i) {
-      auto reply = read_reply(examples[i], responses[i - begin]);
+      auto reply = read_reply(examples[i], answers[i - begin]);
       if (const auto* rejection = std::get_if<Rejection>(&reply)) {
         reject(examples[i], i, *rejection, result);
       } else {
-        answered.push_back(i);
-        replies.push_back(std::get<Reply>(std::move(reply)));
+        answered.push_back({i, std::get<Reply>(std::move(reply)), nullptr});
       }
     }
-    judge(examples, answered, replies, result);
+    judge(examples, answered, result);
   }
 
  private:
-  void judge(const std::vector<Example>& examples, const std::vector<std::size_t>& answered,
-             const std::vector<Reply>& replies, Labelled& result) const {
-    const json executions = execute(replies);
-    const json reference_executions = execute_references(examples, answered);
+  struct Answered {
+    std::size_t row;
+    Reply reply;
+    json execution;  ///< null where nothing was executed
+  };
+
+  std::vector<json> ask(const std::vector<Example>& examples, std::size_t begin, std::size_t end) const {
+    json requests = json::array();
+    for (std::size_t i = begin; i < end; ++i) requests.push_back(to_request(examples[i]));
+    std::vector<json> answers(end - begin);
+    components_.complete(tools_, dump(requests), answers.size(),
+                         [&](std::size_t index, json answer) { answers[index] = std::move(answer); });
+    return answers;
+  }
+
+  void judge(const std::vector<Example>& examples, std::vector<Answered>& answered, Labelled& result) const {
+    if (answered.empty()) return;
     json items = json::array();
-    for (std::size_t k = 0; k < answered.size(); ++k) {
-      const Example& example = examples[answered[k]];
-      const bool judged = options_.reference && example.calls;
-      items.push_back(to_item(example, replies[k], executions.empty() ? nullptr : &executions[k],
-                              judged && !reference_executions.empty() ? &reference_executions[k] : nullptr));
-      if (judged) items.back()["reference"] = {{"calls", task::calls_to_json(*example.calls)}};
+    for (Answered& one : answered) {
+      const Example& example = examples[one.row];
+      if (one.reply.malformed.empty()) one.execution = execute(one.reply.calls);
+      items.push_back(to_item(example, one.reply, one.execution));
+      if (!options_.reference || !example.calls) continue;
+      items.back()["reference"] = {{"calls", task::calls_to_json(*example.calls)}};
+      if (components_.execute) items.back()["reference_execution"] = execute(*example.calls);
     }
-    if (items.empty()) return;
-    const json scores = read_items(components_.score(tools_, items.dump()), items.size(), "reward");
+    std::vector<host::RewardItem> verdicts(answered.size());
+    components_.score(tools_, dump(items), verdicts.size(),
+                      [&](std::size_t index, host::RewardItem verdict) { verdicts[index] = std::move(verdict); });
     for (std::size_t k = 0; k < answered.size(); ++k) {
-      if (!scores[k].is_object() || !scores[k].contains("score") || !scores[k]["score"].is_number()) {
-        throw std::runtime_error("reward: expected items with a number \"score\", found " + scores[k].dump());
-      }
-      const double score = scores[k]["score"];
-      const Example& example = examples[answered[k]];
-      if (score >= options_.threshold && score >= 0) {
-        result.accepted.push_back({example.utterance, replies[k].calls, example.metadata});
-      } else {
-        const std::string reason = scores[k].value("reason", "");
-        reject(example, answered[k], rejection_of(score, reason, executions.empty() ? nullptr : &executions[k]),
-               result);
-      }
+      const Example& example = examples[answered[k].row];
+      const host::RewardItem& verdict = verdicts[k];
+      if (verdict.error.empty() && !verdict.malformed && verdict.scores[0] >= options_.threshold)
+        result.accepted.push_back({example.utterance, answered[k].reply.calls, example.metadata});
+      else
+        reject(example, answered[k].row, rejection_of(verdict, answered[k].execution), result);
     }
   }
 
-  json execute(const std::vector<Reply>& replies) const {
-    if (!components_.execute || replies.empty()) return json::array();
-    json batches = json::array();
-    for (const Reply& reply : replies) batches.push_back(task::calls_to_json(reply.calls));
-    return read_items(components_.execute(batches.dump()), replies.size(), "environment");
-  }
-
-  json execute_references(const std::vector<Example>& examples, const std::vector<std::size_t>& answered) const {
-    if (!options_.reference) return json::array();
-    std::vector<Reply> references;
-    for (const std::size_t i : answered)
-      references.push_back({examples[i].calls.value_or(std::vector<task::Call>()), ""});
-    return execute(references);
+  json execute(const std::vector<task::Call>& calls) const {
+    return components_.execute ? components_.execute(task::calls_to_json(calls)) : json();
   }
 
   static void reject(const Example& example, std::size_t index, const Rejection& rejection, Labelled& result) {

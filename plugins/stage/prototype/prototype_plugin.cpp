@@ -1,11 +1,19 @@
 // ABI glue of stage.prototype: reads the dataset, labels its train split, writes the dataset folder.
+#include <retort/abi/environment.h>
+#include <retort/abi/reward.h>
+#include <retort/abi/teacher.h>
+
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <retort/plugin.hpp>
 #include <retort/stage.hpp>
 #include <stdexcept>
 #include <string>
 
+#include "host/algorithm/environment_call.h"
+#include "host/algorithm/reward_call.h"
+#include "host/algorithm/teacher_call.h"
 #include "host/base/files.h"
 #include "prototype.h"
 #include "task/dataset.h"
@@ -16,14 +24,21 @@ namespace fs = std::filesystem;
 namespace stages = retort::stages;
 namespace task = retort::task;
 
+template <typename Call, typename Table>
+std::shared_ptr<Call> call_of(const retort::BoundComponent& component) {
+  return std::make_shared<Call>(std::string(component.id()), component.instance(), component.functions<Table>());
+}
+
 stages::PrototypeComponents components_of(const retort::StageContext& context) {
-  const retort::SlotComponent teacher = context.slot("teacher").value();
-  const retort::SlotComponent reward = context.slot("reward").value();
+  using retort::host::EnvironmentCall, retort::host::RewardCall, retort::host::TeacherCall;
+  const auto teacher = call_of<TeacherCall, retort_teacher_v1>(context.slot("teacher").value());
+  const auto reward = call_of<RewardCall, retort_reward_v1>(context.slot("reward").value());
   stages::PrototypeComponents components;
-  components.complete = [teacher](std::string_view requests) { return teacher.complete(requests); };
-  components.score = [reward](std::string_view tools, std::string_view items) { return reward.score(tools, items); };
-  if (const auto environment = context.slot("environment")) {
-    components.execute = [world = *environment](std::string_view batches) { return world.execute(batches); };
+  components.complete = [teacher](auto... arguments) { teacher->complete(arguments...); };
+  components.score = [reward](auto... arguments) { reward->score(arguments...); };
+  if (const auto slot = context.slot("environment")) {
+    const auto world = call_of<EnvironmentCall, retort_environment_v1>(*slot);
+    components.execute = [world](const nlohmann::json& calls) { return world->execute_once(calls); };
   }
   return components;
 }
@@ -56,7 +71,7 @@ class PrototypeStage final : public retort::Stage {
   }
   explicit PrototypeStage(const Params& params) : params_(params) {}
 
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape =
         retort::StageShape("dataset")
             .input("dataset", "dataset", "utterances to label; a labelled row's calls are its recorded answer")

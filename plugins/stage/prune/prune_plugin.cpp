@@ -9,7 +9,7 @@ class PruneStage : public retort::Stage {
   using Params = retort::NoParams;
   explicit PruneStage(Params /*none*/) {}
 
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape = retort::StageShape("model")
                                                 .input("model", "model", "what to cut")
                                                 .input("dataset", "dataset", "calibration data")
@@ -21,7 +21,7 @@ class PruneStage : public retort::Stage {
     retort::train::PruningJob job;
     job.model = context.input_folder("model");
     job.dataset = context.input_folder("dataset");
-    job.pruner = retort::stages::handle<retort_pruner_v1>(*context.slot("algorithm"));
+    job.pruner = *context.abi().component(context.abi().context, retort::to_abi("algorithm"), 0);
     job.seed = context.seed();
     job.threads = context.threads();
     job.output = context.output_folder();

@@ -33,7 +33,7 @@ class QuantizeStage : public retort::Stage {
   }
   explicit QuantizeStage(Params params) : params_(std::move(params)) {}
 
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape =
         retort::StageShape("model")
             .input("model", "model", "what to quantise")
@@ -46,11 +46,11 @@ class QuantizeStage : public retort::Stage {
     retort::train::QuantizationJob job;
     job.model = context.input_folder("model");
     if (context.has_input("dataset")) job.dataset = context.input_folder("dataset");
-    job.quantizer = retort::stages::handle<retort_quantizer_v1>(*context.slot("algorithm"));
-    job.embedding = params_.embedding;
-    job.head = params_.head;
-    job.pure = params_.pure;
-    job.activation_bits = params_.activations == "int8" ? 8 : 0;
+    job.quantizer = *context.abi().component(context.abi().context, retort::to_abi("algorithm"), 0);
+    job.storage.embedding = params_.embedding;
+    job.storage.head = params_.head;
+    job.storage.pure = params_.pure;
+    job.storage.activation_bits = params_.activations == "int8" ? 8 : 0;
     job.seed = context.seed();
     job.threads = context.threads();
     job.output = context.output_folder();

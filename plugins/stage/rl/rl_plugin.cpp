@@ -1,52 +1,13 @@
 // stage.rl: reinforcement learning with rewards from calls, executed in an environment where one is given.
-#include <nlohmann/json.hpp>
-
+#include "../common/answer_scoring.h"
 #include "../common/training_stage.h"
 #include "train/policy_gradient.h"
 
 namespace {
 
-using nlohmann::json;
-using retort::train::Rollout;
-
-/// Scores rollouts with the stage's reward, after the environment (if any) executed answers and references.
-class CallReward {
- public:
-  CallReward(retort::SlotComponent reward, std::optional<retort::SlotComponent> environment)
-      : reward_(std::move(reward)), environment_(std::move(environment)) {}
-
-  std::vector<double> operator()(const std::vector<retort::task::Tool>& tools,
-                                 const std::vector<Rollout>& rollouts) const {
-    json items = json::array();
-    json executions = json::array();  // answer and reference of every rollout, in turn
-    for (const Rollout& rollout : rollouts) {
-      const auto* calls = std::get_if<std::vector<retort::task::Call>>(&rollout.response);
-      const json answer = calls != nullptr ? retort::task::calls_to_json(*calls) : json::array();
-      const json reference = retort::task::calls_to_json(*rollout.example->calls);
-      items.push_back({{"prompt", rollout.example->utterance}, {"reference", {{"calls", reference}}}});
-      items.back()["response"] = calls != nullptr
-                                     ? json{{"calls", answer}}
-                                     : json{{"malformed", std::get<retort::task::Malformed>(rollout.response).reason}};
-      executions.push_back(answer);
-      executions.push_back(reference);
-    }
-    if (environment_) {
-      const json outcomes = json::parse(environment_->execute(executions.dump()));
-      for (std::size_t i = 0; i < items.size(); ++i) {
-        items[i]["execution"] = outcomes.at(2 * i);
-        items[i]["reference_execution"] = outcomes.at(2 * i + 1);
-      }
-    }
-    std::vector<double> scores;
-    for (const json& score : json::parse(reward_.score(retort::task::tools_to_json(tools).dump(), items.dump())))
-      scores.push_back(score.at("score").get<double>());
-    return scores;
-  }
-
- private:
-  retort::SlotComponent reward_;
-  std::optional<retort::SlotComponent> environment_;
-};
+retort::host::RlCall algorithm_of(const retort::BoundComponent& component) {
+  return {std::string(component.id()), component.instance(), component.functions<retort_rl_v1>()};
+}
 
 class RlStage : public retort::Stage {
  public:
@@ -54,6 +15,7 @@ class RlStage : public retort::Stage {
     retort::train::TrainingOptions training;
     double temperature = 1.0;
     std::int64_t max_new_tokens = 64;
+    std::vector<double> reward_weights;
     std::int64_t validation_limit = 200;
     std::int64_t validation_steps = 10;
   };
@@ -62,23 +24,25 @@ class RlStage : public retort::Stage {
         .object("training", &Params::training, retort::stages::training_parameters())
         .number("temperature", &Params::temperature)
         .above(0)
-        .doc("of the rollouts")
+        .doc("of the rollouts, and of the log-probabilities that are compared")
         .integer("max_new_tokens", &Params::max_new_tokens)
         .at_least(1)
         .unit("tokens")
         .doc("of one answer")
+        .numbers("reward_weights", &Params::reward_weights)
+        .doc("of the reward's scores, in their order, in the sum that is learned from; empty: the first score alone")
         .integer("validation_limit", &Params::validation_limit)
         .at_least(0)
         .unit("utterances")
         .doc("answered at every validation; 0 = off")
         .integer("validation_steps", &Params::validation_steps)
         .at_least(0)
-        .unit("steps")
+        .unit("batches of rollouts")
         .doc("between validations; 0 = only at the end");
   }
   explicit RlStage(Params params) : params_(std::move(params)) {}
 
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape =
         retort::StageShape("model")
             .input("dataset", "dataset", "prompts, with the calls that references are made of")
@@ -89,12 +53,24 @@ class RlStage : public retort::Stage {
     return shape;
   }
 
+  std::vector<std::string> check(const retort::StageContext& context) override {
+    std::vector<std::string> findings;
+    retort::stages::collect(findings, "algorithm", [&] {
+      algorithm_of(*context.slot("algorithm")).require_offered(retort::train::policy_gradient_signals, "stage.rl");
+    });
+    retort::stages::check_reward(findings, context, params_.reward_weights);
+    return findings;
+  }
+
   void run(const retort::StageContext& context) override {
     retort::train::PolicyGradientJob job;
     retort::stages::fill(job, context, params_);
     job.policy = context.input_folder("model");
-    job.algorithm = retort::stages::handle<retort_rl_v1>(*context.slot("algorithm"));
-    job.reward = CallReward(*context.slot("reward"), context.slot("environment"));
+    job.algorithm.push_back(algorithm_of(*context.slot("algorithm")));
+    for (std::int64_t thread = 1; thread < context.threads(); ++thread)
+      job.algorithm.push_back(algorithm_of(context.create("algorithm")));
+    job.reward = retort::stages::answer_reward(context, params_.reward_weights);
+    job.reward_weights = params_.reward_weights;
     job.temperature = params_.temperature;
     job.max_new_tokens = params_.max_new_tokens;
     job.validation_steps = params_.validation_steps;

@@ -37,7 +37,7 @@ class SftStage : public retort::Stage {
   }
   explicit SftStage(Params params) : params_(std::move(params)) {}
 
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape =
         retort::StageShape("model")
             .input("dataset", "dataset", "labelled utterances")

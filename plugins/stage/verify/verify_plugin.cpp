@@ -31,7 +31,7 @@ class VerifyStage : public retort::Stage {
   }
   explicit VerifyStage(Params params) : params_(std::move(params)) {}
 
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape = retort::StageShape("report")
                                                 .input("model", "model", "run twice: by LibTorch and by the runtime")
                                                 .input("dataset", "dataset", "utterances to answer");

@@ -17,17 +17,18 @@ json replay(const json& request) {
   if (!message.is_object() || message.value("role", json()) != "assistant") {
     return {{"error", "\"recorded\": expected an object with role \"assistant\""}};
   }
-  return {{"message", message}, {"usage", {{"prompt_tokens", 0}, {"completion_tokens", 0}, {"total_tokens", 0}}}};
+  const bool calls = message.contains("tool_calls") && !message["tool_calls"].empty();
+  return {{"choices", {{{"message", message}, {"finish_reason", calls ? "tool_calls" : "stop"}}}},
+          {"usage", {{"prompt_tokens", 0}, {"completion_tokens", 0}}}};
 }
 
 }  // namespace
 
-std::string complete(std::string_view requests) {
+void complete(std::string_view requests, const std::function<void(std::size_t, const std::string&)>& take) {
   const json parsed = json::parse(requests, nullptr, false);
   if (!parsed.is_array()) throw std::invalid_argument("teacher.recorded: expected a JSON array of chat requests");
-  json responses = json::array();
-  for (const json& request : parsed) responses.push_back(replay(request));
-  return responses.dump(-1, ' ', false, json::error_handler_t::replace);
+  for (std::size_t i = 0; i < parsed.size(); ++i)
+    take(i, replay(parsed[i]).dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 }  // namespace retort::recorded

@@ -11,9 +11,12 @@ class RecordedTeacher final : public retort::Teacher {
  public:
   using Params = retort::NoParams;
   explicit RecordedTeacher(const Params&) {}
-  std::string complete(std::string_view requests) override { return retort::recorded::complete(requests); }
+  void complete(const retort::TeacherBatch& batch, const retort::ItemSink& responses) override {
+    retort::recorded::complete(batch.requests,
+                               [&](std::size_t index, const std::string& item) { responses.item(index, item); });
+  }
 };
 
 }  // namespace
 
-RETORT_PLUGIN(RecordedTeacher, "teacher.recorded", "1.0.0", "replays the answers that a trace recorded");
+RETORT_PLUGIN(RecordedTeacher, "teacher.recorded", "1.1.0", "replays the answers that a trace recorded");

@@ -133,6 +133,16 @@ json to_message(const Answer& answer) {
   return message;
 }
 
+json respond(const json& request) {
+  const auto utterance = utterance_of(request);
+  if (!utterance) return {{"error", "expected a user message with text in \"messages\""}};
+  const Answer found = answer(*utterance);
+  const auto tokens = static_cast<std::int64_t>(split_words(*utterance).size());
+  return {
+      {"choices", {{{"message", to_message(found)}, {"finish_reason", found.calls.empty() ? "stop" : "tool_calls"}}}},
+      {"usage", {{"prompt_tokens", tokens}, {"completion_tokens", 0}}}};
+}
+
 }  // namespace
 
 Answer answer(std::string_view utterance) {
@@ -142,25 +152,11 @@ Answer answer(std::string_view utterance) {
   return {false, json::array(), "cannot read \"" + std::string(utterance) + "\" as requests that the rules know"};
 }
 
-std::string complete(std::string_view requests) {
-  // The rules know the tools; what each request says of them is passed over.
-  const auto keep = [](int depth, json::parse_event_t event, json& key) {
-    return !(event == json::parse_event_t::key && depth == 2 && key == "tools");
-  };
-  const json parsed = json::parse(requests, keep, false);
+void complete(std::string_view requests, const std::function<void(std::size_t, const std::string&)>& take) {
+  const json parsed = json::parse(requests, nullptr, false);
   if (!parsed.is_array()) throw std::invalid_argument("teacher.rules: expected a JSON array of chat requests");
-  json responses = json::array();
-  for (const json& request : parsed) {
-    const auto utterance = utterance_of(request);
-    if (!utterance) {
-      responses.push_back({{"error", "expected a user message with text in \"messages\""}});
-      continue;
-    }
-    const auto tokens = static_cast<std::int64_t>(split_words(*utterance).size());
-    responses.push_back({{"message", to_message(answer(*utterance))},
-                         {"usage", {{"prompt_tokens", tokens}, {"completion_tokens", 0}, {"total_tokens", tokens}}}});
-  }
-  return responses.dump(-1, ' ', false, json::error_handler_t::replace);
+  for (std::size_t i = 0; i < parsed.size(); ++i)
+    take(i, respond(parsed[i]).dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 }  // namespace retort::rules

@@ -2,6 +2,8 @@
 // It is good rather than perfect, as a prompted model is; it shares no code with the grammar that makes the requests.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -17,8 +19,8 @@ struct Answer {
 /// Reads the utterance as one clause or several joined ones; the reading with the fewest clauses wins. Thread-safe.
 Answer answer(std::string_view utterance);
 
-/// `requests`: JSON array of chat requests; returns the JSON array of responses that retort/abi/teacher.h defines. A
-/// request without a user message gets an error item. Throws std::invalid_argument for text that is not a JSON array.
-std::string complete(std::string_view requests);
+/// `requests`: JSON array of chat requests. Gives `take` an item each, as retort/abi/teacher.h defines them; a request
+/// without a user message gets an error. Throws std::invalid_argument for text that is not a JSON array.
+void complete(std::string_view requests, const std::function<void(std::size_t index, const std::string& item)>& take);
 
 }  // namespace retort::rules

@@ -11,9 +11,12 @@ class RulesTeacher final : public retort::Teacher {
  public:
   using Params = retort::NoParams;
   explicit RulesTeacher(const Params&) {}
-  std::string complete(std::string_view requests) override { return retort::rules::complete(requests); }
+  void complete(const retort::TeacherBatch& batch, const retort::ItemSink& responses) override {
+    retort::rules::complete(batch.requests,
+                            [&](std::size_t index, const std::string& item) { responses.item(index, item); });
+  }
 };
 
 }  // namespace
 
-RETORT_PLUGIN(RulesTeacher, "teacher.rules", "1.0.0", "hand-written rules for the home assistant's requests");
+RETORT_PLUGIN(RulesTeacher, "teacher.rules", "1.1.0", "hand-written rules for the home assistant's requests");

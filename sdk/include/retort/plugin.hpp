@@ -46,7 +46,7 @@ auto schema_of() {
     return T::schema();
 }
 
-/// A class that declares no slots has none.
+/// A class that declares no slots has none; a stage declares them in its shape.
 template <typename T, typename = void>
 struct SlotsOf {
   static const std::vector<retort_slot>& get() {
@@ -57,6 +57,11 @@ struct SlotsOf {
 template <typename T>
 struct SlotsOf<T, std::void_t<decltype(T::slots())>> {
   static const std::vector<retort_slot>& get() { return T::slots().abi(); }
+};
+
+template <typename T>
+struct SlotsOf<T, std::void_t<decltype(T::shape().slots())>> {
+  static const std::vector<retort_slot>& get() { return T::shape().slots().abi(); }
 };
 
 /// Only a stage has a shape: static const StageShape& shape().

@@ -15,11 +15,11 @@ struct MyKd : retort::DistillStrategy {
   explicit MyKd(Params params) : t(params.temperature) {}
 
   retort::Loss loss(const retort::DistillBatch& in, const retort::Gradient& gradient) override {
-    const auto width =
-        std::min(in.vocabulary(), in.teacher_logits.columns());  // vocabularies may be padded differently
+    const auto& teacher_logits = in.teacher().logits;
+    const auto width = std::min(in.vocabulary(), teacher_logits.columns());  // vocabularies may be padded differently
     double total = 0;
     for (std::int64_t n = 0; n < in.rows(); ++n) {
-      const float *student = in.student_logits.row(n), *teacher = in.teacher_logits.row(n);
+      const float *student = in.student_logits.row(n), *teacher = teacher_logits.row(n);
       const double weight = in.mask ? in.mask[n] : 1.0;
       double q_sum = 0, p_sum = 0, kl = 0;
       for (std::int64_t v = 0; v < width; ++v) q_sum += std::exp(student[v] / t), p_sum += std::exp(teacher[v] / t);

@@ -36,20 +36,29 @@ static float* element(const retort_tensor* tensor, int64_t row, int64_t column) 
   return first + row * tensor->strides[0] + column * tensor->strides[1];
 }
 
-static retort_error* requirements(retort_instance* instance, retort_distill_requirements* out) {
+/* `setup` would tell of the models; this loss does not depend on them. */
+static retort_error* requirements(retort_instance* instance, const retort_distill_setup* setup,
+                                  retort_distill_requirements* out) {
   (void)instance;
+  (void)setup;
+  out->flags = 0;
   out->signals = RETORT_SIGNAL_TEACHER_LOGITS;
   out->top_k = 0;
   out->on_policy_fraction = 0;
+  out->layer_count = 0; /* no hidden states */
+  out->student_layers = out->teacher_layers = NULL;
+  out->parameter_count = 0; /* nothing to train beside the student */
+  out->parameters = NULL;
   return NULL;
 }
 
-static retort_error* loss(retort_instance* instance, const retort_distill_batch* batch, double* out,
-                          const retort_tensor* logits_gradient, const retort_tensor* hidden_gradient,
-                          const retort_metric_sink* metrics) {
-  const retort_tensor *student = batch->student_logits, *teacher = batch->teacher_logits, *mask = batch->mask;
+/* All sums over rows, so that the host may pass a step's rows in several calls. */
+static retort_error* loss(retort_instance* instance, const retort_distill_batch* batch, retort_distill_result* result) {
+  const retort_tensor *student = batch->student_logits, *mask = batch->mask, *gradient = result->logits_gradient;
+  const retort_tensor* teacher;
   double total = 0;
-  (void)hidden_gradient; /* hidden states were not asked for */
+  if (batch->teacher_count != 1) return refuse("teachers: this loss compares with one teacher only");
+  teacher = batch->teachers[0].logits;
   if (!is_matrix(student) || !is_matrix(teacher))
     return refuse("student_logits, teacher_logits: expected f32 matrices in host memory");
   if (student->shape[0] != teacher->shape[0] || student->shape[1] != teacher->shape[1])
@@ -60,18 +69,18 @@ static retort_error* loss(retort_instance* instance, const retort_distill_batch*
     for (int64_t v = 0; v < student->shape[1]; ++v) {
       const double difference = (double)*element(student, n, v) - (double)*element(teacher, n, v);
       total += weight * instance->scale / 2 * difference * difference;
-      if (logits_gradient != NULL) *element(logits_gradient, n, v) = (float)(weight * instance->scale * difference);
+      if (gradient != NULL) *element(gradient, n, v) = (float)(weight * instance->scale * difference);
     }
   }
-  *out = total;
-  if (metrics != NULL) {
+  result->loss = total;
+  if (result->metrics != NULL) {
     const retort_string name = TEXT("logit_mse");
-    metrics->metric(metrics->context, name, total);
+    result->metrics->metric(result->metrics->context, name, total);
   }
   return NULL;
 }
 
-static const retort_distill_v1 distill = {sizeof(retort_distill_v1), 0, requirements, loss};
+static const retort_distill_v1 distill = {RETORT_DISTILL_V1_SIZE, 0, requirements, NULL, loss};
 
 /* ---- the plugin ---- */
 
@@ -83,7 +92,10 @@ static const retort_component component = {
     TEXT("1.0.0"),
     TEXT("half the squared distance of student and teacher logits"),
     TEXT("{\"type\":\"object\",\"properties\":{\"scale\":{\"type\":\"number\",\"default\":1,\"exclusiveMinimum\":0,"
-         "\"description\":\"factor of the loss\"}},\"required\":[],\"additionalProperties\":false}")};
+         "\"description\":\"factor of the loss\"}},\"required\":[],\"additionalProperties\":false}"),
+    NULL, /* no slots for other components */
+    0,
+    NULL /* not a stage */};
 
 static retort_error* init(const retort_host* services) {
   host = services;
@@ -99,15 +111,16 @@ static const retort_component* component_at(uint32_t index) {
   return index == 0 ? &component : NULL;
 }
 
-static retort_error* create(uint32_t index, const retort_parameter* parameters, uint64_t count, retort_instance** out) {
+static retort_error* create(const retort_create_arguments* arguments, retort_instance** out) {
   const retort_string out_of_memory = TEXT("out of memory");
+  const retort_parameter* next = arguments->parameters;
   retort_instance* instance;
-  if (index != 0) return refuse("logit_mse: no such component");
+  if (arguments->index != 0) return refuse("logit_mse: no such component");
   instance = malloc(sizeof *instance);
   if (instance == NULL) return host->error_new(RETORT_ERROR_RUNTIME, out_of_memory);
   instance->scale = 1; /* the host fills defaults in; this is for hosts that pass nothing */
   /* A newer host's entries may be longer than this header's: step by struct_size. */
-  for (const retort_parameter* next = parameters; count > 0; --count) {
+  for (uint64_t count = arguments->parameter_count; count > 0; --count) {
     if (equal(next->path, "/scale")) instance->scale = next->number;
     next = (const retort_parameter*)((const char*)next + next->struct_size);
   }

@@ -1,7 +1,10 @@
 // The reward for calls. Golden numbers are worked out by hand beside each case.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "call_schema.h"
 #include "function_call.h"
@@ -77,9 +80,18 @@ TEST(Similarity, ANameCanEarnAShare) {
   EXPECT_DOUBLE_EQ(calls_similarity(left, right, {0.25}), 0.25);
 }
 
+std::vector<json> items_of(FunctionCallReward& reward, const std::string& tools_text, const std::string& items) {
+  std::vector<json> scores;
+  reward.score(tools_text, items, [&](std::size_t index, const std::string& item) {
+    EXPECT_EQ(index, scores.size());
+    scores.push_back(json::parse(item));
+  });
+  return scores;
+}
+
 struct ScoreCase {
   const char* item;
-  double score;
+  double score;  ///< -1: malformed, with the score 0
   const char* reason;
 };
 
@@ -111,9 +123,10 @@ TEST(FunctionCallReward, AppliesItsRulesInOrder) {
        0.9, "another state"}};
   FunctionCallReward reward(Scoring{});
   for (const ScoreCase& one : cases) {
-    const json scores = json::parse(reward.score(tools().dump(), "[" + std::string(one.item) + "]"));
+    const std::vector<json> scores = items_of(reward, tools().dump(), "[" + std::string(one.item) + "]");
     ASSERT_EQ(scores.size(), 1U);
-    EXPECT_DOUBLE_EQ(scores[0]["score"].get<double>(), one.score) << one.item;
+    EXPECT_EQ(scores[0].value("malformed", false), one.score == -1) << one.item;
+    EXPECT_DOUBLE_EQ(scores[0]["scores"]["score"].get<double>(), std::max(one.score, 0.0)) << one.item;
     const std::string reason = scores[0]["reason"];
     EXPECT_NE(reason.find(one.reason), std::string::npos) << one.item << ": " << reason;
     EXPECT_EQ(reason.empty(), one.score == 1.0) << one.item;
@@ -122,10 +135,27 @@ TEST(FunctionCallReward, AppliesItsRulesInOrder) {
 
 TEST(FunctionCallReward, RefusesBadToolsAndItems) {
   FunctionCallReward reward(Scoring{});
-  EXPECT_THROW(reward.score("[", "[]"), std::invalid_argument);
-  EXPECT_THROW(reward.score("[{}]", "[]"), std::invalid_argument);
-  EXPECT_THROW(reward.score(tools().dump(), "{}"), std::invalid_argument);
-  EXPECT_EQ(reward.score("[]", "[]"), "[]");
+  EXPECT_THROW(items_of(reward, "[", "[]"), std::invalid_argument);
+  EXPECT_THROW(items_of(reward, "[{}]", "[]"), std::invalid_argument);
+  EXPECT_THROW(items_of(reward, tools().dump(), "{}"), std::invalid_argument);
+  EXPECT_TRUE(items_of(reward, "[]", "[]").empty());
+}
+
+TEST(FunctionCallReward, AnItemThatCannotBeReadIsItsOwnError) {
+  FunctionCallReward reward(Scoring{});
+  const std::string stop = R"({"response":{"calls":[{"name":"stop","arguments":{}}]})";
+  const auto scores = items_of(reward, tools().dump(), "[7," + stop + R"(,"tools":7},)" + stop + "}]");
+  ASSERT_EQ(scores.size(), 3U);
+  EXPECT_TRUE(scores[0]["error"].is_string());
+  EXPECT_TRUE(scores[1]["error"].is_string());
+  EXPECT_EQ(scores[2]["scores"]["score"], 1.0);
+}
+
+TEST(FunctionCallReward, AnItemsOwnToolsComeFirst) {
+  FunctionCallReward reward(Scoring{});
+  const std::string item =
+      R"({"response":{"calls":[{"name":"fly","arguments":{}}]},"tools":[{"type":"function","function":{"name":"fly"}}]})";
+  EXPECT_EQ(items_of(reward, tools().dump(), "[" + item + "]").at(0)["scores"]["score"], 1.0);
 }
 
 TEST(CallSchema, NamesWhatItRefuses) {

@@ -8,13 +8,12 @@
 namespace retort::stages {
 namespace {
 
-std::string row(const std::string& utterance, const std::string& id) {
-  return R"({"messages":[{"role":"user","content":")" + utterance +
-         R"("},{"role":"assistant","content":""}],"metadata":{"template":")" + id + "\"}}\n";
+task::Example row(const std::string& utterance, const std::string& id) {
+  return {utterance, std::vector<task::Call>{}, {{"template", id}}};
 }
 
 TEST(Generate, StripsTrainLabelsOnly) {
-  const GeneratedDataset dataset = assemble(row("a", "t.1"), row("b", "t.1"), row("c", "t.2"));
+  const GeneratedDataset dataset = assemble({row("a", "t.1")}, {row("b", "t.1")}, {row("c", "t.2")});
   EXPECT_FALSE(dataset.train.at(0).calls.has_value());
   EXPECT_TRUE(dataset.validation.at(0).calls.has_value());
   EXPECT_TRUE(dataset.test.at(0).calls.has_value());
@@ -22,16 +21,18 @@ TEST(Generate, StripsTrainLabelsOnly) {
 }
 
 TEST(Generate, RefusesSplitsThatTouch) {
-  EXPECT_THROW(assemble(row("Turn it on.", "t.1"), "", row("turn it on", "t.2")), std::runtime_error);
-  EXPECT_THROW(assemble(row("a", "t.1") + row("a", "t.3"), "", ""), std::runtime_error);
-  EXPECT_THROW(assemble(row("a", "t.1"), row("a", "t.1"), ""), std::runtime_error);
-  EXPECT_THROW(assemble(row("a", "pair.1(t.1+t.2)"), "", row("b", "wrap.2(t.2)")), std::runtime_error);
-  EXPECT_THROW(assemble("", row("a", "t.1"), row("b", "t.1")), std::runtime_error);
+  EXPECT_THROW(assemble({row("Turn it on.", "t.1")}, {}, {row("turn it on", "t.2")}), std::runtime_error);
+  EXPECT_THROW(assemble({row("a", "t.1"), row("a", "t.3")}, {}, {}), std::runtime_error);
+  EXPECT_THROW(assemble({row("a", "t.1")}, {row("a", "t.1")}, {}), std::runtime_error);
+  EXPECT_THROW(assemble({row("a", "pair.1(t.1+t.2)")}, {}, {row("b", "wrap.2(t.2)")}), std::runtime_error);
+  EXPECT_THROW(assemble({}, {row("a", "t.1")}, {row("b", "t.1")}), std::runtime_error);
 }
 
 TEST(Generate, RefusesRowsThatAreNotLabelledChats) {
-  EXPECT_THROW(assemble("nonsense\n", "", ""), std::runtime_error);
-  EXPECT_THROW(assemble(R"({"messages":[{"role":"user","content":"a"}]})", "", ""), std::runtime_error);
+  const auto read = [](const char* text) { return read_generated("train", 1, nlohmann::json::parse(text)); };
+  EXPECT_THROW(read(R"({"messages":7})"), std::runtime_error);
+  EXPECT_THROW(read(R"({"messages":[{"role":"user","content":"a"}]})"), std::runtime_error);
+  EXPECT_EQ(read(R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":""}]})").utterance, "a");
 }
 
 TEST(Generate, TakesIdsApart) {

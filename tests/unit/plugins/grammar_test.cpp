@@ -80,11 +80,11 @@ TEST(Grammar, NoTemplateOfTestIsUsedElsewhere) {
 }
 
 TEST(Grammar, SplitsShareNoUtterance) {
-  std::string rows[3];
+  std::vector<task::Example> rows[3];
   const Split splits[3] = {Split::train, Split::validation, Split::test};
   for (std::size_t i = 0; i < 3; ++i) {
     for (const Utterance& utterance : grammar().generate(splits[i], i == 0 ? 6000 : 1500, 3)) {
-      rows[i] += to_chat_row(utterance).dump() + "\n";
+      rows[i].push_back(stages::read_generated("any", rows[i].size() + 1, to_chat_row(utterance)));
     }
   }
   const auto dataset = stages::assemble(rows[0], rows[1], rows[2]);  // throws when they do

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <stdexcept>
 #include <string>
 
 #include "task/call.h"
@@ -22,8 +23,9 @@ TEST(Home, CarriesOutCallsInOrder) {
   const Outcome outcome = run(R"([{"name":"light_switch","arguments":{"room":"kitchen","state":"on"}},
                                   {"name":"vacuum_dock","arguments":{}}])");
   EXPECT_TRUE(outcome.ok) << outcome.error;
-  ASSERT_EQ(outcome.effects.size(), 2U);
-  EXPECT_EQ(outcome.effects[0], "the kitchen light is on");
+  ASSERT_EQ(outcome.results.size(), 2U);
+  EXPECT_TRUE(outcome.results[0].ok && outcome.results[1].ok);
+  EXPECT_EQ(outcome.results[0].content, "the kitchen light is on");
   EXPECT_EQ(to_json(outcome)["error"], nullptr);
 }
 
@@ -74,8 +76,44 @@ TEST(Home, AFailedCallChangesNothingAndEndsTheList) {
                                   {"name":"vacuum_dock","arguments":{}}])");
   EXPECT_FALSE(outcome.ok);
   EXPECT_NE(outcome.error.find("call 1 (shopping_add)"), std::string::npos) << outcome.error;
-  EXPECT_TRUE(outcome.effects.empty());
+  ASSERT_EQ(outcome.results.size(), 2U);
+  EXPECT_FALSE(outcome.results[0].ok || outcome.results[1].ok);
+  EXPECT_NE(outcome.results[1].content.find("an earlier call failed"), std::string::npos);
   EXPECT_EQ(outcome.state, run("[]").state);
+}
+
+TEST(Home, ResultsCarryTheCallsIds) {
+  const json outcome = to_json(run(R"([{"id":"a","name":"vacuum_dock","arguments":{}},{"id":"b","name":"fly"}])"));
+  ASSERT_EQ(outcome["results"].size(), 2U);
+  EXPECT_EQ(outcome["results"][0]["id"], "a");
+  EXPECT_EQ(outcome["results"][1]["id"], "b");
+  EXPECT_EQ(outcome["results"][1]["ok"], false);
+}
+
+TEST(Home, GoesOnOverTurnsAndFromASavedState) {
+  const json add = json::parse(R"([{"name":"shopping_add","arguments":{"items":["milk"]}}])");
+  Home home;
+  const std::string state = execute(home, add).state;
+  EXPECT_NE(state, run("[]").state);
+  EXPECT_NE(execute(home, add).error.find("already on the shopping list"), std::string::npos);
+  Home saved(json::parse(home.state().dump()));
+  EXPECT_EQ(execute(saved, json::array()).state, state);
+  EXPECT_FALSE(execute(saved, add).ok);
+  EXPECT_TRUE(execute(add).ok);  // another home
+}
+
+TEST(Home, RefusesAStateThatIsNone) {
+  EXPECT_THROW(Home{json(7)}, std::invalid_argument);
+  EXPECT_THROW(Home{json::object()}, std::invalid_argument);
+  json state = Home().state();
+  state["music"]["track"] = "three";
+  EXPECT_THROW(Home{state}, std::invalid_argument);
+  state = Home().state();
+  state["garden"] = 1;
+  EXPECT_THROW(Home{state}, std::invalid_argument);
+  state = Home().state();
+  state["alarms"] = json::object();  // all of them cancelled
+  EXPECT_NO_THROW(Home{state});
 }
 
 TEST(Home, ToolListOfTheConfigsIsTheHomes) {

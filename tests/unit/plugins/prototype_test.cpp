@@ -20,16 +20,21 @@ namespace {
 
 using nlohmann::json;
 
+using Take = std::function<void(std::size_t, json)>;
+
 PrototypeComponents home_components() {
   auto reward = std::make_shared<call_reward::FunctionCallReward>(call_reward::Scoring{});
   PrototypeComponents components;
-  components.complete = [](std::string_view requests) { return rules::complete(requests); };
-  components.score = [reward](std::string_view tools, std::string_view items) { return reward->score(tools, items); };
-  components.execute = [](std::string_view batches) {
-    json outcomes = json::array();
-    for (const json& calls : json::parse(batches)) outcomes.push_back(home::to_json(home::execute(calls)));
-    return outcomes.dump();
+  components.complete = [](std::string_view, std::string_view requests, std::size_t, const Take& take) {
+    rules::complete(requests, [&](std::size_t index, const std::string& item) { take(index, json::parse(item)); });
   };
+  components.score = [reward](std::string_view tools, std::string_view items, std::size_t, const auto& take) {
+    reward->score(tools, items, [&](std::size_t index, const std::string& text) {
+      const json item = json::parse(text);
+      take(index, {{item["scores"]["score"]}, item.value("malformed", false), item["reason"], ""});
+    });
+  };
+  components.execute = [](const json& calls) { return home::to_json(home::execute(calls)); };
   return components;
 }
 
@@ -37,21 +42,25 @@ std::vector<task::Tool> home_tools() {
   return task::tools_from_json(home::tools(), "tools");
 }
 
-/// A teacher that answers every request with `message`.
-PrototypeComponents always(const json& response) {
+/// A teacher that answers every request with `answer`.
+PrototypeComponents always(const json& answer) {
   PrototypeComponents components = home_components();
-  components.complete = [response](std::string_view requests) {
-    return json(std::vector<json>(json::parse(requests).size(), response)).dump();
+  components.complete = [answer](std::string_view, std::string_view, std::size_t count, const Take& take) {
+    for (std::size_t i = count; i-- > 0;) take(i, answer);
   };
   return components;
 }
 
+json answer_of(const json& message, const char* finish_reason) {
+  return {{"choices", {{{"message", message}, {"finish_reason", finish_reason}}}}};
+}
+
 json message_with(const char* name, const char* arguments) {
-  return {{"message",
-           {{"role", "assistant"},
-            {"content", nullptr},
-            {"tool_calls",
-             {{{"id", "1"}, {"type", "function"}, {"function", {{"name", name}, {"arguments", arguments}}}}}}}}};
+  return answer_of(
+      {{"role", "assistant"},
+       {"content", nullptr},
+       {"tool_calls", {{{"id", "1"}, {"type", "function"}, {"function", {{"name", name}, {"arguments", arguments}}}}}}},
+      "tool_calls");
 }
 
 const std::vector<task::Example> kOne = {{"do it", std::nullopt, {{"template", "x"}}}};
@@ -69,7 +78,7 @@ TEST(Prototype, KeepsWhatTheRewardAccepts) {
 TEST(Prototype, SaysWhyItRejects) {
   const std::map<std::string, json> responses = {
       {"teacher_error", {{"error", "rate limit"}}},
-      {"refused", {{"message", {{"role", "assistant"}, {"content", nullptr}, {"refusal", "cannot"}}}}},
+      {"refused", answer_of({{"role", "assistant"}, {"content", nullptr}, {"refusal", "cannot"}}, "stop")},
       {"malformed", message_with("vacuum_dock", "{not json")},
       {"execution", message_with("blinds_set", R"({"room":"garage","position":1})")}};
   for (const auto& [kind, response] : responses) {
@@ -86,7 +95,9 @@ TEST(Prototype, SaysWhyItRejects) {
 TEST(Prototype, ReplaysAndJudgesAgainstLabels) {
   const std::vector<task::Example> labelled = {{"dock", std::vector<task::Call>{{"vacuum_dock", json::object()}}, {}}};
   PrototypeComponents components = home_components();
-  components.complete = [](std::string_view requests) { return recorded::complete(requests); };
+  components.complete = [](std::string_view, std::string_view requests, std::size_t, const Take& take) {
+    recorded::complete(requests, [&](std::size_t index, const std::string& item) { take(index, json::parse(item)); });
+  };
   PrototypeOptions options;
   options.reference = true;
   EXPECT_EQ(label(labelled, home_tools(), components, options, kNoProgress).accepted.size(), 1U);
@@ -96,12 +107,22 @@ TEST(Prototype, ReplaysAndJudgesAgainstLabels) {
   EXPECT_EQ(label(labelled, home_tools(), wrong, PrototypeOptions{}, kNoProgress).accepted.size(), 1U);
 }
 
-TEST(Prototype, RefusesComponentsThatBreakTheirInterface) {
-  for (const char* answer : {"[]", "{}", "nonsense", "[7]", "[{}]"}) {
-    PrototypeComponents components = home_components();
-    components.complete = [answer](std::string_view) { return std::string(answer); };
-    EXPECT_THROW(label(kOne, home_tools(), components, PrototypeOptions{}, kNoProgress), std::runtime_error) << answer;
-  }
+TEST(Prototype, AnAnswerThatWasCutOffOrWithheldIsNotKept) {
+  json cut = message_with("vacuum_dock", "{}");
+  cut["choices"][0]["finish_reason"] = "length";
+  EXPECT_EQ(label(kOne, home_tools(), always(cut), PrototypeOptions{}, kNoProgress).rejected_by.at("malformed"), 1);
+  cut["choices"][0]["finish_reason"] = "content_filter";
+  EXPECT_EQ(label(kOne, home_tools(), always(cut), PrototypeOptions{}, kNoProgress).rejected_by.at("refused"), 1);
+}
+
+TEST(Prototype, AnItemThatTheRewardCannotScoreIsRejected) {
+  PrototypeComponents components = always(message_with("vacuum_dock", "{}"));
+  components.score = [](std::string_view, std::string_view, std::size_t, const auto& take) {
+    take(0, {{}, false, "", "the judge was away"});
+  };
+  const Labelled result = label(kOne, home_tools(), components, PrototypeOptions{}, kNoProgress);
+  EXPECT_EQ(result.rejected_by.at("reward_error"), 1);
+  EXPECT_EQ(result.rejected.at(0).reason, "reward_error: the judge was away");
 }
 
 TEST(Prototype, LabelsTheHomeWithRules) {

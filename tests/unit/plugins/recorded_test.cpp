@@ -5,11 +5,22 @@
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 namespace retort::recorded {
 namespace {
 
 using nlohmann::json;
+
+std::vector<json> items_of(const std::string& requests) {
+  std::vector<json> items;
+  complete(requests, [&](std::size_t index, const std::string& item) {
+    EXPECT_EQ(index, items.size());
+    items.push_back(json::parse(item));
+  });
+  return items;
+}
 
 TEST(Recorded, ReplaysWhatIsThereAndSaysWhatIsNot) {
   const json message = {{"role", "assistant"}, {"content", "hello"}};
@@ -17,14 +28,15 @@ TEST(Recorded, ReplaysWhatIsThereAndSaysWhatIsNot) {
                          {{"messages", json::array()}},
                          {{"recorded", {{"role", "user"}, {"content", "hello"}}}},
                          "text"};
-  const json responses = json::parse(complete(requests.dump()));
-  ASSERT_EQ(responses.size(), 4U);
-  EXPECT_EQ(responses[0]["message"], message);
-  for (std::size_t i = 1; i < 4; ++i) EXPECT_TRUE(responses[i]["error"].is_string()) << i;
+  const std::vector<json> answers = items_of(requests.dump());
+  ASSERT_EQ(answers.size(), 4U);
+  EXPECT_EQ(answers[0]["choices"][0]["message"], message);
+  EXPECT_EQ(answers[0]["choices"][0]["finish_reason"], "stop");
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_TRUE(answers[i]["error"].is_string()) << i;
 }
 
 TEST(Recorded, RefusesWhatIsNoList) {
-  EXPECT_THROW(complete("{\"messages\": []}"), std::invalid_argument);
+  EXPECT_THROW(items_of("{\"messages\": []}"), std::invalid_argument);
 }
 
 }  // namespace

@@ -75,22 +75,34 @@ TEST(Rules, RefuseWhatTheyCannotReadWhole) {
   }
 }
 
+std::vector<json> items_of(const std::string& requests) {
+  std::vector<json> items;
+  complete(requests, [&](std::size_t index, const std::string& item) {
+    EXPECT_EQ(index, items.size());
+    items.push_back(json::parse(item));
+  });
+  return items;
+}
+
 TEST(Rules, AnswerInTheChatForm) {
-  const json responses = json::parse(complete(R"([
+  const std::vector<json> answers = items_of(R"([
     {"messages": [{"role": "user", "content": "dock the robot"}], "tools": []},
     {"messages": [{"role": "user", "content": "gibberish of no use"}]},
     {"messages": [{"role": "user", "content": "thank you"}]},
-    {"messages": []}, 7])"));
-  ASSERT_EQ(responses.size(), 5U);
-  EXPECT_EQ(responses[0]["message"]["tool_calls"][0]["function"]["name"], "vacuum_dock");
-  EXPECT_EQ(responses[0]["message"]["tool_calls"][0]["function"]["arguments"], "{}");
-  EXPECT_TRUE(responses[1]["message"]["refusal"].is_string());
-  EXPECT_FALSE(responses[2]["message"].contains("tool_calls"));
-  EXPECT_FALSE(responses[2]["message"].contains("refusal"));
-  EXPECT_TRUE(responses[3].contains("error"));
-  EXPECT_TRUE(responses[4].contains("error"));
-  EXPECT_THROW(complete("{}"), std::invalid_argument);
-  EXPECT_THROW(complete("nonsense"), std::invalid_argument);
+    {"messages": []}, 7])");
+  ASSERT_EQ(answers.size(), 5U);
+  const auto choice = [&](std::size_t i) { return answers[i]["choices"][0]; };
+  EXPECT_EQ(choice(0)["message"]["tool_calls"][0]["function"]["name"], "vacuum_dock");
+  EXPECT_EQ(choice(0)["message"]["tool_calls"][0]["function"]["arguments"], "{}");
+  EXPECT_EQ(choice(0)["finish_reason"], "tool_calls");
+  EXPECT_TRUE(choice(1)["message"]["refusal"].is_string());
+  EXPECT_EQ(choice(1)["finish_reason"], "stop");
+  EXPECT_FALSE(choice(2)["message"].contains("tool_calls"));
+  EXPECT_FALSE(choice(2)["message"].contains("refusal"));
+  EXPECT_TRUE(answers[3].contains("error"));
+  EXPECT_TRUE(answers[4].contains("error"));
+  EXPECT_THROW(items_of("{}"), std::invalid_argument);
+  EXPECT_THROW(items_of("nonsense"), std::invalid_argument);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include "runtime/decoder/decoder.h"
 #include "runtime/random_model.h"
 #include "train/model_weights.h"
-#include "train/sampling.h"
+#include "train/reference_sampling.h"
 
 namespace retort::train {
 namespace {
@@ -53,7 +53,7 @@ TEST(DecoderModule, EveryFamilyAgreesWithTheRuntime) {
     std::vector<text::TokenId> longer;  // than the window of the layer that slides
     for (int i = 0; i < 40; ++i) longer.push_back((i * 37 + 11) % 131);
     EXPECT_LT(difference(logits_of(*decoder, longer), served.forward_all(longer)), 1e-4) << family;
-    const auto sampled = sample(*decoder, {longer}, {.max_new_tokens = 8, .end_token = -1});
+    const auto sampled = ref_sample(*decoder, {longer}, {.max_new_tokens = 8, .end_token = -1});
     for (const text::TokenId token : sampled[0]) {
       EXPECT_EQ(logits_of(*decoder, longer)[-1].argmax().item<std::int64_t>(), token) << family;
       longer.push_back(token);
@@ -82,7 +82,7 @@ TEST(DecoderModule, LoadsInt8WeightsDequantised) {
 TEST(DecoderModule, CacheGivesTheSameAnswersAsRecomputing) {
   DecoderModule decoder(awkward_config(), 3);
   const std::vector<std::vector<text::TokenId>> prompts = {{1, 2, 3, 4, 5}, {9}, {7, 8, 7}};
-  const auto sampled = sample(decoder, prompts, {.max_new_tokens = 8, .end_token = -1});
+  const auto sampled = ref_sample(decoder, prompts, {.max_new_tokens = 8, .end_token = -1});
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     std::vector<text::TokenId> ids = prompts[i];
     ASSERT_EQ(sampled[i].size(), 8u);
@@ -96,13 +96,13 @@ TEST(DecoderModule, CacheGivesTheSameAnswersAsRecomputing) {
 TEST(DecoderModule, SamplingDependsOnItsSeedAlone) {
   DecoderModule decoder(awkward_config(), 4);
   const std::vector<std::vector<text::TokenId>> prompts(6, {1, 2, 3});
-  const SamplingOptions options{.temperature = 1.0, .max_new_tokens = 6, .seed = 5};
-  const auto once = sample(decoder, prompts, options);
-  EXPECT_EQ(once, sample(decoder, prompts, options));
+  const ReferenceSampling options{.temperature = 1.0, .max_new_tokens = 6, .seed = 5};
+  const auto once = ref_sample(decoder, prompts, options);
+  EXPECT_EQ(once, ref_sample(decoder, prompts, options));
   EXPECT_NE(once[0], once[1]) << "each row draws from its own stream";
-  SamplingOptions small = options;
+  ReferenceSampling small = options;
   small.batch_size = 2;
-  EXPECT_EQ(once, sample(decoder, prompts, small)) << "the batch size must not change the draws";
+  EXPECT_EQ(once, ref_sample(decoder, prompts, small)) << "the batch size must not change the draws";
 }
 
 TEST(DecoderModule, PaddingChangesNothing) {

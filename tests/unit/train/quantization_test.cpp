@@ -2,6 +2,7 @@
 #include "train/quantization.h"
 
 #include <gtest/gtest.h>
+#include <retort/abi/quantizer.h>
 
 #include <cmath>
 #include <map>
@@ -23,7 +24,11 @@ struct PlainQuantizer {
   std::int32_t symmetric = 1;
   std::int8_t spoiled_code = 0;  ///< written as the first code, if not 0
 
-  static retort_error* requirements(retort_instance* instance, retort_quantize_requirements* out) {
+  static retort_error* requirements(retort_instance* /*instance*/, retort_quantize_requirements* /*out*/) {
+    return nullptr;
+  }
+
+  static retort_error* scheme(retort_instance* instance, const retort_site* /*site*/, retort_quantize_scheme* out) {
     const auto* self = reinterpret_cast<const PlainQuantizer*>(instance);
     out->bits = self->bits;
     out->symmetric = self->symmetric;
@@ -31,11 +36,12 @@ struct PlainQuantizer {
     return nullptr;
   }
 
-  static retort_error* quantize(retort_instance* instance, const retort_quantize_input* input,
-                                const retort_quantize_output* output, const retort_metric_sink* /*metrics*/) {
+  static retort_error* quantize(retort_instance* instance, const retort_site* site, std::uint64_t module,
+                                const retort_quantize_scheme* /*scheme*/, const retort_quantize_output* output,
+                                const retort_metric_sink* /*metrics*/) {
     const auto* self = reinterpret_cast<const PlainQuantizer*>(instance);
-    const std::int64_t rows = input->weight->shape[0], columns = input->weight->shape[1];
-    const auto* weight = static_cast<const float*>(input->weight->data);
+    const std::int64_t rows = site->modules[module].rows, columns = site->columns;
+    const auto* weight = static_cast<const float*>(site->modules[module].weight->data);
     auto* codes = static_cast<std::int8_t*>(output->codes->data);
     auto* scales = static_cast<float*>(output->scales->data);
     const std::int64_t width = self->group_size > 0 ? self->group_size : columns;
@@ -52,9 +58,11 @@ struct PlainQuantizer {
     return nullptr;
   }
 
-  QuantizerPlugin plugin() {
-    static const retort_quantizer_v1 functions = {sizeof(retort_quantizer_v1), 0, &requirements, &quantize};
-    return {reinterpret_cast<retort_instance*>(this), &functions, [](retort_error*) {}};
+  retort_bound_component component() {
+    static const retort_quantizer_v1 functions = {
+        RETORT_QUANTIZER_V1_SIZE, 0, &requirements, &scheme, nullptr, &quantize};
+    return {sizeof(retort_bound_component),           0,         {"algorithm", 9}, {"quantize.plain", 14},
+            reinterpret_cast<retort_instance*>(this), &functions};
   }
 };
 
@@ -77,7 +85,7 @@ class Quantization : public ::testing::Test {
   model::ModelFolder quantized(PlainQuantizer quantizer) {
     log_.clear();
     metrics_.clear();
-    job_.quantizer = quantizer.plugin();
+    job_.quantizer = quantizer.component();
     const RunHooks hooks = {
         [this](std::string_view name, std::int64_t, double value) { metrics_[std::string(name)] = value; },
         [](std::string_view, std::int64_t, std::int64_t, std::string_view) {}, [] {},
@@ -149,7 +157,7 @@ TEST_F(Quantization, MakesLayersThatTheGroupDoesNotDivideInt8AndSaysSo) {
 }
 
 TEST_F(Quantization, WritesEveryMatrixInInt4WhenPure) {
-  job_.pure = true;
+  job_.storage.pure = true;
   for (const bool tied : {true, false}) {
     write_float_model(96, tied);
     const model::ModelFolder folder = quantized({.bits = 4, .group_size = 32});
@@ -169,11 +177,11 @@ TEST_F(Quantization, WritesEveryMatrixInInt4WhenPure) {
 
 TEST_F(Quantization, LeavesOutOfAPureModelWhatItIsAskedTo) {
   write_float_model(96, false);
-  job_.pure = true;
-  job_.head = false;
+  job_.storage.pure = true;
+  job_.storage.head = false;
   EXPECT_EQ(quantized({.bits = 4, .group_size = 32}).head().bits, 0);
-  job_.head = true;
-  job_.embedding = false;
+  job_.storage.head = true;
+  job_.storage.embedding = false;
   const model::ModelFolder folder = quantized({.bits = 4, .group_size = 32});
   EXPECT_EQ(folder.head().bits, 4);
   EXPECT_EQ(folder.linear("model.embed_tokens").bits, 0);
@@ -181,7 +189,7 @@ TEST_F(Quantization, LeavesOutOfAPureModelWhatItIsAskedTo) {
 
 TEST_F(Quantization, MakesAPureModelsEmbeddingInt8WhereTheGroupDoesNotDivideItAndSaysSo) {
   write_float_model(128, true);  // 128 columns in down_proj, 64 in the embedding
-  job_.pure = true;
+  job_.storage.pure = true;
   const model::ModelFolder folder = quantized({.bits = 4, .group_size = 128});
   EXPECT_EQ(folder.linear("model.layers.0.mlp.down_proj").bits, 4);
   EXPECT_EQ(folder.head().bits, 8);
@@ -194,7 +202,7 @@ TEST_F(Quantization, MakesAPureModelsEmbeddingInt8WhereTheGroupDoesNotDivideItAn
 
 TEST_F(Quantization, LeavesEmbeddingAndHeadInFloatWhenAsked) {
   write_float_model(96, false);
-  job_.embedding = job_.head = false;
+  job_.storage.embedding = job_.storage.head = false;
   for (const PlainQuantizer& quantizer : {PlainQuantizer{.bits = 4, .group_size = 32}, {.bits = 8, .group_size = 0}}) {
     const model::ModelFolder folder = quantized(quantizer);
     EXPECT_EQ(folder.linear("model.embed_tokens").bits, 0);
@@ -206,7 +214,7 @@ TEST_F(Quantization, LeavesEmbeddingAndHeadInFloatWhenAsked) {
 TEST_F(Quantization, SaysWhatInt8WeightsAreMultipliedBy) {
   write_float_model(96, false);
   for (const int bits : {0, 8}) {
-    job_.activation_bits = bits;
+    job_.storage.activation_bits = bits;
     const model::ModelFolder opened = quantized({.bits = 8, .group_size = 0});
     EXPECT_EQ(opened.linear("model.layers.0.mlp.up_proj").activation_bits, bits);
     EXPECT_EQ(opened.head().activation_bits, bits);

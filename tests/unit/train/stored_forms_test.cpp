@@ -10,7 +10,7 @@
 #include "runtime/random_model.h"
 #include "train/decoder_module.h"
 #include "train/model_weights.h"
-#include "train/sampling.h"
+#include "train/reference_sampling.h"
 
 namespace retort::train {
 namespace {

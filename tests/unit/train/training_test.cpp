@@ -1,5 +1,6 @@
 // Whole training jobs on a handful of utterances: micro-batches, resuming, learning, pruning and quantising.
 #include <gtest/gtest.h>
+#include <retort/abi/pruner.h>
 #include <torch/torch.h>
 
 #include <fstream>
@@ -185,21 +186,24 @@ namespace {
 /// A pruner whose plan is given by the test.
 struct FixedPruner {
   std::vector<std::tuple<std::uint32_t, std::int64_t, std::vector<std::int64_t>>> plan;
-  PrunerPlugin plugin() {
+  retort_bound_component component() {
     static const retort_pruner_v1 table = {
-        sizeof(retort_pruner_v1), 0,
+        RETORT_PRUNER_V1_SIZE, 0,
         [](retort_instance*, retort_prune_requirements* out) -> retort_error* {
           out->signals = 0;
           out->samples = 0;
           return nullptr;
         },
-        [](retort_instance* self, const retort_prune_structure*, const retort_prune_signals*,
+        [](retort_instance* self, const retort_prune_structure*, const retort_prune_signals*, const retort_prune_model*,
            const retort_prune_plan_sink* sink, const retort_metric_sink*) -> retort_error* {
-          for (const auto& [axis, layer, indices] : reinterpret_cast<FixedPruner*>(self)->plan)
-            sink->keep(sink->context, axis, layer, indices.data(), indices.size());
+          for (const auto& [axis, layer, indices] : reinterpret_cast<FixedPruner*>(self)->plan) {
+            const retort_prune_keep keep{sizeof keep, axis, layer, indices.data(), indices.size()};
+            sink->keep(sink->context, &keep);
+          }
           return nullptr;
         }};
-    return {reinterpret_cast<retort_instance*>(this), &table, [](retort_error*) {}};
+    return {sizeof(retort_bound_component),           0,     {"algorithm", 9}, {"prune.fixed", 11},
+            reinterpret_cast<retort_instance*>(this), &table};
   }
 };
 
@@ -207,7 +211,7 @@ PruningJob pruning_job(const Workplace& place, const fs::path& model, FixedPrune
   PruningJob job;
   job.dataset = place.dataset;
   job.model = model;
-  job.pruner = pruner.plugin();
+  job.pruner = pruner.component();
   job.output = place.root.path() / "pruned";
   fs::create_directories(job.output);
   return job;

@@ -38,7 +38,8 @@ typedef struct retort_trained_parameter {
   const int64_t* shape;
 } retort_trained_parameter;
 
-#define RETORT_DISTILL_WHOLE_SEQUENCES 1u /* a call holds every row of each sequence that it holds one of */
+#define RETORT_DISTILL_WHOLE_SEQUENCES 1u  /* a call holds every row of each sequence that it holds one of */
+#define RETORT_DISTILL_SEVERAL_TEACHERS 2u /* uses every teacher, by its weight; without it there is exactly one */
 
 /* Filled by requirements(); pointers live until the next call of it or destroy(). */
 typedef struct retort_distill_requirements {

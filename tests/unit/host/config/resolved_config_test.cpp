@@ -118,6 +118,63 @@ TEST_F(ResolvedConfigTest, SlotOfTheWrongInterface) {
   EXPECT_TRUE(finds(diagnose(json), "/stages/1/use", "retort.stage/1"));
 }
 
+/// A scorer of parts, of which the first has a judge.
+Json nested() {
+  return Json::parse(R"({"use": "reward.test_scorer", "scale": 2, "parts": [
+    {"use": "reward.test_scorer", "judge": {"use": "teacher.test_echo", "answer": "no"}},
+    {"use": "reward.test_scorer"}]})");
+}
+
+TEST_F(ResolvedConfigTest, ComponentsNest) {
+  Json json = chain();
+  json["stages"][1]["scorer"] = nested();
+  const ResolvedConfig config = resolve(json);
+  const ResolvedSlot& scorer = config.stages[1].slots.at(0);
+  ASSERT_EQ(scorer.slots.size(), 2u);
+  EXPECT_TRUE(scorer.slots[0].list);
+  EXPECT_EQ(scorer.slots[1].pointer, "/stages/1/scorer/parts/1");
+  const ResolvedSlot& judge = scorer.slots[0].slots.at(0);
+  EXPECT_EQ(judge.component.id, "teacher.test_echo");
+  EXPECT_EQ(judge.parameters["answer"], "no");
+  EXPECT_EQ(judge.pointer, "/stages/1/scorer/parts/0/judge");
+  EXPECT_EQ(config.document["stages"][1]["scorer"]["parts"][1]["scale"], 1.0);  // the default, written out
+  EXPECT_EQ(config.document["stages"][1]["scorer"]["parts"][0]["judge"]["use"], "teacher.test_echo");
+}
+
+TEST_F(ResolvedConfigTest, MistakesInNestedComponentsHavePlacesAndNearNames) {
+  Json json = chain();
+  Json& scorer = json["stages"][1]["scorer"];
+  scorer = nested();
+  scorer["parts"][0]["judge"]["use"] = "teacher.test_ehco";
+  scorer["parts"][1]["scales"] = 2;
+  auto diagnostics = diagnose(json);
+  EXPECT_EQ(diagnostics.size(), 2u);
+  EXPECT_TRUE(finds(diagnostics, "/stages/1/scorer/parts/0/judge/use", "did you mean \"teacher.test_echo\"?"));
+  EXPECT_TRUE(finds(diagnostics, "/stages/1/scorer/parts/1/scales", "did you mean \"scale\"?"));
+  scorer["parts"] = {{{"use", "teacher.test_echo"}}, 5};
+  diagnostics = diagnose(json);
+  EXPECT_TRUE(finds(diagnostics, "/stages/1/scorer/parts/0/use", "expected a component of retort.reward/1"));
+  EXPECT_TRUE(finds(diagnostics, "/stages/1/scorer/parts/1", "expected {\"use\""));
+  scorer["parts"] = {{"use", "reward.test_scorer"}};
+  EXPECT_TRUE(finds(diagnose(json), "/stages/1/scorer/parts", "expected an array of components"));
+  scorer = {{"use", "reward.test_strict"}};
+  EXPECT_TRUE(
+      finds(diagnose(json), "/stages/1/scorer", "\"judge\" is missing: {\"use\": a component of retort.teacher/1"));
+}
+
+TEST_F(ResolvedConfigTest, NestingIsBounded) {
+  Json json = chain();
+  Json scorer = {{"use", "reward.test_scorer"}};
+  for (int depth = 2; depth <= 8; ++depth) scorer = {{"use", "reward.test_scorer"}, {"parts", Json::array({scorer})}};
+  json["stages"][1]["scorer"] = scorer;
+  EXPECT_TRUE(diagnose(json).empty());
+  json["stages"][1]["scorer"] = {{"use", "reward.test_scorer"}, {"parts", Json::array({scorer})}};
+  const auto diagnostics = diagnose(json);
+  ASSERT_EQ(diagnostics.size(), 1u);
+  EXPECT_EQ(diagnostics[0].pointer, "/stages/1/scorer/parts/0/parts/0/parts/0/parts/0/parts/0/parts/0/parts/0/parts/0");
+  EXPECT_NE(diagnostics[0].message.find("deeper than 8"), std::string::npos);
+}
+
 TEST_F(ResolvedConfigTest, CircleIsNamed) {
   Json json = chain();
   json["stages"][1]["inputs"]["teacher"] = "quick";

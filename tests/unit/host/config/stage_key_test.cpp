@@ -49,6 +49,12 @@ TEST_F(StageKeyTest, DependsOnWhatMattersToTheResult) {
   EXPECT_TRUE(keys.insert(key(json)).second) << "slot";
   json["stages"][1]["scorer"]["scale"] = 2;
   EXPECT_TRUE(keys.insert(key(json)).second) << "slot's parameter";
+  json["stages"][1]["scorer"]["parts"] = Json::array({{{"use", "reward.test_scorer"}}});
+  EXPECT_TRUE(keys.insert(key(json)).second) << "nested component";
+  json["stages"][1]["scorer"]["parts"][0]["judge"] = {{"use", "teacher.test_echo"}};
+  EXPECT_TRUE(keys.insert(key(json)).second) << "its own";
+  json["stages"][1]["scorer"]["parts"][0]["judge"]["answer"] = "no";
+  EXPECT_TRUE(keys.insert(key(json)).second) << "and its parameter";
   EXPECT_TRUE(keys.insert(key(chain(), 1, {{"dataset", "source", "source-1", "aa"}})).second) << "input";
   EXPECT_TRUE(keys.insert(key(chain(), 1, {{"dataset", "source", "source-1", "bb"}})).second) << "input's content";
   ResolvedConfig config = resolve(chain());

@@ -7,6 +7,7 @@
 #include <retort/plugin.hpp>
 #include <retort/reward.hpp>
 #include <retort/stage.hpp>
+#include <retort/teacher.hpp>
 #include <string>
 #include <thread>
 
@@ -46,7 +47,7 @@ class Source : public retort::Stage {
         .doc("a choice");
   }
   explicit Source(Params params) : params_(std::move(params)) {}
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape("dataset");
     return shape;
   }
@@ -88,7 +89,7 @@ class Count : public retort::Stage {
         .doc("writes the teacher's weights, as an export does");
   }
   explicit Count(Params params) : params_(params) {}
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape =
         retort::StageShape("model")
             .input("dataset", "dataset", "what to count over")
@@ -153,7 +154,7 @@ class Report : public retort::Stage {
   };
   static auto schema() { return retort::params<Params>().boolean("bad_fact", &Params::bad_fact); }
   explicit Report(Params params) : params_(params) {}
-  const retort::StageShape& shape() const override {
+  static const retort::StageShape& shape() {
     static const retort::StageShape shape =
         retort::StageShape("report").input("models", "model", "what to measure", RETORT_INPUT_LIST);
     return shape;
@@ -181,8 +182,36 @@ class Scorer : public retort::Reward {
     double scale = 1;
   };
   static auto schema() { return retort::params<Params>().number("scale", &Params::scale).above(0).at_most(10); }
-  explicit Scorer(Params) {}
-  std::string score(std::string_view, std::string_view) override { return "[]"; }
+  static const retort::SlotList& slots() {
+    static const retort::SlotList list =
+        retort::SlotList()
+            .add("judge", RETORT_TEACHER_INTERFACE, "whom to ask", RETORT_SLOT_OPTIONAL)
+            .add("parts", RETORT_REWARD_INTERFACE, "what else to add", RETORT_SLOT_OPTIONAL | RETORT_SLOT_LIST);
+    return list;
+  }
+  Scorer(Params, const retort::Slots&) {}
+  std::string scores() const override { return "[]"; }
+  void score(const retort::RewardBatch&, const retort::ItemSink&) override {}
+};
+
+/// A judge that needs a teacher.
+class Strict : public Scorer {
+ public:
+  static const retort::SlotList& slots() {
+    static const retort::SlotList list = retort::SlotList().add("judge", RETORT_TEACHER_INTERFACE, "whom to ask");
+    return list;
+  }
+  using Scorer::Scorer;
+};
+
+class Echo : public retort::Teacher {
+ public:
+  struct Params {
+    std::string answer = "yes";
+  };
+  static auto schema() { return retort::params<Params>().string("answer", &Params::answer); }
+  explicit Echo(Params) {}
+  void complete(const retort::TeacherBatch&, const retort::ItemSink&) override {}
 };
 
 }  // namespace
@@ -191,4 +220,6 @@ RETORT_PLUGIN_LIST("test stages", "1.0.0", "Apache-2.0",
                    retort::component<Source>("stage.test_source", "1.0.0", "makes lines"),
                    retort::component<Count>("stage.test_count", "1.0.0", "counts"),
                    retort::component<Report>("stage.test_report", "1.0.0", "measures"),
-                   retort::component<Scorer>("reward.test_scorer", "1.0.0", "scores nothing"));
+                   retort::component<Scorer>("reward.test_scorer", "1.0.0", "scores nothing"),
+                   retort::component<Strict>("reward.test_strict", "1.0.0", "scores nothing, with a judge"),
+                   retort::component<Echo>("teacher.test_echo", "1.0.0", "says yes"));

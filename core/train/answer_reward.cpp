@@ -1,0 +1,49 @@
+#include "train/answer_reward.h"
+
+namespace retort::train {
+
+using nlohmann::json;
+
+namespace {
+
+/// What a model wrote may hold anything: what is not UTF-8 becomes U+FFFD.
+std::string text_of(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
+json AnswerReward::items_of(const std::vector<SampledAnswer>& answers) const {
+  json items = json::array();
+  json reference, reference_execution;  // of the prompt that the last answer was to
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const SampledAnswer& answer = answers[i];
+    if (i == 0 || answers[i - 1].prompt != answer.prompt) {
+      reference = task::calls_to_json(*answer.example->calls);
+      if (environment_) reference_execution = environment_->execute_once(reference);
+    }
+    const auto* calls = std::get_if<std::vector<task::Call>>(&answer.response);
+    json item = {{"messages", json::array({{{"role", "user"}, {"content", answer.example->utterance}}})},
+                 {"text", answer.text},
+                 {"reference", {{"calls", reference}}}};
+    const json made = calls != nullptr ? task::calls_to_json(*calls) : json::array();
+    item["response"] = calls != nullptr ? json{{"calls", made}}
+                                        : json{{"malformed", std::get<task::Malformed>(answer.response).reason}};
+    if (environment_) {
+      item["execution"] = environment_->execute_once(made);
+      item["reference_execution"] = reference_execution;
+    }
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+std::vector<host::RewardItem> AnswerReward::operator()(const std::vector<task::Tool>& tools,
+                                                       const std::vector<SampledAnswer>& answers) const {
+  std::vector<host::RewardItem> verdicts(answers.size());
+  reward_.score(text_of(task::tools_to_json(tools)), text_of(items_of(answers)), answers.size(),
+                [&](std::size_t index, host::RewardItem item) { verdicts[index] = std::move(item); });
+  return verdicts;
+}
+
+}  // namespace retort::train

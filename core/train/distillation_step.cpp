@@ -1,0 +1,190 @@
+#include "train/distillation_step.h"
+
+#include <numeric>
+#include <retort/torch.hpp>
+#include <stdexcept>
+
+#include "host/plugin/signal_names.h"
+#include "train/reference_sampling.h"
+#include "train/trainer.h"
+
+namespace retort::train {
+namespace {
+
+using torch::Tensor;
+
+/// A model's states at the rows of a batch.
+struct RowStates {
+  Tensor last;                   ///< [N,D] after the final norm
+  std::vector<Tensor> declared;  ///< [Lh] of [N,D] f32
+};
+
+/// `outputs`: which to keep, as hidden_output() numbers them.
+RowStates states_of(DecoderModule& decoder, const BatchRows& rows, const std::vector<std::int64_t>& outputs,
+                    const Dropout& dropout = {}) {
+  std::vector<Tensor> layers;
+  const auto at_rows = [&](const Tensor& x) { return x.reshape({-1, x.size(-1)}).index_select(0, rows.index); };
+  RowStates states{at_rows(decoder.hidden(rows.ids, dropout, outputs.empty() ? nullptr : &layers)), {}};
+  for (const std::int64_t output : outputs) {
+    const bool last = output == decoder.config().layers;
+    const Tensor chosen = last ? states.last : at_rows(layers[static_cast<std::size_t>(output)]);
+    states.declared.push_back(chosen.to(torch::kFloat32));
+  }
+  return states;
+}
+
+/// Σ weights of the rows that the chosen sequences make.
+double weight_of(const std::vector<Sequence>& sequences, const std::vector<std::size_t>& chosen, double prompt_weight) {
+  double total = 0;
+  for (const std::size_t i : chosen)
+    total += static_cast<double>(sequences[i].response.size()) +
+             prompt_weight * static_cast<double>(sequences[i].prompt.size() - 1);
+  return total;
+}
+
+}  // namespace
+
+void expect_offered(const host::DistillCall& call, const host::DistillRequirements& wanted) {
+  if (wanted.wants(RETORT_SIGNAL_TEACHER_SPANS))
+    throw std::invalid_argument(call.id() + ": asks for TEACHER_SPANS; this stage offers " +
+                                host::signal_names(host::distill_signals & ~RETORT_SIGNAL_TEACHER_SPANS) +
+                                " of models that share one tokenizer");
+}
+
+LossInstances::LossInstances(std::vector<host::DistillCall> calls, const host::DistillSetup& setup)
+    : calls_(std::move(calls)) {
+  if (calls_.empty()) throw std::invalid_argument("expected at least one instance of the loss");
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    host::DistillRequirements answer = calls_[i].requirements(&setup);
+    if (i == 0) wanted_ = std::move(answer);
+    free_.push_back(i);
+  }
+  expect_offered(first(), wanted_);
+}
+
+LossInstances::Claim::Claim(LossInstances& instances) : owner(instances) {
+  std::unique_lock lock(owner.mutex_);
+  owner.freed_.wait(lock, [&] { return !owner.free_.empty(); });
+  index = owner.free_.back();
+  owner.free_.pop_back();
+}
+
+LossInstances::Claim::~Claim() {
+  {
+    const std::lock_guard lock(owner.mutex_);
+    owner.free_.push_back(index);
+  }
+  owner.freed_.notify_one();
+}
+
+std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host::DistillSetup& setup) {
+  std::vector<ParameterGroup> groups;
+  const std::vector<host::DistillParameter>& declared = losses.wanted().parameters;
+  for (std::size_t i = 0; i < declared.size(); ++i) {
+    Tensor value = torch::empty(declared[i].shape, torch::kFloat32);
+    const retort_tensor view = lend(value);
+    losses.first().initialise(setup, i, view);
+    groups.push_back({"loss." + declared[i].name, {{"value", value.set_requires_grad(true)}}});
+  }
+  return groups;
+}
+
+struct DistillationStep::Data {
+  const std::vector<Sequence>& sequences;
+  const std::vector<std::size_t>& chosen;
+  std::int64_t step;
+  double weight;  ///< Σ mask
+  bool on_policy;
+};
+
+TeacherSignals DistillationStep::signals_of(const WeightedTeacher& teacher, const BatchRows& rows,
+                                            const std::vector<std::int64_t>& layers) const {
+  torch::NoGradGuard no_grad;
+  const MixedPrecision mixed(parts_.training.precision);
+  const host::DistillRequirements& wanted = parts_.losses.wanted();
+  TeacherSignals signals;
+  signals.weight = teacher.weight;
+  RowStates states = states_of(*teacher.decoder, rows, layers);
+  signals.hidden = std::move(states.declared);
+  if (!wanted.wants(RETORT_SIGNAL_TEACHER_LOGITS) && !wanted.wants(RETORT_SIGNAL_TEACHER_TOP_K)) return signals;
+  const Tensor logits = teacher.decoder->logits(states.last);
+  if (wanted.wants(RETORT_SIGNAL_TEACHER_LOGITS)) signals.logits = logits;
+  if (wanted.wants(RETORT_SIGNAL_TEACHER_TOP_K)) {
+    std::tie(signals.top_log_probs, signals.top_ids) =
+        torch::log_softmax(logits, -1).topk(std::min(wanted.top_k, logits.size(1)));
+    signals.tail = (1 - signals.top_log_probs.to(torch::kFloat64).exp().sum(-1)).clamp_min(0).to(torch::kFloat32);
+  }
+  return signals;
+}
+
+Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout,
+                                 MetricMap& report) {
+  const host::DistillRequirements& wanted = parts_.losses.wanted();
+  const BatchRows rows = batch_rows(data.sequences, part, parts_.prompt_loss_weight, part.data() - data.chosen.data());
+  if (rows.index.size(0) == 0) return {};
+  DistillTensors tensors;
+  for (std::size_t i = 0; i < parts_.teachers.size(); ++i)
+    tensors.teachers.push_back(signals_of(parts_.teachers[i], rows, wanted.teacher_layers[i]));
+  tensors.on_policy = data.on_policy;
+  tensors.labels = rows.labels;
+  tensors.mask = rows.weights;
+  tensors.sequences = rows.sequences;
+  tensors.positions = rows.positions;
+  tensors.lengths = rows.lengths;
+  tensors.parameters = parts_.loss_parameters;
+  tensors.step = data.step;
+  tensors.total_steps = parts_.total_steps;
+  tensors.step_sequences = static_cast<std::int64_t>(data.chosen.size());
+  tensors.step_weight = data.weight;
+  {
+    const MixedPrecision mixed(parts_.training.precision);
+    RowStates states = states_of(parts_.student, rows, wanted.student_layers, dropout);
+    tensors.student_logits = parts_.student.logits(states.last);
+    tensors.student_hidden = std::move(states.declared);
+  }
+  return parts_.losses.with_one([&](const host::DistillCall& call) {
+    return distill_loss(call, wanted, tensors, report);
+  }) / data.weight;
+}
+
+/// The batch's prompts with the student's own answers (GKD, arXiv 2306.13649, algorithm 1).
+std::vector<Sequence> DistillationStep::student_answers(const std::vector<std::size_t>& batch,
+                                                        std::int64_t step) const {
+  std::vector<std::vector<text::TokenId>> prompts;
+  for (const std::size_t i : batch) prompts.push_back(parts_.sequences[i].prompt);
+  const auto responses = ref_sample(parts_.student, prompts,
+                                    {.temperature = parts_.sampling_temperature,
+                                     .end_token = parts_.end_token,
+                                     .seed = parts_.seed ^ static_cast<std::uint64_t>(step)});
+  std::vector<Sequence> data;
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    data.push_back({prompts[i], responses[i], parts_.sequences[batch[i]].example});
+  return data;
+}
+
+double DistillationStep::accumulate(const std::vector<std::size_t>& batch, std::int64_t step, MetricMap& metrics) {
+  constexpr std::uint64_t resolution = 1 << 20;
+  const bool on_policy =
+      static_cast<double>(SeededSequence(parts_.seed, static_cast<std::uint64_t>(step)).below(resolution)) <
+      parts_.losses.wanted().on_policy_fraction * static_cast<double>(resolution);
+  std::vector<Sequence> sampled;
+  std::vector<std::size_t> all(batch.size());
+  if (on_policy) {
+    sampled = student_answers(batch, step);
+    std::iota(all.begin(), all.end(), std::size_t{0});
+  }
+  const std::vector<Sequence>& sequences = on_policy ? sampled : parts_.sequences;
+  const std::vector<std::size_t>& chosen = on_policy ? all : batch;
+  const Data data{sequences, chosen, step, weight_of(sequences, chosen, parts_.prompt_loss_weight), on_policy};
+  const auto split = parallel_.parts(chosen, parts_.training.micro_batch_size);
+  std::vector<MetricMap> reports(split.size());
+  const double loss = parallel_.accumulate(split.size(), [&](std::size_t part) {
+    const Dropout dropout = dropout_of(parts_.training.dropout, parts_.seed, step, part);
+    return loss_of(data, split[part], dropout, reports[part]);
+  });
+  for (const MetricMap& report : reports)
+    for (const auto& [name, sum] : report) metrics[name] += sum / std::max(1.0, data.weight);
+  return loss;
+}
+
+}  // namespace retort::train

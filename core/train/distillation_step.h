@@ -1,0 +1,92 @@
+// One optimiser step of a distillation: signals of teachers and student go to the loss, gradients come back. Internal
+// to core/train.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <vector>
+
+#include "train/batch_rows.h"
+#include "train/data_parallel.h"
+#include "train/decoder_module.h"
+#include "train/distill_loss.h"
+#include "train/sequences.h"
+#include "train/training_options.h"
+
+namespace retort::train {
+
+/// Throws std::invalid_argument for signals that a distillation on models of one tokenizer cannot give (TEACHER_SPANS).
+void expect_offered(const host::DistillCall& call, const host::DistillRequirements& wanted);
+
+/// The loss, one instance a thread: each part of a batch takes one that is free, and waits where there is none.
+class LossInstances {
+ public:
+  /// Every instance is asked for its requirements (the answer binds the instance too). Throws as
+  /// DistillCall::requirements and expect_offered.
+  LossInstances(std::vector<host::DistillCall> calls, const host::DistillSetup& setup);
+  const host::DistillRequirements& wanted() const { return wanted_; }
+  const host::DistillCall& first() const { return calls_.front(); }
+
+  template <typename Use>
+  auto with_one(const Use& use) {
+    const Claim claim(*this);
+    return use(calls_[claim.index]);
+  }
+
+ private:
+  struct Claim {
+    explicit Claim(LossInstances& owner);
+    ~Claim();
+    LossInstances& owner;
+    std::size_t index;
+  };
+  std::vector<host::DistillCall> calls_;
+  host::DistillRequirements wanted_;
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  std::vector<std::size_t> free_;
+};
+
+/// A group "loss.NAME" with the one tensor "value" for every parameter that the loss declares, as it initialised them.
+std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host::DistillSetup& setup);
+
+struct WeightedTeacher {
+  DecoderModule* decoder = nullptr;
+  double weight = 1;  ///< all sum to 1
+};
+
+/// What a distillation needs in every step; borrowed by DistillationStep.
+struct DistillationParts {
+  std::vector<WeightedTeacher> teachers;
+  DecoderModule& student;
+  const std::vector<Sequence>& sequences;
+  LossInstances& losses;
+  std::vector<torch::Tensor> loss_parameters;  ///< [P]
+  TrainingOptions training;
+  std::int64_t total_steps = 1;
+  std::uint64_t seed = 0;
+  double prompt_loss_weight = 0;
+  double sampling_temperature = 1;  ///< of on-policy batches
+  text::TokenId end_token = -1;     ///< of the student's own answers
+};
+
+class DistillationStep {
+ public:
+  DistillationStep(DistillationParts parts, DataParallel& parallel) : parts_(std::move(parts)), parallel_(parallel) {}
+
+  /// Adds the gradient of the batch's loss, Σ_rows / Σ mask, to the parameters; returns the loss. What the loss reports
+  /// is divided likewise and put into `metrics`.
+  double accumulate(const std::vector<std::size_t>& batch, std::int64_t step, MetricMap& metrics);
+
+ private:
+  struct Data;  ///< the sequences of a step, and what holds for all their rows
+  torch::Tensor loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout, MetricMap& report);
+  TeacherSignals signals_of(const WeightedTeacher& teacher, const BatchRows& rows,
+                            const std::vector<std::int64_t>& layers) const;
+  std::vector<Sequence> student_answers(const std::vector<std::size_t>& batch, std::int64_t step) const;
+
+  DistillationParts parts_;
+  DataParallel& parallel_;
+};
+
+}  // namespace retort::train

@@ -1,0 +1,14 @@
+// A decoder with less of it, as a plan says. Internal to core/train.
+#pragma once
+
+#include <memory>
+
+#include "host/algorithm/pruner_call.h"
+#include "train/decoder_module.h"
+
+namespace retort::train {
+
+/// `plan` keeps the rules of host::check_prune_plan(). Layers are renumbered; a kv head goes with its query heads.
+std::unique_ptr<DecoderModule> cut_decoder(DecoderModule& full, const host::PruneKeeps& plan);
+
+}  // namespace retort::train

@@ -1,0 +1,67 @@
+#include "train/plugin_node.h"
+
+#include <limits>
+#include <retort/torch.hpp>
+
+namespace retort::train {
+namespace {
+
+using torch::Tensor;
+
+/// Hides the gradients from autograd, which would take tensors among the arguments for inputs.
+struct Gradients {
+  std::vector<Tensor> list;
+};
+
+/// Value and gradients are known when the node is made: backward only scales them.
+struct KnownGradient : torch::autograd::Function<KnownGradient> {
+  static Tensor forward(torch::autograd::AutogradContext* context, at::TensorList /*inputs*/, double value,
+                        const Gradients& gradients) {
+    context->saved_data["gradients"] = gradients.list;
+    return torch::tensor(value, torch::kFloat32);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list upstream) {
+    torch::autograd::variable_list scaled;
+    for (const Tensor& gradient : context->saved_data["gradients"].toTensorVector())
+      scaled.push_back(gradient * upstream[0]);
+    scaled.emplace_back();  // of the value
+    scaled.emplace_back();  // of the gradients
+    return scaled;
+  }
+};
+
+}  // namespace
+
+retort_metric_sink sink_into(MetricMap& metrics) {
+  return {sizeof(retort_metric_sink), 0, &metrics, [](void* context, retort_string name, double value) {
+            (*static_cast<MetricMap*>(context))[std::string(name.data, name.size)] += value;
+          }};
+}
+
+Tensor unwritten(torch::IntArrayRef sizes) {
+  return torch::full(sizes, std::numeric_limits<float>::quiet_NaN(), torch::kFloat32);
+}
+
+Lent::Lent(const Tensor& tensor, std::uint32_t flags) {
+  if (!tensor.defined()) return;
+  tensor_ = tensor.detach().contiguous();
+  view_ = lend(tensor_, flags);
+}
+
+LentList::LentList(const std::vector<Tensor>& tensors, std::uint32_t flags) {
+  for (const Tensor& tensor : tensors) addresses_.push_back(lent_.emplace_back(tensor, flags).address());
+}
+
+Tensor known_gradient(double value, const std::vector<Tensor>& inputs, const std::vector<Tensor>& gradients) {
+  std::vector<Tensor> defined;
+  Gradients known;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].defined()) continue;
+    defined.push_back(inputs[i]);
+    known.list.push_back(gradients[i]);
+  }
+  return KnownGradient::apply(at::TensorList(defined), value, known);
+}
+
+}  // namespace retort::train

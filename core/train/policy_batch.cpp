@@ -1,0 +1,105 @@
+#include "train/policy_batch.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace retort::train {
+namespace {
+
+/// Leaves the rows of prompts out that have an answer without a score.
+void drop_unscored(RolloutBatch& rollouts, std::vector<host::RewardItem>& items, std::size_t group,
+                   MetricMap& metrics) {
+  std::vector<std::size_t> kept;
+  std::string reason;
+  for (std::size_t begin = 0; begin < items.size(); begin += group) {
+    const std::span of_group = std::span(items).subspan(begin, group);
+    const auto bad =
+        std::find_if(of_group.begin(), of_group.end(), [](const auto& item) { return !item.error.empty(); });
+    if (bad != of_group.end() && reason.empty()) reason = bad->error;
+    for (std::size_t row = begin; bad == of_group.end() && row < begin + group; ++row) kept.push_back(row);
+  }
+  if (kept.size() == items.size()) return;
+  metrics["unscored_prompts"] = static_cast<double>((items.size() - kept.size()) / group);
+  if (kept.empty())
+    throw std::runtime_error("the reward could score no group of a whole batch; the first reason: " + reason);
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (kept[i] == i) continue;
+    rollouts.sequences[i] = std::move(rollouts.sequences[kept[i]]);
+    rollouts.log_probs[i] = std::move(rollouts.log_probs[kept[i]]);
+    rollouts.finished[i] = rollouts.finished[kept[i]];
+    rollouts.answers[i] = std::move(rollouts.answers[kept[i]]);
+    items[i] = std::move(items[kept[i]]);
+  }
+  rollouts.sequences.resize(kept.size());
+  rollouts.log_probs.resize(kept.size());
+  rollouts.finished.resize(kept.size());
+  rollouts.answers.resize(kept.size());
+  items.resize(kept.size());
+}
+
+/// Rows of numbers, one a token, as a [R,T] matrix with 0 behind each row's end.
+std::vector<float> spread(const std::vector<std::vector<float>>& rows, std::int64_t positions) {
+  std::vector<float> matrix(rows.size() * static_cast<std::size_t>(positions), 0.0F);
+  for (std::size_t row = 0; row < rows.size(); ++row)
+    std::copy(rows[row].begin(), rows[row].end(), matrix.begin() + static_cast<std::ptrdiff_t>(row) * positions);
+  return matrix;
+}
+
+}  // namespace
+
+PolicyBatches::PolicyBatches(const PolicyGradientJob& job, const CallModule& policy,
+                             const std::vector<task::Example>& examples, const std::vector<Sequence>& prompts)
+    : job_(job),
+      policy_(policy),
+      sampler_(policy, examples, prompts,
+               {.temperature = job.temperature,
+                .max_new_tokens = job.max_new_tokens,
+                .group_size = job.algorithm.front().wanted().group_size},
+               job.threads) {}
+
+PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_t seed, MetricMap& metrics) {
+  const std::int64_t group = job_.algorithm.front().wanted().group_size;
+  RolloutBatch rollouts = sampler_.sample(batch, seed);
+  std::vector<host::RewardItem> items = job_.reward(policy_.contract.tools(), rollouts.answers);
+  if (items.size() != rollouts.answers.size())
+    throw std::runtime_error("the reward returned " + std::to_string(items.size()) + " scores for " +
+                             std::to_string(rollouts.answers.size()) + " answers");
+  drop_unscored(rollouts, items, static_cast<std::size_t>(group), metrics);
+
+  PolicyBatch made;
+  host::RlStep& step = made.step;
+  const auto rows = static_cast<std::int64_t>(items.size());
+  step.prompts = rows / group;
+  step.group_size = group;
+  step.maximum_tokens = job_.max_new_tokens;
+  step.temperature = job_.temperature;
+  std::vector<std::vector<float>> ones;
+  double reward = 0, malformed = 0, finished = 0, tokens = 0;
+  for (std::size_t row = 0; row < items.size(); ++row) {
+    const std::size_t length = rollouts.sequences[row].response.size();
+    step.positions = std::max(step.positions, static_cast<std::int64_t>(length));
+    step.rewards.push_back(static_cast<float>(combined_score(items[row].scores, job_.reward_weights)));
+    for (const double score : items[row].scores) step.reward_parts.push_back(static_cast<float>(score));
+    step.finished.push_back(rollouts.finished[row] ? 1.0F : 0.0F);
+    ones.emplace_back(length, 1.0F);
+    reward += static_cast<double>(step.rewards.back());
+    malformed += items[row].malformed ? 1 : 0;
+    finished += rollouts.finished[row] ? 1 : 0;
+    tokens += static_cast<double>(length);
+  }
+  step.mask = spread(ones, step.positions);
+  step.sampler_log_probs = spread(rollouts.log_probs, step.positions);
+  if (job_.token_reward) {
+    std::vector<std::vector<text::TokenId>> responses;
+    for (const Sequence& sequence : rollouts.sequences) responses.push_back(sequence.response);
+    step.token_rewards = spread(job_.token_reward(rollouts.answers, responses), step.positions);
+  }
+  metrics["reward"] = reward / static_cast<double>(rows);
+  metrics["malformed"] = malformed / static_cast<double>(rows);
+  metrics["finished"] = finished / static_cast<double>(rows);
+  metrics["response_tokens"] = tokens / static_cast<double>(rows);
+  made.sequences = std::move(rollouts.sequences);
+  return made;
+}
+
+}  // namespace retort::train

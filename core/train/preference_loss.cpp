@@ -1,0 +1,73 @@
+#include "train/preference_loss.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "train/response_signals.h"
+#include "train/rl_loss.h"
+
+namespace retort::train {
+
+using torch::Tensor;
+
+Tensor sequence_log_probs(DecoderModule& decoder, const std::vector<Sequence>& sequences,
+                          std::span<const std::size_t> rows) {
+  std::size_t longest = 1;
+  for (const std::size_t row : rows) longest = std::max(longest, sequences[row].response.size());
+  return response_signals(decoder, sequences, rows, static_cast<std::int64_t>(longest), {}).log_probs.sum(1);
+}
+
+std::vector<float> all_sequence_log_probs(DecoderModule& decoder, const std::vector<Sequence>& sequences,
+                                          std::size_t batch_size) {
+  torch::NoGradGuard no_grad;
+  std::vector<std::size_t> order(sequences.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return sequences[a].length() < sequences[b].length(); });
+  std::vector<float> sums(sequences.size());
+  for (std::size_t begin = 0; begin < order.size(); begin += batch_size) {
+    const auto rows = std::span(order).subspan(begin, std::min(batch_size, order.size() - begin));
+    const std::vector<float> part = values_of(sequence_log_probs(decoder, sequences, rows));
+    for (std::size_t i = 0; i < rows.size(); ++i) sums[rows[i]] = part[i];
+  }
+  return sums;
+}
+
+double weight_of(const PreferenceData& data, std::span<const std::size_t> items) {
+  double weight = 0;
+  for (const std::size_t item : items) weight += data.items[item].weight;
+  return weight;
+}
+
+Tensor preference_loss(const host::PreferenceCall& algorithm, DecoderModule& decoder, const PreferenceData& data,
+                       std::span<const std::size_t> items, const std::vector<float>& reference,
+                       const host::PreferenceStep& step, MetricMap& metrics) {
+  host::PreferencePart part;
+  std::vector<std::size_t> rows;  // the chosen sequences, then the rejected ones
+  const auto add = [&](std::int64_t sequence, double weight, host::PreferenceSide& side) {
+    if (sequence < 0) return;
+    const auto row = static_cast<std::size_t>(sequence);
+    rows.push_back(row);
+    side.lengths.push_back(static_cast<float>(data.sequences[row].response.size()));
+    side.weights.push_back(static_cast<float>(weight));
+    if (!reference.empty()) side.reference_log_probs.push_back(reference[row]);
+  };
+  for (const std::size_t item : items) add(data.items[item].chosen, data.items[item].weight, part.chosen);
+  for (const std::size_t item : items) add(data.items[item].rejected, data.items[item].weight, part.rejected);
+
+  const Tensor sums = sequence_log_probs(decoder, data.sequences, rows);
+  const std::vector<float> values = values_of(sums);
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(part.chosen.lengths.size());
+  part.chosen.log_probs.assign(values.begin(), middle);
+  part.rejected.log_probs.assign(middle, values.end());
+
+  MetricMap sums_of_metrics;
+  const host::PreferenceLoss loss = algorithm.loss(step, part, true, sums_of_metrics);
+  for (const auto& [name, value] : sums_of_metrics) metrics[name] += value / step.weight;
+  std::vector<float> gradient = loss.by_chosen;
+  gradient.insert(gradient.end(), loss.by_rejected.begin(), loss.by_rejected.end());
+  for (float& element : gradient) element = static_cast<float>(static_cast<double>(element) / step.weight);
+  return known_gradient(loss.loss / step.weight, {sums}, {torch::tensor(gradient, torch::kFloat32)});
+}
+
+}  // namespace retort::train

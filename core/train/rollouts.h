@@ -1,0 +1,47 @@
+// Answers of the policy that is being trained, many to a prompt. Internal to core/train.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "train/answers.h"
+#include "train/model_weights.h"
+#include "train/sequences.h"
+
+namespace retort::train {
+
+struct RolloutSettings {
+  double temperature = 1;  ///< above 0
+  std::int64_t max_new_tokens = 64;
+  std::int64_t group_size = 1;
+};
+
+/// Row b·G+g is sample g of prompt b.
+struct RolloutBatch {
+  std::vector<Sequence> sequences;            ///< prompt and sampled response
+  std::vector<std::vector<float>> log_probs;  ///< of the response's tokens, by the engine that sampled
+  std::vector<bool> finished;                 ///< by the end token
+  std::vector<SampledAnswer> answers;
+};
+
+class RolloutSampler {
+ public:
+  /// Borrows the first three. `prompts` are sequences of `examples`, whose responses are not looked at.
+  RolloutSampler(const CallModule& policy, const std::vector<task::Example>& examples,
+                 const std::vector<Sequence>& prompts, const RolloutSettings& settings, std::int64_t threads);
+  /// Of the policy's present weights.
+  RolloutBatch sample(std::span<const std::size_t> batch, std::uint64_t seed);
+
+ private:
+  const CallModule& policy_;
+  const std::vector<task::Example>& examples_;
+  const std::vector<Sequence>& prompts_;
+  RolloutSettings settings_;
+  std::int64_t threads_;
+};
+
+/// The answer that the tokens are; malformed where their bytes are not UTF-8.
+task::ParsedResponse parse_answer(const CallModule& policy, const std::vector<text::TokenId>& tokens);
+
+}  // namespace retort::train

@@ -1,0 +1,60 @@
+// How each matrix of a model is stored, from what a quantizer answers for its site and what the model format holds.
+// Decided before any work. No LibTorch.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "host/algorithm/quantizer_call.h"
+#include "model/model_config.h"
+#include "train/linear_sites.h"
+
+namespace retort::train {
+
+/// Which matrices beside the layers' are quantised, and how (stage.quantize's parameters).
+struct StorageOptions {
+  bool embedding = true;    ///< the embedding, with the head that it is tied to
+  bool head = true;         ///< a separate head
+  bool pure = false;        ///< both of them in the quantizer's 4 bits too, not int8 per channel
+  int activation_bits = 0;  ///< what modules of 8 bits are multiplied by where the model runs: 0 float, 8 int8 codes
+};
+
+struct ModuleStorage {
+  enum class Kind {
+    floating_point,
+    int8_rows,  ///< rounded to int8 per channel by the host: where the quantizer's groups do not fit
+    quantizer,
+  };
+  Kind kind = Kind::floating_point;
+  retort_quantize_scheme scheme{};  ///< of the quantizer
+};
+
+class StoragePlan {
+ public:
+  /// Asks the quantizer for every site that is to be quantised. Throws std::invalid_argument, naming quantizer and
+  /// site, for a scheme that the format does not hold, and where its groups divide no layer at all.
+  StoragePlan(const model::ModelConfig& config, const std::vector<LinearSite>& sites,
+              const host::QuantizerCall& quantizer, const StorageOptions& options);
+
+  const ModuleStorage& of(const std::string& module) const { return storage_.at(module); }
+  /// Whether the quantizer does any module of the site.
+  bool quantizes(const LinearSite& site) const;
+  /// Modules of a 4-bit site whose columns the groups do not divide, with the group size.
+  const std::vector<std::pair<std::string, std::int64_t>>& odd_modules() const { return odd_modules_; }
+  /// config.json's quantization_config.
+  nlohmann::json description() const;
+
+ private:
+  void add(const LinearSite& site, const retort_quantize_scheme& scheme);
+  bool is_wanted(const LinearSite& site) const;
+
+  StorageOptions options_;
+  bool tied_;
+  std::map<std::string, ModuleStorage> storage_;
+  std::vector<std::string> layer_modules_;  ///< in the order of the sites
+  std::vector<std::pair<std::string, std::int64_t>> odd_modules_;
+};
+
+}  // namespace retort::train

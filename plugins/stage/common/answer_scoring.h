@@ -1,0 +1,44 @@
+// What the stages that score sampled answers have in common: slots "reward" and "environment", and their checks. No
+// LibTorch.
+#pragma once
+
+#include <exception>
+#include <retort/sdk.hpp>
+#include <string>
+#include <vector>
+
+#include "train/answer_reward.h"
+
+namespace retort::stages {
+
+/// Runs `body`; what it throws becomes a finding of `slot`.
+template <typename Body>
+void collect(std::vector<std::string>& findings, const std::string& slot, const Body& body) {
+  try {
+    body();
+  } catch (const std::exception& error) {
+    findings.push_back(slot + ": " + error.what());
+  }
+}
+
+inline host::RewardCall reward_of(const StageContext& context) {
+  const BoundComponent reward = *context.slot("reward");
+  return {std::string(reward.id()), reward.instance(), reward.functions<retort_reward_v1>()};
+}
+
+/// Scores with what stands in the slots. Throws std::invalid_argument for weights that do not fit the reward's scores.
+inline train::AnswerReward answer_reward(const StageContext& context, const std::vector<double>& weights) {
+  std::optional<host::EnvironmentCall> environment;
+  if (const auto found = context.slot("environment"))
+    environment.emplace(std::string(found->id()), found->instance(), found->functions<retort_environment_v1>());
+  host::RewardCall reward = reward_of(context);
+  train::expect_weights(weights, reward.names().size());
+  return {std::move(reward), std::move(environment)};
+}
+
+inline void check_reward(std::vector<std::string>& findings, const StageContext& context,
+                         const std::vector<double>& weights) {
+  collect(findings, "reward", [&] { train::expect_weights(weights, reward_of(context).names().size()); });
+}
+
+}  // namespace retort::stages

@@ -1,0 +1,224 @@
+// The built libraries of pruners and quantizers through the C ABI: requirements, plans, schemes, codes, errors. The
+// numbers are those of the algorithms' own tests.
+#include <gtest/gtest.h>
+#include <retort/abi/pruner.h>
+#include <retort/abi/quantizer.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "loaded_plugin.h"
+
+namespace retort::golden {
+
+namespace {
+
+template <typename Action>
+std::string refusal(Action action) {
+  try {
+    action();
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(WidthPlugin, PlansEveryLayerAndTheSharedAxis) {
+  const LoadedComponent component(WIDTH_PLUGIN, {{"feed_forward", std::int64_t{2}}, {"hidden", std::int64_t{3}}});
+  const auto& functions = component.functions<retort_pruner_v1>(RETORT_PRUNER_INTERFACE);
+  retort_prune_requirements wanted{};
+  wanted.struct_size = sizeof wanted;
+  throw_if_error(functions.requirements(component.instance(), &wanted));
+  EXPECT_EQ(wanted.signals, RETORT_SIGNAL_FEED_FORWARD_NORMS | RETORT_SIGNAL_HIDDEN_NORMS);
+  EXPECT_EQ(wanted.samples, 512);
+
+  const Tensor<float> hidden({4}, {4, 1, 3, 2}), feed_forward({2, 3}, {1, 2, 3, 3, 1, 2});
+  retort_prune_structure structure{sizeof(retort_prune_structure), 1, 2, 2, 1, 2, 4, 3, 10, 0};
+  retort_prune_signals signals{};
+  signals.struct_size = sizeof signals;
+  signals.hidden_norms = hidden.view();
+  signals.feed_forward_norms = feed_forward.view();
+  std::string plan;
+  const retort_prune_plan_sink sink{sizeof sink, 0, &plan, [](void* context, const retort_prune_keep* keep) {
+                                      auto& text = *static_cast<std::string*>(context);
+                                      text += std::to_string(keep->axis) + "/" + std::to_string(keep->layer) + ":";
+                                      for (std::uint64_t i = 0; i < keep->count; ++i)
+                                        text += " " + std::to_string(keep->indices[i]);
+                                      text += "\n";
+                                    }};
+  MetricMap metrics;
+  const retort_metric_sink metric_sink = sink_into(metrics);
+  throw_if_error(functions.plan(component.instance(), &structure, &signals, nullptr, &sink, &metric_sink));
+  EXPECT_EQ(plan, "3/0: 1 2\n3/1: 0 2\n4/-1: 0 2 3\n");
+  // V·D + L·(2·D·H·d + 2·D·K·d + 3·D·F + 2·D) + D: 40 + 2·(32 + 16 + 36 + 8) + 4 and 30 + 2·(24 + 12 + 18 + 6) + 3.
+  EXPECT_EQ(metrics.at("parameters_before"), 228);
+  EXPECT_EQ(metrics.at("parameters_after"), 153);
+}
+
+TEST(RtnPlugin, WritesCodesScalesAndZeroPoints) {
+  const Tensor<float> weight({2, 4}, {-1, .3f, .5f, .8f, 0, 0, 0, 0});
+  const std::string module = "model.layers.0.mlp.up_proj";
+  const retort_site_module up{sizeof up, 0, {module.data(), module.size()}, weight.view(), 2, 4};
+  retort_site site{};
+  site.struct_size = sizeof site;
+  site.name = {"model.layers.0.mlp.gate_up", 26};
+  site.modules = &up;
+  site.module_count = 1;
+  site.columns = 4;
+  const auto quantize = [&](const Parameters& parameters, const retort_quantize_output& output) {
+    const LoadedComponent component(RTN_PLUGIN, parameters);
+    const auto& functions = component.functions<retort_quantizer_v1>(RETORT_QUANTIZER_INTERFACE);
+    retort_quantize_scheme scheme{};
+    scheme.struct_size = sizeof scheme;
+    throw_if_error(functions.scheme(component.instance(), &site, &scheme));
+    MetricMap metrics;
+    const retort_metric_sink sink = sink_into(metrics);
+    throw_if_error(functions.quantize(component.instance(), &site, 0, &scheme, &output, &sink));
+    return metrics;
+  };
+  Tensor<std::int8_t> codes({2, 4}, std::vector<std::int8_t>(8, 99));
+  Tensor<float> scales({2, 1}, {0, 0});
+  const retort_quantize_output symmetric{sizeof symmetric, 0, codes.view(), scales.view(), nullptr};
+  const MetricMap metrics = quantize({}, symmetric);
+  EXPECT_EQ(codes.values, (std::vector<std::int8_t>{-127, 38, 64, 102, 0, 0, 0, 0}));
+  EXPECT_NEAR(scales.values[0], 1 / 127.0f, 1e-9f);
+  EXPECT_EQ(scales.values[1], 1.0f);
+  EXPECT_NEAR(metrics.at("relative_max_error"), 64 / 127.0 - .5, 1e-6);
+  EXPECT_GT(metrics.at("mean_squared_error"), 0);
+
+  Tensor<std::uint8_t> unsigned_codes({2, 4}, std::vector<std::uint8_t>(8, 99));
+  Tensor<float> group_scales({2, 2}, std::vector<float>(4, 0));
+  Tensor<std::int32_t> zeros({2, 2}, std::vector<std::int32_t>(4, -1));
+  const retort_quantize_output grouped{sizeof grouped, 0, unsigned_codes.view(), group_scales.view(), zeros.view()};
+  const Parameters four_bits{{"bits", std::int64_t{4}},
+                             {"symmetric", false},
+                             {"group_size", std::int64_t{2}},
+                             {"scale_type", std::string("f32")}};
+  quantize(four_bits, grouped);
+  // First group [−1,.3]: scale 1.3/15, zero 12 (11.54); second [.5,.8]: scale .8/15, zero 0.
+  EXPECT_EQ(unsigned_codes.values, (std::vector<std::uint8_t>{0, 15, 9, 15, 0, 0, 0, 0}));
+  EXPECT_EQ(zeros.values, (std::vector<std::int32_t>{12, 0, 0, 0}));
+  EXPECT_NEAR(group_scales.values[0], 1.3f / 15, 1e-7f);
+
+  EXPECT_NE(refusal([&] { quantize({{"group_size", std::int64_t{3}}}, symmetric); }).find("divisor"),
+            std::string::npos);
+}
+
+/// A model that answers evaluate() by the layers that a candidate keeps: each gone layer costs its number.
+struct FakeModel {
+  std::vector<std::string> asked;
+  retort_prune_model model{};
+  FakeModel() {
+    model.struct_size = sizeof model;
+    model.context = this;
+    model.evaluate = [](void* context, const retort_prune_keep* keeps, std::uint64_t count, double* loss) {
+      auto& self = *static_cast<FakeModel*>(context);
+      *loss = 0 + 1 + 2;
+      std::string text;
+      for (std::uint64_t i = 0; count > 0 && i < keeps->count; ++i) {
+        *loss -= static_cast<double>(keeps->indices[i]);
+        text += std::to_string(keeps->indices[i]);
+      }
+      if (count == 0) *loss = 0;
+      self.asked.push_back(text);
+      return static_cast<retort_error*>(nullptr);
+    };
+  }
+};
+
+struct Planned {
+  std::string plan;
+  MetricMap metrics;
+};
+
+Planned planned(const LoadedComponent& component, const retort_prune_structure& structure,
+                const retort_prune_signals& signals, const retort_prune_model* model) {
+  Planned result;
+  const retort_prune_plan_sink sink{sizeof sink, 0, &result.plan, [](void* context, const retort_prune_keep* keep) {
+                                      auto& text = *static_cast<std::string*>(context);
+                                      text += std::to_string(keep->axis) + "/" + std::to_string(keep->layer) + ":";
+                                      for (std::uint64_t i = 0; i < keep->count; ++i)
+                                        text += " " + std::to_string(keep->indices[i]);
+                                      text += "\n";
+                                    }};
+  const retort_metric_sink metrics = sink_into(result.metrics);
+  throw_if_error(component.functions<retort_pruner_v1>(RETORT_PRUNER_INTERFACE)
+                     .plan(component.instance(), &structure, &signals, model, &sink, &metrics));
+  return result;
+}
+
+retort_prune_requirements requirements_of(const LoadedComponent& component) {
+  retort_prune_requirements wanted{};
+  wanted.struct_size = sizeof wanted;
+  throw_if_error(
+      component.functions<retort_pruner_v1>(RETORT_PRUNER_INTERFACE).requirements(component.instance(), &wanted));
+  return wanted;
+}
+
+const retort_prune_structure three_layers{sizeof(retort_prune_structure), 1, 3, 2, 1, 2, 4, 3, 6, 0};
+
+TEST(DepthPlugin, AsksForWhatItsMeasureNeedsAndPlansTheLayers) {
+  const Tensor<float> influence({3}, {.5f, .1f, .3f});
+  const Tensor<float> similarity({3, 3}, {.1f, .9f, 0, 0, .2f, .3f, 0, 0, .4f});
+  retort_prune_signals signals{};
+  signals.struct_size = sizeof signals;
+  signals.block_influence = influence.view();
+  signals.block_similarity = similarity.view();
+  FakeModel fake;
+
+  const LoadedComponent by_influence(DEPTH_PLUGIN, {});
+  EXPECT_EQ(requirements_of(by_influence).signals, RETORT_SIGNAL_BLOCK_INFLUENCE);
+  EXPECT_EQ(requirements_of(by_influence).flags, 0u);
+  EXPECT_EQ(planned(by_influence, three_layers, signals, &fake.model).plan, "1/-1: 0 2\n");
+
+  const LoadedComponent by_similarity(DEPTH_PLUGIN,
+                                      {{"by", std::string("block_similarity")}, {"remove", std::int64_t{2}}});
+  EXPECT_EQ(requirements_of(by_similarity).signals, RETORT_SIGNAL_BLOCK_SIMILARITY);
+  EXPECT_EQ(planned(by_similarity, three_layers, signals, &fake.model).plan, "1/-1: 2\n");
+
+  const LoadedComponent by_loss(DEPTH_PLUGIN, {{"by", std::string("loss")}, {"remove", std::int64_t{2}}});
+  EXPECT_EQ(requirements_of(by_loss).flags, RETORT_PRUNE_EVALUATES);
+  EXPECT_EQ(requirements_of(by_loss).signals, 0u);
+  ASSERT_TRUE(fake.asked.empty());
+  const Planned found = planned(by_loss, three_layers, signals, &fake.model);
+  EXPECT_EQ(found.plan, "1/-1: 2\n");
+  EXPECT_EQ(fake.asked, (std::vector<std::string>{"", "12", "02", "01", "2", "1"}));
+  EXPECT_EQ(found.metrics.at("loss_without_2"), 1);
+  EXPECT_EQ(found.metrics.at("layers_after"), 1);
+
+  const LoadedComponent all(DEPTH_PLUGIN, {{"remove", std::int64_t{3}}});
+  EXPECT_NE(refusal([&] { planned(all, three_layers, signals, nullptr); }).find("at most 2 of 3"), std::string::npos);
+  const LoadedComponent none(DEPTH_PLUGIN, {{"remove", std::int64_t{0}}});
+  EXPECT_EQ(planned(none, three_layers, signals, nullptr).plan, "");
+  signals.block_influence = nullptr;
+  EXPECT_NE(refusal([&] { planned(by_influence, three_layers, signals, nullptr); }).find("block_influence"),
+            std::string::npos);
+  set_stop(true);
+  EXPECT_THROW(planned(by_loss, three_layers, signals, &fake.model), std::domain_error);
+  set_stop(false);
+}
+
+TEST(VocabularyPlugin, PlansTheTokensThatStay) {
+  const Tensor<float> counts({6}, {0, 3, 0, 1, 4, 0});
+  const Tensor<std::int64_t> required({2}, {0, 1});
+  retort_prune_signals signals{};
+  signals.struct_size = sizeof signals;
+  signals.token_counts = counts.view();
+  signals.required_tokens = required.view();
+  const LoadedComponent used(VOCABULARY_PLUGIN, {});
+  EXPECT_EQ(requirements_of(used).signals, RETORT_SIGNAL_TOKEN_COUNTS);
+  const Planned found = planned(used, three_layers, signals, nullptr);
+  EXPECT_EQ(found.plan, "5/-1: 0 1 3 4\n");
+  EXPECT_EQ(found.metrics.at("tokens_kept"), 4);
+  EXPECT_EQ(found.metrics.at("covered"), 1);
+  const LoadedComponent three(VOCABULARY_PLUGIN, {{"size", std::int64_t{3}}});
+  const Planned smaller = planned(three, three_layers, signals, nullptr);
+  EXPECT_EQ(smaller.plan, "5/-1: 0 1 4\n");
+  EXPECT_EQ(smaller.metrics.at("covered"), .875);
+  signals.required_tokens = nullptr;
+  EXPECT_NE(refusal([&] { planned(used, three_layers, signals, nullptr); }).find("required_tokens"), std::string::npos);
+}
+
+}  // namespace
+
+}  // namespace retort::golden

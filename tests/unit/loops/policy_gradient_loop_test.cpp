@@ -1,0 +1,410 @@
+// The policy-gradient loop as a unit, with an algorithm, a reward and an environment of the test: what the algorithm is
+// shown, and what becomes of its gradient.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "policy_fixture.h"
+#include "train/response_signals.h"
+
+namespace retort::train {
+namespace {
+
+using testing::FakeRl;
+using testing::Recorder;
+using testing::SeenRl;
+using testing::Workplace;
+
+/// Scores answers by their number in the batch, and keeps what was asked and answered.
+struct Scores {
+  std::vector<std::vector<double>> of_row;
+  std::vector<SampledAnswer> answers;
+  std::vector<std::vector<text::TokenId>> responses;
+  void give_to(PolicyGradientJob& job, bool with_tokens = true) {
+    job.reward = [this](const std::vector<task::Tool>&, const std::vector<SampledAnswer>& asked) {
+      answers = asked;
+      std::vector<host::RewardItem> items(asked.size());
+      for (std::size_t i = 0; i < items.size(); ++i) items[i].scores = of_row.at(i % of_row.size());
+      return items;
+    };
+    if (!with_tokens) return;
+    job.token_reward = [this](const std::vector<SampledAnswer>&,
+                              const std::vector<std::vector<text::TokenId>>& tokens) {
+      responses = tokens;
+      std::vector<std::vector<float>> rewards;
+      for (const auto& row : tokens) {
+        rewards.emplace_back();
+        for (std::size_t t = 0; t < row.size(); ++t) rewards.back().push_back(static_cast<float>(t + 1));
+      }
+      return rewards;
+    };
+  }
+};
+
+/// The sampled rows of one batch, prompts included.
+std::vector<Sequence> sequences_of(const Workplace& place, const Scores& scores) {
+  const CallModule module = load_call_module(place.policy());
+  std::vector<Sequence> all;
+  for (std::size_t row = 0; row < scores.responses.size(); ++row)
+    all.push_back(
+        {module.contract.prompt(module.tokenizer, scores.answers[row].example->utterance), scores.responses[row], 0});
+  return all;
+}
+
+constexpr std::uint64_t everything = RETORT_SIGNAL_REFERENCE_LOG_PROBS | RETORT_SIGNAL_VALUES |
+                                     RETORT_SIGNAL_ENTROPIES | RETORT_SIGNAL_TOKEN_REWARDS |
+                                     RETORT_SIGNAL_SAMPLER_LOG_PROBS;
+
+struct OneStep : ::testing::Test {
+  Workplace place;
+  FakeRl fake;
+  Scores scores;
+  PolicyGradientJob job;
+  Recorder recorder;
+
+  void run(const std::string& name, std::int64_t steps = 1) {
+    job = place.job<PolicyGradientJob>(name, steps);
+    job.algorithm.push_back(fake.call());
+    job.temperature = 0.7;
+    job.max_new_tokens = 6;
+    scores.give_to(job);
+    policy_gradient(job, recorder.hooks());
+  }
+};
+
+using PolicyGradientLoop = OneStep;
+
+TEST_F(PolicyGradientLoop, ShowsEveryRowWhatItsAnswerEarned) {
+  fake.wanted.group_size = 3;
+  fake.wanted.signals = everything;
+  scores.of_row = {{.1, 9}, {.2, 8}, {.3, 7}, {.4, 6}, {.5, 5}, {.6, 4}};
+  run("seen");
+  ASSERT_EQ(fake.advantages.size(), 1u);
+  const SeenRl& seen = fake.advantages[0];
+  EXPECT_EQ(seen.rows, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(seen.groups, (std::vector<std::int64_t>{0, 0, 0, 1, 1, 1}));
+  for (std::size_t row = 0; row < 6; ++row) {  // a group's answers are to one prompt, which no other group has
+    EXPECT_EQ(scores.answers[row].example, scores.answers[row / 3 * 3].example);
+    EXPECT_EQ(scores.answers[row].prompt, row / 3);
+  }
+  EXPECT_NE(scores.answers[0].example, scores.answers[3].example);
+  EXPECT_EQ(seen.tensors.at("rewards"), (std::vector<float>{.1F, .2F, .3F, .4F, .5F, .6F}));
+  EXPECT_EQ(seen.tensors.at("reward_parts"), (std::vector<float>{.1F, 9, .2F, 8, .3F, 7, .4F, 6, .5F, 5, .6F, 4}));
+  const CallModule module = load_call_module(place.policy());
+  std::int64_t tokens = 0;
+  for (std::size_t row = 0; row < 6; ++row) {
+    const auto& response = scores.responses[row];
+    tokens += static_cast<std::int64_t>(response.size());
+    const bool finished = response.back() == module.contract.end_token(module.tokenizer);
+    EXPECT_EQ(seen.tensors.at("finished")[row], finished ? 1 : 0) << row;
+    EXPECT_TRUE(finished || response.size() == 6);
+    for (std::size_t t = 0; t < static_cast<std::size_t>(seen.positions); ++t) {
+      const std::size_t cell = row * static_cast<std::size_t>(seen.positions) + t;
+      EXPECT_EQ(seen.tensors.at("mask")[cell], t < response.size() ? 1 : 0) << row << ", " << t;
+      EXPECT_EQ(seen.tensors.at("token_rewards")[cell], t < response.size() ? static_cast<float>(t + 1) : 0);
+    }
+  }
+  EXPECT_EQ(seen.batch.update_tokens, tokens);
+  EXPECT_EQ(seen.batch.update_rows, 6);
+  EXPECT_EQ(seen.batch.update_groups, 2);
+  EXPECT_EQ(seen.batch.group_size, 3);
+  EXPECT_EQ(seen.batch.maximum_tokens, 6);
+  EXPECT_EQ(seen.batch.temperature, .7);
+  EXPECT_EQ(seen.tensors.count("advantages"), 0u);
+}
+
+TEST_F(PolicyGradientLoop, LogProbabilitiesAreAtTheSamplingTemperature) {
+  fake.wanted.group_size = 2;
+  fake.wanted.signals = everything;
+  scores.of_row = {{1}, {0}};
+  run("temperature");
+  const SeenRl &before = fake.advantages.at(0), &now = fake.losses.at(0);
+  const std::vector<Sequence> sequences = sequences_of(place, scores);
+  for (std::size_t row = 0; row < sequences.size(); ++row) {
+    const std::vector<double> expected = testing::reference_log_probs(place.policy(), sequences[row], 0.7);
+    for (std::size_t t = 0; t < expected.size(); ++t) {
+      const std::size_t cell = row * static_cast<std::size_t>(before.positions) + t;
+      for (const char* name : {"old_log_probs", "sampler_log_probs", "reference_log_probs"})
+        EXPECT_NEAR(before.tensors.at(name)[cell], expected[t], 2e-4) << name << " of row " << row << ", token " << t;
+      EXPECT_NEAR(now.tensors.at("log_probs")[cell], expected[t], 2e-4);
+    }
+  }
+}
+
+TEST_F(PolicyGradientLoop, HidesWhatWasNotAskedFor) {
+  scores.of_row = {{1}, {0}};
+  run("hidden");
+  for (const char* name :
+       {"token_rewards", "sampler_log_probs", "reference_log_probs", "values", "old_values", "entropies", "returns"})
+    EXPECT_EQ(fake.losses.at(0).tensors.count(name), 0u) << name;
+}
+
+/// −Σ A·log π / tokens, whose gradient at ratio 1 is the fake algorithm's.
+torch::Tensor expected_loss(DecoderModule& decoder, const std::vector<Sequence>& sequences,
+                            const std::vector<double>& advantages) {
+  torch::Tensor sum = torch::zeros({}, torch::kFloat64);
+  double tokens = 0;
+  for (std::size_t row = 0; row < sequences.size(); ++row) {
+    if (advantages[row] != 0)
+      sum = sum - advantages[row] * testing::response_log_probs(decoder, sequences[row], 0.7).sum();
+    tokens += static_cast<double>(sequences[row].response.size());
+  }
+  return sum / tokens;
+}
+
+TEST_F(PolicyGradientLoop, WeightsMoveAgainstTheGradientByTheRate) {
+  fake.wanted.group_size = 2;
+  scores.of_row = {{1}, {-1}, {.5}, {0}};
+  run("moves");
+  const std::vector<Sequence> sequences = sequences_of(place, scores);
+  testing::expect_first_step(place.policy(), job.output, 1e-3,
+                             [&](DecoderModule& decoder) { return expected_loss(decoder, sequences, {1, -1, .5, 0}); });
+  // What was rewarded is likelier now, what was punished less so.
+  const auto sum = [](const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); };
+  for (const auto& [row, sign] : {std::pair<std::size_t, double>(0, 1), {1, -1}})
+    EXPECT_GT(sign * (sum(testing::reference_log_probs(job.output, sequences[row], 0.7)) -
+                      sum(testing::reference_log_probs(place.policy(), sequences[row], 0.7))),
+              0)
+        << row;
+}
+
+TEST_F(PolicyGradientLoop, WeightedSumOfTheNamedScores) {
+  scores.of_row = {{1, .5}, {0, -2}};
+  job = place.job<PolicyGradientJob>("weights", 1);
+  job.algorithm.push_back(fake.call());
+  job.reward_weights = {.25, 2};
+  scores.give_to(job);
+  policy_gradient(job, recorder.hooks());
+  EXPECT_EQ(fake.advantages.at(0).tensors.at("rewards"), (std::vector<float>{1.25F, -4}));
+}
+
+TEST_F(PolicyGradientLoop, ASecondUpdateSeesThePolicyThatTheFirstOneMade) {
+  fake.wanted.group_size = 2;
+  fake.wanted.updates = 2;
+  scores.of_row = {{1}, {-1}};
+  run("second");
+  ASSERT_EQ(fake.advantages.size(), 1u);
+  ASSERT_EQ(fake.losses.size(), 2u);
+  EXPECT_EQ(fake.losses[0].batch.update, 0);
+  EXPECT_EQ(fake.losses[1].batch.update, 1);
+  EXPECT_EQ(fake.losses[0].tensors.at("old_log_probs"), fake.losses[1].tensors.at("old_log_probs"));
+  double first = 0, gained = 0;
+  for (std::size_t i = 0; i < fake.losses[0].tensors.at("mask").size(); ++i) {
+    const auto moved = [&](std::size_t call) {
+      return static_cast<double>(fake.losses[call].tensors.at("log_probs")[i]) -
+             fake.losses[call].tensors.at("old_log_probs")[i];
+    };
+    first = std::max(first, std::abs(moved(0)));
+    gained += fake.losses[1].tensors.at("advantages")[i] * moved(1);
+  }
+  EXPECT_LT(first, 1e-5);
+  EXPECT_GT(gained, 1e-3);
+}
+
+TEST_F(PolicyGradientLoop, MiniBatchesHoldWholeGroupsWhereAskedFor) {
+  fake.wanted.group_size = 2;
+  fake.wanted.mini_batches = 2;
+  fake.wanted.flags = RETORT_RL_WHOLE_GROUPS;
+  scores.of_row = {{1}, {-1}};
+  run("groups");
+  ASSERT_EQ(fake.losses.size(), 2u);
+  std::set<std::int64_t> rows;
+  for (const SeenRl& seen : fake.losses) {
+    ASSERT_EQ(seen.rows.size(), 2u);
+    EXPECT_EQ(seen.rows[0] + 1, seen.rows[1]);
+    EXPECT_EQ(seen.rows[0] % 2, 0);
+    EXPECT_EQ(seen.groups, (std::vector<std::int64_t>{seen.rows[0] / 2, seen.rows[0] / 2}));
+    EXPECT_EQ(seen.batch.update_rows, 2);
+    EXPECT_EQ(seen.batch.update_groups, 1);
+    EXPECT_EQ(seen.batch.update_tokens,
+              std::llround(std::accumulate(seen.tensors.at("mask").begin(), seen.tensors.at("mask").end(), 0.0)));
+    rows.insert(seen.rows.begin(), seen.rows.end());
+  }
+  EXPECT_EQ(rows.size(), 4u);
+}
+
+TEST_F(PolicyGradientLoop, RowsThatAreNotKeptTakeNoPart) {
+  fake.wanted.group_size = 2;
+  fake.keep = {1, 0, 0, 1};
+  scores.of_row = {{1}, {-1}};
+  run("keep");
+  ASSERT_EQ(fake.losses.size(), 1u);
+  EXPECT_EQ(fake.losses[0].rows, (std::vector<std::int64_t>{0, 3}));
+  EXPECT_EQ(fake.losses[0].batch.update_rows, 2);
+  EXPECT_EQ(fake.losses[0].batch.update_groups, 2);
+}
+
+TEST_F(PolicyGradientLoop, TheValueHeadLearnsAConstantReturn) {
+  fake.wanted.signals = RETORT_SIGNAL_VALUES;
+  fake.constant_return = .75;
+  scores.of_row = {{0}};
+  run("values", 300);
+  const auto worst = [&](const SeenRl& seen) {
+    double far = 0;
+    for (std::size_t i = 0; i < seen.tensors.at("mask").size(); ++i)
+      if (seen.tensors.at("mask")[i] != 0) far = std::max(far, std::abs(seen.tensors.at("values")[i] - .75));
+    return far;
+  };
+  EXPECT_GT(worst(fake.losses.front()), .4);
+  EXPECT_LT(worst(fake.losses.back()), .1);
+  EXPECT_EQ(fake.losses.back().tensors.at("old_values"), fake.losses.back().tensors.at("values"));
+}
+
+TEST_F(PolicyGradientLoop, ARunThatStoppedBetweenUpdatesEndsWithTheSameBytes) {
+  fake.wanted.group_size = 2;
+  fake.wanted.updates = 2;
+  fake.wanted.mini_batches = 2;
+  fake.wanted.signals = RETORT_SIGNAL_VALUES | RETORT_SIGNAL_REFERENCE_LOG_PROBS;
+  scores.of_row = {{1}, {-1}, {.5}};
+  const auto make = [&](const std::string& name) {
+    PolicyGradientJob made = place.job<PolicyGradientJob>(name, 3);
+    made.algorithm.push_back(fake.call());
+    made.training.average_decay = 0.9;
+    made.max_new_tokens = 5;
+    scores.give_to(made);
+    return made;
+  };
+  const PolicyGradientJob whole = make("whole"), broken = make("broken");
+  policy_gradient(whole, recorder.hooks());
+  const std::size_t steps = recorder.metrics.at("loss").size();
+  EXPECT_EQ(steps, 12u);
+  Recorder stopped;
+  stopped.stop_before = 6;  // in the middle of the second batch
+  EXPECT_THROW(policy_gradient(broken, stopped.hooks()), testing::Stop);
+  Recorder resumed;
+  policy_gradient(broken, resumed.hooks());
+  EXPECT_EQ(resumed.metrics.at("loss").size(), 8u);  // from the second batch on
+  EXPECT_EQ(place.bytes_of(whole), place.bytes_of(broken));
+}
+
+TEST_F(PolicyGradientLoop, ThreadsGiveTheSameStep) {
+  fake.wanted.group_size = 2;
+  FakeRl other;
+  other.wanted = fake.wanted;
+  scores.of_row = {{1}, {-1}, {.5}};
+  std::vector<std::vector<double>> losses;
+  for (const std::int64_t threads : {1, 2}) {
+    Recorder one;
+    PolicyGradientJob made = place.job<PolicyGradientJob>("threads" + std::to_string(threads), 2);
+    made.threads = threads;
+    made.algorithm = {fake.call(), other.call()};
+    scores.give_to(made);
+    policy_gradient(made, one.hooks());
+    losses.push_back(one.metrics.at("loss"));
+  }
+  for (std::size_t step = 0; step < 2; ++step) EXPECT_NEAR(losses[0][step], losses[1][step], 1e-4) << step;
+}
+
+TEST_F(PolicyGradientLoop, AnAnswerWithoutAScoreTakesItsGroupAway) {
+  fake.wanted.group_size = 2;
+  job = place.job<PolicyGradientJob>("unscored", 1);
+  job.algorithm.push_back(fake.call());
+  std::size_t failing = 1;
+  job.reward = [&](const std::vector<task::Tool>&, const std::vector<SampledAnswer>& asked) {
+    std::vector<host::RewardItem> items(asked.size());
+    for (std::size_t i = 0; i < items.size(); ++i) items[i].scores = {static_cast<double>(i)};
+    for (std::size_t i = 0; i < items.size(); i += 2)
+      if (failing == 4 || i == 0) items[i] = {{}, false, "", "the judge was out"};
+    return items;
+  };
+  policy_gradient(job, recorder.hooks());
+  EXPECT_EQ(fake.advantages.at(0).tensors.at("rewards"), (std::vector<float>{2, 3}));
+  EXPECT_EQ(recorder.metrics.at("unscored_prompts"), (std::vector<double>{1}));
+  failing = 4;
+  job.work = job.work.parent_path();
+  try {
+    policy_gradient(job, recorder.hooks());
+    FAIL() << "a batch without any score was learned from";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("the judge was out"), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(PolicyGradientLoop, RefusesByNameWhatItCannotGive) {
+  fake.wanted.signals = RETORT_SIGNAL_TOKEN_REWARDS;
+  job = place.job<PolicyGradientJob>("refused", 1);
+  job.algorithm.push_back(fake.call());
+  scores.give_to(job, false);
+  try {
+    policy_gradient(job, recorder.hooks());
+    FAIL() << "token rewards without a source were accepted";
+  } catch (const std::invalid_argument& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("rl.fake"), std::string::npos) << message;
+    EXPECT_NE(message.find("TOKEN_REWARDS"), std::string::npos) << message;
+  }
+  fake.wanted.signals = RETORT_SIGNAL_LABELS;
+  EXPECT_THROW(fake.call(), std::invalid_argument);
+  fake.wanted.signals = 0;
+  fake.wanted.updates = 0;
+  EXPECT_THROW(fake.call(), std::invalid_argument);
+}
+
+/// A decoder whose logits are [2,1,0] whatever it reads: layers add nothing, the normed embedding is (√D, 0, …).
+DecoderModule fixed_logits() {
+  model::ModelConfig config;
+  config.vocabulary_size = 3;
+  config.hidden_size = 8;
+  config.intermediate_size = 8;
+  config.layers = 1;
+  config.heads = config.kv_heads = 1;
+  config.head_dim = 8;
+  config.max_positions = 8;
+  config.rms_norm_epsilon = 1e-12;
+  config.tie_word_embeddings = false;
+  DecoderModule decoder(config, 1);
+  const torch::NoGradGuard no_grad;
+  for (const auto& [name, weight] : decoder.weights()) {
+    torch::Tensor target = weight;
+    if (name.find("o_proj") != std::string::npos || name.find("down_proj") != std::string::npos) target.zero_();
+    if (name.find("norm") != std::string::npos) target.fill_(1);
+    if (name.find("embed_tokens") != std::string::npos || name.find("lm_head") != std::string::npos) target.zero_();
+    if (name.find("embed_tokens") != std::string::npos) target.select(1, 0).fill_(1);
+    if (name.find("lm_head") != std::string::npos)
+      target.select(1, 0).copy_(torch::tensor({2.0F, 1.0F, 0.0F}) / std::sqrt(8.0F));
+  }
+  return decoder;
+}
+
+TEST(ResponseSignals, TemperatureDividesLogits) {
+  DecoderModule decoder = fixed_logits();
+  const std::vector<Sequence> sequences = {{{1, 2}, {0, 2}, 0}, {{1}, {1}, 0}};
+  const std::vector<std::size_t> rows = {0, 1};
+  const ResponseSignals at = response_signals(decoder, sequences, rows, 3, {.temperature = .7, .entropies = true});
+  const auto cell = [](const torch::Tensor& tensor, int row, int t) { return tensor[row][t].item<double>(); };
+  EXPECT_NEAR(cell(at.log_probs, 0, 0), -.260118, 1e-6);  // log_softmax([2,1,0] / .7), in float64: Python
+  EXPECT_NEAR(cell(at.log_probs, 0, 1), -3.117261, 1e-6);
+  EXPECT_NEAR(cell(at.log_probs, 1, 0), -1.688690, 1e-6);
+  EXPECT_NEAR(cell(at.entropies, 0, 1), .650573, 1e-6);
+  EXPECT_EQ(cell(at.log_probs, 0, 2), 0);
+  EXPECT_EQ(cell(at.log_probs, 1, 1), 0);
+  const ResponseSignals plain = response_signals(decoder, sequences, rows, 3, {});
+  EXPECT_NEAR(cell(plain.log_probs, 0, 0), -.407606, 1e-6);
+  EXPECT_FALSE(plain.entropies.defined());
+  EXPECT_FALSE(plain.values.defined());
+}
+
+TEST(ResponseSignals, EntropyHasItsGradient) {
+  DecoderModule decoder = fixed_logits();
+  const std::vector<Sequence> sequences = {{{1}, {0}, 0}};
+  const std::vector<std::size_t> rows = {0};
+  const auto entropy = [&] {
+    return response_signals(decoder, sequences, rows, 1, {.temperature = .7, .entropies = true}).entropies.sum();
+  };
+  torch::Tensor& head = decoder.weight("lm_head.weight");
+  entropy().backward();
+  const double gradient = head.grad()[0][0].item<double>();
+  const torch::NoGradGuard no_grad;
+  head[0][0] += 1e-2;
+  const double above = entropy().item<double>();
+  head[0][0] -= 2e-2;
+  const double below = entropy().item<double>();
+  EXPECT_LT(gradient, -.1);
+  EXPECT_NEAR((above - below) / 2e-2, gradient, 1e-3);
+}
+
+}  // namespace
+}  // namespace retort::train
