@@ -83,6 +83,20 @@ TEST(Conformance, AConstantAnswerIsFound) {
   EXPECT_EQ(check->outcome, "failed");
 }
 
+TEST(Conformance, SignalsOfAnotherInterfaceAreRefusedByName) {
+  const ConformanceReport report = check_plugin(built("greedy"));
+  const std::pair<const char*, const char*> asked[] = {
+      {"distill.greedy", "VALUES"},      {"rl.greedy", "TEACHER_TOP_K"},    {"preference.greedy", "ENTROPIES"},
+      {"prune.greedy", "INPUT_HESSIAN"}, {"sparsify.greedy", "HEAD_NORMS"}, {"quantize.greedy", "bit 57"}};
+  for (const auto& [id, signal] : asked) {
+    const ConformanceCheck* check = find(report, id, "requirements are usable");
+    ASSERT_NE(check, nullptr) << id;
+    EXPECT_EQ(check->outcome, "failed") << id;
+    EXPECT_NE(check->detail.find(signal), std::string::npos) << check->detail;
+    EXPECT_NE(check->detail.find(id), std::string::npos) << check->detail;
+  }
+}
+
 TEST(Conformance, ACrashIsAFailedCheck) {
   const ConformanceReport report = check_plugin(built("crash"));
   ASSERT_EQ(report.checks.size(), 1u);
