@@ -34,7 +34,9 @@ build: build/release/build.ninja ## build everything except tests and benchmarks
 	$(call step,build: release)
 	@$(call compile,release) --target product
 
-quickstart: build ## prepare a model with configs/quickstart.json and call it (minutes; seconds the second time)
+quickstart: build/release/build.ninja ## prepare a model with configs/quickstart.json and call it (minutes; seconds the second time)
+	$(call step,build: what the quickstart needs)
+	@$(call compile,release) --target quickstart
 	$(call step,run: configs/quickstart.json)
 	$(retort) run configs/quickstart.json
 	$(call step,call the model)

@@ -7,6 +7,17 @@
 get_property(plugin_targets GLOBAL PROPERTY RETORT_PLUGIN_TARGETS)
 add_custom_target(product DEPENDS retort retort-plugin-scan ${plugin_targets})  # all that is installed; no tests
 
+# What configs/quickstart.json needs and nothing else: the first answer comes sooner. A component's target is called after
+# its id.
+file(STRINGS ${PROJECT_SOURCE_DIR}/configs/quickstart.json quickstart_uses REGEX "\"use\": \"[a-z_.]+\"")
+string(REGEX MATCHALL "\"use\": \"[a-z_.]+\"" quickstart_uses "${quickstart_uses}")
+list(TRANSFORM quickstart_uses REPLACE "\"use\": \"([a-z_]+)\\.([a-z_]+)\"" "\\1_\\2")
+list(REMOVE_DUPLICATES quickstart_uses)
+if(RETORT_TRAIN)
+  add_custom_target(quickstart DEPENDS retort retort-plugin-scan ${quickstart_uses})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/configs/quickstart.json)
+endif()
+
 # The libraries are found from the files that need them, so that an installation can be moved as a whole.
 file(RELATIVE_PATH bin_to_lib ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
 set_target_properties(retort PROPERTIES INSTALL_RPATH "$ORIGIN/${bin_to_lib}")
@@ -32,7 +43,7 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/sdk/cmake/retort-sdk-config.
   ${PROJECT_BINARY_DIR}/sdk/retort-sdk-config.cmake INSTALL_DESTINATION ${sdk_package_folder}
   NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/sdk/retort-sdk-config-version.cmake
-  COMPATIBILITY SameMajorVersion ARCH_INDEPENDENT)
+  VERSION ${RETORT_SDK_VERSION} COMPATIBILITY SameMajorVersion ARCH_INDEPENDENT)
 install(FILES
   ${PROJECT_BINARY_DIR}/sdk/retort-sdk-config.cmake
   ${PROJECT_BINARY_DIR}/sdk/retort-sdk-config-version.cmake
@@ -48,6 +59,7 @@ foreach(guide README.md CONTRIBUTING.md)
   install(FILES ${PROJECT_SOURCE_DIR}/${guide} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/retort-doc
     COMPONENT doc)
 endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/sdk/CHANGES.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/retort-doc/sdk COMPONENT doc)
 foreach(folder core sdk)
   install(FILES ${PROJECT_SOURCE_DIR}/${folder}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/retort-doc/${folder}
     COMPONENT doc)

@@ -90,7 +90,10 @@ TEST(RtnPlugin, WritesCodesScalesAndZeroPoints) {
   Tensor<float> group_scales({2, 2}, std::vector<float>(4, 0));
   Tensor<std::int32_t> zeros({2, 2}, std::vector<std::int32_t>(4, -1));
   const retort_quantize_output grouped{sizeof grouped, 0, unsigned_codes.view(), group_scales.view(), zeros.view()};
-  const Parameters four_bits{{"bits", std::int64_t{4}}, {"symmetric", false}, {"group_size", std::int64_t{2}}};
+  const Parameters four_bits{{"bits", std::int64_t{4}},
+                             {"symmetric", false},
+                             {"group_size", std::int64_t{2}},
+                             {"scale_type", std::string("f32")}};
   quantize(four_bits, grouped);
   // First group [−1,.3]: scale 1.3/15, zero 12 (11.54); second [.5,.8]: scale .8/15, zero 0.
   EXPECT_EQ(unsigned_codes.values, (std::vector<std::uint8_t>{0, 15, 9, 15, 0, 0, 0, 0}));
@@ -99,6 +102,121 @@ TEST(RtnPlugin, WritesCodesScalesAndZeroPoints) {
 
   EXPECT_NE(refusal([&] { quantize({{"group_size", std::int64_t{3}}}, symmetric); }).find("divisor"),
             std::string::npos);
+}
+
+/// A model that answers evaluate() by the layers that a candidate keeps: each gone layer costs its number.
+struct FakeModel {
+  std::vector<std::string> asked;
+  retort_prune_model model{};
+  FakeModel() {
+    model.struct_size = sizeof model;
+    model.context = this;
+    model.evaluate = [](void* context, const retort_prune_keep* keeps, std::uint64_t count, double* loss) {
+      auto& self = *static_cast<FakeModel*>(context);
+      *loss = 0 + 1 + 2;
+      std::string text;
+      for (std::uint64_t i = 0; count > 0 && i < keeps->count; ++i) {
+        *loss -= static_cast<double>(keeps->indices[i]);
+        text += std::to_string(keeps->indices[i]);
+      }
+      if (count == 0) *loss = 0;
+      self.asked.push_back(text);
+      return static_cast<retort_error*>(nullptr);
+    };
+  }
+};
+
+struct Planned {
+  std::string plan;
+  MetricMap metrics;
+};
+
+Planned planned(const LoadedComponent& component, const retort_prune_structure& structure,
+                const retort_prune_signals& signals, const retort_prune_model* model) {
+  Planned result;
+  const retort_prune_plan_sink sink{sizeof sink, 0, &result.plan, [](void* context, const retort_prune_keep* keep) {
+                                      auto& text = *static_cast<std::string*>(context);
+                                      text += std::to_string(keep->axis) + "/" + std::to_string(keep->layer) + ":";
+                                      for (std::uint64_t i = 0; i < keep->count; ++i)
+                                        text += " " + std::to_string(keep->indices[i]);
+                                      text += "\n";
+                                    }};
+  const retort_metric_sink metrics = sink_into(result.metrics);
+  throw_if_error(component.functions<retort_pruner_v1>(RETORT_PRUNER_INTERFACE)
+                     .plan(component.instance(), &structure, &signals, model, &sink, &metrics));
+  return result;
+}
+
+retort_prune_requirements requirements_of(const LoadedComponent& component) {
+  retort_prune_requirements wanted{};
+  wanted.struct_size = sizeof wanted;
+  throw_if_error(
+      component.functions<retort_pruner_v1>(RETORT_PRUNER_INTERFACE).requirements(component.instance(), &wanted));
+  return wanted;
+}
+
+const retort_prune_structure three_layers{sizeof(retort_prune_structure), 1, 3, 2, 1, 2, 4, 3, 6, 0};
+
+TEST(DepthPlugin, AsksForWhatItsMeasureNeedsAndPlansTheLayers) {
+  const Tensor<float> influence({3}, {.5f, .1f, .3f});
+  const Tensor<float> similarity({3, 3}, {.1f, .9f, 0, 0, .2f, .3f, 0, 0, .4f});
+  retort_prune_signals signals{};
+  signals.struct_size = sizeof signals;
+  signals.block_influence = influence.view();
+  signals.block_similarity = similarity.view();
+  FakeModel fake;
+
+  const LoadedComponent by_influence(DEPTH_PLUGIN, {});
+  EXPECT_EQ(requirements_of(by_influence).signals, RETORT_SIGNAL_BLOCK_INFLUENCE);
+  EXPECT_EQ(requirements_of(by_influence).flags, 0u);
+  EXPECT_EQ(planned(by_influence, three_layers, signals, &fake.model).plan, "1/-1: 0 2\n");
+
+  const LoadedComponent by_similarity(DEPTH_PLUGIN,
+                                      {{"by", std::string("block_similarity")}, {"remove", std::int64_t{2}}});
+  EXPECT_EQ(requirements_of(by_similarity).signals, RETORT_SIGNAL_BLOCK_SIMILARITY);
+  EXPECT_EQ(planned(by_similarity, three_layers, signals, &fake.model).plan, "1/-1: 2\n");
+
+  const LoadedComponent by_loss(DEPTH_PLUGIN, {{"by", std::string("loss")}, {"remove", std::int64_t{2}}});
+  EXPECT_EQ(requirements_of(by_loss).flags, RETORT_PRUNE_EVALUATES);
+  EXPECT_EQ(requirements_of(by_loss).signals, 0u);
+  ASSERT_TRUE(fake.asked.empty());
+  const Planned found = planned(by_loss, three_layers, signals, &fake.model);
+  EXPECT_EQ(found.plan, "1/-1: 2\n");
+  EXPECT_EQ(fake.asked, (std::vector<std::string>{"", "12", "02", "01", "2", "1"}));
+  EXPECT_EQ(found.metrics.at("loss_without_2"), 1);
+  EXPECT_EQ(found.metrics.at("layers_after"), 1);
+
+  const LoadedComponent all(DEPTH_PLUGIN, {{"remove", std::int64_t{3}}});
+  EXPECT_NE(refusal([&] { planned(all, three_layers, signals, nullptr); }).find("at most 2 of 3"), std::string::npos);
+  const LoadedComponent none(DEPTH_PLUGIN, {{"remove", std::int64_t{0}}});
+  EXPECT_EQ(planned(none, three_layers, signals, nullptr).plan, "");
+  signals.block_influence = nullptr;
+  EXPECT_NE(refusal([&] { planned(by_influence, three_layers, signals, nullptr); }).find("block_influence"),
+            std::string::npos);
+  set_stop(true);
+  EXPECT_THROW(planned(by_loss, three_layers, signals, &fake.model), std::domain_error);
+  set_stop(false);
+}
+
+TEST(VocabularyPlugin, PlansTheTokensThatStay) {
+  const Tensor<float> counts({6}, {0, 3, 0, 1, 4, 0});
+  const Tensor<std::int64_t> required({2}, {0, 1});
+  retort_prune_signals signals{};
+  signals.struct_size = sizeof signals;
+  signals.token_counts = counts.view();
+  signals.required_tokens = required.view();
+  const LoadedComponent used(VOCABULARY_PLUGIN, {});
+  EXPECT_EQ(requirements_of(used).signals, RETORT_SIGNAL_TOKEN_COUNTS);
+  const Planned found = planned(used, three_layers, signals, nullptr);
+  EXPECT_EQ(found.plan, "5/-1: 0 1 3 4\n");
+  EXPECT_EQ(found.metrics.at("tokens_kept"), 4);
+  EXPECT_EQ(found.metrics.at("covered"), 1);
+  const LoadedComponent three(VOCABULARY_PLUGIN, {{"size", std::int64_t{3}}});
+  const Planned smaller = planned(three, three_layers, signals, nullptr);
+  EXPECT_EQ(smaller.plan, "5/-1: 0 1 4\n");
+  EXPECT_EQ(smaller.metrics.at("covered"), .875);
+  signals.required_tokens = nullptr;
+  EXPECT_NE(refusal([&] { planned(used, three_layers, signals, nullptr); }).find("required_tokens"), std::string::npos);
 }
 
 }  // namespace

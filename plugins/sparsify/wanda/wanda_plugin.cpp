@@ -1,0 +1,91 @@
+// sparsify.wanda: parameters, statistics and masks around wanda.h.
+#include <charconv>
+#include <retort/plugin.hpp>
+#include <retort/sparsifier.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "wanda.h"
+
+namespace {
+
+using retort::sparsify::Pattern;
+
+Pattern parsed(const std::string& text, double fraction) {
+  Pattern pattern;
+  pattern.fraction = fraction;
+  if (text.empty()) return pattern;
+  const char* const end = text.data() + text.size();
+  const auto [middle, first_error] = std::from_chars(text.data(), end, pattern.keep);
+  const bool separated = first_error == std::errc() && middle != end && *middle == ':';
+  const auto [last, second_error] = std::from_chars(separated ? middle + 1 : end, end, pattern.of);
+  if (!separated || second_error != std::errc() || last != end || pattern.keep < 1 || pattern.keep >= pattern.of)
+    throw std::invalid_argument("pattern: expected \"\" or \"N:M\" with 0 < N < M, as \"2:4\", found \"" + text + "\"");
+  return pattern;
+}
+
+class Wanda : public retort::Sparsifier {
+ public:
+  struct Params {
+    double fraction = .5;
+    std::string pattern;
+    std::int64_t samples = 4096;
+  };
+  static auto schema() {
+    return retort::params<Params>()
+        .number("fraction", &Params::fraction)
+        .at_least(0)
+        .below(1)
+        .doc(
+            "share of every output row's weights that become 0, rounded down to whole weights; not read with a pattern")
+        .string("pattern", &Params::pattern)
+        .doc("\"N:M\": of every M neighbouring input columns N weights stay, as \"2:4\"; empty: none")
+        .integer("samples", &Params::samples)
+        .at_least(1)
+        .unit("token")
+        .doc("calibration rows");
+  }
+
+  explicit Wanda(const Params& params) : params_(params), pattern_(parsed(params.pattern, params.fraction)) {}
+
+  retort::SparsifyRequirements requirements() const override {
+    return {RETORT_SIGNAL_INPUT_SQUARE_SUM, params_.samples};
+  }
+
+  retort::Metrics sparsify(const retort::Site& site, std::size_t index, const retort::SparsifyOutput& output) override {
+    const retort::SiteModule& module = site.modules.at(index);
+    const std::int64_t rows = module.weight.rows(), columns = module.weight.columns();
+    double zeros = 0;
+    try {
+      if (rows == 0 || columns == 0) throw std::invalid_argument("weight: missing or empty");
+      retort::expect_shape(site.statistics.square_sum, "square_sum", columns);
+      retort::expect_shape(output.mask, "mask", rows, columns);
+      retort::expect_shape(output.weight, "weight", rows, columns);
+      std::vector<float> squares;  // the view may have a stride
+      for (std::int64_t j = 0; j < columns; ++j) squares.push_back(site.statistics.square_sum[j]);
+      const auto size = static_cast<std::size_t>(columns);
+      for (std::int64_t o = 0; o < rows; ++o) {
+        if (o % 256 == 0) retort::throw_if_stopped();
+        retort::sparsify::wanda_mask({module.weight.row(o), size}, squares, pattern_, {output.mask.row(o), size});
+        for (std::int64_t j = 0; j < columns; ++j) {
+          output.weight(o, j) = module.weight(o, j);
+          zeros += output.mask(o, j) == 0 ? 1 : 0;
+        }
+      }
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument(std::string(module.name) + ": " + error.what());
+    }
+    return {{"removed", zeros / (static_cast<double>(rows) * static_cast<double>(columns))}};
+  }
+
+ private:
+  Params params_;
+  Pattern pattern_;
+};
+
+}  // namespace
+
+RETORT_PLUGIN_LIST("wanda", "1.0.0", "Apache-2.0",
+                   retort::component<Wanda>("sparsify.wanda", "1.0.0",
+                                            "sets the weights with the least |w| times input norm to zero (Wanda)"));
