@@ -87,6 +87,9 @@ class Child {
     setup.name = stage.name;
     setup.seed = stage_seed(config_.seed, stage.name);
     setup.threads = config_.threads;
+    for (const ResolvedInput& input : stage.inputs)
+      for (const std::size_t source : input.stages)
+        setup.inputs.push_back({input.name, config_.stages[source].name, {}});
     setup.components = std::move(slots);
     StageServices services(registry_, stage, {});
     const StageContext context(std::move(setup), services, nullptr, nullptr);

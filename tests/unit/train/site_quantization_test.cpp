@@ -234,6 +234,23 @@ TEST_F(SiteQuantization, HandsOutStatisticsAndRecordsTheQuantizersFigures) {
   EXPECT_GT(figures_.at("rows_done"), 64);
 }
 
+TEST_F(SiteQuantization, RoundsAnEmbeddingOfItsOwnItselfWhereTheQuantizerCalibrates) {
+  write_model("LlamaForCausalLM", false);
+  SiteQuantizer quantizer;
+  quantizer.signals = RETORT_SIGNAL_INPUT_SQUARE_SUM;
+  quantizer.samples = 10;
+  storage_.pure = true;
+  quantizer.scheme_of = [](const std::string&) { return Scheme{4, 1, 32}; };
+  run(quantizer);
+  const model::ModelFolder folder(output_);
+  EXPECT_EQ(folder.linear("model.embed_tokens").bits, 8);
+  EXPECT_EQ(folder.linear("lm_head").bits, 4);
+  expect_near(folder, "model.embed_tokens");
+  EXPECT_EQ(std::count(quantizer.quantized.begin(), quantizer.quantized.end(), "model.embed_tokens"), 0);
+  ASSERT_EQ(log_.size(), 1U);
+  EXPECT_NE(log_[0].find("model.embed_tokens: a look-up has no input to calibrate on"), std::string::npos);
+}
+
 TEST_F(SiteQuantization, RefusesBeforeWorkAndSaysWhy) {
   write_model();
   SiteQuantizer quantizer;
