@@ -16,27 +16,26 @@ bool is_layer(const LinearSite& site) {
 
 bool holds(const retort_quantize_scheme& scheme) {
   if (scheme.bits == 8) return scheme.symmetric == 1 && scheme.group_size == 0;
-  return scheme.bits == 4 && scheme.symmetric == 1 &&
-         (scheme.group_size == 32 || scheme.group_size == 64 || scheme.group_size == 128);
+  return scheme.bits == 4 && (scheme.group_size == 32 || scheme.group_size == 64 || scheme.group_size == 128);
 }
 
 void check_format(const host::QuantizerCall& quantizer, const LinearSite& site, const retort_quantize_scheme& scheme) {
   if (scheme.bits == 0 || holds(scheme)) return;
   throw std::invalid_argument(quantizer.id() + " asks for " + host::name_of(scheme) + " for " + site.view.name +
-                              "; the model format holds symmetric 8 bits per channel (group_size 0) and symmetric 4 "
-                              "bits in groups of 32, 64 or 128");
+                              "; the model format holds symmetric 8 bits per channel (group_size 0) and 4 bits, "
+                              "symmetric or not, in groups of 32, 64 or 128");
 }
 
 model::WeightScheme weight_scheme(const ModuleStorage& storage) {
-  if (storage.kind == Kind::int8_rows) return {8, 0};
-  return {storage.scheme.bits, storage.scheme.group_size};
+  if (storage.kind == Kind::int8_rows) return {8, 0, true};
+  return {storage.scheme.bits, storage.scheme.group_size, storage.scheme.symmetric == 1};
 }
 
 }  // namespace
 
 StoragePlan::StoragePlan(const model::ModelConfig& config, const std::vector<LinearSite>& sites,
                          const host::QuantizerCall& quantizer, const StorageOptions& options)
-    : options_(options), tied_(config.tie_word_embeddings) {
+    : options_(options), tied_(config.tie_word_embeddings), calibrated_(quantizer.requirements().signals != 0) {
   bool wants_groups = false, fits = false;
   std::int64_t group_size = 0;
   for (const LinearSite& site : sites) {
@@ -68,8 +67,13 @@ void StoragePlan::add(const LinearSite& site, const retort_quantize_scheme& sche
   for (const std::string& module : site.modules) {
     ModuleStorage storage{Kind::quantizer, scheme};
     if (scheme.bits == 0) storage.kind = Kind::floating_point;
-    if (scheme.bits != 0 && scheme.group_size > 0 && (odd || !in_groups)) storage.kind = Kind::int8_rows;
-    if (scheme.bits != 0 && odd && in_groups) odd_modules_.emplace_back(module, scheme.group_size);
+    const bool blind = calibrated_ && site.place == SitePlace::embedding;
+    if (scheme.bits != 0 && (blind || (scheme.group_size > 0 && (odd || !in_groups)))) storage.kind = Kind::int8_rows;
+    if (scheme.bits != 0 && odd && in_groups)
+      notes_.push_back(module + ": its input columns are no multiple of group_size " +
+                       std::to_string(scheme.group_size) + ", so it becomes int8 per channel");
+    else if (scheme.bits != 0 && blind && in_groups)
+      notes_.push_back(module + ": a look-up has no input to calibrate on, so it becomes int8 per channel");
     if (is_layer(site)) layer_modules_.push_back(module);
     storage_[module] = storage;
   }

@@ -1,6 +1,10 @@
 #include "train/validation.h"
 
-#include "train/reference_sampling.h"
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#include "train/policy_engine.h"
 
 namespace retort::train {
 
@@ -19,17 +23,20 @@ double exact_match_share(DecoderModule& decoder, const text::Tokenizer& tokenize
   if (examples.empty()) return 0;
   std::vector<std::vector<text::TokenId>> prompts;
   std::vector<const task::Example*> asked;
+  std::size_t longest = 1;
   for (const task::Example& example : examples) {
     std::vector<text::TokenId> prompt = contract.prompt(tokenizer, example.utterance);
-    if (static_cast<std::int64_t>(prompt.size()) >= decoder.config().max_positions) continue;
+    if (static_cast<std::int64_t>(prompt.size()) >= decoder.config().max_positions) continue;  // no room for an answer
+    longest = std::max(longest, prompt.size());
     prompts.push_back(std::move(prompt));
     asked.push_back(&example);
   }
-  const auto responses =
-      ref_sample(decoder, prompts, {.max_new_tokens = max_new_tokens, .end_token = contract.end_token(tokenizer)});
+  PolicyEngine engine(decoder, at::get_num_threads(), static_cast<std::int64_t>(longest) + max_new_tokens);
+  const auto responses = engine.sample(
+      prompts, {.temperature = 0, .max_new_tokens = max_new_tokens, .end_token = contract.end_token(tokenizer)});
   std::size_t exact = 0;
   for (std::size_t i = 0; i < asked.size(); ++i) {
-    const task::ParsedResponse parsed = contract.parse(tokenizer, responses[i]);
+    const task::ParsedResponse parsed = contract.parse(tokenizer, responses[i].tokens);
     const auto* calls = std::get_if<std::vector<task::Call>>(&parsed);
     if (calls != nullptr && task::exact_match(*calls, *asked[i]->calls)) ++exact;
   }
