@@ -290,7 +290,8 @@ TEST_F(PolicyGradientLoop, ThreadsGiveTheSameStep) {
     Recorder one;
     PolicyGradientJob made = place.job<PolicyGradientJob>("threads" + std::to_string(threads), 2);
     made.threads = threads;
-    made.algorithm = {fake.call(), other.call()};
+    made.algorithm.push_back(fake.call());
+    made.algorithm.push_back(other.call());
     scores.give_to(made);
     policy_gradient(made, one.hooks());
     losses.push_back(one.metrics.at("loss"));
