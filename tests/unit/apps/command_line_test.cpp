@@ -110,7 +110,7 @@ TEST_F(CommandLineTest, WrongArgumentsAreUsageErrors) {
                                              {"bench", "--random", "smollm2-135m", "--quant", "int3"},
                                              {"bench", "--random", "smollm2-135m", "-p", "0", "-n", "0"},
                                              {"bench", "--random", "smollm2-135m", "--batch", "1,,8"},
-                                             {"bench", "--random", "smollm2-135m", "--batch", "33"},
+                                             {"bench", "--random", "smollm2-135m", "--batch", "65"},
                                              {"bench", "--random", "smollm2-135m", "--kv-cache", "f8"},
                                              {"bench", "m", "--save", "s"},
                                              {"generate", "m", "p", "--logit-bias", "3:1"},
@@ -245,7 +245,7 @@ TEST_F(CommandLineTest, ShowsSlotsWhatFitsThemAndAnExample) {
   EXPECT_TRUE(shown["example"]["judge"]["use"].get<std::string>().starts_with("teacher."));
   const Outcome count = show({"stage.test_count"});
   EXPECT_NE(count.out.find("input teacher: model (optional)"), std::string::npos) << count.out;
-  EXPECT_NE(count.out.find("\"inputs\":{\"dataset\":\"<a stage that makes a dataset>\"}"), std::string::npos)
+  EXPECT_NE(count.out.find("\"inputs\": {\"dataset\": \"<a stage that makes a dataset>\"}"), std::string::npos)
       << count.out;
   EXPECT_NE(show({"reward.test_keyed"}).out.find("key: string, the name of an environment variable"),
             std::string::npos);
