@@ -14,9 +14,11 @@ namespace {
 constexpr std::uint32_t producers[] = {RETORT_PRODUCER_NORM, RETORT_PRODUCER_VALUE, RETORT_PRODUCER_UP};
 
 /// How much larger than the best grid's a row's squared error may be. The largest magnitude over 2^(bits-1) - 1 stays
-/// below 2 with 4 bits and more; a scale 1.9 times too large gives 3.6 and more.
+/// below 2 with 4 bits and more; a scale 1.9 times too large gives 3.6 and more. With 2 bits that same scale gives 5,
+/// and zeros in place of the weights 8.
 double allowed_factor(const retort_quantize_scheme& scheme) {
-  return scheme.bits >= 4 ? 3.0 : 4.0;
+  if (scheme.bits >= 4) return 3.0;
+  return scheme.bits == 3 ? 4.0 : 6.0;
 }
 
 /// The site that a scheme can be asked for: two groups a row at least.
