@@ -110,7 +110,7 @@ TEST_F(CommandLineTest, WrongArgumentsAreUsageErrors) {
                                              {"bench", "--random", "smollm2-135m", "--quant", "int3"},
                                              {"bench", "--random", "smollm2-135m", "-p", "0", "-n", "0"},
                                              {"bench", "--random", "smollm2-135m", "--batch", "1,,8"},
-                                             {"bench", "--random", "smollm2-135m", "--batch", "33"},
+                                             {"bench", "--random", "smollm2-135m", "--batch", "65"},
                                              {"bench", "--random", "smollm2-135m", "--kv-cache", "f8"},
                                              {"bench", "m", "--save", "s"},
                                              {"generate", "m", "p", "--logit-bias", "3:1"},
