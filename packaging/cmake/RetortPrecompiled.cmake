@@ -3,28 +3,28 @@
 #   retort_precompile(TARGET)       a target without oneDNN, OpenMP and LibTorch, whose code is not what Retort spends its
 #                                   time in: the common headers, and -O2 in a release
 #   retort_precompile_tests(FOLDER) every test program below FOLDER that neither has headers of its own nor other flags
-file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/precompiled.cpp CONTENT "// Nothing: its target holds the precompiled headers.\n")
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/precompiled.cpp CONTENT "int main() {}  // its target holds the precompiled headers\n")
 set(retort_common_headers
   <algorithm> <filesystem> <fstream> <functional> <map> <memory> <optional> <set> <sstream> <stdexcept> <string>
   <string_view> <vector> <nlohmann/json.hpp>)
-
-function(retort_make_precompiled name)
-  cmake_parse_arguments(PARSE_ARGV 1 precompiled "" "" "HEADERS;LIBRARIES;OPTIONS")
-  add_library(${name} OBJECT ${CMAKE_BINARY_DIR}/precompiled.cpp)
-  target_link_libraries(${name} PRIVATE ${precompiled_LIBRARIES} nlohmann_json::nlohmann_json retort_build_settings)
-  target_compile_options(${name} PRIVATE ${precompiled_OPTIONS})
-  target_precompile_headers(${name} PRIVATE ${precompiled_HEADERS})
-endfunction()
 
 function(retort_precompile target)
   if(RETORT_FUZZ)
     return()
   endif()
   if(NOT TARGET retort_precompiled)
-    retort_make_precompiled(retort_precompiled HEADERS ${retort_common_headers} OPTIONS $<$<CONFIG:Release>:-O2>)
+    add_library(retort_precompiled OBJECT ${CMAKE_BINARY_DIR}/precompiled.cpp)
+    target_link_libraries(retort_precompiled PRIVATE nlohmann_json::nlohmann_json retort_build_settings)
+    target_compile_options(retort_precompiled PRIVATE $<$<CONFIG:Release>:-O2>)
+    target_precompile_headers(retort_precompiled PRIVATE ${retort_common_headers})
   endif()
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O2>)
-  target_precompile_headers(${target} REUSE_FROM retort_precompiled)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL EXECUTABLE)  # compiled with -fPIE: headers precompiled for libraries do not fit
+    target_precompile_headers(${target} PRIVATE ${retort_common_headers})
+  else()
+    target_precompile_headers(${target} REUSE_FROM retort_precompiled)
+  endif()
 endfunction()
 
 function(retort_precompile_tests folder)
@@ -39,8 +39,10 @@ function(retort_precompile_tests folder)
       continue()
     endif()
     if(NOT TARGET retort_precompiled_tests)
-      retort_make_precompiled(retort_precompiled_tests HEADERS ${retort_common_headers} <gtest/gtest.h>
-        LIBRARIES GTest::gtest)
+      add_executable(retort_precompiled_tests EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/precompiled.cpp)
+      target_link_libraries(retort_precompiled_tests PRIVATE GTest::gtest nlohmann_json::nlohmann_json
+        retort_build_settings)
+      target_precompile_headers(retort_precompiled_tests PRIVATE ${retort_common_headers} <gtest/gtest.h>)
     endif()
     target_precompile_headers(${target} REUSE_FROM retort_precompiled_tests)
   endforeach()
