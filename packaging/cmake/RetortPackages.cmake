@@ -60,6 +60,8 @@ foreach(guide README.md CONTRIBUTING.md)
     COMPONENT doc)
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/sdk/CHANGES.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/retort-doc/sdk COMPONENT doc)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/measurements DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/retort-doc/docs
+  COMPONENT doc)
 foreach(folder core sdk)
   install(FILES ${PROJECT_SOURCE_DIR}/${folder}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/retort-doc/${folder}
     COMPONENT doc)
