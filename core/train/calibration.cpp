@@ -59,7 +59,7 @@ PruneSignalTensors prune_signals(DecoderModule& decoder, const std::vector<Seque
   std::vector<Tensor> inputs(layers);  // of every layer, where their similarity is wanted
   std::vector<Tensor> feed_forward(layers), heads(layers);
   double positions = 0;
-  run_over(decoder, sequences, lengths, [&](Site site, std::int64_t layer, const Tensor& a) {
+  const auto observe = [&](Site site, std::int64_t layer, const Tensor& a) {
     const auto l = static_cast<std::size_t>(std::max<std::int64_t>(layer, 0));
     if (site == Site::attention_input || site == Site::feed_forward_input || site == Site::head_input)
       add_to(hidden, squared_mean_absolute(a, lengths));
@@ -77,7 +77,8 @@ PruneSignalTensors prune_signals(DecoderModule& decoder, const std::vector<Seque
         similarity[static_cast<std::int64_t>(i)][layer] +=
             (torch::cosine_similarity(inputs[i], a, -1) * mask).sum(torch::kFloat64);
     }
-  });
+  };
+  if ((signals & ~RETORT_SIGNAL_TOKEN_COUNTS) != 0) run_over(decoder, sequences, lengths, observe);
 
   PruneSignalTensors out;
   if ((signals & RETORT_SIGNAL_HIDDEN_NORMS) != 0) out.hidden_norms = hidden.sqrt();
@@ -87,9 +88,10 @@ PruneSignalTensors prune_signals(DecoderModule& decoder, const std::vector<Seque
   if (wants_similarity) out.block_similarity = (similarity / positions).to(torch::kFloat32);
   if ((signals & RETORT_SIGNAL_TOKEN_COUNTS) != 0) {
     out.token_counts = torch::zeros({config.vocabulary_size});
+    auto counts = out.token_counts.accessor<float, 1>();
     for (const Sequence& sequence : sequences)
       for (const auto& part : {sequence.prompt, sequence.response})
-        for (const text::TokenId token : part) out.token_counts[token] += 1;
+        for (const text::TokenId token : part) counts[token] += 1;
   }
   return out;
 }
