@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "config_options.h"
+#include "host/run/stage_check.h"
 
 namespace retort::apps {
 
@@ -14,12 +15,15 @@ int check_command(const Arguments& arguments) {
   options.add_options()("resolved", po::bool_switch(), "print the config with every default filled in");
   const auto variables = parse_command_line(
       arguments,
-      {"retort check CONFIG [options]", "Validates a whole config and reports every mistake at once; runs nothing.",
+      {"retort check CONFIG [options]",
+       "Validates a whole config and reports every mistake at once: keys, files, what components and stages say\n"
+       "of each other, which variables for keys are missing. Runs nothing.",
        "retort check configs/quickstart.json"},
       options, positional, hidden);
   if (!variables) return exit_success;
   std::optional<host::Registry> registry;
   const host::ResolvedConfig config = load_config(*variables, registry);
+  host::require_sound_stages(config, *registry);
   if ((*variables)["resolved"].as<bool>())
     std::cout << config.document.dump(2) << "\n";
   else

@@ -5,6 +5,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "component_description.h"
 #include "config_options.h"
 #include "host/plugin/conformance.h"
 #include "host/plugin/plugin_description.h"
@@ -85,51 +86,6 @@ int list(const Arguments& arguments) {
   return exit_success;
 }
 
-/// "number above 0, default 2.0"
-std::string constraints_of(const Json& schema, bool required) {
-  static const std::vector<std::pair<const char*, const char*>> words = {
-      {"minimum", "at least"}, {"maximum", "at most"}, {"exclusiveMinimum", "above"}, {"exclusiveMaximum", "below"}};
-  std::string text = schema.at("type");
-  for (const auto& [keyword, word] : words)
-    if (schema.contains(keyword)) text += std::string(" ") + word + " " + schema.at(keyword).dump();
-  if (schema.contains("unit")) text += " in " + schema.at("unit").get<std::string>();
-  if (schema.contains("enum")) text += " of " + schema.at("enum").dump();
-  if (required)
-    text += ", required";
-  else if (schema.contains("default"))
-    text += ", default " + schema.at("default").dump();
-  return text;
-}
-
-void print_parameters(const Json& schema, const std::string& prefix) {
-  const Json required = schema.value("required", Json::array());
-  const Json properties = schema.value("properties", Json::object());
-  for (const auto& [name, property] : properties.items()) {
-    const bool needed = std::find(required.begin(), required.end(), Json(name)) != required.end();
-    std::cout << "  " << prefix << name << ": " << constraints_of(property, needed) << "\n";
-    if (property.contains("description"))
-      std::cout << "      " << property.at("description").get<std::string>() << "\n";
-    if (property.at("type") == "object") print_parameters(property, prefix + name + ".");
-  }
-}
-
-std::string place_of(const std::string& what, const std::string& name, const std::string& kind, bool list,
-                     bool optional, const std::string& summary) {
-  return what + " " + name + ": " + kind + (list ? " (one or more)" : "") + (optional ? " (optional)" : "") + ": " +
-         summary + "\n";
-}
-
-void print_places(const host::ComponentInfo& component) {
-  const bool stage = component.stage.is_object();
-  if (stage)
-    for (const Json& input : component.stage.at("inputs"))
-      std::cout << place_of("input", input.at("name"), input.at("kind"), input.at("list"), input.at("optional"),
-                            input.at("summary"));
-  for (const host::SlotInfo& slot : component.slots)
-    std::cout << place_of("slot", slot.name, slot.interface, slot.list, slot.optional, slot.summary);
-  if (stage) std::cout << "produces " << component.stage.at("produces").get<std::string>() << "\n";
-}
-
 const host::ComponentInfo& find_component(const host::Registry& registry, const std::string& id) {
   const host::ComponentInfo* component = registry.find(id);
   if (component != nullptr) return *component;
@@ -145,7 +101,8 @@ int show(const Arguments& arguments) {
   hidden.add_options()("id", po::value<std::string>()->required());
   const auto variables = parse_command_line(
       arguments,
-      {"retort plugins show ID [options]", "Shows one component: where it is from and its parameters.",
+      {"retort plugins show ID [options]",
+       "Shows one component: where it is from, its slots, its parameters, and how a config names it.",
        "retort plugins show distill.forward_kl"},
       options, po::positional_options_description().add("id", 1), hidden);
   if (!variables) return exit_success;
@@ -159,16 +116,12 @@ int show(const Arguments& arguments) {
                            {"slots", host::to_json(component.slots)},
                            {"stage", component.stage},
                            {"parameters", component.parameters_schema},
+                           {"example", example_entry(component, registry)},
                            {"library", component.library.string()}};
     print_json(document);
     return exit_success;
   }
-  std::cout << component.id << " " << component.version << ": " << component.summary << "\n"
-            << component.interface << " from " << component.library.string() << "\n";
-  print_places(component);
-  const bool any = !component.parameters_schema.value("properties", Json::object()).empty();
-  std::cout << (any ? "parameters:\n" : "no parameters\n");
-  print_parameters(component.parameters_schema, "");
+  std::cout << component_description(component, registry);
   return exit_success;
 }
 

@@ -8,6 +8,7 @@
 #include "host/base/progress.h"
 #include "host/report/run_results.h"
 #include "host/run/pipeline.h"
+#include "host/run/stage_check.h"
 
 namespace retort::apps {
 
@@ -48,6 +49,7 @@ int run_command(const Arguments& arguments) {
   host::prepare_numeric_environment();
   std::optional<host::Registry> registry;
   const host::ResolvedConfig config = load_config(*variables, registry);
+  host::require_sound_stages(config, *registry);
   const host::RunFolder folder(run_directory(*variables, config));
   const host::RunOptions run{(*variables)["verify"].as<bool>() ? host::Verification::full : host::Verification::sizes,
                              quiet};

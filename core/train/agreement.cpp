@@ -11,11 +11,15 @@
 namespace retort::train {
 namespace {
 
-/// Two answers are the same if both hold the same calls, or both are malformed.
+/// Two answers agree if both hold the same calls. Two malformed ones say nothing about calls, so they do not agree.
 bool same(const task::ParsedResponse& a, const task::ParsedResponse& b) {
   const auto* left = std::get_if<std::vector<task::Call>>(&a);
   const auto* right = std::get_if<std::vector<task::Call>>(&b);
-  return left != nullptr && right != nullptr ? task::exact_match(*left, *right) : left == right;
+  return left != nullptr && right != nullptr && task::exact_match(*left, *right);
+}
+
+bool malformed(const task::ParsedResponse& answer) {
+  return std::holds_alternative<task::Malformed>(answer);
 }
 
 nlohmann::json run(const AgreementJob& job, const RunHooks& hooks) {
@@ -35,13 +39,15 @@ nlohmann::json run(const AgreementJob& job, const RunHooks& hooks) {
                  {.max_new_tokens = job.max_new_tokens, .end_token = module.contract.end_token(module.tokenizer)});
 
   runtime::CallModel model(job.model, {.threads = job.threads});
-  std::size_t calls = 0, tokens = 0;
+  std::size_t calls = 0, tokens = 0, both_malformed = 0;
   nlohmann::json differences = nlohmann::json::array();
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     hooks.throw_if_stopped();
     const runtime::Answer answer = model.answer(split.examples[i].utterance, job.max_new_tokens);
     tokens += answer.tokens == expected[i] ? 1 : 0;
-    if (same(answer.parsed, module.contract.parse(module.tokenizer, expected[i])))
+    const task::ParsedResponse parsed = module.contract.parse(module.tokenizer, expected[i]);
+    both_malformed += malformed(answer.parsed) && malformed(parsed) ? 1 : 0;
+    if (same(answer.parsed, parsed))
       ++calls;
     else
       differences.push_back({{"utterance", split.examples[i].utterance},
@@ -54,6 +60,7 @@ nlohmann::json run(const AgreementJob& job, const RunHooks& hooks) {
   return {{"utterances", prompts.size()},
           {"same_calls", static_cast<double>(calls) / total},
           {"same_tokens", static_cast<double>(tokens) / total},
+          {"both_malformed", static_cast<double>(both_malformed) / total},
           {"differences", std::move(differences)}};
 }
 

@@ -19,7 +19,10 @@ struct AgreementJob {
   std::int64_t threads = 1;
 };
 
-/// {"utterances", "same_calls": share, "same_tokens": share, "differences": [{"utterance", "runtime", "libtorch"}]}
+/// {"utterances", "same_calls": share of the utterances on which both answer well-formed, equal calls, "same_tokens":
+/// share on which both say the same tokens, well-formed or not, "both_malformed": share on which neither answers calls
+/// (never counted as the same calls), "differences": [{"utterance", "runtime", "libtorch"}] where the calls are not the
+/// same}
 nlohmann::json agreement(const AgreementJob& job, const RunHooks& hooks);
 
 }  // namespace retort::train

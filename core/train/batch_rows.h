@@ -15,16 +15,16 @@ struct BatchRows {
   torch::Tensor ids;      ///< [B,T] int64
   torch::Tensor index;    ///< [N] int64: b·T + t
   torch::Tensor labels;   ///< [N] int64: the token at t + 1
-  torch::Tensor weights;  ///< [N] f32: 1 for response tokens, prompt_weight for prompt tokens
+  torch::Tensor weights;  ///< [N] f32: the sequences' masks where they are not 0
   // Of the sequence that a row is of, all [N] int64:
   torch::Tensor sequences;  ///< first_sequence + b
   torch::Tensor positions;  ///< how many of its rows come before
   torch::Tensor lengths;    ///< how many rows it has
 };
 
-/// With prompt_weight 0 only response tokens make rows. `first_sequence` is the number of chosen[0] in its step.
+/// `first_sequence` is the number of chosen[0] in its step.
 inline BatchRows batch_rows(const std::vector<Sequence>& sequences, std::span<const std::size_t> chosen,
-                            double prompt_weight, std::int64_t first_sequence = 0) {
+                            std::int64_t first_sequence = 0) {
   std::size_t longest = 1;
   for (const std::size_t i : chosen) longest = std::max(longest, sequences[i].length());
   BatchRows rows;
@@ -40,11 +40,11 @@ inline BatchRows batch_rows(const std::vector<Sequence>& sequences, std::span<co
     const std::size_t first_row = index.size();
     for (std::size_t t = 0; t < tokens.size(); ++t) {
       cell[static_cast<std::int64_t>(b)][static_cast<std::int64_t>(t)] = tokens[t];
-      const bool response = t >= sequence.prompt.size();
-      if (t == 0 || (!response && prompt_weight == 0)) continue;
+      const float weight = sequence.weight(t);
+      if (t == 0 || weight == 0) continue;
       index.push_back(static_cast<std::int64_t>(b * longest + t - 1));
       labels.push_back(tokens[t]);
-      weights.push_back(response ? 1.0f : static_cast<float>(prompt_weight));
+      weights.push_back(weight);
       numbers.push_back(first_sequence + static_cast<std::int64_t>(b));
       positions.push_back(static_cast<std::int64_t>(index.size() - first_row) - 1);
     }

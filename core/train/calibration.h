@@ -1,10 +1,9 @@
-// What pruners and quantizers want to know about a model's activations on real data. Internal to core/train.
+// What pruners want to know about a model's activations on real data; quantizers and sparsifiers have
+// compression_pass.h. Internal to core/train.
 #pragma once
 
 #include <torch/torch.h>
 
-#include <map>
-#include <string>
 #include <vector>
 
 #include "train/decoder_module.h"
@@ -14,7 +13,7 @@ namespace retort::train {
 
 /// The signals of retort/abi/pruner.h; those that were not asked for are undefined.
 struct PruneSignalTensors {
-  torch::Tensor hidden_norms, feed_forward_norms, head_norms, block_influence, token_counts;
+  torch::Tensor hidden_norms, feed_forward_norms, head_norms, block_influence, block_similarity, token_counts;
 };
 
 /// Minitron's activation norms (arXiv 2407.14679, section 2.2): sqrt(Σ_samples (mean_positions |a|)²) per channel.
@@ -22,10 +21,5 @@ struct PruneSignalTensors {
 torch::Tensor squared_mean_absolute(const torch::Tensor& activation, const torch::Tensor& lengths);
 
 PruneSignalTensors prune_signals(DecoderModule& decoder, const std::vector<Sequence>& sequences, std::uint64_t signals);
-
-/// Inputs of every linear module, by its Hugging Face name ("model.layers.0.self_attn.q_proj"; the head as "lm_head"):
-/// up to `rows` rows [S,I], the first valid positions of the sequences in order.
-std::map<std::string, torch::Tensor> module_inputs(DecoderModule& decoder, const std::vector<Sequence>& sequences,
-                                                   std::int64_t rows);
 
 }  // namespace retort::train

@@ -170,12 +170,31 @@ Tensor DecoderModule::attend(const Tensor& q, const Tensor& k, const Tensor& v, 
   return mixed.transpose(1, 2).reshape({q.size(0), q.size(1), config_.heads * config_.head_dim});
 }
 
+Tensor DecoderModule::full_attention(const Tensor& h, const Layer& layer, std::int64_t index) const {
+  const Tensor cosine = cosine_.narrow(0, 0, h.size(1)), sine = sine_.narrow(0, 0, h.size(1));
+  const Projected projected = project(h, layer);
+  return causal_attention(rotate(projected.q, cosine, sine), rotate(projected.k, cosine, sine), projected.v,
+                          config_.window(index));
+}
+
+Tensor DecoderModule::activation(const Tensor& x, std::int64_t index, Site until) const {
+  const Layer& layer = layers_.at(static_cast<std::size_t>(index));
+  if (until == Site::layer_input) return x;
+  const Tensor h = norm(x, layer.input_norm);
+  if (until == Site::attention_input) return h;
+  const Tensor mixed = full_attention(h, layer, index);
+  if (until == Site::attention_output) return mixed;
+  const Tensor middle = x + torch::linear(mixed, layer.o, layer.o_bias);
+  const Tensor g = norm(middle, layer.post_norm);
+  if (until == Site::feed_forward_input) return g;
+  const Tensor hidden = swiglu(torch::linear(g, layer.gate), torch::linear(g, layer.up));
+  if (until == Site::feed_forward_hidden) return hidden;
+  return middle + torch::linear(hidden, layer.down);
+}
+
 Tensor DecoderModule::hidden(const Tensor& ids, const Dropout& dropout, std::vector<Tensor>* layer_outputs) {
-  const Tensor cosine = cosine_.narrow(0, 0, ids.size(1)), sine = sine_.narrow(0, 0, ids.size(1));
-  const auto attention = [&](const Tensor& h, const Layer& layer, std::int64_t index) {
-    const Projected projected = project(h, layer);
-    return causal_attention(rotate(projected.q, cosine, sine), rotate(projected.k, cosine, sine), projected.v,
-                            config_.window(index));
+  const auto attention = [this](const Tensor& h, const Layer& layer, std::int64_t index) {
+    return full_attention(h, layer, index);
   };
   return run_layers(torch::embedding(embedding_, ids), attention, dropout, layer_outputs);
 }

@@ -59,6 +59,11 @@ class DecoderModule {
   /// of every layer, [L] of [B,T,D].
   torch::Tensor hidden(const torch::Tensor& ids, const Dropout& dropout = {},
                        std::vector<torch::Tensor>* layer_outputs = nullptr);
+  /// One layer from its input x [B,T,D], positions from 0, as far as `until`: what hidden() shows an observer there.
+  /// Observers are not called.
+  torch::Tensor activation(const torch::Tensor& x, std::int64_t layer, Site until) const;
+  /// x [B,T,D], the last layer's output → [B,T,D] the head's input.
+  torch::Tensor final_norm(const torch::Tensor& x) const { return norm(x, final_norm_); }
   /// One more token for every sequence: ids [B] are written at cache.lengths, which grow by one. → [B,D]
   torch::Tensor hidden_step(const torch::Tensor& ids, ReferenceCache& cache);
   /// The same as hidden(), and fills `cache` (made here, with room for `capacity` positions). `lengths` [B].
@@ -81,6 +86,8 @@ class DecoderModule {
     torch::Tensor q, k, v;  ///< [B,T,H,head_dim], [B,T,K,head_dim] twice
   };
   Projected project(const torch::Tensor& h, const Layer& layer) const;
+  /// h [B,T,D] → [B,T,H·head_dim]; every position sees those before it.
+  torch::Tensor full_attention(const torch::Tensor& h, const Layer& layer, std::int64_t index) const;
   /// One position a sequence against its cache: q [B,1,H,head_dim], k and v [B,K,S,head_dim], visible [B,1,1,S] what
   /// each sequence may look at → [B,1,H·head_dim].
   torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,

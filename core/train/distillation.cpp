@@ -3,6 +3,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "train/corpus.h"
 #include "train/distillation_step.h"
 #include "train/epochs.h"
 #include "train/model_weights.h"
@@ -87,13 +88,12 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   Models models = load_models(job);
   const CallModule& task = models.first();
   DecoderModule& student = *models.student;
-  task::Split split = task::read_split(job.dataset / "train.jsonl");
-  std::erase_if(split.examples, [](const task::Example& example) { return !example.calls; });
-  if (split.examples.empty())
-    throw std::invalid_argument((job.dataset / "train.jsonl").string() + ": expected labelled examples, found none");
-  const std::vector<Sequence> sequences =
-      to_sequences(split.examples, task.contract, task.tokenizer, student.config().max_positions);
-  const std::vector<task::Example> validation = validation_examples(job.dataset, job.validation_limit);
+  const Corpus corpus =
+      tokenised(read_labelled_rows(job.dataset / "train.jsonl"), task.contract, task.tokenizer,
+                {student.config().max_positions, job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
+  const std::vector<Sequence>& sequences = corpus.sequences;
+  const std::vector<task::Example> validation =
+      validation_examples(job.dataset, job.validation_limit, job.training.max_rejected_share);
   hooks.log(std::to_string(sequences.size()) + " labelled utterances, teacher " +
             std::to_string(task.decoder->config().parameters()) + ", student " +
             std::to_string(student.config().parameters()) + " parameters");

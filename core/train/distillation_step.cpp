@@ -34,11 +34,9 @@ RowStates states_of(DecoderModule& decoder, const BatchRows& rows, const std::ve
 }
 
 /// Σ weights of the rows that the chosen sequences make.
-double weight_of(const std::vector<Sequence>& sequences, const std::vector<std::size_t>& chosen, double prompt_weight) {
+double weight_of(const std::vector<Sequence>& sequences, const std::vector<std::size_t>& chosen) {
   double total = 0;
-  for (const std::size_t i : chosen)
-    total += static_cast<double>(sequences[i].response.size()) +
-             prompt_weight * static_cast<double>(sequences[i].prompt.size() - 1);
+  for (const std::size_t i : chosen) total += sequences[i].label_weight();
   return total;
 }
 
@@ -120,7 +118,7 @@ TeacherSignals DistillationStep::signals_of(const WeightedTeacher& teacher, cons
 Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout,
                                  MetricMap& report) {
   const host::DistillRequirements& wanted = parts_.losses.wanted();
-  const BatchRows rows = batch_rows(data.sequences, part, parts_.prompt_loss_weight, part.data() - data.chosen.data());
+  const BatchRows rows = batch_rows(data.sequences, part, part.data() - data.chosen.data());
   if (rows.index.size(0) == 0) return {};
   DistillTensors tensors;
   for (std::size_t i = 0; i < parts_.teachers.size(); ++i)
@@ -158,7 +156,8 @@ std::vector<Sequence> DistillationStep::student_answers(const std::vector<std::s
                                      .seed = parts_.seed ^ static_cast<std::uint64_t>(step)});
   std::vector<Sequence> data;
   for (std::size_t i = 0; i < batch.size(); ++i)
-    data.push_back({prompts[i], responses[i], parts_.sequences[batch[i]].example});
+    data.push_back({prompts[i], responses[i], parts_.sequences[batch[i]].example,
+                    token_mask(prompts[i].size(), responses[i].size(), parts_.prompt_loss_weight)});
   return data;
 }
 
@@ -175,7 +174,7 @@ double DistillationStep::accumulate(const std::vector<std::size_t>& batch, std::
   }
   const std::vector<Sequence>& sequences = on_policy ? sampled : parts_.sequences;
   const std::vector<std::size_t>& chosen = on_policy ? all : batch;
-  const Data data{sequences, chosen, step, weight_of(sequences, chosen, parts_.prompt_loss_weight), on_policy};
+  const Data data{sequences, chosen, step, weight_of(sequences, chosen), on_policy};
   const auto split = parallel_.parts(chosen, parts_.training.micro_batch_size);
   std::vector<MetricMap> reports(split.size());
   const double loss = parallel_.accumulate(split.size(), [&](std::size_t part) {

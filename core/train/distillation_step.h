@@ -65,7 +65,7 @@ struct DistillationParts {
   TrainingOptions training;
   std::int64_t total_steps = 1;
   std::uint64_t seed = 0;
-  double prompt_loss_weight = 0;
+  double prompt_loss_weight = 0;    ///< of the prompts of on-policy batches
   double sampling_temperature = 1;  ///< of on-policy batches
   text::TokenId end_token = -1;     ///< of the student's own answers
 };

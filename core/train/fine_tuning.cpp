@@ -4,6 +4,7 @@
 
 #include "text/bpe_trainer.h"
 #include "train/batch_rows.h"
+#include "train/corpus.h"
 #include "train/data_parallel.h"
 #include "train/epochs.h"
 #include "train/model_weights.h"
@@ -14,21 +15,6 @@
 namespace retort::train {
 namespace {
 
-std::vector<task::Example> labelled_examples(const std::filesystem::path& file, const RunHooks& hooks) {
-  task::Split split = task::read_split(file);
-  std::vector<task::Example> labelled;
-  for (task::Example& example : split.examples)
-    if (example.calls) labelled.push_back(std::move(example));
-  hooks.metric("examples", -1, static_cast<double>(labelled.size()));
-  hooks.metric("rejected_rows", -1, static_cast<double>(split.rejected.size()));
-  if (labelled.empty())
-    throw std::invalid_argument(file.string() + ": expected labelled examples, found none of " +
-                                std::to_string(split.examples.size()) +
-                                " rows with an assistant message: label the "
-                                "utterances with stage.prototype first");
-  return labelled;
-}
-
 task::PromptContract new_contract(const FineTuningJob& job) {
   return {job.call_format, task::read_tools(job.dataset / "tools.json"), job.style};
 }
@@ -36,8 +22,13 @@ task::PromptContract new_contract(const FineTuningJob& job) {
 CallModule new_module(const FineTuningJob& job, const std::vector<task::Example>& examples) {
   task::PromptContract contract = new_contract(job);
   std::vector<std::string> texts;
-  for (const task::Example& example : examples)
-    texts.push_back(contract.training_text(example.utterance, *example.calls));
+  for (const task::Example& example : examples) {
+    try {
+      texts.push_back(contract.training_text(example.utterance, *example.calls));
+    } catch (const std::invalid_argument&) {
+      // Calls that the task does not know: tokenised() rejects the row with this reason.
+    }
+  }
   text::Tokenizer tokenizer = text::Tokenizer::parse(
       text::train_byte_level_bpe(
           texts, {.vocabulary_size = job.model.vocabulary_size, .special_tokens = contract.special_tokens()}),
@@ -60,12 +51,15 @@ CallModule starting_module(const FineTuningJob& job, const std::vector<task::Exa
 
 ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
-  const std::vector<task::Example> examples = labelled_examples(job.dataset / "train.jsonl", hooks);
-  CallModule module = starting_module(job, examples);
+  LabelledRows labelled = read_labelled_rows(job.dataset / "train.jsonl");
+  CallModule module = starting_module(job, labelled.examples);
   DecoderModule& decoder = *module.decoder;
-  const std::vector<Sequence> sequences =
-      to_sequences(examples, module.contract, module.tokenizer, decoder.config().max_positions);
-  const std::vector<task::Example> validation = validation_examples(job.dataset, job.validation_limit);
+  const Corpus corpus =
+      tokenised(std::move(labelled), module.contract, module.tokenizer,
+                {decoder.config().max_positions, job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
+  const std::vector<Sequence>& sequences = corpus.sequences;
+  const std::vector<task::Example> validation =
+      validation_examples(job.dataset, job.validation_limit, job.training.max_rejected_share);
   hooks.log(std::to_string(sequences.size()) + " labelled utterances, " +
             std::to_string(decoder.config().parameters()) + " parameters, vocabulary " +
             std::to_string(decoder.config().vocabulary_size));
@@ -77,12 +71,10 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   trainer.run("fine-tuning", [&](std::int64_t step) {
     const std::vector<std::size_t>& batch = batches.at(step);
     double total_weight = 0;
-    for (const std::size_t i : batch)
-      total_weight += static_cast<double>(sequences[i].response.size()) +
-                      job.prompt_loss_weight * static_cast<double>(sequences[i].prompt.size() - 1);
+    for (const std::size_t i : batch) total_weight += sequences[i].label_weight();
     const auto parts = parallel->parts(batch, job.training.micro_batch_size);
     const double loss = parallel->accumulate(parts.size(), [&](std::size_t part) {
-      const BatchRows rows = batch_rows(sequences, parts[part], job.prompt_loss_weight);
+      const BatchRows rows = batch_rows(sequences, parts[part]);
       const MixedPrecision mixed(job.training.precision);
       const Dropout dropout = dropout_of(job.training.dropout, job.seed, step, part);
       const torch::Tensor hidden =

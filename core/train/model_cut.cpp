@@ -26,6 +26,12 @@ Tensor head_columns(const Indices& heads, std::int64_t width) {
   return (as_tensor(heads).unsqueeze(1) * width + torch::arange(width).unsqueeze(0)).reshape({-1});
 }
 
+/// Where a token of the configuration is afterwards; -1 where there is none, or it is gone.
+std::int64_t place_of(std::int64_t token, const Tensor& kept) {
+  const Tensor found = (kept == token).nonzero();
+  return token >= 0 && found.numel() > 0 ? found[0][0].item<std::int64_t>() : -1;
+}
+
 }  // namespace
 
 std::unique_ptr<DecoderModule> cut_decoder(DecoderModule& full, const host::PruneKeeps& plan) {
@@ -49,6 +55,11 @@ std::unique_ptr<DecoderModule> cut_decoder(DecoderModule& full, const host::Prun
     if (!old.sliding_layers.empty())
       config.sliding_layers.push_back(old.sliding_layers[static_cast<std::size_t>(layer)]);
 
+  const Tensor tokens = as_tensor(kept_of(plan, RETORT_AXIS_VOCABULARY, -1, old.vocabulary_size));
+  config.vocabulary_size = tokens.size(0);
+  for (std::int64_t* token : {&config.bos_token, &config.eos_token, &config.pad_token})
+    *token = place_of(*token, tokens);
+
   auto small = std::make_unique<DecoderModule>(config, 0);
   const auto move = [&](const std::string& to, const std::string& from, const Tensor& rows, const Tensor& columns) {
     Tensor weight = full.weight(from);
@@ -56,9 +67,9 @@ std::unique_ptr<DecoderModule> cut_decoder(DecoderModule& full, const host::Prun
     if (columns.defined()) weight = weight.index_select(1, columns);
     small->weight(to).copy_(weight);
   };
-  move("model.embed_tokens.weight", "model.embed_tokens.weight", {}, hidden);
+  move("model.embed_tokens.weight", "model.embed_tokens.weight", tokens, hidden);
   move("model.norm.weight", "model.norm.weight", hidden, {});
-  if (!config.tie_word_embeddings) move("lm_head.weight", "lm_head.weight", {}, hidden);
+  if (!config.tie_word_embeddings) move("lm_head.weight", "lm_head.weight", tokens, hidden);
   const std::int64_t group = old.heads / old.kv_heads * old.head_dim;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const std::string to = "model.layers." + std::to_string(i) + ".",

@@ -8,7 +8,8 @@
 
 namespace retort::train {
 
-/// `plan` keeps the rules of host::check_prune_plan(). Layers are renumbered; a kv head goes with its query heads.
+/// `plan` keeps the rules of host::check_prune_plan(). Layers and tokens are renumbered, with the windows of the layers
+/// and the tokens that the configuration names; a kv head goes with its query heads.
 std::unique_ptr<DecoderModule> cut_decoder(DecoderModule& full, const host::PruneKeeps& plan);
 
 }  // namespace retort::train

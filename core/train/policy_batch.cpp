@@ -92,7 +92,12 @@ PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_
   if (job_.token_reward) {
     std::vector<std::vector<text::TokenId>> responses;
     for (const Sequence& sequence : rollouts.sequences) responses.push_back(sequence.response);
-    step.token_rewards = spread(job_.token_reward(rollouts.answers, responses), step.positions);
+    const std::vector<std::vector<float>> token_rewards = job_.token_reward(rollouts.answers, responses);
+    for (std::size_t row = 0; row < items.size(); ++row)
+      if (token_rewards.size() != items.size() || token_rewards[row].size() != responses[row].size())
+        throw std::runtime_error("token rewards: expected one for each of the " +
+                                 std::to_string(responses[row].size()) + " tokens of answer " + std::to_string(row));
+    step.token_rewards = spread(token_rewards, step.positions);
   }
   metrics["reward"] = reward / static_cast<double>(rows);
   metrics["malformed"] = malformed / static_cast<double>(rows);

@@ -34,20 +34,7 @@ class PolicyLearner {
     const std::uint64_t seed = job_.seed ^ (static_cast<std::uint64_t>(number) << 20);
     batch_ = batches_.make(batch, seed, metrics);
     host::RlStep& step = batch_.step;
-    std::vector<std::size_t> rows(batch_.sequences.size());
-    std::iota(rows.begin(), rows.end(), std::size_t{0});
-    {
-      torch::NoGradGuard no_grad;
-      if (reference_ != nullptr)
-        step.reference_log_probs = values_of(
-            response_signals(*reference_, batch_.sequences, rows, step.positions, {.temperature = job_.temperature})
-                .log_probs);
-      const ResponseSignals old =
-          response_signals(*policy_.decoder, batch_.sequences, rows, step.positions,
-                           {.temperature = job_.temperature, .value_head = options_.value_head});
-      step.old_log_probs = values_of(old.log_probs);
-      step.old_values = values_of(old.values);
-    }
+    look_at_rollouts(step);
     first().advantages(step, metrics);
     metrics["trained_rows"] = std::accumulate(step.keep.begin(), step.keep.end(), 0.0);
     updates_ = host::rl_updates(step, first().wanted(), seed ^ 0x6D696E69ULL);
@@ -77,6 +64,30 @@ class PolicyLearner {
   }
 
  private:
+  /// What the policy at the begin of the step, and the reference, say of the rollouts; in parts of micro_batch_size.
+  void look_at_rollouts(host::RlStep& step) {
+    const torch::NoGradGuard no_grad;
+    const std::size_t all = batch_.sequences.size();
+    const auto micro = static_cast<std::size_t>(std::max<std::int64_t>(job_.training.micro_batch_size, 0));
+    const auto append = [](std::vector<float>& to, const torch::Tensor& part) {
+      const std::vector<float> values = values_of(part);
+      to.insert(to.end(), values.begin(), values.end());
+    };
+    for (std::size_t begin = 0, end = 0; begin < all; begin = end) {
+      end = micro == 0 ? all : std::min(all, begin + micro);
+      std::vector<std::size_t> rows(end - begin);
+      std::iota(rows.begin(), rows.end(), begin);
+      const ResponseSignals old =
+          response_signals(*policy_.decoder, batch_.sequences, rows, step.positions,
+                           {.temperature = job_.temperature, .value_head = options_.value_head});
+      append(step.old_log_probs, old.log_probs);
+      append(step.old_values, old.values);
+      if (reference_ == nullptr) continue;
+      append(step.reference_log_probs,
+             response_signals(*reference_, batch_.sequences, rows, step.positions, {.temperature = job_.temperature})
+                 .log_probs);
+    }
+  }
   const host::RlCall& first() const { return job_.algorithm.front(); }
 
   const PolicyGradientJob& job_;

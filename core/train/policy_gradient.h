@@ -13,8 +13,8 @@
 namespace retort::train {
 
 /// What policy_gradient() can give an algorithm; token rewards only where the job has a source of them.
-inline constexpr std::uint64_t policy_gradient_signals =
-    RETORT_SIGNAL_REFERENCE_LOG_PROBS | RETORT_SIGNAL_VALUES | RETORT_SIGNAL_ENTROPIES;
+inline constexpr std::uint64_t policy_gradient_signals = RETORT_SIGNAL_REFERENCE_LOG_PROBS | RETORT_SIGNAL_VALUES |
+                                                         RETORT_SIGNAL_ENTROPIES | RETORT_SIGNAL_SAMPLER_LOG_PROBS;
 
 /// A reward for every token of a response, [R] rows of as many numbers as the response has tokens.
 using TokenRewardFunction = std::function<std::vector<std::vector<float>>(

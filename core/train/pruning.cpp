@@ -1,14 +1,19 @@
 #include "train/pruning.h"
 
 #include <deque>
-#include <retort/torch.hpp>
+#include <set>
 #include <stdexcept>
 
 #include "host/algorithm/pruner_call.h"
+#include "host/base/diagnostic.h"
+#include "host/plugin/signal_names.h"
+#include "text/vocabulary_cut.h"
 #include "train/calibration.h"
 #include "train/fine_tuning.h"
 #include "train/model_cut.h"
 #include "train/model_weights.h"
+#include "train/plugin_node.h"
+#include "train/token_loss.h"
 #include "train/trainer.h"
 
 namespace retort::train {
@@ -37,96 +42,172 @@ retort_prune_structure structure_of(const model::ModelConfig& config) {
 /// Tensors and their views, for the length of a call.
 class LentSignals {
  public:
-  explicit LentSignals(const PruneSignalTensors& signals)
+  LentSignals(const PruneSignalTensors& signals, const std::vector<std::int64_t>& required_tokens)
       : abi_{sizeof(retort_prune_signals),
              0,
              view(signals.hidden_norms),
              view(signals.feed_forward_norms),
              view(signals.head_norms),
              view(signals.block_influence),
-             nullptr,
+             view(signals.block_similarity),
              view(signals.token_counts),
-             view(torch::empty({0}, torch::kInt64))} {}
+             view(torch::tensor(required_tokens, torch::kInt64))} {}
   LentSignals(const LentSignals&) = delete;
   LentSignals& operator=(const LentSignals&) = delete;
   const retort_prune_signals& abi() const { return abi_; }
 
  private:
-  const retort_tensor* view(const Tensor& tensor) {
-    if (!tensor.defined()) return nullptr;
-    kept_.push_back(tensor.contiguous());
-    views_.push_back(lend(kept_.back(), RETORT_TENSOR_READ_ONLY));
-    return &views_.back();
-  }
-  std::deque<Tensor> kept_;
-  std::deque<retort_tensor> views_;
+  const retort_tensor* view(const Tensor& tensor) { return lent_.emplace_back(tensor).address(); }
+  std::deque<Lent> lent_;
   retort_prune_signals abi_;
 };
 
-std::vector<Sequence> calibration_sequences(const PruningJob& job, const CallModule& module,
-                                            const retort_prune_requirements& wanted) {
-  std::vector<Sequence> sequences =
-      to_sequences(task::read_split(job.dataset / "train.jsonl").examples, module.contract, module.tokenizer,
-                   module.decoder->config().max_positions);
-  if (wanted.signals != 0 && sequences.empty())
-    throw std::invalid_argument((job.dataset / "train.jsonl").string() +
-                                ": the pruner wants calibration data, found no rows");
+/// The examples that calibrate: drawn at random, as many as the pruner wants.
+std::vector<task::Example> calibration_examples(const PruningJob& job, const host::PrunerCall& pruner,
+                                                const retort_prune_requirements& wanted) {
+  std::vector<task::Example> examples = task::read_split(job.dataset / "train.jsonl").examples;
+  const bool needs_data = wanted.signals != 0 || (wanted.flags & RETORT_PRUNE_EVALUATES) != 0;
+  if (needs_data && (examples.empty() || wanted.samples == 0))
+    throw std::invalid_argument((job.dataset / "train.jsonl").string() + ": " + pruner.id() +
+                                " wants calibration data, found " + std::to_string(examples.size()) + " rows, and " +
+                                std::to_string(wanted.samples) + " samples asked for");
   SeededSequence random(job.seed, 0);
-  for (std::size_t i = sequences.size(); i > 1; --i) std::swap(sequences[i - 1], sequences[random.below(i)]);
-  if (static_cast<std::int64_t>(sequences.size()) > wanted.samples)
-    sequences.resize(static_cast<std::size_t>(wanted.samples));
-  return sequences;
+  for (std::size_t i = examples.size(); i > 1; --i) std::swap(examples[i - 1], examples[random.below(i)]);
+  if (static_cast<std::int64_t>(examples.size()) > wanted.samples)
+    examples.resize(static_cast<std::size_t>(wanted.samples));
+  return examples;
 }
 
-/// What this stage cannot do yet is refused before work.
-void check_offered(const host::PrunerCall& pruner, const retort_prune_requirements& wanted) {
-  constexpr std::uint64_t missing =
-      RETORT_SIGNAL_BLOCK_SIMILARITY | RETORT_SIGNAL_GRADIENTS | RETORT_SIGNAL_SQUARED_GRADIENTS;
-  if ((wanted.signals & missing) != 0 || (wanted.flags & RETORT_PRUNE_EVALUATES) != 0)
-    throw std::invalid_argument(pruner.id() + " asks for signals that this stage does not offer");
+/// Tokens that a vocabulary plan must keep: the tokenizer's own, the task's special ones, the configuration's.
+std::vector<text::TokenId> kept_in_any_case(const CallModule& module) {
+  const model::ModelConfig& config = module.decoder->config();
+  std::set<text::TokenId> required;
+  for (const text::TokenId token : text::required_tokens(module.tokenizer)) required.insert(token);
+  for (const std::string& token : module.contract.special_tokens())
+    if (const auto id = module.tokenizer.find(token)) required.insert(*id);
+  for (const std::int64_t token : {config.bos_token, config.eos_token, config.pad_token})
+    if (token >= 0) required.insert(static_cast<text::TokenId>(token));
+  while (!required.empty() && *required.rbegin() >= config.vocabulary_size) required.erase(*required.rbegin());
+  return {required.begin(), required.end()};
 }
 
-void refuse_vocabulary(const host::PruneKeeps& plan) {
+/// The plan with the vocabulary closed under merges; unchanged where it does not cut the vocabulary.
+host::PruneKeeps closed(const text::Tokenizer& tokenizer, host::PruneKeeps plan) {
+  for (host::PruneKeep& keep : plan)
+    if (keep.axis == RETORT_AXIS_VOCABULARY) {
+      const auto whole =
+          text::closed_under_merges(tokenizer, std::vector<text::TokenId>(keep.indices.begin(), keep.indices.end()));
+      keep.indices.assign(whole.begin(), whole.end());
+    }
+  return plan;
+}
+
+/// The tokenizer that fits the plan's vocabulary.
+text::Tokenizer tokenizer_of(const text::Tokenizer& tokenizer, const host::PruneKeeps& plan) {
   for (const host::PruneKeep& keep : plan)
-    if (keep.axis == RETORT_AXIS_VOCABULARY)
-      throw std::invalid_argument("the pruner's plan for vocabulary rows: this stage cannot cut that axis");
+    if (keep.axis == RETORT_AXIS_VOCABULARY) {
+      std::vector<text::TokenId> kept;  // rows behind the tokenizer's last id have no token
+      for (const std::int64_t id : keep.indices)
+        if (id < tokenizer.vocabulary_size()) kept.push_back(static_cast<text::TokenId>(id));
+      return text::cut_vocabulary(tokenizer, kept);
+    }
+  return text::Tokenizer::parse(tokenizer.to_json(), "the tokenizer");
+}
+
+/// What a pruner may ask of the model.
+class ModelAnswers {
+ public:
+  ModelAnswers(const CallModule& module, const std::vector<task::Example>& examples,
+               const std::vector<Sequence>& sequences, const retort_prune_requirements& wanted, const RunHooks& hooks)
+      : module_(module), examples_(examples), sequences_(sequences), wanted_(wanted), hooks_(hooks) {
+    constexpr std::uint64_t any = RETORT_SIGNAL_GRADIENTS | RETORT_SIGNAL_SQUARED_GRADIENTS;
+    if ((wanted.signals & any) != 0)
+      gradients_ = loss_gradients(*module.decoder, sequences, (wanted.signals & RETORT_SIGNAL_SQUARED_GRADIENTS) != 0);
+  }
+
+  host::PruneModelAnswers functions() {
+    return {[this](const std::string& name) -> const retort_tensor& { return lend_out(weight(name)); },
+            [this](const std::string& name) -> const retort_tensor& {
+              expect_asked(RETORT_SIGNAL_GRADIENTS, name);
+              return lend_out(gradients_.mean.at(name));
+            },
+            [this](const std::string& name) -> const retort_tensor& {
+              expect_asked(RETORT_SIGNAL_SQUARED_GRADIENTS, name);
+              return lend_out(gradients_.mean_square.at(name));
+            },
+            [this](const host::PruneKeeps& plan) { return evaluate(plan); }};
+  }
+
+ private:
+  Tensor weight(const std::string& name) const {
+    std::vector<std::string> names;
+    for (const auto& [known, tensor] : module_.decoder->weights()) {
+      if (known == name) return tensor.detach();
+      names.push_back(known);
+    }
+    const std::string nearest = host::nearest_name(name, names);
+    throw std::invalid_argument("the model has no weight named " + name +
+                                (nearest.empty() ? "" : "; the nearest is " + nearest));
+  }
+  void expect_asked(std::uint64_t signal, const std::string& name) const {
+    weight(name);
+    if ((wanted_.signals & signal) == 0)
+      throw std::invalid_argument("the requirements did not ask for " + host::signal_names(signal));
+  }
+  const retort_tensor& lend_out(const Tensor& tensor) {
+    current_ = std::make_unique<Lent>(tensor);
+    return *current_->address();
+  }
+  double evaluate(const host::PruneKeeps& plan) {
+    if ((wanted_.flags & RETORT_PRUNE_EVALUATES) == 0)
+      throw std::invalid_argument("the requirements did not say RETORT_PRUNE_EVALUATES");
+    hooks_.throw_if_stopped();
+    hooks_.progress("evaluating", ++evaluated_, 0, "plans");
+    if (plan.empty()) return mean_token_loss(*module_.decoder, sequences_);
+    const host::PruneKeeps whole = closed(module_.tokenizer, plan);
+    const std::unique_ptr<DecoderModule> candidate = cut_decoder(*module_.decoder, whole);
+    return mean_token_loss(*candidate, to_sequences(examples_, module_.contract, tokenizer_of(module_.tokenizer, whole),
+                                                    candidate->config().max_positions));
+  }
+
+  const CallModule& module_;
+  const std::vector<task::Example>& examples_;
+  const std::vector<Sequence>& sequences_;
+  retort_prune_requirements wanted_;
+  const RunHooks& hooks_;
+  LossGradients gradients_;
+  std::unique_ptr<Lent> current_;
+  std::int64_t evaluated_ = 0;
+};
+
+void record(const RunHooks& hooks, const model::ModelConfig& before, const model::ModelConfig& after,
+            const host::CallMetrics& metrics) {
+  for (const auto& [name, value] : metrics) hooks.metric(name, -1, value);
+  hooks.metric("parameters_before", -1, static_cast<double>(before.parameters()));
+  hooks.metric("parameters_removed", -1,
+               1.0 - static_cast<double>(after.parameters()) / static_cast<double>(before.parameters()));
 }
 
 ModelSize run(const PruningJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   const host::PrunerCall pruner = call_of(job.pruner);
   const retort_prune_requirements wanted = pruner.requirements();
-  check_offered(pruner, wanted);
-  CallModule module = load_call_module(job.model);
+  const CallModule module = load_call_module(job.model);
   const model::ModelConfig& config = module.decoder->config();
-  const std::vector<Sequence> sequences = calibration_sequences(job, module, wanted);
+  const std::vector<task::Example> examples = calibration_examples(job, pruner, wanted);
+  const std::vector<Sequence> sequences =
+      to_sequences(examples, module.contract, module.tokenizer, config.max_positions);
   hooks.log("calibrating on " + std::to_string(sequences.size()) + " sequences");
-  const LentSignals signals(prune_signals(*module.decoder, sequences, wanted.signals));
-
-  Tensor current;
-  retort_tensor view;
-  const auto weight = [&](const std::string& name) -> const retort_tensor& {
-    current = module.decoder->weight(name).detach();
-    view = lend(current, RETORT_TENSOR_READ_ONLY);
-    return view;
-  };
-  const auto none = [](const std::string&) -> const retort_tensor& {
-    throw std::invalid_argument("gradients were not asked for");
-  };
-  const auto evaluate = [](const host::PruneKeeps&) -> double {
-    throw std::invalid_argument("RETORT_PRUNE_EVALUATES was not asked for");
-  };
+  const std::vector<text::TokenId> required = kept_in_any_case(module);
+  const LentSignals signals(prune_signals(*module.decoder, sequences, wanted.signals),
+                            std::vector<std::int64_t>(required.begin(), required.end()));
+  ModelAnswers answers(module, examples, sequences, wanted, hooks);
   host::CallMetrics metrics;
   const host::PruneKeeps plan =
-      pruner.plan(structure_of(config), signals.abi(), {weight, none, none, evaluate}, metrics);
-  refuse_vocabulary(plan);
-
+      closed(module.tokenizer, pruner.plan(structure_of(config), signals.abi(), answers.functions(), metrics));
   const std::unique_ptr<DecoderModule> small = cut_decoder(*module.decoder, plan);
-  for (const auto& [name, value] : metrics) hooks.metric(name, -1, value);
-  hooks.metric("parameters_before", -1, static_cast<double>(config.parameters()));
-  hooks.metric("parameters_removed", -1,
-               1.0 - static_cast<double>(small->config().parameters()) / static_cast<double>(config.parameters()));
-  save_call_module(job.output, *small, module.tokenizer, module.contract);
+  record(hooks, config, small->config(), metrics);
+  save_call_module(job.output, *small, tokenizer_of(module.tokenizer, plan), module.contract);
   return model_size(job.output);
 }
 
@@ -134,6 +215,10 @@ ModelSize run(const PruningJob& job, const RunHooks& hooks) {
 
 ModelSize prune(const PruningJob& job, const RunHooks& hooks) {
   return with_plain_errors([&] { return run(job, hooks); });
+}
+
+void check_pruner(const retort_bound_component& pruner) {
+  call_of(pruner).requirements();
 }
 
 }  // namespace retort::train

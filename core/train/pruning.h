@@ -21,7 +21,12 @@ struct PruningJob {
 };
 
 /// Metrics: "parameters_before", "parameters_removed" (share), and the pruner's own. Throws std::invalid_argument for a
-/// plan that does not fit the model: indices out of range or not ascending, unequal layers, an axis it cannot cut.
+/// plan that does not fit the model (host::check_prune_plan). A vocabulary plan is closed under the merges of its
+/// tokens, and the tokenizer goes with it.
 ModelSize prune(const PruningJob& job, const RunHooks& hooks);
+
+/// Throws std::invalid_argument, naming the component, for requirements that the stage cannot meet: signals of another
+/// interface, no samples. Before any work.
+void check_pruner(const retort_bound_component& pruner);
 
 }  // namespace retort::train

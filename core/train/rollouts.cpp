@@ -1,9 +1,20 @@
 #include "train/rollouts.h"
 
+#include <algorithm>
+
 #include "host/base/utf8.h"
-#include "train/reference_sampling.h"
 
 namespace retort::train {
+
+namespace {
+
+std::int64_t longest_prompt(const std::vector<Sequence>& prompts) {
+  std::size_t longest = 1;
+  for (const Sequence& sequence : prompts) longest = std::max(longest, sequence.prompt.size());
+  return static_cast<std::int64_t>(longest);
+}
+
+}  // namespace
 
 task::ParsedResponse parse_answer(const CallModule& policy, const std::vector<text::TokenId>& tokens) {
   std::string bytes;
@@ -15,27 +26,31 @@ task::ParsedResponse parse_answer(const CallModule& policy, const std::vector<te
 RolloutSampler::RolloutSampler(const CallModule& policy, const std::vector<task::Example>& examples,
                                const std::vector<Sequence>& prompts, const RolloutSettings& settings,
                                std::int64_t threads)
-    : policy_(policy), examples_(examples), prompts_(prompts), settings_(settings), threads_(threads) {}
+    : policy_(policy),
+      examples_(examples),
+      prompts_(prompts),
+      settings_(settings),
+      engine_(*policy.decoder, threads, longest_prompt(prompts) + settings.max_new_tokens) {}
 
 RolloutBatch RolloutSampler::sample(std::span<const std::size_t> batch, std::uint64_t seed) {
   const auto group = static_cast<std::size_t>(settings_.group_size);
   std::vector<std::vector<text::TokenId>> asked;
-  for (const std::size_t prompt : batch) asked.insert(asked.end(), group, prompts_[prompt].prompt);
-  const text::TokenId end = policy_.contract.end_token(policy_.tokenizer);
-  auto responses = ref_sample(*policy_.decoder, asked,
-                              {.temperature = settings_.temperature,
-                               .max_new_tokens = settings_.max_new_tokens,
-                               .end_token = end,
-                               .seed = seed,
-                               .batch_size = 512});
+  for (const std::size_t prompt : batch) asked.push_back(prompts_[prompt].prompt);
+  std::vector<runtime::Rollout> sampled =
+      engine_.sample(asked, {.temperature = settings_.temperature,
+                             .max_new_tokens = settings_.max_new_tokens,
+                             .end_token = policy_.contract.end_token(policy_.tokenizer),
+                             .group_size = settings_.group_size,
+                             .seed = seed});
   RolloutBatch rollouts;
-  for (std::size_t row = 0; row < asked.size(); ++row) {
+  for (std::size_t row = 0; row < sampled.size(); ++row) {
     const Sequence& prompt = prompts_[batch[row / group]];
-    rollouts.log_probs.emplace_back();
-    rollouts.finished.push_back(responses[row].back() == end);
-    rollouts.answers.push_back({&examples_[prompt.example], row / group, parse_answer(policy_, responses[row]),
-                                policy_.tokenizer.decode(responses[row], true)});
-    rollouts.sequences.push_back({prompt.prompt, std::move(responses[row]), prompt.example});
+    runtime::Rollout& response = sampled[row];
+    rollouts.answers.push_back({&examples_[prompt.example], row / group, parse_answer(policy_, response.tokens),
+                                policy_.tokenizer.decode(response.tokens, true)});
+    rollouts.sequences.push_back({prompt.prompt, std::move(response.tokens), prompt.example});
+    rollouts.log_probs.push_back(std::move(response.log_probabilities));
+    rollouts.finished.push_back(response.finished);
   }
   return rollouts;
 }

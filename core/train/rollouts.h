@@ -7,6 +7,7 @@
 
 #include "train/answers.h"
 #include "train/model_weights.h"
+#include "train/policy_engine.h"
 #include "train/sequences.h"
 
 namespace retort::train {
@@ -20,7 +21,7 @@ struct RolloutSettings {
 /// Row b·G+g is sample g of prompt b.
 struct RolloutBatch {
   std::vector<Sequence> sequences;            ///< prompt and sampled response
-  std::vector<std::vector<float>> log_probs;  ///< of the response's tokens, by the engine that sampled
+  std::vector<std::vector<float>> log_probs;  ///< of the response's tokens, as the engine drew them
   std::vector<bool> finished;                 ///< by the end token
   std::vector<SampledAnswer> answers;
 };
@@ -38,7 +39,7 @@ class RolloutSampler {
   const std::vector<task::Example>& examples_;
   const std::vector<Sequence>& prompts_;
   RolloutSettings settings_;
-  std::int64_t threads_;
+  PolicyEngine engine_;
 };
 
 /// The answer that the tokens are; malformed where their bytes are not UTF-8.

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "host/base/files.h"
+
 namespace retort::train {
 
 SeededSequence::SeededSequence(std::uint64_t seed, std::uint64_t stream)
@@ -26,14 +28,52 @@ std::uint64_t SeededSequence::below(std::uint64_t bound) {
   return value % bound;
 }
 
+float Sequence::weight(std::size_t token) const {
+  if (!mask.empty()) return mask[token];
+  return token >= prompt.size() && token > 0 ? 1.0F : 0.0F;
+}
+
+double Sequence::label_weight() const {
+  double total = 0;
+  for (std::size_t i = 0; i < length(); ++i) total += static_cast<double>(weight(i));
+  return total;
+}
+
+std::vector<float> token_mask(std::size_t prompt, std::size_t response, double prompt_weight) {
+  if (prompt_weight == 0) return {};
+  std::vector<float> mask(prompt + response, 1.0F);
+  std::fill_n(mask.begin(), prompt, static_cast<float>(prompt_weight));
+  if (!mask.empty()) mask.front() = 0;
+  return mask;
+}
+
+std::string sequence_hash(const std::vector<text::TokenId>& prompt, const std::vector<text::TokenId>& response) {
+  std::string text;
+  const auto append = [&](const std::vector<text::TokenId>& ids) {
+    for (std::size_t i = 0; i < ids.size(); ++i) text += (i > 0 ? " " : "") + std::to_string(ids[i]);
+  };
+  append(prompt);
+  text += '|';
+  append(response);
+  return host::sha256(text);
+}
+
+Sequence to_sequence(const task::Example& example, const task::PromptContract& contract,
+                     const text::Tokenizer& tokenizer, double prompt_weight) {
+  Sequence sequence;
+  sequence.prompt = contract.prompt(tokenizer, example.utterance);
+  if (example.calls) sequence.response = contract.response(tokenizer, example.utterance, *example.calls);
+  sequence.mask = token_mask(sequence.prompt.size(), sequence.response.size(), prompt_weight);
+  sequence.hash = sequence_hash(sequence.prompt, sequence.response);
+  return sequence;
+}
+
 std::vector<Sequence> to_sequences(const std::vector<task::Example>& examples, const task::PromptContract& contract,
                                    const text::Tokenizer& tokenizer, std::int64_t max_length) {
   std::vector<Sequence> sequences;
   sequences.reserve(examples.size());
   for (std::size_t i = 0; i < examples.size(); ++i) {
-    Sequence sequence;
-    sequence.prompt = contract.prompt(tokenizer, examples[i].utterance);
-    if (examples[i].calls) sequence.response = contract.response(tokenizer, examples[i].utterance, *examples[i].calls);
+    Sequence sequence = to_sequence(examples[i], contract, tokenizer);
     sequence.example = i;
     if (static_cast<std::int64_t>(sequence.length()) > max_length)
       throw std::invalid_argument("example " + std::to_string(i + 1) + " (\"" + examples[i].utterance + "\") has " +

@@ -15,8 +15,26 @@ struct Sequence {
   std::vector<text::TokenId> prompt;
   std::vector<text::TokenId> response;  ///< ends with <|end|>; empty for an unlabelled example
   std::size_t example = 0;              ///< index in the split that it was made from
+  /// [length()] weight of each token as a label; the first token is none. Empty: 1 for the response's tokens, 0 for the
+  /// prompt's.
+  std::vector<float> mask;
+  std::string hash;  ///< sequence_hash() where it comes from a data set
   std::size_t length() const { return prompt.size() + response.size(); }
+  float weight(std::size_t token) const;  ///< mask[token], or what it stands for
+  double label_weight() const;            ///< Σ mask
 };
+
+/// Masks of a prompt and its response: prompt_weight for the prompt's tokens but the first, 1 for the response's. Empty
+/// with prompt_weight 0.
+std::vector<float> token_mask(std::size_t prompt, std::size_t response, double prompt_weight);
+
+/// SHA-256, in hexadecimal, of the token ids in decimal: "5 17 4|9 2", prompt and response. Signals that were computed
+/// for a sequence carry it, so that they never meet another one.
+std::string sequence_hash(const std::vector<text::TokenId>& prompt, const std::vector<text::TokenId>& response);
+
+/// One example as tokens, with mask and hash. Throws std::invalid_argument as PromptContract::response.
+Sequence to_sequence(const task::Example& example, const task::PromptContract& contract,
+                     const text::Tokenizer& tokenizer, double prompt_weight = 0);
 
 /// Tokenises every example. A sequence longer than `max_length` is an error that names the example: a cut response
 /// would teach malformed calls.

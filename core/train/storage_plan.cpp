@@ -16,20 +16,19 @@ bool is_layer(const LinearSite& site) {
 
 bool holds(const retort_quantize_scheme& scheme) {
   if (scheme.bits == 8) return scheme.symmetric == 1 && scheme.group_size == 0;
-  return scheme.bits == 4 && scheme.symmetric == 1 &&
-         (scheme.group_size == 32 || scheme.group_size == 64 || scheme.group_size == 128);
+  return scheme.bits == 4 && (scheme.group_size == 32 || scheme.group_size == 64 || scheme.group_size == 128);
 }
 
 void check_format(const host::QuantizerCall& quantizer, const LinearSite& site, const retort_quantize_scheme& scheme) {
   if (scheme.bits == 0 || holds(scheme)) return;
   throw std::invalid_argument(quantizer.id() + " asks for " + host::name_of(scheme) + " for " + site.view.name +
-                              "; the model format holds symmetric 8 bits per channel (group_size 0) and symmetric 4 "
-                              "bits in groups of 32, 64 or 128");
+                              "; the model format holds symmetric 8 bits per channel (group_size 0) and 4 bits, "
+                              "symmetric or not, in groups of 32, 64 or 128");
 }
 
 model::WeightScheme weight_scheme(const ModuleStorage& storage) {
-  if (storage.kind == Kind::int8_rows) return {8, 0};
-  return {storage.scheme.bits, storage.scheme.group_size};
+  if (storage.kind == Kind::int8_rows) return {8, 0, true};
+  return {storage.scheme.bits, storage.scheme.group_size, storage.scheme.symmetric == 1};
 }
 
 }  // namespace

@@ -8,16 +8,17 @@ namespace retort::train {
 
 struct TrainingOptions {
   // What changes the result.
-  double learning_rate = 1e-3;    ///< peak of the cosine schedule
-  double weight_decay = 0.01;     ///< AdamW's, on matrices only; 0 = off
-  double warmup_fraction = 0.05;  ///< share of the steps; 0 = off
-  double final_fraction = 0.05;   ///< of the peak, at the last step
-  double gradient_clip = 1.0;     ///< global L2 norm; 0 = off
-  double average_decay = 0;       ///< exponential moving average of the weights; 0 = off
-  double dropout = 0;             ///< on the embedding and residual branches; 0 = off
-  std::int64_t batch_size = 32;   ///< sequences a step
-  double epochs = 1;              ///< passes over the data
-  std::int64_t steps = 0;         ///< optimiser steps; 0 = as many as `epochs` asks for
+  double learning_rate = 1e-3;       ///< peak of the cosine schedule
+  double weight_decay = 0.01;        ///< AdamW's, on matrices only; 0 = off
+  double warmup_fraction = 0.05;     ///< share of the steps; 0 = off
+  double final_fraction = 0.05;      ///< of the peak, at the last step
+  double gradient_clip = 1.0;        ///< global L2 norm; 0 = off
+  double average_decay = 0;          ///< exponential moving average of the weights; 0 = off
+  double dropout = 0;                ///< on the embedding and residual branches; 0 = off
+  std::int64_t batch_size = 32;      ///< sequences a step
+  double epochs = 1;                 ///< passes over the data
+  std::int64_t steps = 0;            ///< optimiser steps; 0 = as many as `epochs` asks for
+  double max_rejected_share = 0.01;  ///< of the data set's rows that may be unusable; they are left out and counted
   // What changes speed and memory only (precision changes rounding).
   std::int64_t micro_batch_size = 0;    ///< sequences a forward pass; 0 = the whole batch
   std::int64_t checkpoint_steps = 200;  ///< steps between checkpoints: what a killed run loses at most

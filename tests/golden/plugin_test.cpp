@@ -1,10 +1,10 @@
-// The losses' built libraries, and the SDK's two templates, through the C ABI: parameters, requirements, tensors,
-// metrics, errors. The numbers are those of the algorithms' own tests.
+// The distillation losses' built libraries, and the SDK's templates, through the C ABI: parameters, requirements,
+// tensors, metrics, errors. The numbers are those of the algorithms' own tests.
 #include <gtest/gtest.h>
 #include <retort/abi/distill.h>
-#include <retort/abi/rl.h>
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -148,53 +148,36 @@ TEST(ForwardKlPlugin, TellsOnceOfABridgedVocabularyAndNamesTheRowOfAnError) {
             std::string::npos);
 }
 
-TEST(GrpoPlugin, AdvantagesAndLossOfAStep) {
-  const LoadedComponent component(GRPO_PLUGIN, {{"group_size", std::int64_t{4}}});
-  const auto& functions = component.functions<retort_rl_v1>(RETORT_RL_INTERFACE);
-  // Two prompts; the second one's rewards are equal. Rows have one or two tokens.
-  const Tensor<float> rewards({8}, {1, 0, 0, 1, .5f, .5f, .5f, .5f});
-  std::vector<float> ones(16, 1.0f);
-  ones[3] = 0;  // sample 1 has one token
-  const Tensor<float> mask({8, 2}, ones), log_probs({8, 2}, std::vector<float>(16, -1.0f));
-  Tensor<float> advantages({8, 2}, std::vector<float>(16, not_written)), keep({8}, std::vector<float>(8, 1));
-  retort_rl_batch batch{};
-  batch.struct_size = sizeof batch;
-  batch.rewards = rewards.view();
-  batch.mask = mask.view();
-  MetricMap metrics;
-  const retort_metric_sink sink = sink_into(metrics);
-  retort_rl_advantages out{sizeof out, 0, advantages.view(), nullptr, keep.view(), &sink};
-  throw_if_error(functions.advantages(component.instance(), &batch, &out));
-  EXPECT_NEAR(advantages.values[0], .865875f, 1e-6f);
-  EXPECT_NEAR(advantages.values[2], -.865875f, 1e-6f);
-  EXPECT_EQ(advantages.values[3], 0.0f);  // masked
-  EXPECT_EQ(keep.values, (std::vector<float>{1, 1, 1, 1, 0, 0, 0, 0}));
-  EXPECT_NEAR(metrics.at("mean_reward"), .5, 1e-12);
-  EXPECT_EQ(metrics.at("dropped_groups"), 1);
-
-  batch.log_probs = batch.old_log_probs = log_probs.view();
-  batch.advantages = advantages.view();
-  batch.update_rows = 8;
-  batch.update_tokens = 15;
-  batch.maximum_tokens = 2;
-  Tensor<float> gradient({8, 2}, std::vector<float>(16, not_written));
-  retort_rl_result result{sizeof result, 0, 0, gradient.view(), nullptr, nullptr, &sink};
-  throw_if_error(functions.loss(component.instance(), &batch, &result));
-  EXPECT_NEAR(result.loss, -.865875 * (2 - 1 - 2 + 2) / 15, 1e-6);  // ρ = 1: −ΣA over unmasked tokens / 15
-  EXPECT_NEAR(gradient.values[0], -.865875f / 15, 1e-6f);
-  EXPECT_EQ(gradient.values[3], 0.0f);
-  EXPECT_EQ(metrics.at("clip_fraction"), 0);
-
-  const Tensor<float> six({6}, std::vector<float>(6, 0.0f)), six_rows({6, 2}, std::vector<float>(12, 1.0f));
-  batch.rewards = six.view();
-  const auto refused = [&] {
-    return refusal([&] { throw_if_error(functions.advantages(component.instance(), &batch, &out)); });
+TEST(HiddenPlugin, AsksForLayersAndProjectionsThatTheModelsNeed) {
+  const retort_model_shape student{sizeof student, 0, 3, 4, 7}, same{sizeof same, 0, 5, 4, 7},
+      wide{sizeof wide, 0, 5, 6, 7};
+  const retort_model_shape both[] = {same, wide};
+  const retort_distill_setup setup{sizeof setup, 2, &student, both, 10, 1};
+  retort_distill_requirements wanted{};
+  wanted.struct_size = sizeof wanted;
+  const auto ask = [&](const LoadedComponent& component, const retort_distill_setup* of) {
+    throw_if_error(component.functions<retort_distill_v1>(RETORT_DISTILL_INTERFACE)
+                       .requirements(component.instance(), of, &wanted));
   };
-  EXPECT_NE(refused().find("rewards: expected [8,1], found [6,1]"), std::string::npos);
-  batch.mask = six_rows.view();
-  out.advantages = six_rows.view();
-  out.keep = nullptr;
-  EXPECT_NE(refused().find("multiple of the group size 4, found 6 rows"), std::string::npos);
+  const LoadedComponent component(HIDDEN_PLUGIN, {{"kl_weight", 0.0}});
+  ask(component, nullptr);
+  EXPECT_EQ(wanted.signals, RETORT_SIGNAL_HIDDEN_STATES);
+  EXPECT_EQ(wanted.parameter_count, 0u);
+  ask(component, &setup);  // the teacher of the student's width needs no projection
+  ASSERT_EQ(wanted.parameter_count, 2u);
+  EXPECT_EQ(text_of(wanted.parameters[1].name), "projection_1_1");
+  EXPECT_EQ(wanted.parameters[1].shape[0], 6);
+  EXPECT_EQ(wanted.parameters[1].shape[1], 4);
+  ASSERT_EQ(wanted.layer_count, 2);
+  EXPECT_EQ(wanted.student_layers[0], 0);
+  EXPECT_EQ(wanted.teacher_layers[1], -1);
+  const LoadedComponent deep(HIDDEN_PLUGIN,
+                             {{"student_layers/0", std::int64_t{3}}, {"teacher_layers/0", std::int64_t{4}}});
+  EXPECT_NE(refusal([&] { ask(deep, &setup); }).find("student_layers: expected layers from -4 to 2"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal([] { LoadedComponent(HIDDEN_PLUGIN, {{"student_layers/0", std::int64_t{1}}}); }).find("found 1 and 2"),
+      std::string::npos);
 }
 
 /// Value and gradient of the SDK's templates against their definitions.
@@ -220,6 +203,30 @@ TEST(SdkTemplates, CppDistillationLoss) {
     for (std::size_t v = 0; v < 3; ++v) kl += q[v] * std::log(q[v] / p[v]);
     return kl;
   });
+}
+
+TEST(SdkTemplates, RustDistillationLoss) {
+  if (!std::filesystem::exists(RUST_TEMPLATE_PLUGIN)) GTEST_SKIP() << "no rustc when this was configured";
+  const auto divergence = [](const std::vector<double>& p, const std::vector<double>& q, double beta) {
+    double sum = 0;
+    for (std::size_t v = 0; v < p.size(); ++v) {
+      const double m = beta * p[v] + (1 - beta) * q[v];
+      sum += beta * p[v] * std::log(p[v] / m) + (1 - beta) * q[v] * std::log(q[v] / m);
+    }
+    return sum;
+  };
+  expect_template_loss(RUST_TEMPLATE_PLUGIN, {{"beta", .1}}, "generalised_jsd",
+                       [&](const std::vector<double>& z) { return divergence(softmax({1, 1, 0}), softmax(z), .1); });
+  // TRL's test of its generalised JSD: p = [.9,.1], q = [.1,.9].
+  EXPECT_NEAR(divergence({.9, .1}, {.1, .9}, .5), .368064, 1e-6);
+  const Tensor<float> student({1, 2}, {std::log(.1F), std::log(.9F)}), teacher({1, 2}, {std::log(.9F), std::log(.1F)});
+  const std::vector<retort_distill_teacher> teachers{teacher_of(teacher)};
+  for (const auto& [beta, expected] : {std::pair(.5, .368064), std::pair(.1, .146311)}) {
+    const LoadedComponent component(RUST_TEMPLATE_PLUGIN, {{"beta", beta}});
+    EXPECT_NEAR(distill(component, batch_of(student, teachers), nullptr).loss, expected, 1e-6);
+    EXPECT_NE(refusal([&] { distill(component, batch_of(student, {}), nullptr); }).find("compares with one, found 0"),
+              std::string::npos);
+  }
 }
 
 TEST(SdkTemplates, PlainCDistillationLoss) {

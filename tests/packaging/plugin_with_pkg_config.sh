@@ -1,5 +1,5 @@
-# plugin_with_pkg_config.sh PREFIX WORK: the templates with a compiler and pkg-config alone, and what a plugin that
-# breaks its contract gets.
+# plugin_with_pkg_config.sh PREFIX WORK: the templates, and a plugin in C for another interface, with a compiler and
+# pkg-config alone; and what a plugin that breaks its contract gets.
 . "$(dirname "${BASH_SOURCE[0]}")/expect.sh"
 prefix=$1 work=$2
 
@@ -24,6 +24,9 @@ expect_contains "retort plugins check my_kd" 'passed .*gradient equals' "$checke
 build logit_mse "$CC" c11 "$templates"/minimal_c/*.c
 check logit_mse || fail "retort plugins check logit_mse: $checked"
 expect_contains "retort plugins check logit_mse" 'passed .*gradient equals' "$checked"
+build reinforce "$CC" c11 "$(dirname "${BASH_SOURCE[0]}")/reinforce.c"
+check reinforce || fail "retort plugins check reinforce: $checked"
+expect_contains "retort plugins check reinforce" 'passed .*gradient equals' "$checked"
 
 # A loss whose gradient is not the gradient of its value is refused by the same check.
 cat >"$work/wrong.cpp" <<'SOURCE'

@@ -37,7 +37,6 @@ class PipelineConfigTest : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     if (!RETORT_WITH_TRAINING) GTEST_SKIP() << "built without the training stages (RETORT_TRAIN=OFF)";
-    // Paths in shipped configs are relative to the source folder.
     std::filesystem::current_path(RETORT_SOURCE);
     config_ = (std::filesystem::path("configs") / GetParam()).string();
     std::ifstream file(config_);
@@ -59,12 +58,13 @@ class PipelineConfigTest : public ::testing::TestWithParam<std::string> {
     std::error_code ignored;
     if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
   }
-  /// "data" below ../shared is looked for in RETORT_SHARED, where that is set; a test without its data is skipped.
+  /// "data" in the shared folder is looked for in RETORT_SHARED, where that is set; a test without its data is skipped.
   void find_data(const Json& data) {
-    const std::string shared = "../shared";
+    const std::string shared = "../../shared";  // seen from the config
     if (!data.is_string() || !data.get<std::string>().starts_with(shared)) return;
     const char* folder = std::getenv("RETORT_SHARED");
-    const std::string path = (folder == nullptr ? shared : folder) + data.get<std::string>().substr(shared.size());
+    const std::string path = (folder == nullptr ? std::string(RETORT_SOURCE) + "/configs/" + shared : folder) +
+                             data.get<std::string>().substr(shared.size());
     if (!std::filesystem::exists(path)) GTEST_SKIP() << config_ << " needs " << path << "; set RETORT_SHARED";
     data_.insert(data_.end(), {"--set", "data=" + path});
   }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@
 #include <cstring>
 #include <sstream>
 #include <stdexcept>
+
+#include "host/base/files.h"
 
 namespace retort::host {
 namespace {
@@ -59,6 +62,26 @@ class Pipe {
   int write_ = -1;
 };
 
+/// A file in memory that holds `text`, to be read from its beginning.
+class TextFile {
+ public:
+  explicit TextFile(const std::string& text) {
+    const int made = ::memfd_create("retort-input", MFD_CLOEXEC);
+    descriptor_ = made < 0 ? made : ::fcntl(made, F_DUPFD_CLOEXEC, 10);
+    if (made >= 0) ::close(made);
+    if (descriptor_ < 0) fail("cannot make a file in memory", errno);
+    write_all(descriptor_, text.data(), text.size());
+    if (::lseek(descriptor_, 0, SEEK_SET) != 0) fail("cannot rewind a file in memory", errno);
+  }
+  TextFile(const TextFile&) = delete;
+  TextFile& operator=(const TextFile&) = delete;
+  ~TextFile() { ::close(descriptor_); }
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_ = -1;
+};
+
 /// Appends what is there; closes the pipe at its end.
 void drain(Pipe& pipe, std::string& text) {
   std::array<char, 1 << 16> buffer;
@@ -72,11 +95,11 @@ void drain(Pipe& pipe, std::string& text) {
   }
 }
 
-pid_t spawn(const std::filesystem::path& program, const std::vector<std::string>& arguments, const Pipe& result,
-            const Pipe& errors) {
+pid_t spawn(const std::filesystem::path& program, const std::vector<std::string>& arguments, const TextFile& input,
+            const Pipe& result, const Pipe& errors) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, input.descriptor(), STDIN_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, errors.write_end(), STDERR_FILENO);
   posix_spawn_file_actions_adddup2(&actions, result.write_end(), result_descriptor);
@@ -115,10 +138,12 @@ void record_status(int status, ChildResult& result) {
 
 }  // namespace
 
-ChildResult run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments, double seconds) {
+ChildResult run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments, double seconds,
+                      const std::string& input) {
   ChildResult result;
+  const TextFile text(input);
   Pipe output, errors;
-  const pid_t child = spawn(program, arguments, output, errors);
+  const pid_t child = spawn(program, arguments, text, output, errors);
   output.close_write();
   errors.close_write();
   const auto deadline = Clock::now() + std::chrono::duration<double>(seconds);

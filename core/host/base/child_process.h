@@ -20,10 +20,11 @@ struct ChildResult {
   bool succeeded() const { return !timed_out && !too_long && exit_code == 0; }
 };
 
-/// stdin and stdout are /dev/null, descriptors above result_descriptor are closed, and the child leads a process group
-/// of its own: when it ends, or `seconds` are over, the whole group is killed. Throws std::runtime_error if the program
-/// cannot be started. [any-thread]
-ChildResult run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments, double seconds);
+/// stdin holds `input`, stdout is /dev/null, descriptors above result_descriptor are closed, and the child leads a
+/// process group of its own: when it ends, or `seconds` are over, the whole group is killed. Throws std::runtime_error
+/// if the program cannot be started. [any-thread]
+ChildResult run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments, double seconds,
+                      const std::string& input = "");
 
 /// "crashed (SIGSEGV)", "did not finish within 10 s", "ended with exit code 3", with its last words.
 std::string how_it_ended(const ChildResult& result, double seconds);

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "host/base/redaction.h"
 #include "host/base/terminal.h"
 
 namespace retort::host {
@@ -70,16 +71,16 @@ LogFile::~LogFile() {
 }
 
 void log_debug(const std::string& message) {
-  sinks().logger->debug("{}", message);
+  sinks().logger->debug("{}", redacted(message));
 }
 void log_info(const std::string& message) {
-  sinks().logger->info("{}", message);
+  sinks().logger->info("{}", redacted(message));
 }
 void log_warning(const std::string& message) {
-  sinks().logger->warn("{}", message);
+  sinks().logger->warn("{}", redacted(message));
 }
 void log_error(const std::string& message) {
-  sinks().logger->error("{}", message);
+  sinks().logger->error("{}", redacted(message));
 }
 
 }  // namespace retort::host

@@ -6,7 +6,7 @@
 //     "stages": [{"name": "sft", "use": "stage.sft", "inputs": {"dataset": "prototype"}, "epochs": 3,
 //                 "algorithm": {"use": "rl.grpo", "clip": 0.2}}] }
 //
-// Paths: a plugin's is relative to the config file; one in a stage's parameters is relative to the current folder.
+// Paths, of plugins and in parameters, are relative to the config file, also those that --set gives.
 #pragma once
 
 #include <filesystem>

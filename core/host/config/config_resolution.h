@@ -18,8 +18,9 @@ std::string suggestion_for(const std::string& name, const std::vector<std::strin
 bool is_plain_name(const std::string& name);
 
 /// Name, component, parameters and slots of one stage entry. `inputs` stay empty; connect_stages fills them.
-ResolvedStage resolve_stage(const Json& entry, const std::string& pointer, const Registry& registry,
-                            Diagnostics& diagnostics);
+/// `folder`: what relative paths begin at.
+ResolvedStage resolve_stage(const Json& entry, const std::string& pointer, const std::filesystem::path& folder,
+                            const Registry& registry, Diagnostics& diagnostics);
 
 /// Fills inputs, checks names and kinds, and puts the stages into an order in which they can run. `entries` are the
 /// config's, index by index those of `stages`; their pointers are "/stages/<index>".

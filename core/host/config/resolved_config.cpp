@@ -2,7 +2,6 @@
 #include "host/config/resolved_config.h"
 
 #include <algorithm>
-#include <map>
 
 #include "host/config/config_resolution.h"
 #include "host/plugin/parameter_schema.h"
@@ -63,7 +62,8 @@ std::vector<std::string> summary_rows(const Json& document, const std::vector<Re
   return rows;
 }
 
-std::vector<ResolvedStage> resolve_stages(const Json& document, const Registry& registry, Diagnostics& diagnostics) {
+std::vector<ResolvedStage> resolve_stages(const Config& config, const Registry& registry, Diagnostics& diagnostics) {
+  const Json& document = config.document;
   std::vector<ResolvedStage> stages;
   const auto entries = document.find("stages");
   if (entries == document.end() || !entries->is_array() || entries->empty()) {
@@ -73,7 +73,8 @@ std::vector<ResolvedStage> resolve_stages(const Json& document, const Registry& 
     return stages;
   }
   for (std::size_t i = 0; i < entries->size(); ++i)
-    stages.push_back(resolve_stage((*entries)[i], pointer_to("/stages", i), registry, diagnostics));
+    stages.push_back(
+        resolve_stage((*entries)[i], pointer_to("/stages", i), config.file.parent_path(), registry, diagnostics));
   connect_stages(*entries, stages, diagnostics);
   return stages;
 }
@@ -94,22 +95,13 @@ bool comes_before(const Diagnostic& a, const Diagnostic& b) {
   return key(a.pointer) < key(b.pointer);
 }
 
-void complete_component(Json& entry, const ResolvedComponent& component) {
-  entry.update(component.parameters);
-  std::map<std::string, std::size_t> members;
-  for (const ResolvedSlot& slot : component.slots) {
-    Json& place = entry[slot.name];
-    complete_component(place.is_array() ? place[members[slot.name]++] : place, slot);
-  }
-}
-
 /// The config with every default written out.
 Json complete_document(const Json& document, const Json& scalars, const std::vector<ResolvedStage>& stages) {
   Json complete = document;
   complete.update(scalars);
   for (Json& entry : complete["stages"])
     for (const ResolvedStage& stage : stages)
-      if (entry["name"] == stage.name) complete_component(entry, stage);
+      if (entry["name"] == stage.name) entry.update(config_entry(stage));
   return complete;
 }
 
@@ -130,7 +122,7 @@ ResolvedConfig resolve_config(const Config& config, const Registry& registry, st
   Json scalars;
   check_top_level_keys(config.document, scalars, diagnostics);
   check_smoke(config.document, diagnostics);
-  resolved.stages = resolve_stages(config.document, registry, diagnostics);
+  resolved.stages = resolve_stages(config, registry, diagnostics);
   resolved.rows = summary_rows(config.document, resolved.stages, diagnostics);
   if (!scalars.contains("name")) scalars["name"] = config.file.stem().string();
   if (scalars["name"].is_string() && !is_plain_name(scalars["name"]))

@@ -8,32 +8,17 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "host/base/diagnostic.h"
+#include "host/config/component_tree.h"
 #include "host/config/config.h"
 #include "host/plugin/registry.h"
 
 namespace retort::host {
-
-struct ResolvedSlot;
-
-/// A component with what the config says of it. Components in its slots may have slots of their own.
-struct ResolvedComponent {
-  ComponentInfo component;
-  Json parameters;                  ///< defaults filled in
-  std::vector<ResolvedSlot> slots;  ///< those that the config fills; a list's members follow each other
-  std::string pointer;              ///< where it stands in the config: "/stages/2/reward/teacher"
-};
-
-struct ResolvedSlot : ResolvedComponent {
-  std::string name, interface;
-  bool list = false;
-};
 
 struct ResolvedInput {
   std::string name;
@@ -56,13 +41,6 @@ struct ResolvedConfig {
   Json document;                      ///< with every default filled in
 };
 
-/// Makes the components in `slots` with what stands in theirs, innermost first. Throws as Registry::create does, with
-/// the pointer of the component that could not be made.
-std::vector<FilledSlot> fill_slots(const Registry& registry, const std::vector<ResolvedSlot>& slots);
-
-/// `describe(slot)` for every slot, by name: an array for a list, its value otherwise.
-Json by_slot(const std::vector<ResolvedSlot>& slots, const std::function<Json(const ResolvedSlot&)>& describe);
-
 /// The whole config's findings, as one exception: what() lists them all, one a line.
 class ConfigError : public std::invalid_argument {
  public:
@@ -73,8 +51,9 @@ class ConfigError : public std::invalid_argument {
   std::vector<Diagnostic> diagnostics_;
 };
 
-/// Appends every finding; the result is usable only if there are none. A string parameter whose schema has
-/// "format": "path-exists" must name an existing file or folder.
+/// Appends every finding; the result is usable only if there are none. A string parameter whose schema has "format":
+/// "path-exists" must name an existing file or folder, one of "secret-env" an environment variable (set or not:
+/// run/stage_check.h looks).
 ResolvedConfig resolve_config(const Config& config, const Registry& registry, std::vector<Diagnostic>& diagnostics);
 
 /// Loads, finds plugins, resolves: one call that returns a usable config or throws ConfigError with all findings.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "host/base/files.h"
+#include "host/plugin/parameter_schema.h"
 
 #ifndef RETORT_VERSION
 #error "the build defines RETORT_VERSION"
@@ -24,24 +25,15 @@ std::string content_hash(const std::filesystem::path& path) {
   return sha256(list);
 }
 
-void add_file_hashes(const Json& schema, const Json& value, const std::string& pointer, Json& files) {
-  if (value.is_object() && schema.contains("properties")) {
-    for (const auto& [key, member] : schema["properties"].items())
-      if (value.contains(key)) add_file_hashes(member, value[key], pointer_to(pointer, key), files);
-  } else if (value.is_array() && schema.contains("items")) {
-    for (std::size_t i = 0; i < value.size(); ++i)
-      add_file_hashes(schema["items"], value[i], pointer_to(pointer, i), files);
-  } else if (value.is_string() && schema.value("format", "") == "path-exists") {
-    if (const std::string path = value; !path.empty()) files[pointer] = content_hash(path);
-  }
-}
-
 Json component_recipe(const ResolvedComponent& component) {
   Json recipe = {{"component", component.component.id},
                  {"version", component.component.version},
                  {"parameters", component.parameters}};
   Json files = Json::object();
-  add_file_hashes(component.component.parameters_schema, component.parameters, "", files);
+  const auto add = [&](const std::string& pointer, const std::string& path, bool) {
+    if (!path.empty()) files[pointer] = content_hash(path_from(component.folder, path));
+  };
+  visit_format(component.component.parameters_schema, component.parameters, "path-exists", "", add);
   if (!files.empty()) recipe["files"] = files;
   if (!component.slots.empty()) recipe["slots"] = by_slot(component.slots, component_recipe);
   return recipe;

@@ -5,6 +5,8 @@
 #include "host/plugin/known_interfaces.h"
 #include "host/plugin/parameter_schema.h"
 #include "host/plugin/plugin_error.h"
+#include "host/plugin/plugin_library.h"
+#include "host/plugin/secrets.h"
 
 namespace retort::host {
 
@@ -56,6 +58,19 @@ const void* Component::functions(const std::string& interface_id) const {
   if (!reason.empty())
     throw std::runtime_error("component \"" + info().id + "\" of '" + info().library.string() + "' " + reason);
   return table;
+}
+
+Component load_component(std::shared_ptr<const ComponentInfo> info, const Json& parameters,
+                         std::vector<FilledSlot> slots) {
+  allow_secrets(info->parameters_schema, parameters);
+  const retort_plugin_entry& entry = loaded_plugin(info->library).entry();
+  for (std::uint32_t index = 0; index < entry.component_count(); ++index) {
+    const retort_component* candidate = entry.component(index);
+    if (candidate != nullptr && to_std(candidate->id) == info->id)
+      return {std::move(info), entry, index, parameters, std::move(slots)};
+  }
+  throw std::runtime_error("'" + info->library.string() + "' no longer offers \"" + info->id +
+                           "\", which its scan found");
 }
 
 retort_bound_component bound_component(const FilledSlot& slot) {

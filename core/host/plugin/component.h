@@ -28,9 +28,6 @@ struct ComponentInfo {
   Json stage;  ///< for stages: {"inputs": [{name, kind, optional, list, summary}], "produces": kind}
 };
 
-class Component;
-
-/// What stands in a slot.
 struct FilledSlot;
 
 /// A configured object of a loaded plugin; destroyed with the last copy, before the components in its slots. Not
@@ -48,17 +45,25 @@ class Component {
   }
 
  private:
-  friend class Registry;
+  friend Component load_component(std::shared_ptr<const ComponentInfo> info, const Json& parameters,
+                                  std::vector<FilledSlot> slots);
   struct Object;
   Component(std::shared_ptr<const ComponentInfo> info, const retort_plugin_entry& entry, std::uint32_t index,
             const Json& parameters, std::vector<FilledSlot> slots);
   std::shared_ptr<Object> object_;
 };
 
+/// What stands in a slot.
 struct FilledSlot {
   std::string slot, interface;
   Component component;
 };
+
+/// Loads the component's library (once in this process, for good) and makes an instance. `parameters` must have passed
+/// validate_parameters; plugins may read the secrets that they name from now on. Whether the library may be loaded is
+/// the registry's affair. Throws PluginError for what the component says, std::runtime_error for its library.
+Component load_component(std::shared_ptr<const ComponentInfo> info, const Json& parameters,
+                         std::vector<FilledSlot> slots);
 
 /// The ABI's view of `slot`; borrows its strings.
 retort_bound_component bound_component(const FilledSlot& slot);

@@ -180,6 +180,18 @@ class Checker {
   std::vector<Diagnostic>& diagnostics_;
 };
 
+void visit_member(const Json& schema, const Json& value, const std::string& format, const std::string& pointer,
+                  bool required, const std::function<void(const std::string&, const std::string&, bool)>& visit) {
+  if (value.is_string() && schema.value("format", "") == format) {
+    visit(pointer, value.get<std::string>(), required);
+  } else if (value.is_array() && schema.contains("items")) {
+    for (std::size_t i = 0; i < value.size(); ++i)  // a member that is there is meant
+      visit_member(schema["items"], value[i], format, pointer + "/" + std::to_string(i), true, visit);
+  } else if (value.is_object()) {
+    visit_format(schema, value, format, pointer, visit);
+  }
+}
+
 }  // namespace
 
 std::string pointer_step(const std::string& key) {
@@ -196,6 +208,22 @@ void validate_parameters(const Json& schema, Json& parameters, const std::string
     return;
   }
   Checker(diagnostics).object(schema, parameters, pointer, true);
+}
+
+void visit_format(const Json& schema, const Json& value, const std::string& format, const std::string& pointer,
+                  const std::function<void(const std::string&, const std::string&, bool)>& visit) {
+  if (!value.is_object()) return;
+  const Json required = schema.value("required", Json::array());
+  const Json properties = schema.value("properties", Json::object());
+  const Json additional = schema.value("additionalProperties", Json());
+  for (const auto& [key, member] : value.items()) {
+    const std::string place = pointer + "/" + pointer_step(key);
+    if (properties.contains(key))
+      visit_member(properties[key], member, format, place,
+                   std::find(required.begin(), required.end(), Json(key)) != required.end(), visit);
+    else if (additional.is_object())
+      visit_member(additional, member, format, place, true, visit);
+  }
 }
 
 }  // namespace retort::host

@@ -7,6 +7,7 @@
 #include <retort/abi/base.h>
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,11 @@ bool has_defaults_for_all(const Json& schema);
 /// The smallest parameters that pass: defaults, and for what is required the least value of its type. Only good for
 /// asking an instance what does not depend on its parameters.
 Json least_parameters(const Json& schema);
+
+/// Calls `visit(pointer, value, required)` for every string of `value` whose schema has this "format"; `required` says
+/// that the schema does not let it be left out. `pointer` is where `value` stands.
+void visit_format(const Json& schema, const Json& value, const std::string& format, const std::string& pointer,
+                  const std::function<void(const std::string&, const std::string&, bool)>& visit);
 
 /// `key` as a step of a JSON pointer: "~" and "/" escaped (RFC 6901).
 std::string pointer_step(const std::string& key);

@@ -13,6 +13,7 @@ namespace {
 constexpr int deepest = 16;
 
 const std::set<std::string> common_keywords = {"type", "title", "description", "default", "unit", "enum", "examples"};
+const std::set<std::string> formats = {"path-exists", "secret-env"};
 const std::map<std::string, std::set<std::string>> keywords_of_type = {
     {"object", {"properties", "required", "additionalProperties", "$schema", "$id"}},
     {"array", {"items", "minItems", "maxItems"}},
@@ -97,6 +98,8 @@ void check(const Json& schema, const std::string& place, int depth, bool default
       refuse(place, std::string("\"") + text + "\" is not a string");
   if (schema.contains("enum") && (!schema.at("enum").is_array() || schema.at("enum").empty()))
     refuse(place, "\"enum\" is not a list of values");
+  if (schema.contains("format") && formats.count(schema.at("format").get<std::string>()) == 0)
+    refuse(place, "the format " + schema.at("format").dump() + " is neither \"path-exists\" nor \"secret-env\"");
   if (type == "object") check_object(schema, place, depth);
   if (type == "array") check_array(schema, place, depth);
   if (type == "number" || type == "integer") check_number(schema, place);

@@ -9,6 +9,9 @@
 #include <new>
 #include <string_view>
 
+#include "host/base/redaction.h"
+#include "host/plugin/host_extensions.h"
+
 #ifndef RETORT_VERSION
 #error "the build sets RETORT_VERSION to the product version"
 #endif
@@ -62,7 +65,7 @@ void log(std::int32_t level, retort_string message) {
                           : level == RETORT_LOG_INFO    ? spdlog::level::info
                           : level == RETORT_LOG_WARNING ? spdlog::level::warn
                                                         : spdlog::level::err;
-    logger()->log(severity, spdlog::string_view_t(message.data, static_cast<std::size_t>(message.size)));
+    logger()->log(severity, "{}", redacted(to_std(message)));
   } catch (...) {
     // A message that cannot be written is lost; it must not end the plugin's call.
   }
@@ -72,8 +75,12 @@ std::int32_t should_stop() {
   return stop_requested() ? 1 : 0;
 }
 
-const void* get_extension(retort_string) {
-  return nullptr;
+const void* get_extension(retort_string id) {
+  try {
+    return find_host_extension(to_std(id));
+  } catch (const std::exception&) {
+    return nullptr;  // no memory: the same as not offered
+  }
 }
 
 }  // namespace
@@ -98,7 +105,7 @@ void clear_stop_request() {
 
 void throw_if_error(retort_error* error, const std::string& what) {
   if (error == nullptr) return;
-  const PluginError thrown(error->code, what + ": " + error->message);
+  const PluginError thrown(error->code, redacted(what + ": " + error->message));
   error_free(error);
   throw thrown;
 }

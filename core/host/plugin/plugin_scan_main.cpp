@@ -12,13 +12,15 @@
 #include "host/base/child_process.h"
 #include "host/plugin/conformance.h"
 #include "host/plugin/registry.h"
+#include "host/run/stage_check.h"
 
 namespace {
 
-int run(const std::string& mode, const std::string& library) {
+int run(const std::string& mode, const std::string& argument) {
   using namespace retort::host;
-  if (mode == "scan") return scan_plugin_in_this_process(library, result_descriptor);
-  if (mode == "check") return check_plugin_in_this_process(library, result_descriptor);
+  if (mode == "scan") return scan_plugin_in_this_process(argument, result_descriptor);
+  if (mode == "check") return check_plugin_in_this_process(argument, result_descriptor);
+  if (mode == "check-stages") return check_stages_in_this_process(std::stoul(argument), result_descriptor);
   std::fprintf(stderr, "unknown mode %s\n", mode.c_str());
   return 2;
 }
@@ -27,7 +29,9 @@ int run(const std::string& mode, const std::string& library) {
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    std::fprintf(stderr, "usage: retort-plugin-scan scan|check LIBRARY (run by retort, with descriptor 3 open)\n");
+    std::fprintf(stderr,
+                 "usage: retort-plugin-scan scan|check LIBRARY, or check-stages NUMBER (run by retort, with descriptor "
+                 "3 open)\n");
     return 2;
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);

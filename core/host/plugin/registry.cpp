@@ -175,9 +175,22 @@ Registry::Registry(SearchOptions options) : state_(std::make_unique<State>()) {
   state_->sort_out(candidates);
 }
 
+Registry::Registry(SearchOptions options, std::vector<PluginInfo> scanned) : state_(std::make_unique<State>()) {
+  state_->options = std::move(options);
+  std::vector<Candidate> candidates;
+  for (PluginInfo& info : scanned) {
+    const std::filesystem::path library = info.library;
+    candidates.push_back({library, file_identity(library), std::move(info), true});
+  }
+  state_->sort_out(candidates);
+}
+
 Registry::~Registry() = default;
 Registry::Registry(Registry&&) noexcept = default;
 
+const SearchOptions& Registry::options() const {
+  return state_->options;
+}
 const std::vector<PluginInfo>& Registry::plugins() const {
   return state_->plugins;
 }
@@ -206,14 +219,7 @@ Component Registry::create(const std::string& component_id, const Json& paramete
     throw std::runtime_error(reason);
   if (file_identity(library) != offer.file)
     throw std::runtime_error("'" + library.string() + "' changed after it was scanned; start again");
-  const retort_plugin_entry& entry = loaded_plugin(library).entry();
-  for (std::uint32_t index = 0; index < entry.component_count(); ++index) {
-    const retort_component* candidate = entry.component(index);
-    if (candidate != nullptr && to_std(candidate->id) == component_id)
-      return {offer.info, entry, index, parameters, std::move(slots)};
-  }
-  throw std::runtime_error("'" + library.string() + "' no longer offers \"" + component_id +
-                           "\", which its scan found");
+  return load_component(offer.info, parameters, std::move(slots));
 }
 
 }  // namespace retort::host

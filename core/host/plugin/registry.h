@@ -40,9 +40,12 @@ class Registry {
   /// Scans (in a child process per library, or from the cache) without loading anything in this process. Never throws
   /// for a bad library: see refused().
   explicit Registry(SearchOptions options);
+  /// Knows what another process's registry knew, `scanned` in its order; scans nothing.
+  Registry(SearchOptions options, std::vector<PluginInfo> scanned);
   ~Registry();
   Registry(Registry&&) noexcept;
 
+  const SearchOptions& options() const;
   const std::vector<PluginInfo>& plugins() const;  ///< usable ones, in search order
   const std::vector<PluginInfo>& refused() const;  ///< the others, each with its reason
   /// Where two libraries offer the same id, the first in search order wins.

@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "host/base/redaction.h"
 #include "host/config/stage_key.h"
 #include "host/run/artifact.h"
 
@@ -74,17 +75,17 @@ RunRecord::RunRecord(const RunFolder& folder, const ResolvedConfig& config) : fi
            {"rows", config.rows},
            {"stages", Json::array()}};
   for (const ResolvedStage& stage : config.stages) json_["stages"].push_back(stage_json(config, stage));
-  write_json(file_, json_);
+  write_json(file_, redacted(json_));
 }
 
 void RunRecord::stage(std::size_t index, const Json& fields) {
   json_["stages"][index].update(fields);
-  write_json(file_, json_);
+  write_json(file_, redacted(json_));
 }
 
 void RunRecord::update(const Json& fields) {
   json_.update(fields);
-  write_json(file_, json_);
+  write_json(file_, redacted(json_));
 }
 
 }  // namespace retort::host

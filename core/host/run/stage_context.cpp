@@ -2,14 +2,16 @@
 
 #include <stdexcept>
 
+#include "host/base/redaction.h"
 #include "host/plugin/plugin_error.h"
 
 namespace retort::host {
 
-StageContext::StageContext(StageSetup setup, MetricsLog& metrics, Progress& progress)
+StageContext::StageContext(StageSetup setup, StageServices& services, MetricsLog* metrics, Progress* progress)
     : setup_(std::move(setup)),
       output_folder_(setup_.output_folder.string()),
       work_folder_(setup_.work_folder.string()),
+      services_(services),
       metrics_(metrics),
       progress_(progress) {
   for (const FilledSlot& filled : setup_.components) components_[filled.slot].push_back(bound_component(filled));
@@ -50,7 +52,7 @@ void StageContext::fact(const std::string& name, const std::string& json) {
   Json value = Json::parse(json, nullptr, false);
   if (value.is_discarded())
     throw std::invalid_argument("the stage reported fact \"" + name + "\" with a value that is not JSON: " + json);
-  facts_[name] = std::move(value);
+  facts_[name] = redacted(std::move(value));
 }
 
 std::uint64_t StageContext::abi_input_count(void* context, retort_string input) {
@@ -92,12 +94,15 @@ const retort_bound_component* StageContext::abi_component(void* context, retort_
   return found == components.end() || index >= found->second.size() ? nullptr : &found->second[index];
 }
 
-const void* StageContext::abi_get_extension(void*, retort_string) {
-  return nullptr;
+const void* StageContext::abi_get_extension(void*, retort_string id) {
+  return to_std(id) == RETORT_HOST_STAGES_EXTENSION ? &StageServices::table() : nullptr;
 }
 
 void StageContext::abi_metric(void* context, retort_string name, std::int64_t step, double value) {
-  self(context).guarded([&] { self(context).metrics_.record(to_std(name), step, value); });
+  StageContext& stage = self(context);
+  stage.guarded([&] {
+    if (stage.metrics_ != nullptr) stage.metrics_->record(to_std(name), step, value);
+  });
 }
 
 void StageContext::abi_fact(void* context, retort_string name, retort_string json) {
@@ -108,9 +113,10 @@ void StageContext::abi_progress(void* context, retort_string label, std::int64_t
                                 retort_string unit) {
   StageContext& stage = self(context);
   stage.guarded([&] {
-    const std::string text = to_std(label);
-    stage.progress_.update(text.empty() ? stage.setup_.name : stage.setup_.name + ": " + text, done, total,
-                           to_std(unit));
+    if (stage.progress_ == nullptr) return;
+    const std::string text = redacted(to_std(label));
+    stage.progress_->update(text.empty() ? stage.setup_.name : stage.setup_.name + ": " + text, done, total,
+                            to_std(unit));
   });
 }
 

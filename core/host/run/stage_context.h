@@ -13,6 +13,7 @@
 #include "host/config/resolved_config.h"
 #include "host/plugin/registry.h"
 #include "host/run/metrics_log.h"
+#include "host/run/stage_services.h"
 
 namespace retort::host {
 
@@ -31,15 +32,17 @@ struct StageSetup {
   std::vector<FilledSlot> components;  ///< in the config's order
 };
 
-/// Alive while the stage runs. `metrics` and `progress` outlive it. Nothing thrown crosses the ABI: a failure inside a
+/// Alive while the stage runs or is checked. `services`, `metrics` and `progress` outlive it; the latter two are NULL
+/// where nothing is to be kept or shown. Nothing thrown crosses the ABI: a failure inside a
 /// callback is kept for rethrow().
 class StageContext {
  public:
-  StageContext(StageSetup setup, MetricsLog& metrics, Progress& progress);
+  StageContext(StageSetup setup, StageServices& services, MetricsLog* metrics, Progress* progress);
   StageContext(const StageContext&) = delete;
   StageContext& operator=(const StageContext&) = delete;
 
   const retort_stage_context& abi() const { return abi_; }
+  StageServices& services() const { return services_; }
   const Json& facts() const { return facts_; }
   /// Throws what a callback could not throw, such as a fact that is not JSON.
   void rethrow() const {
@@ -66,8 +69,9 @@ class StageContext {
 
   StageSetup setup_;
   std::string output_folder_, work_folder_;
-  MetricsLog& metrics_;
-  Progress& progress_;
+  StageServices& services_;
+  MetricsLog* metrics_;
+  Progress* progress_;
   std::map<std::string, std::vector<retort_bound_component>> components_;  ///< by slot name
   Json facts_ = Json::object();
   std::exception_ptr failure_;

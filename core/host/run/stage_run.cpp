@@ -7,8 +7,10 @@
 #include "host/base/log.h"
 #include "host/base/progress.h"
 #include "host/plugin/plugin_error.h"
+#include "host/run/inner_stage.h"
 #include "host/run/metrics_log.h"
 #include "host/run/stage_context.h"
+#include "host/run/stage_services.h"
 
 namespace retort::host {
 namespace {
@@ -47,7 +49,7 @@ Manifest describe(const ResolvedStage& stage, const CacheEntry& entry, const std
 
 /// Calls run() and throws what it says.
 void call_stage(const ResolvedStage& stage, const Registry& registry, const StageContext& context) {
-  const Component component = registry.create(stage.component.id, stage.parameters);
+  const Component component = make_component(registry, stage, {});
   const auto& functions = component.functions_as<retort_stage_v1>(RETORT_STAGE_INTERFACE);
   try {
     throw_if_error(functions.run(component.instance(), &context.abi()),
@@ -74,7 +76,11 @@ Manifest run_stage(const ResolvedConfig& config, const ResolvedStage& stage, con
   Manifest manifest = describe(stage, entry, inputs);
   try {
     Progress progress(standard_error(), quiet);
-    const StageContext context(make_setup(config, stage, registry, folder, entry, inputs), metrics, progress);
+    StageServices services(registry, stage, [&](const Json& inner) {
+      return run_inner_stage(config, stage.name, inner, registry, folder);
+    });
+    const StageContext context(make_setup(config, stage, registry, folder, entry, inputs), services, &metrics,
+                               &progress);
     call_stage(stage, registry, context);
     manifest.facts = context.facts();
     metrics.finish();

@@ -14,21 +14,20 @@ double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-/// One prompt being continued in one sequence of the decoder.
+/// One prompt being continued in one sequence of the decoder, which has been fed it.
 class Run {
  public:
-  Run(Decoder& decoder, std::int64_t sequence, std::span<const TokenId> prompt, const GenerationOptions& options,
-      std::uint64_t seed)
-      : options_(options), sequence_(sequence), prompt_size_(prompt.size()), sampler_(seeded(options.sampling, seed)) {
+  /// `logits` [V] behind the prompt.
+  Run(const Decoder& decoder, std::int64_t sequence, std::span<const TokenId> prompt, const GenerationOptions& options,
+      std::span<const float> logits, double prefill_ms)
+      : options_(options), sequence_(sequence), prompt_size_(prompt.size()), sampler_(options.sampling) {
     // The last token is never fed back, so one more fits than the cache has room for.
     const std::int64_t room = decoder.context() - static_cast<std::int64_t>(prompt.size()) + 1;
     most_ = static_cast<std::size_t>(std::max<std::int64_t>(0, std::min(options.max_new_tokens, room)));
     tokens_.reserve(prompt.size() + most_);
     tokens_.assign(prompt.begin(), prompt.end());
     if (options.log_probabilities > 0) result_.log_probabilities.reserve(most_);
-    const Clock::time_point start = Clock::now();
-    const std::span<const float> logits = decoder.prompt(prompt, sequence);
-    result_.prefill_ms = milliseconds_since(start);
+    result_.prefill_ms = prefill_ms;
     start_ = Clock::now();
     goes_on_ = most_ > 0;
     if (goes_on_) take(logits);
@@ -45,8 +44,8 @@ class Run {
       result_.log_probabilities.push_back(log_probabilities(logits, token, options_.log_probabilities));
     const bool ended = std::find(options_.ends.begin(), options_.ends.end(), token) != options_.ends.end();
     goes_on_ = !ended && tokens_.size() - prompt_size_ < most_;
+    if (options_.token && !options_.token(token)) goes_on_ = false;
   }
-  void stop() { goes_on_ = false; }
 
   Generation finish() {
     result_.tokens.assign(tokens_.begin() + static_cast<std::ptrdiff_t>(prompt_size_), tokens_.end());
@@ -55,11 +54,6 @@ class Run {
   }
 
  private:
-  static SamplingOptions seeded(SamplingOptions sampling, std::uint64_t seed) {
-    sampling.seed = seed;
-    return sampling;
-  }
-
   const GenerationOptions& options_;
   std::int64_t sequence_;
   std::size_t prompt_size_, most_ = 0;
@@ -70,16 +64,96 @@ class Run {
   bool goes_on_ = false;
 };
 
+/// Requests in the sequences of a decoder.
+class Batch {
+ public:
+  Batch(Decoder& decoder, std::span<const GenerationRequest> requests) : decoder_(decoder), requests_(requests) {
+    slots_.resize(static_cast<std::size_t>(decoder.sequences()));
+  }
+
+  template <class Finished>
+  void run(const Finished& finished) {
+    const auto vocabulary = static_cast<std::size_t>(decoder_.config().vocabulary_size);
+    while (true) {
+      std::vector<Run*> stepped;
+      std::vector<SequenceStep> steps;
+      for (std::size_t i = 0; i < slots_.size(); ++i) {
+        fill(i, finished);
+        if (slots_[i].run == nullptr) continue;
+        stepped.push_back(slots_[i].run.get());
+        steps.push_back(slots_[i].run->step());
+      }
+      if (steps.empty()) return;
+      const std::span<const float> logits = decoder_.step(steps);
+      for (std::size_t i = 0; i < stepped.size(); ++i) stepped[i]->take(logits.subspan(i * vocabulary, vocabulary));
+    }
+  }
+
+ private:
+  struct Slot {
+    std::size_t request = 0;   // whose prompt the sequence begins with
+    bool begun = false;        // if any
+    std::unique_ptr<Run> run;  // null: free
+  };
+
+  /// A run that goes on, if there is one to be had: some are over with their first token.
+  template <class Finished>
+  void fill(std::size_t index, const Finished& finished) {
+    Slot& slot = slots_[index];
+    while (slot.run == nullptr || !slot.run->goes_on()) {
+      if (slot.run != nullptr) {
+        Generation result = slot.run->finish();
+        slot.run.reset();
+        finished(slot.request, std::move(result));
+      }
+      if (next_ == requests_.size()) return;
+      begin(index, next_++);
+    }
+  }
+
+  void begin(std::size_t index, std::size_t request) {
+    const std::vector<TokenId>& prompt = requests_[request].prompt;
+    const auto sequence = static_cast<std::int64_t>(index);
+    const Clock::time_point start = Clock::now();
+    if (const Slot* source = begun_with_the_last(prompt)) {
+      decoder_.fork(source - slots_.data(), sequence, static_cast<std::int64_t>(prompt.size()));
+    } else {
+      const std::span<const float> logits = decoder_.prompt(prompt, sequence);
+      last_logits_.assign(logits.begin(), logits.end());
+    }
+    last_ = request;
+    Slot& slot = slots_[index];
+    slot.request = request;
+    slot.begun = true;
+    slot.run = std::make_unique<Run>(decoder_, sequence, prompt, requests_[request].options, last_logits_,
+                                     milliseconds_since(start));
+  }
+
+  /// A sequence that begins with the last prompt that was begun, where that is `prompt` once more; else null.
+  const Slot* begun_with_the_last(const std::vector<TokenId>& prompt) const {
+    if (last_logits_.empty() || requests_[last_].prompt != prompt) return nullptr;
+    const auto found = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+      return slot.begun && requests_[slot.request].prompt == prompt;
+    });
+    return found == slots_.end() ? nullptr : &*found;
+  }
+
+  Decoder& decoder_;
+  std::span<const GenerationRequest> requests_;
+  std::vector<Slot> slots_;
+  std::size_t next_ = 0, last_ = 0;  // requests
+  std::vector<float> last_logits_;   // behind the prompt of last_
+};
+
 }  // namespace
 
 Generation generate(Decoder& decoder, std::span<const TokenId> prompt, const GenerationOptions& options) {
-  Run run(decoder, 0, prompt, options, options.sampling.seed);
-  const bool any = options.max_new_tokens > 0;
-  if (any && options.token && !options.token(run.step().token)) run.stop();
+  const Clock::time_point start = Clock::now();
+  const std::span<const float> logits = decoder.prompt(prompt, 0);
+  Run run(decoder, 0, prompt, options, logits, milliseconds_since(start));
   while (run.goes_on()) {
     const SequenceStep step = run.step();
     run.take(decoder.forward({&step.token, 1}));
-    if (options.token && !options.token(run.step().token)) run.stop();
   }
   return run.finish();
 }
@@ -89,39 +163,22 @@ Generation generate_greedy(Decoder& decoder, std::span<const TokenId> prompt, To
   return generate(decoder, prompt, {.ends = {end}, .max_new_tokens = max_new_tokens});
 }
 
+void generate_each(Decoder& decoder, std::span<const GenerationRequest> requests,
+                   const std::function<void(std::size_t index, Generation result)>& finished) {
+  Batch(decoder, requests).run(finished);
+}
+
 std::vector<Generation> generate_batch(Decoder& decoder, std::span<const std::vector<TokenId>> prompts,
                                        const GenerationOptions& options) {
-  std::vector<Generation> results(prompts.size());
-  struct Slot {
-    std::size_t prompt = 0;
-    std::unique_ptr<Run> run;
-  };
-  std::vector<Slot> slots(static_cast<std::size_t>(decoder.sequences()));
-  std::vector<Slot*> stepped;
-  std::vector<SequenceStep> steps;
-  const auto vocabulary = static_cast<std::size_t>(decoder.config().vocabulary_size);
-  std::size_t next = 0;
-  while (true) {
-    stepped.clear();
-    steps.clear();
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-      Slot& slot = slots[i];
-      while (slot.run == nullptr || !slot.run->goes_on()) {  // a prompt may be over with its first token
-        if (slot.run != nullptr) results[slot.prompt] = slot.run->finish();
-        slot.run.reset();
-        if (next == prompts.size()) break;
-        slot.prompt = next++;
-        slot.run = std::make_unique<Run>(decoder, static_cast<std::int64_t>(i), prompts[slot.prompt], options,
-                                         options.sampling.seed + slot.prompt);
-      }
-      if (slot.run == nullptr) continue;
-      stepped.push_back(&slot);
-      steps.push_back(slot.run->step());
-    }
-    if (steps.empty()) return results;
-    const std::span<const float> logits = decoder.step(steps);
-    for (std::size_t i = 0; i < stepped.size(); ++i) stepped[i]->run->take(logits.subspan(i * vocabulary, vocabulary));
+  std::vector<GenerationRequest> requests;
+  for (const std::vector<TokenId>& prompt : prompts) {
+    requests.push_back({prompt, options});
+    requests.back().options.sampling.seed += requests.size() - 1;
+    requests.back().options.token = nullptr;
   }
+  std::vector<Generation> results(prompts.size());
+  generate_each(decoder, requests, [&](std::size_t index, Generation result) { results[index] = std::move(result); });
+  return results;
 }
 
 }  // namespace retort::runtime

@@ -34,10 +34,21 @@ Generation generate(Decoder& decoder, std::span<const TokenId> prompt, const Gen
 /// The same, greedily.
 Generation generate_greedy(Decoder& decoder, std::span<const TokenId> prompt, TokenId end, std::int64_t max_new_tokens);
 
-/// All prompts, as many at a time as the decoder holds sequences; the next one begins when one ends. Results in the
-/// order of the prompts, each as generate() gives it up to near-ties of logits. Prompt i draws with seed + i;
-/// `options.token` is not called, and a decode_ms counts the time that others were decoded in too. Throws as
-/// generate(), then without results.
+/// One of several that are decoded together, with options of its own.
+struct GenerationRequest {
+  std::vector<TokenId> prompt;
+  GenerationOptions options;
+};
+
+/// All requests, as many at a time as the decoder holds sequences; the next one begins when one ends, and each is given
+/// to `finished` with its index when it has. Each is what generate() gives up to near-ties of logits; a decode_ms
+/// counts the time that others were decoded in too. A prompt that follows an equal one is not computed again. Throws as
+/// generate(), and what `finished` and the requests' `token` throw.
+void generate_each(Decoder& decoder, std::span<const GenerationRequest> requests,
+                   const std::function<void(std::size_t index, Generation result)>& finished);
+
+/// The same for prompts with the same options, of which prompt i draws with seed + i; results in the order of the
+/// prompts. `options.token` is not called. Throws as generate(), then without results.
 std::vector<Generation> generate_batch(Decoder& decoder, std::span<const std::vector<TokenId>> prompts,
                                        const GenerationOptions& options);
 

@@ -31,7 +31,7 @@ class FloatKernel final : public LinearKernel {
     if (const std::int64_t stride = panel_stride_words(matmul_.packed_weight()); stride > 0) {
       panels_ = {packed_, weights.out, weights.in, stride};
       // One row waits for memory, which the row kernel reads faster than oneDNN; from the caches it is slower
-      // (README.md, "bf16").
+      // (docs/measurements/kernels.md).
       const bool faster = form == WeightForm::bf16 && weights.in * weights.out >= kCachedWeights;
       if (faster && choice == KernelChoice::faster && kernels_.bf16 != nullptr) row_kernel_rows_ = 1;
     }

@@ -8,7 +8,7 @@
 namespace retort::runtime {
 namespace {
 
-// As measured (README.md, "Row kernels").
+// As measured (docs/measurements/kernels.md).
 constexpr std::int64_t kEveryRow = 1'000'000;
 constexpr Int8Limits kZen4{
     .small = {6, kEveryRow}, .cached = {1, 8}, .short_panels = {16, 16}, .long_panels = {16, 8}, .head = {16, 64}};
@@ -19,7 +19,7 @@ constexpr Int8Limits kIntel{
 // These never share a layer with oneDNN.
 constexpr Int8Limits kAlone{};
 
-// As measured (README.md, "Row kernels"): on Zen 4 every prefetch of ours costs speed.
+// As measured (docs/measurements/kernels.md): on Zen 4 every prefetch of ours costs speed.
 Fetching best_fetching() {
 #if defined(__x86_64__)
   if (__builtin_cpu_is("znver5") != 0) return Fetching::ahead;

@@ -72,6 +72,7 @@ class ForwardKl : public retort::DistillStrategy {
     retort::DistillRequirements wanted;
     wanted.signals = top_k_ > 0 ? RETORT_SIGNAL_TEACHER_TOP_K : RETORT_SIGNAL_TEACHER_LOGITS;
     if (options_.ce_weight > 0) wanted.signals |= RETORT_SIGNAL_LABELS;
+    wanted.flags = RETORT_DISTILL_SEVERAL_TEACHERS;
     wanted.top_k = top_k_;
     return wanted;
   }

@@ -76,6 +76,7 @@ class Hidden : public retort::DistillStrategy {
 
   retort::DistillRequirements requirements(const retort::DistillSetup* setup) const override {
     retort::DistillRequirements wanted;
+    wanted.flags = RETORT_DISTILL_SEVERAL_TEACHERS;
     wanted.signals = RETORT_SIGNAL_HIDDEN_STATES;
     if (params_.kl_weight > 0) wanted.signals |= RETORT_SIGNAL_TEACHER_LOGITS;
     wanted.student_layers = params_.student_layers;

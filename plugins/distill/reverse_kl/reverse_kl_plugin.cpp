@@ -70,6 +70,7 @@ class ReverseKl : public retort::DistillStrategy {
   retort::DistillRequirements requirements(const retort::DistillSetup*) const override {
     retort::DistillRequirements wanted;
     wanted.signals = top_k_ > 0 ? RETORT_SIGNAL_TEACHER_TOP_K : RETORT_SIGNAL_TEACHER_LOGITS;
+    wanted.flags = RETORT_DISTILL_SEVERAL_TEACHERS;
     wanted.top_k = top_k_;
     wanted.on_policy_fraction = on_policy_fraction_;
     return wanted;

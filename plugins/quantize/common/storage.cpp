@@ -49,10 +49,6 @@ QuantizeScheme Storage::scheme(const Site& site) const {
       scheme.bits = entry.bits;
       scheme.group_size = entry.group_size;
     }
-  if (scheme.bits > 0 && scheme.group_size > 0 && site.columns % scheme.group_size != 0)
-    throw std::invalid_argument(std::string(site.name) + ": group_size: expected a divisor of the weight's " +
-                                std::to_string(site.columns) + " columns, found " + std::to_string(scheme.group_size) +
-                                "; use 0 for one scale a row");
   return scheme;
 }
 

@@ -67,7 +67,7 @@ ParameterSet<P> storage_schema() {
 class Storage {
  public:
   explicit Storage(const StorageParameters& parameters);
-  /// Throws std::invalid_argument, naming the site, for a group size that does not divide its columns.
+  /// What the parameters say; a group size that does not divide the site's columns is the host's to settle.
   QuantizeScheme scheme(const Site& site) const;
   CodeGrid grid(const QuantizeScheme& scheme) const;
 

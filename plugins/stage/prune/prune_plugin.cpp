@@ -1,5 +1,5 @@
 // stage.prune: cuts a model down as a pruner plugin decides.
-#include "../common/training_stage.h"
+#include "../common/compression_stage.h"
 #include "train/pruning.h"
 
 namespace {
@@ -17,11 +17,16 @@ class PruneStage : public retort::Stage {
     return shape;
   }
 
+  std::vector<std::string> check(const retort::StageContext& context) override {
+    return retort::stages::compression_findings(
+        [&] { retort::train::check_pruner(retort::stages::algorithm(context)); });
+  }
+
   void run(const retort::StageContext& context) override {
     retort::train::PruningJob job;
     job.model = context.input_folder("model");
     job.dataset = context.input_folder("dataset");
-    job.pruner = *context.abi().component(context.abi().context, retort::to_abi("algorithm"), 0);
+    job.pruner = retort::stages::algorithm(context);
     job.seed = context.seed();
     job.threads = context.threads();
     job.output = context.output_folder();
@@ -31,5 +36,5 @@ class PruneStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.prune", "1.0.0", "Apache-2.0",
-                   retort::component<PruneStage>("stage.prune", "1.0.0", "structured pruning to a smaller model"));
+RETORT_PLUGIN_LIST("stage.prune", "1.1.0", "Apache-2.0",
+                   retort::component<PruneStage>("stage.prune", "1.1.0", "structured pruning to a smaller model"));

@@ -1,7 +1,7 @@
 // stage.quantize: turns a model's weights into codes as a quantizer plugin decides.
 #include <utility>
 
-#include "../common/training_stage.h"
+#include "../common/compression_stage.h"
 #include "train/quantization.h"
 
 namespace {
@@ -42,11 +42,16 @@ class QuantizeStage : public retort::Stage {
     return shape;
   }
 
+  std::vector<std::string> check(const retort::StageContext& context) override {
+    return retort::stages::compression_findings(
+        [&] { retort::train::check_quantizer(retort::stages::algorithm(context)); });
+  }
+
   void run(const retort::StageContext& context) override {
     retort::train::QuantizationJob job;
     job.model = context.input_folder("model");
     if (context.has_input("dataset")) job.dataset = context.input_folder("dataset");
-    job.quantizer = *context.abi().component(context.abi().context, retort::to_abi("algorithm"), 0);
+    job.quantizer = retort::stages::algorithm(context);
     job.storage.embedding = params_.embedding;
     job.storage.head = params_.head;
     job.storage.pure = params_.pure;
@@ -63,6 +68,6 @@ class QuantizeStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.quantize", "1.3.0", "Apache-2.0",
+RETORT_PLUGIN_LIST("stage.quantize", "1.4.0", "Apache-2.0",
                    retort::component<QuantizeStage>(
-                       "stage.quantize", "1.3.0", "post-training quantisation to int8 per channel or int4 in groups"));
+                       "stage.quantize", "1.4.0", "post-training quantisation to int8 per channel or int4 in groups"));

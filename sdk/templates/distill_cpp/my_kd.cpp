@@ -21,6 +21,8 @@ struct MyKd : retort::DistillStrategy {
     for (std::int64_t n = 0; n < in.rows(); ++n) {
       const float *student = in.student_logits.row(n), *teacher = teacher_logits.row(n);
       const double weight = in.mask ? in.mask[n] : 1.0;
+      if (weight == 0 && gradient.logits) std::fill_n(gradient.logits.row(n), in.vocabulary(), 0.0f);
+      if (weight == 0) continue;  // a row that is left out is not read
       double q_sum = 0, p_sum = 0, kl = 0;
       for (std::int64_t v = 0; v < width; ++v) q_sum += std::exp(student[v] / t), p_sum += std::exp(teacher[v] / t);
       const auto q = [&](std::int64_t v) { return std::exp(student[v] / t) / q_sum; };

@@ -67,7 +67,8 @@ static retort_error* loss(retort_instance* instance, const retort_distill_batch*
     const float* weights = mask == NULL ? NULL : (const float*)(const void*)((char*)mask->data + mask->byte_offset);
     const double weight = weights == NULL ? 1.0 : (double)weights[n * mask->strides[0]];
     for (int64_t v = 0; v < student->shape[1]; ++v) {
-      const double difference = (double)*element(student, n, v) - (double)*element(teacher, n, v);
+      const double difference = /* a row that is left out is not read */
+          weight == 0 ? 0 : (double)*element(student, n, v) - (double)*element(teacher, n, v);
       total += weight * instance->scale / 2 * difference * difference;
       if (gradient != NULL) *element(gradient, n, v) = (float)(weight * instance->scale * difference);
     }

@@ -70,6 +70,11 @@ struct Int4Model {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i + 1) / 16.0F;
     add(name, DataType::f32, shape, values);
   }
+  void add_zero_points(const std::string& weight, std::int64_t out) {
+    std::vector<std::int8_t> zeros(static_cast<std::size_t>(out * 2));
+    for (std::size_t i = 0; i < zeros.size(); ++i) zeros[i] = static_cast<std::int8_t>(static_cast<int>(i % 16) - 8);
+    add(weight + "_zero_point", DataType::i32, {packed_int4_columns(out), 2}, pack_zero_points(zeros, out, 2));
+  }
   StoredTensor& find(const std::string& name) {
     for (StoredTensor& view : views)
       if (view.name == name) return view;
@@ -129,6 +134,31 @@ TEST(Int4Folder, ReadsWhatOtherWritersWrite) {
   EXPECT_EQ(ModelFolder(folder.path()).linear("model.layers.0.mlp.up_proj").group_size, 32);
 }
 
+TEST(Int4Folder, LayersMayHaveDifferentSchemes) {
+  const TemporaryFolder folder;
+  Int4Model model;
+  const std::string gate = "model.layers.0.mlp.gate_proj";
+  for (const std::string& name : {gate, std::string("model.layers.0.mlp.up_proj")})
+    model.add_zero_points(name + ".weight", 96);
+  model.description = quantization_config(
+      {{{gate, "model.layers.0.mlp.up_proj"}, {4, group, false}}, {{"Linear"}, {4, group}}, {{"lm_head"}, {8, 0}}}, {});
+  EXPECT_EQ(model.description["config_groups"]["group_0"]["weights"]["symmetric"], false);
+  EXPECT_EQ(model.description["config_groups"]["group_0"]["targets"][0], gate);
+  save_model(folder.path(), model.config, model.views, model.description);
+  const ModelFolder opened(folder.path());
+  const LinearWeight weight = opened.linear(gate);
+  ASSERT_NE(weight.zero_point, nullptr);
+  EXPECT_EQ(zero_point(weight, 3, 1), -1);
+  const std::vector<float> values = to_f32(weight);
+  EXPECT_EQ(values[0], 0);                                 // code −8, zero point −8
+  EXPECT_EQ(values[32], (-8 + 7) * (2 / 16.0F));           // code −8, zero point −7 in group 1
+  EXPECT_EQ(values[64 * 3 + 33], (-3 + 1) * (8 / 16.0F));  // code 225·5 mod 16 − 8 = −3, row 3, zero point −1
+  EXPECT_EQ(opened.linear("model.layers.0.mlp.down_proj").zero_point, nullptr);
+  EXPECT_EQ(read_quantization_config(host::JsonCursor(model.description, "test")),
+            (std::vector<WeightScheme>{{4, group, false}, {4, group}, {8, 0}}));
+  EXPECT_EQ(name_of({4, group, false}), "asymmetric int4 in groups of 32");
+}
+
 TEST(Int4Folder, RefusesBrokenWeightsByName) {
   const std::string name = up;
   const std::pair<std::function<void(Int4Model&)>, std::string> cases[] = {
@@ -144,7 +174,17 @@ TEST(Int4Folder, RefusesBrokenWeightsByName) {
       {[&](Int4Model& m) { m.find(name + "_scale").shape = {2, 96}; }, "found F32[2,96]"},
       {[&](Int4Model& m) { m.find(name + "_scale").type = DataType::i32; }, "found I32[96,2]"},
       {[&](Int4Model& m) { m.find(name + "_scale").shape = {192}; }, "groups a divisor of 64"},
-      {[&](Int4Model& m) { m.add_floats(name + "_zero_point", {96, 2}); }, "only symmetric codes"},
+      {[&](Int4Model& m) { m.add_floats(name + "_zero_point", {96, 2}); },
+       "_zero_point': expected I32[12,2], 8 rows an int32, found F32[96,2]"},
+      {[&](Int4Model& m) { m.add_zero_points(name, 96); },
+       "expected float or int4 in groups of 32 and int8, as config.json's quantization_config states, found asymmetric "
+       "int4 in groups of 32"},
+      {[&](Int4Model& m) {
+         m.description = quantization_config({{{"Linear"}, {4, group, false}}, {{"lm_head"}, {8, 0}}}, {});
+       },
+       "q_proj.weight': expected 'model.layers.0.self_attn.q_proj.weight_zero_point' beside it, I32[8,2]"},
+      {[&](Int4Model& m) { m.add_floats("lm_head.weight_zero_point", {11, 1}); },
+       "'lm_head.weight_zero_point': expected none, because zero points are implemented for packed 4-bit codes only"},
       {[&](Int4Model& m) { m.add_floats(name + "_g_idx", {64}); }, "weight_g_idx': expected none"},
       {[&](Int4Model& m) { m.description = quantization_config({{{"Linear"}, {4, 64}}, {{"lm_head"}, {8, 0}}}, {}); },
        "expected float or int4 in groups of 64 and int8, as config.json's quantization_config states, found int4 in "
@@ -171,7 +211,7 @@ TEST(Int4Folder, RefusesOtherSchemesByField) {
   const std::string weights = "/config_groups/group_0/weights/";
   const std::pair<std::string, Json> cases[] = {{weights + "num_bits", 3},
                                                 {weights + "num_bits", 4.5},
-                                                {weights + "symmetric", false},
+                                                {"/config_groups/group_1/weights/symmetric", false},
                                                 {weights + "type", "float"},
                                                 {weights + "strategy", "channel"},
                                                 {weights + "group_size", 16},

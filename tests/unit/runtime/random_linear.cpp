@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 
 #include "runtime/kernels/bfloat16.h"
 #include "runtime/kernels/vector_kernels.h"
@@ -69,6 +70,33 @@ RandomLinear::RandomLinear(std::int64_t in, std::int64_t out, std::int64_t group
     for (std::int64_t row = 1; row <= out; ++row) codes[row * words - 1] &= (1U << (4 * (in % 8))) - 1U;
   }
   make_scales({out, group == 0 ? 1 : (in + group - 1) / group}, scale_type, random);
+}
+
+void RandomLinear::make_asymmetric(std::mt19937& random) {
+  const std::int64_t groups = scale_.shape[1];
+  std::vector<std::int8_t> zeros(static_cast<std::size_t>(weight_.shape[0] * groups));
+  for (std::int8_t& zero : zeros) zero = static_cast<std::int8_t>(static_cast<int>(random() % 16U) - 8);
+  const std::vector<std::int32_t> packed = model::pack_zero_points(zeros, weight_.shape[0], groups);
+  void* data = own(zero_point_, model::DataType::i32, {model::packed_int4_columns(weight_.shape[0]), groups});
+  std::memcpy(data, packed.data(), zero_point_.bytes());
+  weight_.zero_point = &zero_point_;
+}
+
+void RandomLinear::negate_some_scales() {
+  auto* scales = reinterpret_cast<float*>(const_cast<std::byte*>(scale_.data));
+  for (std::int64_t i = 0; i < scale_.elements(); i += 3) scales[i] = -scales[i];
+}
+
+std::vector<std::int8_t> RandomLinear::codes() const {
+  std::vector<std::int8_t> codes = model::codes_of(weight_);
+  const std::vector<std::int8_t> zeros = model::zero_points_of(weight_);
+  if (zeros.empty()) return codes;
+  const auto in = static_cast<std::size_t>(weight_.shape[1]);
+  const std::size_t width = weight_.group_size > 0 ? static_cast<std::size_t>(weight_.group_size) : in;
+  const std::size_t groups = (in + width - 1) / width;
+  for (std::size_t i = 0; i < codes.size(); ++i)
+    codes[i] = static_cast<std::int8_t>(codes[i] - zeros[i / in * groups + i % in / width]);
+  return codes;
 }
 
 WideCodes wide_codes(const std::vector<float>& x) {

@@ -21,9 +21,15 @@ class RandomLinear {
   RandomLinear(const RandomLinear&) = delete;
   RandomLinear& operator=(const RandomLinear&) = delete;
 
+  /// Zero points in [−8, 7] for every group of an int4 weight.
+  void make_asymmetric(std::mt19937& random);
+  /// Every third scale, an f32, is negative.
+  void negate_some_scales();
+
   LinearWeights weights() const { return join("test.linear", "test", {weight_}); }
   const model::LinearWeight& weight() const { return weight_; }
-  std::vector<std::int8_t> codes() const { return model::codes_of(weight_); }
+  /// Less their zero points, where there are any: in [−15, 15] then.
+  std::vector<std::int8_t> codes() const;
   std::vector<float> scales() const { return model::to_f32(*weight_.scale); }
   std::vector<float> values() const { return model::to_f32(weight_); }  ///< dequantised
 
@@ -32,7 +38,7 @@ class RandomLinear {
   void make_scales(std::vector<std::int64_t> shape, model::DataType type, std::mt19937& random);
 
   std::deque<std::vector<std::byte>> owned_;
-  model::StoredTensor tensor_, scale_;
+  model::StoredTensor tensor_, scale_, zero_point_;
   model::LinearWeight weight_;
 };
 

@@ -20,6 +20,8 @@ struct Codes {
   std::vector<std::int32_t> packed;  // int4
   std::vector<float> scales;
   std::vector<std::int64_t> shape;  // int4
+  std::vector<std::int8_t> zeros;   // asymmetric int4
+  std::vector<std::int32_t> packed_zeros;
 };
 
 /// One scale for each `group` neighbours; codes up to `largest`.
@@ -42,9 +44,48 @@ std::int64_t group_of(std::int64_t columns) {
   return columns % 64 == 0 ? 64 : columns % 32 == 0 ? 32 : 0;
 }
 
+/// The range of each group in 16 codes; every other scale is negative, its codes mirrored.
+Codes quantise_asymmetrically(const std::vector<float>& weight, std::int64_t group) {
+  Codes result{std::vector<std::int8_t>(weight.size())};
+  const auto width = static_cast<std::size_t>(group);
+  for (std::size_t first = 0; first < weight.size(); first += width) {
+    const auto [low, high] = std::minmax_element(weight.begin() + static_cast<std::ptrdiff_t>(first),
+                                                 weight.begin() + static_cast<std::ptrdiff_t>(first + width));
+    const float sign = first / width % 2 == 0 ? 1.0f : -1.0f;
+    const float least = std::min(0.0f, std::min(sign * *low, sign * *high));
+    const float most = std::max(1e-8f, std::max(sign * *low, sign * *high));
+    const float scale = sign * (most - least) / 15.0f;
+    const int zero = static_cast<int>(std::nearbyint(-least / (most - least) * 15.0f)) - 8;
+    result.scales.push_back(scale);
+    result.zeros.push_back(static_cast<std::int8_t>(zero));
+    for (std::size_t i = first; i < first + width; ++i)
+      result.codes[i] = static_cast<std::int8_t>(std::clamp(std::nearbyint(weight[i] / scale) + zero, -8.0f, 7.0f));
+  }
+  return result;
+}
+
+/// What `mixed` is for this tensor: modules that share an input are one unit.
+Storage unit_storage(const std::string& tensor) {
+  constexpr Storage kTurns[] = {Storage::int4, Storage::int4_asymmetric, Storage::w8a16, Storage::f32};
+  const auto digit = tensor.find("layers.");
+  const std::size_t layer = digit == std::string::npos ? 2 : static_cast<std::size_t>(tensor[digit + 7] - '0');
+  const bool feed_forward =
+      tensor.find("gate_proj") != std::string::npos || tensor.find("up_proj") != std::string::npos;
+  const std::size_t unit = tensor.find("o_proj") != std::string::npos      ? 1
+                           : tensor.find("down_proj") != std::string::npos ? 2
+                           : feed_forward                                  ? 3
+                                                                           : 0;
+  return kTurns[(layer + unit) % 4];
+}
+
+bool in_groups(Storage storage) {
+  return storage == Storage::int4 || storage == Storage::int4_pure || storage == Storage::int4_asymmetric;
+}
+
 bool is_quantised(const std::string& tensor, Storage storage, const std::vector<std::string>& ignore) {
   const bool linear = tensor.ends_with("_proj.weight") || tensor == "lm_head.weight";
-  const bool embedding = storage == Storage::int4_pure && tensor == "model.embed_tokens.weight";
+  const bool pure = storage == Storage::int4_pure || storage == Storage::int4_asymmetric;
+  const bool embedding = pure && tensor == "model.embed_tokens.weight";
   return storage != Storage::f32 && (linear || embedding) &&
          std::none_of(ignore.begin(), ignore.end(),
                       [&](const std::string& module) { return tensor == module + ".weight"; });
@@ -143,26 +184,34 @@ void write_model(const std::filesystem::path& folder, const model::ModelConfig& 
                         const void* data) {
     tensors.push_back({name, type, std::move(shape), static_cast<const std::byte*>(data)});
   };
-  std::map<std::int64_t, std::vector<std::string>> grouped;
-  bool rows = false;
+  std::map<std::pair<std::int64_t, bool>, std::vector<std::string>> grouped;
+  std::vector<std::string> rows;
   for (const auto& [name, shape] : model::tensor_shapes(config)) {
     const std::vector<float>& weight = weights.at(name);
-    if (!is_quantised(name, storage, ignore)) {
+    const Storage own = storage == Storage::mixed ? unit_storage(name) : storage;
+    if (!is_quantised(name, own, ignore)) {
       view(name, model::DataType::f32, shape, weight.data());
       continue;
     }
-    const bool in_groups = storage == Storage::int4 || storage == Storage::int4_pure;
-    const std::int64_t group = in_groups ? group_of(shape[1]) : 0;
-    owned.push_back(quantise(weight, group > 0 ? group : shape[1], group > 0 ? 7.0f : 127.0f));
+    const std::int64_t group = in_groups(own) ? group_of(shape[1]) : 0;
+    const bool asymmetric = own == Storage::int4_asymmetric && group > 0;
+    owned.push_back(asymmetric ? quantise_asymmetrically(weight, group)
+                               : quantise(weight, group > 0 ? group : shape[1], group > 0 ? 7.0f : 127.0f));
     Codes& codes = owned.back();
     const std::int64_t groups = group > 0 ? shape[1] / group : 1;
     view(name + "_scale", model::DataType::f32, {shape[0], groups}, codes.scales.data());
+    const std::string module = name.substr(0, name.size() - std::string(".weight").size());
     if (group == 0) {
-      rows = true;
+      rows.push_back(module);
       view(name, model::DataType::i8, shape, codes.codes.data());
       continue;
     }
-    grouped[group].push_back(name.substr(0, name.size() - std::string(".weight").size()));
+    grouped[{group, asymmetric}].push_back(module);
+    if (asymmetric) {
+      codes.packed_zeros = model::pack_zero_points(codes.zeros, shape[0], groups);
+      view(name + "_zero_point", model::DataType::i32, {model::packed_int4_columns(shape[0]), groups},
+           codes.packed_zeros.data());
+    }
     codes.packed = model::pack_int4(codes.codes, shape[0], shape[1]);
     codes.shape = shape;
     view(name + "_packed", model::DataType::i32, {shape[0], model::packed_int4_columns(shape[1])}, codes.packed.data());
@@ -171,8 +220,11 @@ void write_model(const std::filesystem::path& folder, const model::ModelConfig& 
   std::vector<std::string> ignored = ignore;
   if (config.tie_word_embeddings) ignored.push_back("lm_head");
   std::vector<model::QuantizedModules> modules;
-  for (const auto& [group, names] : grouped) modules.push_back({names, {4, group}});
-  if (rows) modules.push_back({{"Linear"}, {8, 0}, storage == Storage::int8 ? 8 : 0});
+  for (const auto& [scheme, names] : grouped) modules.push_back({names, {4, scheme.first, !scheme.second}});
+  if (!rows.empty())
+    modules.push_back({storage == Storage::mixed ? rows : std::vector<std::string>{"Linear"},
+                       {8, 0},
+                       storage == Storage::int8 ? 8 : 0});
   model::save_model(folder, config, tensors,
                     storage == Storage::f32 ? nlohmann::json() : model::quantization_config(modules, ignored));
 }

@@ -44,10 +44,12 @@ std::vector<float> random_values(std::int64_t count, std::mt19937& random, float
 /// How the linear layers are stored, but those in `ignore` and, unless pure, a tied head, which stay f32.
 enum class Storage {
   f32,
-  int8,       ///< w = code · max|row| / 127, with int8 activations
-  w8a16,      ///< the same codes with float activations
-  int4,       ///< w = code · max|group| / 7 in groups of 64, or 32 where only that divides; else as w8a16
-  int4_pure,  ///< the embedding as well
+  int8,             ///< w = code · max|row| / 127, with int8 activations
+  w8a16,            ///< the same codes with float activations
+  int4,             ///< w = code · max|group| / 7 in groups of 64, or 32 where only that divides; else as w8a16
+  int4_pure,        ///< the embedding as well
+  int4_asymmetric,  ///< int4_pure with zero points, every other scale negative: w = (code − zero) · scale
+  mixed,            ///< layer by layer, q/k/v and gate/up alike: int4, asymmetric int4, w8a16, f32 in turn
 };
 void write_model(const std::filesystem::path& folder, const model::ModelConfig& config, const Weights& weights,
                  Storage storage, const std::vector<std::string>& ignore = {});

@@ -45,13 +45,36 @@ TEST(Calibration, SignalsHaveTheModelsShape) {
   EXPECT_EQ(signals.token_counts[7].item<float>(), 0);
 }
 
-TEST(Calibration, ModuleInputsAreTheFirstValidRows) {
+TEST(Calibration, BlockSimilarityComparesEveryInputWithEveryLaterOutput) {
   const model::ModelConfig config = runtime::testing::awkward_config();
   DecoderModule decoder(config, 1);
-  const auto inputs = module_inputs(decoder, {{{1, 2, 3}, {4, 5}, 0}, {{1, 6}, {4}, 1}}, 6);
-  EXPECT_EQ(inputs.at("model.layers.0.mlp.down_proj").sizes(), torch::IntArrayRef({6, config.intermediate_size}));
-  EXPECT_EQ(inputs.at("lm_head").sizes(), torch::IntArrayRef({6, config.hidden_size}));
-  EXPECT_EQ(inputs.size(), static_cast<std::size_t>(7 * config.layers + 1));
+  const std::vector<Sequence> sequences = {{{1, 2, 3}, {4, 5}, 0}, {{1, 6}, {}, 1}};
+  const PruneSignalTensors signals =
+      prune_signals(decoder, sequences, RETORT_SIGNAL_BLOCK_SIMILARITY | RETORT_SIGNAL_BLOCK_INFLUENCE);
+  // Each sequence on its own, without padding, position by position.
+  torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> inputs(static_cast<std::size_t>(config.layers)), outputs(inputs);
+  decoder.observer = [&](Site site, std::int64_t layer, const torch::Tensor& a) {
+    if (site == Site::layer_input) inputs[static_cast<std::size_t>(layer)] = a[0];
+    if (site == Site::layer_output) outputs[static_cast<std::size_t>(layer)] = a[0];
+  };
+  std::vector<double> sums(inputs.size() * inputs.size());
+  for (const std::vector<std::int64_t>& ids : {std::vector<std::int64_t>{1, 2, 3, 4, 5}, {1, 6}}) {
+    decoder.hidden(torch::tensor(ids, torch::kInt64).unsqueeze(0));
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      for (std::size_t j = i; j < inputs.size(); ++j)
+        for (std::size_t t = 0; t < ids.size(); ++t) {
+          const torch::Tensor a = inputs[i][static_cast<std::int64_t>(t)], b = outputs[j][static_cast<std::int64_t>(t)];
+          sums[i * inputs.size() + j] += a.dot(b).item<double>() / (a.norm() * b.norm()).item<double>();
+        }
+  }
+  for (std::int64_t i = 0; i < config.layers; ++i)
+    for (std::int64_t j = 0; j < config.layers; ++j)
+      EXPECT_NEAR(signals.block_similarity[i][j].item<double>(),
+                  j < i ? 0 : sums[static_cast<std::size_t>(i * config.layers + j)] / 7, 1e-5)
+          << i << " " << j;
+  for (std::int64_t i = 0; i < config.layers; ++i)
+    EXPECT_NEAR(signals.block_influence[i].item<double>(), 1 - signals.block_similarity[i][i].item<double>(), 1e-5);
 }
 
 }  // namespace retort::train

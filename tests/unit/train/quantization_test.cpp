@@ -228,8 +228,12 @@ TEST_F(Quantization, RefusesWhatTheFormatDoesNotHold) {
   for (const PlainQuantizer& other : {PlainQuantizer{.bits = 4, .group_size = 0},
                                       {.bits = 3, .group_size = 32},
                                       {.bits = 8, .group_size = 32},
-                                      {.bits = 4, .group_size = 32, .symmetric = 0}})
-    EXPECT_NE(refusal(other).find("symmetric 4 bits in groups of 32, 64 or 128"), std::string::npos);
+                                      {.bits = 8, .group_size = 0, .symmetric = 0}}) {
+    const std::string message = refusal(other);
+    EXPECT_NE(message.find("quantize.plain asks for "), std::string::npos) << message;
+    EXPECT_NE(message.find(" for model.layers.0.self_attn.qkv; "), std::string::npos) << message;
+    EXPECT_NE(message.find("4 bits, symmetric or not, in groups of 32, 64 or 128"), std::string::npos) << message;
+  }
   EXPECT_NE(refusal({.bits = 4, .group_size = 32, .spoiled_code = 8}).find("outside -8 to 7"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(job_.output / "config.json"));
 }

@@ -196,6 +196,25 @@ TEST_F(ResolvedConfigTest, FilesThatParametersNameMustExist) {
   EXPECT_TRUE(diagnose(json).empty());
 }
 
+TEST_F(ResolvedConfigTest, PathsAreRelativeToTheConfig) {
+  Json json = chain();
+  json["stages"][0]["file"] = "words/one.txt";
+  EXPECT_TRUE(finds(diagnose(json), "/stages/0/file", (folder_ / "words/one.txt").string()));
+  std::filesystem::create_directory(folder_ / "words");
+  write_file_atomically(folder_ / "words/one.txt", "one\n");
+  const ResolvedConfig config = resolve(json);
+  EXPECT_EQ(config.stages[0].parameters["file"], "words/one.txt");
+  EXPECT_EQ(instance_parameters(config.stages[0])["file"], (folder_ / "words/one.txt").string());
+}
+
+TEST_F(ResolvedConfigTest, ARequiredPathIsNotEmpty) {
+  Json json = chain();
+  json["stages"][1]["scorer"] = {{"use", "reward.test_keyed"}, {"file", ""}};
+  EXPECT_TRUE(finds(diagnose(json), "/stages/1/scorer/file", "found an empty path"));
+  json["stages"][1]["scorer"]["file"] = "config.json";
+  EXPECT_TRUE(diagnose(json).empty());
+}
+
 TEST_F(ResolvedConfigTest, StructureOfOtherKeys) {
   Json json = chain();
   json["smoke"] = 1;

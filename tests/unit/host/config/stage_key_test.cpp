@@ -72,6 +72,21 @@ TEST_F(StageKeyTest, ContentOfNamedFilesCounts) {
   EXPECT_NE(key(json, 0), first);
 }
 
+TEST_F(StageKeyTest, WhereTheProjectLiesDoesNotCount) {
+  Json json = chain();
+  json["stages"][0]["file"] = "words.txt";
+  std::set<std::string> keys;
+  for (const char* place : {"here", "there"}) {
+    std::filesystem::create_directory(folder_ / place);
+    write_file_atomically(folder_ / place / "words.txt", "one");
+    std::vector<Diagnostic> diagnostics;
+    const ResolvedConfig config = resolve_config({folder_ / place / "config.json", json}, registry(), diagnostics);
+    ASSERT_TRUE(diagnostics.empty()) << to_string(diagnostics[0]);
+    keys.insert(stage_key(stage_recipe(config, config.stages[0], {})));
+  }
+  EXPECT_EQ(keys.size(), 1u);
+}
+
 TEST_F(StageKeyTest, ContentOfNamedFoldersCounts) {
   Json json = chain();
   const std::filesystem::path folder = folder_ / "words";

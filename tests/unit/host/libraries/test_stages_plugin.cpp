@@ -1,15 +1,18 @@
 // Stages for the tests of the pipeline: cheap, deterministic, and as slow, resumable or broken as a test wants.
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <retort/host_secrets.hpp>
 #include <retort/plugin.hpp>
 #include <retort/reward.hpp>
 #include <retort/stage.hpp>
 #include <retort/teacher.hpp>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -69,7 +72,7 @@ class Count : public retort::Stage {
  public:
   struct Params {
     std::int64_t steps = 5, step_ms = 0, fail_at = -1, write_bytes = 0;
-    bool deaf = false, own_manifest = false, link = false, copy = false;
+    bool deaf = false, own_manifest = false, link = false, copy = false, tell_scores = false;
   };
   static auto schema() {
     return retort::params<Params>()
@@ -86,7 +89,9 @@ class Count : public retort::Stage {
         .boolean("own_manifest", &Params::own_manifest)
         .boolean("link", &Params::link)
         .boolean("copy", &Params::copy)
-        .doc("writes the teacher's weights, as an export does");
+        .doc("writes the teacher's weights, as an export does")
+        .boolean("tell_scores", &Params::tell_scores)
+        .doc("says what the scorer's scores are wherever it can, and fails with them");
   }
   explicit Count(Params params) : params_(params) {}
   static const retort::StageShape& shape() {
@@ -96,6 +101,11 @@ class Count : public retort::Stage {
             .input("teacher", "model", "where to begin", RETORT_INPUT_OPTIONAL)
             .slot("scorer", RETORT_REWARD_INTERFACE, "how to score", RETORT_SLOT_OPTIONAL);
     return shape;
+  }
+  std::vector<std::string> check(const retort::StageContext& context) override {
+    const auto scorer = context.slot("scorer");
+    if (!scorer || retort::RewardSlot(*scorer).scores().find("impossible") == std::string::npos) return {};
+    return {"scorer: asks for the impossible; this stage offers counting", "and " + context.name() + " says so"};
   }
   void run(const retort::StageContext& context) override {
     std::int64_t done = 0;
@@ -114,9 +124,15 @@ class Count : public retort::Stage {
       context.progress("count", done, params_.steps, "steps");
     }
     finish(context, state);
+    if (params_.tell_scores) tell(context, retort::RewardSlot(*context.slot("scorer")).scores());
   }
 
  private:
+  static void tell(const retort::StageContext& context, const std::string& scores) {
+    context.fact("scores", scores);
+    retort::log_info("scores: " + scores);
+    throw std::runtime_error("the scores are " + scores);
+  }
   static void load(const std::filesystem::path& folder, std::int64_t& done, std::uint64_t& state) {
     std::ifstream file(folder / "checkpoint");
     std::int64_t saved_done = 0;
@@ -204,14 +220,113 @@ class Strict : public Scorer {
   using Scorer::Scorer;
 };
 
+/// A constructor that misbehaves as told; scores() says what it asks for.
+class Trouble : public Scorer {
+ public:
+  struct Params {
+    std::string what = "none";
+  };
+  static auto schema() {
+    return retort::params<Params>()
+        .string("what", &Params::what)
+        .one_of({"none", "throws", "crashes", "hangs", "asks"});
+  }
+  Trouble(const Params& params, const retort::Slots& slots) : Scorer({}, slots), what_(params.what) {
+    if (what_ == "throws") throw std::invalid_argument("\"what\" and \"scale\" exclude each other");
+    if (what_ == "crashes") std::raise(SIGKILL);
+    while (what_ == "hangs") std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+  std::string scores() const override { return what_ == "asks" ? R"(["impossible"])" : "[]"; }
+
+ private:
+  std::string what_;
+};
+
+/// Its scores hold the key that it was given: a component that no log may be told of.
+class Keyed : public Scorer {
+ public:
+  struct Params {
+    std::string key, file;
+  };
+  static auto schema() {
+    return retort::params<Params>()
+        .string("key", &Params::key)
+        .secret_env()
+        .doc("variable with the key")
+        .string("file", &Params::file)
+        .existing_path()
+        .required()
+        .doc("any file");
+  }
+  Keyed(Params params, const retort::Slots& slots) : Scorer({}, slots), params_(std::move(params)) {}
+  std::string scores() const override { return "[\"" + retort::secret(params_.key) + "\",\"" + params_.file + "\"]"; }
+
+ private:
+  Params params_;
+};
+
+/// Says in a file when it comes and goes.
 class Echo : public retort::Teacher {
  public:
   struct Params {
-    std::string answer = "yes";
+    std::string answer = "yes", witness;
   };
-  static auto schema() { return retort::params<Params>().string("answer", &Params::answer); }
-  explicit Echo(Params) {}
+  static auto schema() {
+    return retort::params<Params>().string("answer", &Params::answer).string("witness", &Params::witness);
+  }
+  explicit Echo(Params params) : params_(std::move(params)) { say("made"); }
+  ~Echo() override { say("gone"); }
   void complete(const retort::TeacherBatch&, const retort::ItemSink&) override {}
+
+ private:
+  void say(const char* what) const {
+    if (!params_.witness.empty())
+      std::ofstream(params_.witness, std::ios::app) << params_.answer << " " << what << "\n";
+  }
+  Params params_;
+};
+
+/// Runs stage.test_count with 1 to `trials` steps and makes its teacher again for each.
+class Search : public retort::Stage {
+ public:
+  struct Params {
+    std::int64_t trials = 2;
+    std::string inner = R"("use":"stage.test_count")", changes = R"({"answer":"again"})";
+  };
+  static auto schema() {
+    return retort::params<Params>()
+        .integer("trials", &Params::trials)
+        .string("inner", &Params::inner)
+        .string("changes", &Params::changes);
+  }
+  explicit Search(Params params) : params_(std::move(params)) {}
+  static const retort::StageShape& shape() {
+    static const retort::StageShape shape =
+        retort::StageShape("report")
+            .input("dataset", "dataset", "what to count over")
+            .slot("teacher", RETORT_TEACHER_INTERFACE, "whom to make again", RETORT_SLOT_OPTIONAL);
+    return shape;
+  }
+  std::vector<std::string> check(const retort::StageContext& context) override {
+    if (context.slot("teacher")) context.create("teacher", 0, params_.changes);
+    return {};
+  }
+  void run(const retort::StageContext& context) override {
+    std::string folders;
+    for (std::int64_t i = 1; i <= params_.trials; ++i) {
+      if (context.slot("teacher")) {
+        const retort::BoundComponent made = context.create("teacher", 0, params_.changes);
+        retort::TeacherSlot(made).complete({"", "[]"}, [](auto, auto) {});
+      }
+      folders += context.run_stage("{\"name\":\"trial\"," + params_.inner + ",\"steps\":" + std::to_string(i) +
+                                   R"(,"inputs":{"dataset":")" + context.input_folder("dataset") + "\"}}") +
+                 "\n";
+    }
+    write_text(context.output_folder() + "/folders.txt", folders);
+  }
+
+ private:
+  Params params_;
 };
 
 }  // namespace
@@ -222,4 +337,7 @@ RETORT_PLUGIN_LIST("test stages", "1.0.0", "Apache-2.0",
                    retort::component<Report>("stage.test_report", "1.0.0", "measures"),
                    retort::component<Scorer>("reward.test_scorer", "1.0.0", "scores nothing"),
                    retort::component<Strict>("reward.test_strict", "1.0.0", "scores nothing, with a judge"),
+                   retort::component<Trouble>("reward.test_trouble", "1.0.0", "misbehaves"),
+                   retort::component<Keyed>("reward.test_keyed", "1.0.0", "has a key"),
+                   retort::component<Search>("stage.test_search", "1.0.0", "runs other stages"),
                    retort::component<Echo>("teacher.test_echo", "1.0.0", "says yes"));

@@ -43,7 +43,7 @@ class Batch : public ::testing::Test {
     return model::ModelFolder(folder_.path());
   }
   std::vector<TokenId> prompt(std::int64_t sequence) const {
-    return random_tokens(3 + 11 * sequence, config_.vocabulary_size, static_cast<std::uint32_t>(sequence));
+    return random_tokens(3 + 11 * (sequence % 32), config_.vocabulary_size, static_cast<std::uint32_t>(sequence));
   }
   TemporaryFolder folder_;
   model::ModelConfig config_;
@@ -112,6 +112,61 @@ TEST_F(Batch, SequencesDoNotTouchEachOther) {
   EXPECT_EQ(copy(decoder.forward(token, 1)), expected);
   EXPECT_EQ(decoder.position(1), static_cast<std::int64_t>(first.size()) + 1);
   EXPECT_EQ(decoder.position(2), static_cast<std::int64_t>(second.size()));
+}
+
+TEST_F(Batch, AForkGoesOnAsAPromptOfItsOwn) {
+  const model::ModelFolder model = write(Storage::f32);
+  const auto copy = [](std::span<const float> logits) { return std::vector<float>(logits.begin(), logits.end()); };
+  for (const KvType type : {KvType::f32, KvType::bf16, KvType::int8}) {
+    for (const std::int64_t length : {1, 31, 32, 33, 64, 70}) {
+      Decoder decoder(model, {.kv_cache = type, .sequences = 3}), other(model, {.kv_cache = type});
+      const std::vector<TokenId> tokens = random_tokens(length, config_.vocabulary_size, 5);
+      const std::vector<TokenId> one = random_tokens(40, config_.vocabulary_size, 6),
+                                 two = random_tokens(40, config_.vocabulary_size, 7);
+      const auto alone = [&](const std::vector<TokenId>& more) {
+        other.prompt(tokens);
+        return copy(other.forward(more));
+      };
+      const std::vector<float> first = alone(one), second = alone(two);
+      decoder.prompt(tokens, 1);
+      decoder.forward(two, 2);  // is forgotten
+      decoder.fork(1, 2, length);
+      EXPECT_EQ(decoder.position(2), length);
+      EXPECT_EQ(copy(decoder.forward(one, 1)), first) << length;
+      EXPECT_EQ(copy(decoder.forward(two, 2)), second) << length;  // not touched by what 1 did
+      decoder.fork(2, 0, length);                                  // of a sequence that went on
+      EXPECT_EQ(copy(decoder.forward(one, 0)), first) << length;
+      decoder.fork(2, 2, length);  // back to the prompt
+      EXPECT_EQ(copy(decoder.forward(one, 2)), first) << length;
+      EXPECT_EQ(decoder.position(1), length + 40);
+    }
+  }
+}
+
+TEST_F(Batch, ForkingBackIntoASharedBlockLeavesTheOthersTheirs) {
+  const model::ModelFolder model = write(Storage::f32);
+  const auto copy = [](std::span<const float> logits) { return std::vector<float>(logits.begin(), logits.end()); };
+  Decoder decoder(model, {.context = 128, .sequences = 2}), other(model, {});
+  const std::vector<TokenId> tokens = random_tokens(64, config_.vocabulary_size, 5),
+                             more = random_tokens(30, config_.vocabulary_size, 6);
+  other.prompt(tokens);
+  const std::vector<float> expected = copy(other.forward(more));
+  decoder.prompt(tokens, 0);
+  decoder.fork(0, 1, 64);
+  decoder.fork(1, 1, 40);  // within the second block, which 0 reads
+  decoder.forward(more, 1);
+  EXPECT_EQ(copy(decoder.forward(more, 0)), expected);
+  EXPECT_EQ(decoder.position(1), 70);
+  EXPECT_THROW(decoder.fork(1, 0, 71), std::invalid_argument);
+  EXPECT_THROW(decoder.fork(1, 0, 0), std::invalid_argument);
+  EXPECT_THROW(decoder.fork(2, 0, 1), std::invalid_argument);
+  // No block is lost: both sequences have room for a whole context still.
+  const std::vector<TokenId> whole = random_tokens(128, config_.vocabulary_size, 8);
+  for (int round = 0; round < 3; ++round) {
+    decoder.prompt(whole, 0);
+    decoder.prompt(whole, 1);
+    decoder.fork(0, 1, 100);
+  }
 }
 
 TEST_F(Batch, ThreadsDoNotChangeABit) {

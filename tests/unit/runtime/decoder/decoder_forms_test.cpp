@@ -100,6 +100,35 @@ TEST(DecoderForms, Int4LogitsAndPerplexityEqualTheReference) {
     expect_close({weights, 5e-4f, 1e-5, vnni});
 }
 
+void expect_written_close(testing::Storage storage, bool tied, const std::string& implementation) {
+  const TemporaryFolder folder;
+  const model::ModelConfig config = testing::grouped_config("qwen2", tied);
+  const testing::Weights weights = testing::random_weights(config, 5);
+  testing::write_model(folder.path() / "codes", config, weights, storage);
+  testing::write_model(folder.path() / "f32", config, weights, testing::Storage::f32);
+  const model::ModelFolder model(folder.path() / "codes"), floats(folder.path() / "f32");
+  Decoder decoder(model, {});
+  std::string implementations;
+  for (const std::string& line : decoder.implementations()) implementations += line + "\n";
+  EXPECT_NE(implementations.find(implementation), std::string::npos) << implementations;
+  const std::vector<TokenId> tokens = tokens_of(97, config.vocabulary_size);
+  const std::vector<float> expected = ReferenceModel(model, ReferenceModel::Activations::f32).forward_all(tokens);
+  EXPECT_LT(relative_difference(decoder.forward_all(tokens), expected), 5e-4f);
+  // Were zero points or a layer's scheme left out, the model would be another.
+  const std::vector<float> plain = ReferenceModel(floats, ReferenceModel::Activations::f32).forward_all(tokens);
+  EXPECT_LT(relative_difference(expected, plain), 0.5f);
+}
+
+TEST(DecoderForms, AsymmetricInt4EqualsTheReference) {
+  for (const bool tied : {true, false})
+    expect_written_close(testing::Storage::int4_asymmetric, tied, "groups of 64 with zero points");
+}
+
+TEST(DecoderForms, MixedBitsByLayerEqualTheReference) {
+  expect_written_close(testing::Storage::mixed, true, "with zero points");
+  expect_written_close(testing::Storage::mixed, false, "v_proj int8 [");
+}
+
 TEST(DecoderForms, Int8WithFloatActivationsEqualsTheReference) {
   expect_close({SyntheticWeights::w8a16, 5e-4f, 1e-5, true});
 }

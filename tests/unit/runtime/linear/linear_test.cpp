@@ -232,6 +232,55 @@ TEST_P(LinearSizes, Int4ByOneDnnEqualsTheDequantisedReference) {
   }
 }
 
+TEST_P(LinearSizes, Int4WithZeroPointsEqualsIntegerSumsOfEachGroup) {
+  for (const std::int64_t group : {0, 32, 64, 128}) {
+    for (const model::DataType scales : {model::DataType::f32, model::DataType::f16, model::DataType::bf16}) {
+      RandomLinear random(in(), out(), group, scales, random_);
+      random.make_asymmetric(random_);
+      if (scales == model::DataType::f32) random.negate_some_scales();
+      const std::int64_t width = group == 0 ? in() : group, groups = in() / width;
+      // Two sums of each group, exact but for the scales, and their difference.
+      expect_rows(
+          random.weights(), 2e-6f * static_cast<float>(groups + 4),
+          [&](const Row& x) { return wide_product(x, random, width); }, KernelChoice::row_kernels);
+      expect_look_up(random.weights());
+    }
+  }
+}
+
+TEST_P(LinearSizes, Int4WithZeroPointsByOneDnnEqualsTheDequantisedReference) {
+  RandomLinear random(in(), out(), 32, model::DataType::f16, random_);
+  random.make_asymmetric(random_);
+  const std::vector<float> values = dequantized(random.weights());
+  const bool unpacked = Linear(pool_, random.weights(), KernelChoice::onednn).input_form() == InputForm::f32;
+  const auto expected = [&](const Row& x) {
+    return unpacked ? ref_linear(x, values, out()) : wide_product(x, random, 32);
+  };
+  // Products of up to 15 · 0.02 · 4 in f32; or exact sums, as above.
+  const float tolerance =
+      2e-6f * (unpacked ? std::sqrt(static_cast<float>(in())) + 1.0f : static_cast<float>(in() / 32 + 4));
+  expect_rows(random.weights(), tolerance, expected, KernelChoice::onednn);
+}
+
+TEST_P(LinearSizes, NegativeScalesAreMultipliedAsTheyAre) {
+  RandomLinear int8(WeightForm::int8, in(), out(), random_);
+  int8.negate_some_scales();
+  LinearWeights weights = int8.weights();
+  for (const int activation_bits : {0, 8}) {
+    weights.activation_bits = activation_bits;
+    const auto expected = [&](const Row& x) {
+      return activation_bits == 8 ? ref_linear_int8_rows(x, int8.codes(), int8.scales()) : wide_product(x, int8, in());
+    };
+    for (const KernelChoice choice : kEveryChoice)
+      expect_rows(weights, 1e-6f * 0.4f * static_cast<float>(in()), expected, choice);
+  }
+  RandomLinear int4(in(), out(), 64, model::DataType::f32, random_);
+  int4.negate_some_scales();
+  expect_rows(
+      int4.weights(), 1e-6f * static_cast<float>(in() / 64 + 4),
+      [&](const Row& x) { return wide_product(x, int4, 64); }, KernelChoice::row_kernels);
+}
+
 TEST_P(LinearSizes, Int8GivesTheSameBitsByEveryKernelAndForAnyNumberOfRows) {
   const RandomLinear random(WeightForm::int8, in(), out(), random_);
   for (const int activation_bits : {0, 8}) {
