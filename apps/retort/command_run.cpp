@@ -6,9 +6,11 @@
 #include "host/base/log.h"
 #include "host/base/numeric_environment.h"
 #include "host/base/progress.h"
+#include "host/plugin/host_extensions.h"
 #include "host/report/run_results.h"
 #include "host/run/pipeline.h"
 #include "host/run/stage_check.h"
+#include "runtime/generate/host_models.h"
 
 namespace retort::apps {
 
@@ -50,6 +52,7 @@ int run_command(const Arguments& arguments) {
   std::optional<host::Registry> registry;
   const host::ResolvedConfig config = load_config(*variables, registry);
   host::require_sound_stages(config, *registry);
+  host::register_host_extension(RETORT_HOST_MODELS_EXTENSION, &runtime::host_models());
   const host::RunFolder folder(run_directory(*variables, config));
   const host::RunOptions run{(*variables)["verify"].as<bool>() ? host::Verification::full : host::Verification::sizes,
                              quiet};

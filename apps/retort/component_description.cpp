@@ -80,6 +80,21 @@ Json example_at(const host::ComponentInfo& component, const host::Registry& regi
   return entry;
 }
 
+/// JSON as people write an entry: what it is first, a space after each colon and comma.
+std::string entry_text(const Json& value) {
+  if (!value.is_structured()) return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string first, rest;
+  if (value.is_array()) {
+    for (const Json& member : value) rest += ", " + entry_text(member);
+    return "[" + (rest.empty() ? rest : rest.substr(2)) + "]";
+  }
+  for (const char* key : {"name", "use", "inputs"})
+    if (value.contains(key)) first += std::string(", \"") + key + "\": " + entry_text(value.at(key));
+  for (const auto& [key, member] : value.items())
+    if (key != "name" && key != "use" && key != "inputs") rest += ", " + Json(key).dump() + ": " + entry_text(member);
+  return "{" + (first + rest).substr(first.empty() && rest.empty() ? 0 : 2) + "}";
+}
+
 }  // namespace
 
 Json example_entry(const host::ComponentInfo& component, const host::Registry& registry) {
@@ -109,8 +124,7 @@ std::string component_description(const host::ComponentInfo& component, const ho
   const bool any = !component.parameters_schema.value("properties", Json::object()).empty();
   out << (any ? "parameters:\n" : "no parameters\n");
   print_parameters(out, component.parameters_schema, "");
-  out << "in a config:\n  " << example_entry(component, registry).dump(-1, ' ', false, Json::error_handler_t::replace)
-      << "\n";
+  out << "in a config:\n  " << entry_text(example_entry(component, registry)) << "\n";
   return out.str();
 }
 

@@ -1,5 +1,6 @@
 #include "train/distillation.h"
 
+#include <algorithm>
 #include <numeric>
 #include <stdexcept>
 
@@ -118,7 +119,7 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   parts.end_token = task.contract.end_token(task.tokenizer);
 
   Trainer trainer(groups, job.training, batches.total_steps(), job.seed, job.work, hooks);
-  auto parallel = std::make_unique<DataParallel>(groups, job.threads);
+  auto parallel = std::make_unique<DataParallel>(groups, std::min(job.threads, losses.count()));
   DistillationStep distillation(std::move(parts), *parallel);
   trainer.run("distilling", [&](std::int64_t step) {
     MetricMap metrics;

@@ -50,29 +50,13 @@ void expect_offered(const host::DistillCall& call, const host::DistillRequiremen
 }
 
 LossInstances::LossInstances(std::vector<host::DistillCall> calls, const host::DistillSetup& setup)
-    : calls_(std::move(calls)) {
+    : calls_(std::move(calls)), pool_(calls_) {
   if (calls_.empty()) throw std::invalid_argument("expected at least one instance of the loss");
   for (std::size_t i = 0; i < calls_.size(); ++i) {
     host::DistillRequirements answer = calls_[i].requirements(&setup);
     if (i == 0) wanted_ = std::move(answer);
-    free_.push_back(i);
   }
   expect_offered(first(), wanted_);
-}
-
-LossInstances::Claim::Claim(LossInstances& instances) : owner(instances) {
-  std::unique_lock lock(owner.mutex_);
-  owner.freed_.wait(lock, [&] { return !owner.free_.empty(); });
-  index = owner.free_.back();
-  owner.free_.pop_back();
-}
-
-LossInstances::Claim::~Claim() {
-  {
-    const std::lock_guard lock(owner.mutex_);
-    owner.free_.push_back(index);
-  }
-  owner.freed_.notify_one();
 }
 
 std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host::DistillSetup& setup) {
@@ -140,9 +124,8 @@ Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> 
     tensors.student_logits = parts_.student.logits(states.last);
     tensors.student_hidden = std::move(states.declared);
   }
-  return parts_.losses.with_one([&](const host::DistillCall& call) {
-    return distill_loss(call, wanted, tensors, report);
-  }) / data.weight;
+  const InstancePool<host::DistillCall>::Lease call(parts_.losses.pool());
+  return distill_loss(*call, wanted, tensors, report) / data.weight;
 }
 
 /// The batch's prompts with the student's own answers (GKD, arXiv 2306.13649, algorithm 1).

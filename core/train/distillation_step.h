@@ -2,14 +2,13 @@
 // to core/train.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
 #include <vector>
 
 #include "train/batch_rows.h"
 #include "train/data_parallel.h"
 #include "train/decoder_module.h"
 #include "train/distill_loss.h"
+#include "train/instance_pool.h"
 #include "train/sequences.h"
 #include "train/training_options.h"
 
@@ -18,7 +17,7 @@ namespace retort::train {
 /// Throws std::invalid_argument for signals that a distillation on models of one tokenizer cannot give (TEACHER_SPANS).
 void expect_offered(const host::DistillCall& call, const host::DistillRequirements& wanted);
 
-/// The loss, one instance a thread: each part of a batch takes one that is free, and waits where there is none.
+/// The loss, one instance a thread.
 class LossInstances {
  public:
   /// Every instance is asked for its requirements (the answer binds the instance too). Throws as
@@ -26,25 +25,13 @@ class LossInstances {
   LossInstances(std::vector<host::DistillCall> calls, const host::DistillSetup& setup);
   const host::DistillRequirements& wanted() const { return wanted_; }
   const host::DistillCall& first() const { return calls_.front(); }
-
-  template <typename Use>
-  auto with_one(const Use& use) {
-    const Claim claim(*this);
-    return use(calls_[claim.index]);
-  }
+  std::int64_t count() const { return static_cast<std::int64_t>(calls_.size()); }
+  InstancePool<host::DistillCall>& pool() { return pool_; }
 
  private:
-  struct Claim {
-    explicit Claim(LossInstances& owner);
-    ~Claim();
-    LossInstances& owner;
-    std::size_t index;
-  };
   std::vector<host::DistillCall> calls_;
+  InstancePool<host::DistillCall> pool_;
   host::DistillRequirements wanted_;
-  std::mutex mutex_;
-  std::condition_variable freed_;
-  std::vector<std::size_t> free_;
 };
 
 /// A group "loss.NAME" with the one tensor "value" for every parameter that the loss declares, as it initialised them.

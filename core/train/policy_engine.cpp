@@ -11,9 +11,9 @@ PolicyEngine::PolicyEngine(DecoderModule& decoder, std::int64_t threads, std::in
 
 std::vector<runtime::Rollout> PolicyEngine::sample(std::span<const std::vector<runtime::TokenId>> prompts,
                                                    const runtime::RolloutOptions& options) {
-  torch::Tensor plain;  // keeps a copy alive while it is read, where the weight itself is not contiguous
+  std::vector<torch::Tensor> kept;  // the engine reads them all after it has asked for them all
   const runtime::FloatWeights weights = [&](const std::string& name) {
-    plain = decoder_.weight(name).detach().contiguous();
+    const torch::Tensor& plain = kept.emplace_back(decoder_.weight(name).detach().contiguous());
     return std::span<const float>(plain.data_ptr<float>(), static_cast<std::size_t>(plain.numel()));
   };
   if (engine_)

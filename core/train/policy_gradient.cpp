@@ -4,6 +4,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "train/corpus.h"
 #include "train/data_parallel.h"
 #include "train/epochs.h"
 #include "train/instance_pool.h"
@@ -119,13 +120,11 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   if (algorithm.wants(RETORT_SIGNAL_REFERENCE_LOG_PROBS)) reference = load_call_module(job.policy).decoder;
   std::optional<ValueHead> value_head;
   if (algorithm.wants(RETORT_SIGNAL_VALUES)) value_head.emplace(policy.decoder->config().hidden_size, job.seed);
-  task::Split split = task::read_split(job.dataset / "train.jsonl");
-  std::erase_if(split.examples, [](const task::Example& example) { return !example.calls; });
-  if (split.examples.empty())
-    throw std::invalid_argument((job.dataset / "train.jsonl").string() + ": expected labelled examples, found none");
-  const std::vector<Sequence> prompts =
-      to_sequences(split.examples, policy.contract, policy.tokenizer, policy.decoder->config().max_positions);
-  const std::vector<task::Example> validation = validation_examples(job.dataset, job.validation_limit);
+  const Corpus corpus = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), policy.contract, policy.tokenizer,
+                                  {policy.decoder->config().max_positions, 0, job.training.max_rejected_share}, hooks);
+  const std::vector<Sequence>& prompts = corpus.sequences;
+  const std::vector<task::Example> validation =
+      validation_examples(job.dataset, job.validation_limit, job.training.max_rejected_share);
 
   ParameterGroups groups({decoder_group(*policy.decoder)});
   if (value_head) groups.add(value_head->group());
@@ -134,7 +133,7 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   Trainer trainer(groups, job.training, batches.total_steps() * updates, job.seed, job.work, hooks);
   trainer.checkpoint_at_multiples_of(updates);
   PolicyLearner learner(job, policy, reference.get(), value_head ? &*value_head : nullptr, groups,
-                        PolicyBatches(job, policy, split.examples, prompts));
+                        PolicyBatches(job, policy, corpus.examples, prompts));
   trainer.run("policy gradient", [&](std::int64_t step) {
     const std::int64_t batch = step / updates;
     MetricMap metrics;

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "train/corpus.h"
 #include "train/data_parallel.h"
 #include "train/epochs.h"
 #include "train/instance_pool.h"
@@ -32,12 +33,11 @@ void check(const PreferenceJob& job) {
 /// The best and the worst of several samples of every labelled prompt, by the policy as it is.
 PreferenceData sample_preferences(const PreferenceJob& job, const CallModule& policy, const RunHooks& hooks) {
   const PreferenceSamples& samples = *job.samples;
-  task::Split split = task::read_split(job.dataset / "train.jsonl");
-  std::erase_if(split.examples, [](const task::Example& example) { return !example.calls; });
-  const std::vector<Sequence> prompts =
-      to_sequences(split.examples, policy.contract, policy.tokenizer, policy.decoder->config().max_positions);
+  const Corpus corpus = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), policy.contract, policy.tokenizer,
+                                  {policy.decoder->config().max_positions, 0, job.training.max_rejected_share}, hooks);
+  const std::vector<Sequence>& prompts = corpus.sequences;
   RolloutSampler sampler(
-      policy, split.examples, prompts,
+      policy, corpus.examples, prompts,
       {.temperature = samples.temperature, .max_new_tokens = samples.max_new_tokens, .group_size = samples.count},
       job.threads);
   PreferenceData all;
@@ -101,7 +101,8 @@ ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
   if (job.algorithm.front().wants_reference())
     reference =
         all_sequence_log_probs(*policy.decoder, data.sequences, 2 * static_cast<std::size_t>(job.training.batch_size));
-  const std::vector<task::Example> validation = validation_examples(job.dataset, job.validation_limit);
+  const std::vector<task::Example> validation =
+      validation_examples(job.dataset, job.validation_limit, job.training.max_rejected_share);
 
   const ParameterGroups groups({decoder_group(*policy.decoder)});
   EpochBatches batches(lengths_of(data), job.training, job.seed);

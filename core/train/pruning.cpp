@@ -217,8 +217,8 @@ ModelSize prune(const PruningJob& job, const RunHooks& hooks) {
   return with_plain_errors([&] { return run(job, hooks); });
 }
 
-void check_pruner(const retort_bound_component& pruner) {
-  call_of(pruner).requirements();
+bool check_pruner(const retort_bound_component& pruner) {
+  return call_of(pruner).requirements().signals != 0;
 }
 
 }  // namespace retort::train

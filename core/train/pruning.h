@@ -26,7 +26,7 @@ struct PruningJob {
 ModelSize prune(const PruningJob& job, const RunHooks& hooks);
 
 /// Throws std::invalid_argument, naming the component, for requirements that the stage cannot meet: signals of another
-/// interface, no samples. Before any work.
-void check_pruner(const retort_bound_component& pruner);
+/// interface, no samples. Returns whether it needs calibration data. Before any work.
+bool check_pruner(const retort_bound_component& pruner);
 
 }  // namespace retort::train

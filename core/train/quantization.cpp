@@ -113,9 +113,7 @@ ModelSize run(const QuantizationJob& job, const RunHooks& hooks) {
   const retort_quantize_requirements wanted = quantizer.requirements();
   const model::ModelFolder source(job.model);
   const StoragePlan plan(source.config(), linear_sites(source.config()), quantizer, job.storage);
-  for (const auto& [name, group_size] : plan.odd_modules())
-    hooks.log(name + ": its input columns are no multiple of group_size " + std::to_string(group_size) +
-              ", so it becomes int8 per channel");
+  for (const std::string& note : plan.notes()) hooks.log(note);
   const TaskFiles task = load_task_files(job.model);
   CalibrationSet calibration{{}, wanted.samples, wanted.signals};
   if (wanted.signals != 0)
@@ -135,8 +133,8 @@ ModelSize quantize(const QuantizationJob& job, const RunHooks& hooks) {
   return with_plain_errors([&] { return run(job, hooks); });
 }
 
-void check_quantizer(const retort_bound_component& quantizer) {
-  call_of(quantizer).requirements();
+bool check_quantizer(const retort_bound_component& quantizer) {
+  return call_of(quantizer).requirements().signals != 0;
 }
 
 }  // namespace retort::train

@@ -32,7 +32,7 @@ struct QuantizationJob {
 ModelSize quantize(const QuantizationJob& job, const RunHooks& hooks);
 
 /// Throws std::invalid_argument, naming the component, for requirements that the stage cannot meet: signals of another
-/// interface, no samples. Before any work.
-void check_quantizer(const retort_bound_component& quantizer);
+/// interface, no samples. Returns whether it needs calibration data. Before any work.
+bool check_quantizer(const retort_bound_component& quantizer);
 
 }  // namespace retort::train

@@ -30,7 +30,7 @@ ParameterGroup ValueHead::group() const {
 ResponseSignals response_signals(DecoderModule& decoder, const std::vector<Sequence>& sequences,
                                  std::span<const std::size_t> rows, std::int64_t positions,
                                  const SignalOptions& options) {
-  const BatchRows batch = batch_rows(sequences, rows, 0);
+  const BatchRows batch = batch_rows(sequences, rows);
   std::vector<std::int64_t> cells;
   for (std::size_t i = 0; i < rows.size(); ++i)
     for (std::size_t t = 0; t < sequences[rows[i]].response.size(); ++t)

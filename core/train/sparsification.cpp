@@ -85,8 +85,8 @@ ModelSize sparsify(const SparsificationJob& job, const RunHooks& hooks) {
   return with_plain_errors([&] { return run(job, hooks); });
 }
 
-void check_sparsifier(const retort_bound_component& sparsifier) {
-  call_of(sparsifier).requirements();
+bool check_sparsifier(const retort_bound_component& sparsifier) {
+  return call_of(sparsifier).requirements().signals != 0;
 }
 
 }  // namespace retort::train

@@ -25,7 +25,7 @@ struct SparsificationJob {
 ModelSize sparsify(const SparsificationJob& job, const RunHooks& hooks);
 
 /// Throws std::invalid_argument, naming the component, for requirements that the stage cannot meet: signals of another
-/// interface, no samples. Before any work.
-void check_sparsifier(const retort_bound_component& sparsifier);
+/// interface, no samples. Returns whether it needs calibration data. Before any work.
+bool check_sparsifier(const retort_bound_component& sparsifier);
 
 }  // namespace retort::train

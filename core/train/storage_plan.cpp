@@ -35,7 +35,7 @@ model::WeightScheme weight_scheme(const ModuleStorage& storage) {
 
 StoragePlan::StoragePlan(const model::ModelConfig& config, const std::vector<LinearSite>& sites,
                          const host::QuantizerCall& quantizer, const StorageOptions& options)
-    : options_(options), tied_(config.tie_word_embeddings) {
+    : options_(options), tied_(config.tie_word_embeddings), calibrated_(quantizer.requirements().signals != 0) {
   bool wants_groups = false, fits = false;
   std::int64_t group_size = 0;
   for (const LinearSite& site : sites) {
@@ -67,8 +67,13 @@ void StoragePlan::add(const LinearSite& site, const retort_quantize_scheme& sche
   for (const std::string& module : site.modules) {
     ModuleStorage storage{Kind::quantizer, scheme};
     if (scheme.bits == 0) storage.kind = Kind::floating_point;
-    if (scheme.bits != 0 && scheme.group_size > 0 && (odd || !in_groups)) storage.kind = Kind::int8_rows;
-    if (scheme.bits != 0 && odd && in_groups) odd_modules_.emplace_back(module, scheme.group_size);
+    const bool blind = calibrated_ && site.place == SitePlace::embedding;
+    if (scheme.bits != 0 && (blind || (scheme.group_size > 0 && (odd || !in_groups)))) storage.kind = Kind::int8_rows;
+    if (scheme.bits != 0 && odd && in_groups)
+      notes_.push_back(module + ": its input columns are no multiple of group_size " +
+                       std::to_string(scheme.group_size) + ", so it becomes int8 per channel");
+    else if (scheme.bits != 0 && blind && in_groups)
+      notes_.push_back(module + ": a look-up has no input to calibrate on, so it becomes int8 per channel");
     if (is_layer(site)) layer_modules_.push_back(module);
     storage_[module] = storage;
   }

@@ -33,16 +33,18 @@ struct ModuleStorage {
 
 class StoragePlan {
  public:
-  /// Asks the quantizer for every site that is to be quantised. Throws std::invalid_argument, naming quantizer and
-  /// site, for a scheme that the format does not hold, and where its groups divide no layer at all.
+  /// Asks the quantizer for every site that is to be quantised. An embedding of its own has no input to calibrate on:
+  /// a quantizer that wants statistics leaves it to the host. Throws std::invalid_argument, naming quantizer and site,
+  /// for a scheme that the format does not hold, and where its groups divide no layer at all.
   StoragePlan(const model::ModelConfig& config, const std::vector<LinearSite>& sites,
               const host::QuantizerCall& quantizer, const StorageOptions& options);
 
   const ModuleStorage& of(const std::string& module) const { return storage_.at(module); }
   /// Whether the quantizer does any module of the site.
   bool quantizes(const LinearSite& site) const;
-  /// Modules of a 4-bit site whose columns the groups do not divide, with the group size.
-  const std::vector<std::pair<std::string, std::int64_t>>& odd_modules() const { return odd_modules_; }
+  /// A sentence for every module that the host rounds though the quantizer was to do it: its columns are no multiple of
+  /// the groups, or there is nothing to calibrate on.
+  const std::vector<std::string>& notes() const { return notes_; }
   /// config.json's quantization_config.
   nlohmann::json description() const;
 
@@ -51,10 +53,10 @@ class StoragePlan {
   bool is_wanted(const LinearSite& site) const;
 
   StorageOptions options_;
-  bool tied_;
+  bool tied_, calibrated_;
   std::map<std::string, ModuleStorage> storage_;
   std::vector<std::string> layer_modules_;  ///< in the order of the sites
-  std::vector<std::pair<std::string, std::int64_t>> odd_modules_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace retort::train

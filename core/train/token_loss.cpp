@@ -10,9 +10,12 @@ namespace {
 using torch::Tensor;
 constexpr std::int64_t logits_at_once = 1 << 24;  // elements: 64 MiB of f32
 
-/// 1 where no sequence has a response, so that prompts count instead.
-double prompt_weight_of(const std::vector<Sequence>& sequences) {
-  return std::any_of(sequences.begin(), sequences.end(), [](const Sequence& s) { return !s.response.empty(); }) ? 0 : 1;
+/// Where no sequence has a response, prompts count instead.
+std::vector<Sequence> with_labels(std::vector<Sequence> sequences) {
+  const auto labelled = [](const Sequence& sequence) { return !sequence.response.empty(); };
+  if (std::any_of(sequences.begin(), sequences.end(), labelled)) return sequences;
+  for (Sequence& sequence : sequences) sequence.mask = token_mask(sequence.prompt.size(), 0, 1);
+  return sequences;
 }
 
 /// Σ nll over the rows of `chosen`.
@@ -35,12 +38,12 @@ Tensor summed_loss(DecoderModule& decoder, const BatchRows& rows) {
 double mean_token_loss(DecoderModule& decoder, const std::vector<Sequence>& sequences) {
   torch::NoGradGuard no_grad;
   constexpr std::size_t together = 16;
-  const double prompt_weight = prompt_weight_of(sequences);
+  const std::vector<Sequence> labelled = with_labels(sequences);
   double sum = 0, count = 0;
   for (std::size_t begin = 0; begin < sequences.size(); begin += together) {
     std::vector<std::size_t> chosen;
     for (std::size_t i = begin; i < std::min(sequences.size(), begin + together); ++i) chosen.push_back(i);
-    const BatchRows rows = batch_rows(sequences, chosen, prompt_weight);
+    const BatchRows rows = batch_rows(labelled, chosen);
     if (rows.labels.size(0) == 0) continue;
     sum += summed_loss(decoder, rows).item<double>();
     count += static_cast<double>(rows.labels.size(0));
@@ -49,7 +52,7 @@ double mean_token_loss(DecoderModule& decoder, const std::vector<Sequence>& sequ
 }
 
 LossGradients loss_gradients(DecoderModule& decoder, const std::vector<Sequence>& sequences, bool squares) {
-  const double prompt_weight = prompt_weight_of(sequences);
+  const std::vector<Sequence> labelled = with_labels(sequences);
   LossGradients out;
   for (const auto& [name, weight] : decoder.weights()) {
     out.mean[name] = torch::zeros_like(weight, weight.options().requires_grad(false));
@@ -58,7 +61,7 @@ LossGradients loss_gradients(DecoderModule& decoder, const std::vector<Sequence>
   double tokens = 0;
   std::int64_t samples = 0;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
-    const BatchRows rows = batch_rows(sequences, std::vector<std::size_t>{i}, prompt_weight);
+    const BatchRows rows = batch_rows(labelled, std::vector<std::size_t>{i});
     const auto count = static_cast<double>(rows.labels.size(0));
     if (count == 0) continue;
     summed_loss(decoder, rows).backward();

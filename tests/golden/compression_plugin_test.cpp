@@ -23,6 +23,28 @@ std::string refusal(Action action) {
   return "accepted";
 }
 
+/// A model that answers evaluate() by the layers that a candidate keeps: each gone layer costs its number.
+struct FakeModel {
+  std::vector<std::string> asked;
+  retort_prune_model model{};
+  FakeModel() {
+    model.struct_size = sizeof model;
+    model.context = this;
+    model.evaluate = [](void* context, const retort_prune_keep* keeps, std::uint64_t count, double* loss) {
+      auto& self = *static_cast<FakeModel*>(context);
+      *loss = 0 + 1 + 2;
+      std::string text;
+      for (std::uint64_t i = 0; count > 0 && i < keeps->count; ++i) {
+        *loss -= static_cast<double>(keeps->indices[i]);
+        text += std::to_string(keeps->indices[i]);
+      }
+      if (count == 0) *loss = 0;
+      self.asked.push_back(text);
+      return static_cast<retort_error*>(nullptr);
+    };
+  }
+};
+
 TEST(WidthPlugin, PlansEveryLayerAndTheSharedAxis) {
   const LoadedComponent component(WIDTH_PLUGIN, {{"feed_forward", std::int64_t{2}}, {"hidden", std::int64_t{3}}});
   const auto& functions = component.functions<retort_pruner_v1>(RETORT_PRUNER_INTERFACE);
@@ -38,6 +60,7 @@ TEST(WidthPlugin, PlansEveryLayerAndTheSharedAxis) {
   signals.struct_size = sizeof signals;
   signals.hidden_norms = hidden.view();
   signals.feed_forward_norms = feed_forward.view();
+  const FakeModel fake;
   std::string plan;
   const retort_prune_plan_sink sink{sizeof sink, 0, &plan, [](void* context, const retort_prune_keep* keep) {
                                       auto& text = *static_cast<std::string*>(context);
@@ -48,7 +71,7 @@ TEST(WidthPlugin, PlansEveryLayerAndTheSharedAxis) {
                                     }};
   MetricMap metrics;
   const retort_metric_sink metric_sink = sink_into(metrics);
-  throw_if_error(functions.plan(component.instance(), &structure, &signals, nullptr, &sink, &metric_sink));
+  throw_if_error(functions.plan(component.instance(), &structure, &signals, &fake.model, &sink, &metric_sink));
   EXPECT_EQ(plan, "3/0: 1 2\n3/1: 0 2\n4/-1: 0 2 3\n");
   // V·D + L·(2·D·H·d + 2·D·K·d + 3·D·F + 2·D) + D: 40 + 2·(32 + 16 + 36 + 8) + 4 and 30 + 2·(24 + 12 + 18 + 6) + 3.
   EXPECT_EQ(metrics.at("parameters_before"), 228);
@@ -103,28 +126,6 @@ TEST(RtnPlugin, WritesCodesScalesAndZeroPoints) {
   EXPECT_NE(refusal([&] { quantize({{"group_size", std::int64_t{3}}}, symmetric); }).find("divisor"),
             std::string::npos);
 }
-
-/// A model that answers evaluate() by the layers that a candidate keeps: each gone layer costs its number.
-struct FakeModel {
-  std::vector<std::string> asked;
-  retort_prune_model model{};
-  FakeModel() {
-    model.struct_size = sizeof model;
-    model.context = this;
-    model.evaluate = [](void* context, const retort_prune_keep* keeps, std::uint64_t count, double* loss) {
-      auto& self = *static_cast<FakeModel*>(context);
-      *loss = 0 + 1 + 2;
-      std::string text;
-      for (std::uint64_t i = 0; count > 0 && i < keeps->count; ++i) {
-        *loss -= static_cast<double>(keeps->indices[i]);
-        text += std::to_string(keeps->indices[i]);
-      }
-      if (count == 0) *loss = 0;
-      self.asked.push_back(text);
-      return static_cast<retort_error*>(nullptr);
-    };
-  }
-};
 
 struct Planned {
   std::string plan;
@@ -187,11 +188,12 @@ TEST(DepthPlugin, AsksForWhatItsMeasureNeedsAndPlansTheLayers) {
   EXPECT_EQ(found.metrics.at("layers_after"), 1);
 
   const LoadedComponent all(DEPTH_PLUGIN, {{"remove", std::int64_t{3}}});
-  EXPECT_NE(refusal([&] { planned(all, three_layers, signals, nullptr); }).find("at most 2 of 3"), std::string::npos);
+  EXPECT_NE(refusal([&] { planned(all, three_layers, signals, &fake.model); }).find("at most 2 of 3"),
+            std::string::npos);
   const LoadedComponent none(DEPTH_PLUGIN, {{"remove", std::int64_t{0}}});
-  EXPECT_EQ(planned(none, three_layers, signals, nullptr).plan, "");
+  EXPECT_EQ(planned(none, three_layers, signals, &fake.model).plan, "");
   signals.block_influence = nullptr;
-  EXPECT_NE(refusal([&] { planned(by_influence, three_layers, signals, nullptr); }).find("block_influence"),
+  EXPECT_NE(refusal([&] { planned(by_influence, three_layers, signals, &fake.model); }).find("block_influence"),
             std::string::npos);
   set_stop(true);
   EXPECT_THROW(planned(by_loss, three_layers, signals, &fake.model), std::domain_error);
@@ -205,18 +207,20 @@ TEST(VocabularyPlugin, PlansTheTokensThatStay) {
   signals.struct_size = sizeof signals;
   signals.token_counts = counts.view();
   signals.required_tokens = required.view();
+  const FakeModel fake;
   const LoadedComponent used(VOCABULARY_PLUGIN, {});
   EXPECT_EQ(requirements_of(used).signals, RETORT_SIGNAL_TOKEN_COUNTS);
-  const Planned found = planned(used, three_layers, signals, nullptr);
+  const Planned found = planned(used, three_layers, signals, &fake.model);
   EXPECT_EQ(found.plan, "5/-1: 0 1 3 4\n");
   EXPECT_EQ(found.metrics.at("tokens_kept"), 4);
   EXPECT_EQ(found.metrics.at("covered"), 1);
   const LoadedComponent three(VOCABULARY_PLUGIN, {{"size", std::int64_t{3}}});
-  const Planned smaller = planned(three, three_layers, signals, nullptr);
+  const Planned smaller = planned(three, three_layers, signals, &fake.model);
   EXPECT_EQ(smaller.plan, "5/-1: 0 1 4\n");
   EXPECT_EQ(smaller.metrics.at("covered"), .875);
   signals.required_tokens = nullptr;
-  EXPECT_NE(refusal([&] { planned(used, three_layers, signals, nullptr); }).find("required_tokens"), std::string::npos);
+  EXPECT_NE(refusal([&] { planned(used, three_layers, signals, &fake.model); }).find("required_tokens"),
+            std::string::npos);
 }
 
 }  // namespace

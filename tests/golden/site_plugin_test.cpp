@@ -163,6 +163,18 @@ TEST(GptqPlugin, AsksForTheHessianAndSaysWhatIsMissing) {
                    "static_groups"));
 }
 
+TEST(GptqPlugin, RoundsATableThatIsLookedUpAndSaysSo) {
+  FakeSite fake;
+  fake.site.producer = RETORT_PRODUCER_NONE;
+  fake.site.statistics = nullptr;
+  take_log();
+  EXPECT_EQ(quantized(GPTQ_PLUGIN, four_bits(true), fake).restored,
+            quantized(RTN_PLUGIN, four_bits(true), fake).restored);
+  EXPECT_TRUE(says(take_log(), "rounded to nearest"));
+  fake.site.producer = RETORT_PRODUCER_NORM;
+  EXPECT_TRUE(says(refusal([&] { quantized(GPTQ_PLUGIN, four_bits(true), fake); }), "hessian"));
+}
+
 TEST(GptqPlugin, SaysWhenItRaisesTheDamping) {
   FakeSite fake;
   std::fill(fake.hessian.values.begin(), fake.hessian.values.end(), 2.0f);

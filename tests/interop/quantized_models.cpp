@@ -3,8 +3,8 @@
 #include <cstring>
 #include <deque>
 
+#include "code_grid.h"
 #include "model/quantization_config.h"
-#include "rtn.h"
 
 namespace retort::interop {
 namespace {
@@ -29,12 +29,13 @@ struct Codes {
 Codes rounded(const std::vector<float>& weight, std::int64_t width, std::int32_t bits) {
   Codes result;
   const auto step = static_cast<std::size_t>(width);
+  const quantize::CodeGrid grid{.bits = bits};
   for (std::size_t begin = 0; begin < weight.size(); begin += step) {
     const std::span<const float> group(weight.data() + begin, step);
-    const quantize::GroupScale scale = quantize::group_scale(group, bits, true);
+    const quantize::GroupScale scale = quantize::group_scale(group, grid);
     result.scales.push_back(static_cast<float>(scale.scale));
     for (const float value : group)
-      result.codes.push_back(static_cast<std::int8_t>(quantize::code_of(value, scale, bits, true)));
+      result.codes.push_back(static_cast<std::int8_t>(quantize::code_of(value, scale, grid)));
   }
   return result;
 }

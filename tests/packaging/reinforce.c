@@ -108,7 +108,9 @@ static const retort_component* component_at(uint32_t index) {
 static retort_error* create(const retort_create_arguments* arguments, retort_instance** out) {
   const retort_string out_of_memory = TEXT("out of memory");
   const retort_parameter* next = arguments->parameters;
-  retort_instance* instance = malloc(sizeof *instance);
+  retort_instance* instance;
+  if (arguments->index != 0) return refuse("reinforce: no such component");
+  instance = malloc(sizeof *instance);
   if (instance == NULL) return host->error_new(RETORT_ERROR_RUNTIME, out_of_memory);
   instance->baseline = 1;
   for (uint64_t count = arguments->parameter_count; count > 0; --count) {

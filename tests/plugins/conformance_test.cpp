@@ -49,12 +49,22 @@ TEST(Conformance, RequiredParametersAreSkippedVisibly) {
   EXPECT_NE(check->detail.find("required"), std::string::npos);
 }
 
-TEST(Conformance, RequiredSlotsAreSkippedVisibly) {
+TEST(Conformance, RequiredSlotsHoldStandIns) {
   const ConformanceReport report = check_plugin(built("good_cpp"));
   const ConformanceCheck* check = find(report, "reward.judge", "created and destroyed twice");
   ASSERT_NE(check, nullptr);
+  EXPECT_EQ(check->outcome, "passed") << check->detail;
+  check = find(report, "reward.judge", "declares its scores");
+  ASSERT_NE(check, nullptr);
+  EXPECT_EQ(check->outcome, "passed") << check->detail;
+}
+
+TEST(Conformance, RequiredSlotsWithoutAStandInAreSkippedVisibly) {
+  const ConformanceReport report = check_plugin(built("good_cpp"));
+  const ConformanceCheck* check = find(report, "reward.in_a_world", "created and destroyed twice");
+  ASSERT_NE(check, nullptr);
   EXPECT_EQ(check->outcome, "skipped");
-  EXPECT_NE(check->detail.find("slot \"teacher\" needs a component of retort.teacher/1"), std::string::npos);
+  EXPECT_NE(check->detail.find("slot \"world\" needs a component of retort.environment/1"), std::string::npos);
 }
 
 TEST(Conformance, AnErrorOfTheComponentIsAFailureWithItsMessage) {
@@ -71,6 +81,20 @@ TEST(Conformance, AConstantAnswerIsFound) {
   const ConformanceCheck* check = find(report, "reward.plain", "scores right, wrong and malformed responses");
   ASSERT_NE(check, nullptr);
   EXPECT_EQ(check->outcome, "failed");
+}
+
+TEST(Conformance, SignalsOfAnotherInterfaceAreRefusedByName) {
+  const ConformanceReport report = check_plugin(built("greedy"));
+  const std::pair<const char*, const char*> asked[] = {
+      {"distill.greedy", "VALUES"},      {"rl.greedy", "TEACHER_TOP_K"},    {"preference.greedy", "ENTROPIES"},
+      {"prune.greedy", "INPUT_HESSIAN"}, {"sparsify.greedy", "HEAD_NORMS"}, {"quantize.greedy", "bit 57"}};
+  for (const auto& [id, signal] : asked) {
+    const ConformanceCheck* check = find(report, id, "requirements are usable");
+    ASSERT_NE(check, nullptr) << id;
+    EXPECT_EQ(check->outcome, "failed") << id;
+    EXPECT_NE(check->detail.find(signal), std::string::npos) << check->detail;
+    EXPECT_NE(check->detail.find(id), std::string::npos) << check->detail;
+  }
 }
 
 TEST(Conformance, ACrashIsAFailedCheck) {

@@ -60,6 +60,17 @@ struct Judge : retort::Reward {
   std::size_t others;
 };
 
+/// Has a slot that a check has nothing for.
+struct InAWorld : retort::Reward {
+  using Params = retort::NoParams;
+  static const retort::SlotList& slots() {
+    static const retort::SlotList list = retort::SlotList().add("world", RETORT_ENVIRONMENT_INTERFACE, "where");
+    return list;
+  }
+  InAWorld(Params, const retort::Slots&) {}
+  void score(const retort::RewardBatch&, const retort::ItemSink&) override {}
+};
+
 /// Tells the witness, a file, when it comes and goes: destruction has an order.
 struct Oracle : retort::Teacher {
   struct Params {
@@ -108,5 +119,6 @@ RETORT_PLUGIN_LIST("good_cpp", "1.2.3", "Apache-2.0",
                    retort::component<Mse>("distill.good_mse", "1.0.0", "squared difference of logits"),
                    retort::component<WrongGradient>("distill.wrong_gradient", "1.0.0", "its gradient is half"),
                    retort::component<Judge>("reward.judge", "1.0.0", "asks a teacher"),
+                   retort::component<InAWorld>("reward.in_a_world", "1.0.0", "needs a world"),
                    retort::component<Oracle>("teacher.oracle", "1.0.0", "answers nothing"),
                    retort::component<Copier>("stage.copier", "1.0.0", "copies rows"));

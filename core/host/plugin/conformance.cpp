@@ -19,6 +19,7 @@
 #include "host/base/files.h"
 #include "host/base/installation.h"
 #include "host/plugin/conformance_checks.h"
+#include "host/plugin/conformance_slots.h"
 #include "host/plugin/known_interfaces.h"
 #include "host/plugin/parameter_schema.h"
 #include "host/plugin/plugin_description.h"
@@ -43,16 +44,17 @@ void check_unknown_index(const retort_plugin_entry& entry) {
   expect(refused, "create(component_count()) returned no error");
 }
 
-void check_twice(const retort_plugin_entry& entry, std::uint32_t index, const ComponentInfo& info) {
+void check_twice(const retort_plugin_entry& entry, std::uint32_t index, const ComponentInfo& info,
+                 const std::vector<retort_bound_component>& components) {
   Json parameters = Json::object();
   std::vector<Diagnostic> none;
   validate_parameters(info.parameters_schema, parameters, "", none);
-  const ScopedInstance first(entry, index, parameters);
+  const ScopedInstance first(entry, index, parameters, components);
   {
-    const ScopedInstance second(entry, index, parameters);
+    const ScopedInstance second(entry, index, parameters, components);
     expect(first.get() != second.get(), "two calls of create() returned the same instance");
   }
-  const ScopedInstance third(entry, index, parameters);
+  const ScopedInstance third(entry, index, parameters, components);
   entry.destroy(nullptr);
 }
 
@@ -74,16 +76,15 @@ void check_component(CheckLog& log, const retort_plugin_entry& entry, std::uint3
            "ids of " + info.interface + " begin with \"" + std::string(known.prefix) + ".\"");
     expect(!info.summary.empty() && info.summary.find('\n') == std::string::npos, "the summary is not one line");
   });
+  std::vector<retort_bound_component> components;
   const bool created = log.run(info.id, "created and destroyed twice", [&] {
     if (!has_defaults_for_all(info.parameters_schema))
       throw CheckSkipped{"it has required parameters, so there is no default instance to check"};
-    for (const SlotInfo& slot : info.slots)
-      if (!slot.optional && info.interface != RETORT_STAGE_INTERFACE)
-        throw CheckSkipped{"its slot \"" + slot.name + "\" needs a component of " + slot.interface};
-    check_twice(entry, index, info);
+    components = stand_ins(info);
+    check_twice(entry, index, info, components);
   });
   if (!created) return;
-  const ScopedInstance instance(entry, index, least_parameters(info.parameters_schema));
+  const ScopedInstance instance(entry, index, least_parameters(info.parameters_schema), components);
   const void* table = nullptr;
   const bool offered = log.run(info.id, "offers " + info.interface + " and nothing unknown", [&] {
     expect(entry.get_interface(instance.get(), to_abi("retort.no-such-interface/1")) == nullptr,

@@ -46,10 +46,10 @@ SeededSite::SeededSite(std::uint32_t producer, std::int64_t columns)
     }
     samples_.at(s, 3) = 0;
   }
-  measure();
+  measure_columns();
 }
 
-void SeededSite::measure() {
+void SeededSite::measure_columns() {
   const auto rows = static_cast<double>(samples_.rows());
   for (std::int64_t i = 0; i < columns_; ++i) {
     double sum = 0, most = 0, squares = 0;
@@ -63,6 +63,11 @@ void SeededSite::measure() {
     maximum_.at(i) = static_cast<float>(most);
     squares_.at(i) = static_cast<float>(squares);
   }
+  has_products_ = false;
+}
+
+void SeededSite::measure_products() {
+  const auto rows = static_cast<double>(samples_.rows());
   std::vector<double> products(static_cast<std::size_t>(columns_ * columns_));
   for (std::int64_t s = 0; s < samples_.rows(); ++s)
     for (std::int64_t i = 0; i < columns_; ++i) {
@@ -73,19 +78,20 @@ void SeededSite::measure() {
   for (std::int64_t i = 0; i < columns_; ++i)
     for (std::int64_t j = 0; j < columns_; ++j)
       hessian_.at(i, j) = static_cast<float>(2 * products[static_cast<std::size_t>(i * columns_ + j)] / rows);
+  has_products_ = true;
 }
 
-SiteView SeededSite::shape() const {
+SiteView seeded_shape(std::uint32_t producer, std::int64_t columns) {
   SiteView view;
-  view.name = names_of(producer_).site;
-  view.producer = producer_;
-  view.columns = columns_;
-  if (producer_ == RETORT_PRODUCER_VALUE) {
+  view.name = names_of(producer).site;
+  view.producer = producer;
+  view.columns = columns;
+  if (producer == RETORT_PRODUCER_VALUE) {
     view.channel_group = head_dim;
     view.shared_heads = shared_heads;
   }
-  for (const std::string& name : names_of(producer_).modules)
-    view.modules.push_back({name, output_rows, columns_, nullptr});
+  for (const std::string& name : names_of(producer).modules)
+    view.modules.push_back({name, output_rows, columns, nullptr});
   return view;
 }
 
@@ -93,6 +99,7 @@ SiteView SeededSite::view(std::uint64_t signals) {
   SiteView view = shape();
   for (std::size_t i = 0; i < weights_.size(); ++i) view.modules[i].weight = weights_[i]->input();
   if (signals == 0) return view;
+  if ((signals & RETORT_SIGNAL_INPUT_HESSIAN) != 0 && !has_products_) measure_products();
   const auto if_wanted = [&](std::uint64_t signal, OwnedTensor<float>& tensor) {
     return (signals & signal) != 0 ? tensor.input() : nullptr;
   };
@@ -114,7 +121,7 @@ void SeededSite::smooth(const OwnedTensor<float>& factors) {
     for (const auto& weight : weights_)
       for (std::int64_t o = 0; o < output_rows; ++o) weight->at(o, i) *= factors.at(i);
   }
-  measure();
+  measure_columns();
 }
 
 double SeededSite::output_error(const std::vector<double>& error) const {

@@ -11,6 +11,9 @@
 
 namespace retort::host {
 
+/// Names and shapes alone of the site that SeededSite fills.
+SiteView seeded_shape(std::uint32_t producer, std::int64_t columns);
+
 /// O output rows, I input columns, S calibration rows. Statistics are sums over the rows in plain loops.
 class SeededSite {
  public:
@@ -18,8 +21,7 @@ class SeededSite {
   /// down site. `columns` is a multiple of 64.
   SeededSite(std::uint32_t producer, std::int64_t columns);
 
-  /// Names and shapes alone.
-  SiteView shape() const;
+  SiteView shape() const { return seeded_shape(producer_, columns_); }
   /// With the weights, and those statistics that `signals` names. Valid until the next call.
   SiteView view(std::uint64_t signals);
   /// What the host does to a smoothed site: rows and statistics are divided, the weights' columns multiplied.
@@ -31,12 +33,14 @@ class SeededSite {
   double output_error(const std::vector<double>& error) const;
 
  private:
-  void measure();
+  void measure_columns();
+  void measure_products();
 
   std::uint32_t producer_;
   std::int64_t columns_;
   std::vector<std::unique_ptr<OwnedTensor<float>>> weights_;
   OwnedTensor<float> samples_, mean_, maximum_, squares_, hessian_;
+  bool has_products_ = false;  ///< the Hessian is that of the rows as they are
 };
 
 }  // namespace retort::host

@@ -87,6 +87,9 @@ class Child {
     setup.name = stage.name;
     setup.seed = stage_seed(config_.seed, stage.name);
     setup.threads = config_.threads;
+    for (const ResolvedInput& input : stage.inputs)
+      for (const std::size_t source : input.stages)
+        setup.inputs.push_back({input.name, config_.stages[source].name, {}});
     setup.components = std::move(slots);
     StageServices services(registry_, stage, {});
     const StageContext context(std::move(setup), services, nullptr, nullptr);
@@ -99,10 +102,12 @@ class Child {
     throw_if_error(error, stage.component.id);
   }
 
-  /// "algorithm: asks for …" is about what stands in the slot "algorithm".
+  /// "algorithm: asks for …" is about what stands in the slot "algorithm", and so is a line that begins with its id.
   static std::string place_of(const ResolvedStage& stage, const std::string& line) {
     for (const ResolvedSlot& slot : stage.slots)
       if (line.starts_with(slot.name + ":")) return slot.list ? pointer_to(stage.pointer, slot.name) : slot.pointer;
+    for (const ResolvedSlot& slot : stage.slots)
+      if (line.starts_with(slot.component.id + ":") || line.starts_with(slot.component.id + " ")) return slot.pointer;
     return stage.pointer;
   }
 

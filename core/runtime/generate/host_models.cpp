@@ -23,7 +23,6 @@ struct retort_model {
 namespace retort::runtime {
 namespace {
 
-constexpr std::int64_t kMostModelSequences = 32;  // as retort_model_options says
 constexpr std::int64_t kDefaultSequences = 8;
 
 template <class Body>
@@ -51,8 +50,8 @@ DecoderOptions decoder_options(const retort_model_options& options, const std::f
   if (options.threads < 0)
     throw std::invalid_argument("threads: expected 0 (the host's choice) or more, found " +
                                 std::to_string(options.threads));
-  if (options.sequences < 0 || options.sequences > kMostModelSequences)
-    throw std::invalid_argument("sequences: expected 0 (the host's choice) to " + std::to_string(kMostModelSequences) +
+  if (options.sequences < 0 || options.sequences > kMaxSequences)
+    throw std::invalid_argument("sequences: expected 0 (the host's choice) to " + std::to_string(kMaxSequences) +
                                 ", found " + std::to_string(options.sequences));
   DecoderOptions wanted{.threads = options.threads,
                         .sequences = options.sequences > 0 ? options.sequences : kDefaultSequences};

@@ -15,8 +15,8 @@
 
 namespace retort::runtime {
 
-/// The values of the float tensor of this Hugging Face name (model::tensor_shapes), row-major f32; borrowed for the
-/// call that asks. What it throws is passed on.
+/// The values of the float tensor of this Hugging Face name (model::tensor_shapes), row-major f32; all are
+/// borrowed until the function that was given this has returned. What it throws is passed on.
 using FloatWeights = std::function<std::span<const float>(const std::string& name)>;
 
 /// How weights are multiplied.

@@ -8,14 +8,10 @@
 #include <vector>
 
 #include "awq.h"
-#include "row_chunks.h"
 #include "storage.h"
 
 namespace {
 
-using retort::quantize::CodedRow;
-using retort::quantize::CodeGrid;
-using retort::quantize::CodeWriter;
 using retort::quantize::InputView;
 using retort::quantize::WeightView;
 
@@ -63,6 +59,9 @@ class Awq : public retort::Quantizer {
     if (scheme.bits == 0) return false;
     try {
       retort::expect_shape(factors, "factors", site.columns);
+      if (scheme.group_size > 0 && site.columns % scheme.group_size != 0)
+        throw std::invalid_argument("group_size: expected a divisor of the site's " + std::to_string(site.columns) +
+                                    " columns, found " + std::to_string(scheme.group_size));
       const std::vector<WeightView> weights = weights_of(site);
       retort::expect_shape(site.statistics.absolute_mean, "absolute_mean", site.columns);
       std::vector<float> means;
@@ -84,17 +83,7 @@ class Awq : public retort::Quantizer {
 
   retort::Metrics quantize(const retort::Site& site, std::size_t module, const retort::QuantizeScheme& scheme,
                            const retort::QuantizeOutput& output) override {
-    const CodeGrid grid = storage_.grid(scheme);
-    CodeWriter writer(site.modules.at(module), grid, output);
-    retort::quantize::for_row_chunks(site.modules[module].weight.rows(), 64, [&](std::int64_t begin, std::int64_t end) {
-      retort::throw_if_stopped();
-      CodedRow row(site.modules[module].weight.columns(), grid);
-      for (std::int64_t o = begin; o < end; ++o) {
-        retort::quantize::round_row(writer.weights(o), grid, {}, row);
-        writer.write(o, row);
-      }
-    });
-    return writer.metrics();
+    return retort::quantize::round_module(site.modules.at(module), storage_.grid(scheme), output);
   }
 
  private:

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "row_chunks.h"
+
 namespace retort::quantize {
 
 namespace {
@@ -131,9 +133,27 @@ Metrics CodeWriter::metrics() const {
   return {{"mean_squared_error", squares / count}, {"relative_max_error", weight > 0 ? error / weight : 0.0}};
 }
 
-std::vector<float> input_importance(const Site& site, bool wanted) {
+Metrics round_module(const SiteModule& module, const CodeGrid& grid, const QuantizeOutput& output,
+                     std::span<const float> importance) {
+  CodeWriter writer(module, grid, output);
+  for_row_chunks(module.weight.rows(), 64, [&](std::int64_t begin, std::int64_t end) {
+    throw_if_stopped();
+    CodedRow row(module.weight.columns(), grid);
+    for (std::int64_t o = begin; o < end; ++o) {
+      round_row(writer.weights(o), grid, importance, row);
+      writer.write(o, row);
+    }
+  });
+  return writer.metrics();
+}
+
+bool reads_single_rows(const Site& site) {
+  return site.producer == RETORT_PRODUCER_NONE && !site.statistics.hessian && !site.statistics.square_sum;
+}
+
+std::vector<float> input_importance(const Site& site) {
   std::vector<float> importance;
-  if (!wanted) return importance;
+  if (reads_single_rows(site)) return importance;
   try {
     expect_shape(site.statistics.square_sum, "square_sum", site.columns);
     if (site.statistics.rows < 1) throw std::invalid_argument("statistics: expected calibration rows, found none");

@@ -98,8 +98,16 @@ class CodeWriter {
   std::vector<double> squares_, largest_error_, largest_weight_;  ///< of every row, so that sums have one order
 };
 
-/// mean x² of every column, or nothing where `wanted` is false. Throws std::invalid_argument, naming the site, where
+/// Rounds one module to nearest. `importance` [I] of columns in a search of scales; empty: the same for all.
+Metrics round_module(const SiteModule& module, const CodeGrid& grid, const QuantizeOutput& output,
+                     std::span<const float> importance = {});
+
+/// A table that is looked up has no input that calibration could see: a row at a time is read, as if by a diagonal
+/// Hessian of ones.
+bool reads_single_rows(const Site& site);
+
+/// mean x² of every column; nothing for a table that is looked up. Throws std::invalid_argument, naming the site, where
 /// the statistics are missing or not finite.
-std::vector<float> input_importance(const Site& site, bool wanted);
+std::vector<float> input_importance(const Site& site);
 
 }  // namespace retort::quantize

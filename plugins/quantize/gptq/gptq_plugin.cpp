@@ -83,6 +83,10 @@ class Gptq : public retort::Quantizer {
                            const retort::QuantizeOutput& output) override {
     const CodeGrid grid = storage_.grid(scheme);
     const retort::SiteModule& module = site.modules.at(index);
+    if (retort::quantize::reads_single_rows(site)) {  // GPTQ with a diagonal Hessian is rounding
+      retort::log_info(std::string(site.name) + ": no input to calibrate with; rounded to nearest");
+      return retort::quantize::round_module(module, grid, output);
+    }
     CodeWriter writer(module, grid, output);
     const HessianFactor& factor = factor_of(site, module, grid.width(module.weight.columns()));
     std::vector<double> errors(static_cast<std::size_t>(module.weight.rows()));

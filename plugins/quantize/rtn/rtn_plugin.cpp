@@ -5,14 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "row_chunks.h"
 #include "storage.h"
 
 namespace {
-
-using retort::quantize::CodedRow;
-using retort::quantize::CodeGrid;
-using retort::quantize::CodeWriter;
 
 class RoundToNearest : public retort::Quantizer {
  public:
@@ -42,18 +37,9 @@ class RoundToNearest : public retort::Quantizer {
 
   retort::Metrics quantize(const retort::Site& site, std::size_t module, const retort::QuantizeScheme& scheme,
                            const retort::QuantizeOutput& output) override {
-    const CodeGrid grid = storage_.grid(scheme);
-    CodeWriter writer(site.modules.at(module), grid, output);
-    const std::vector<float> importance = retort::quantize::input_importance(site, weighted());
-    retort::quantize::for_row_chunks(site.modules[module].weight.rows(), 64, [&](std::int64_t begin, std::int64_t end) {
-      retort::throw_if_stopped();
-      CodedRow row(site.modules[module].weight.columns(), grid);
-      for (std::int64_t o = begin; o < end; ++o) {
-        retort::quantize::round_row(writer.weights(o), grid, importance, row);
-        writer.write(o, row);
-      }
-    });
-    return writer.metrics();
+    std::vector<float> importance;
+    if (weighted()) importance = retort::quantize::input_importance(site);
+    return retort::quantize::round_module(site.modules.at(module), storage_.grid(scheme), output, importance);
   }
 
  private:

@@ -15,9 +15,9 @@ namespace retort::rl {
 /// One token's loss, its parts and derivatives.
 struct TokenTerms {
   TokenLoss policy;
-  double value_loss = 0, by_value = 0;  ///< weighted
-  double entropy = 0, by_entropy = 0;   ///< the bonus's coefficient stands in by_entropy
-  double total() const { return policy.loss + value_loss + by_entropy * entropy; }
+  double value_loss = 0, value_weight = 0, by_value = 0;
+  double entropy = 0, by_entropy = 0;  ///< the loss is linear in the entropy
+  double total() const { return policy.loss + value_weight * value_loss + by_entropy * entropy; }
 };
 
 /// What every loss() needs: log_probs, old_log_probs, mask and advantages of one shape [r,T].

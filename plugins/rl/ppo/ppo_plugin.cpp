@@ -100,7 +100,7 @@ class Ppo : public retort::RlAlgorithm {
     check_loss(batch, gradient);
     const auto sum = retort::rl::sum_tokens(batch, gradient, aggregation_,
                                             [&](std::int64_t r, std::int64_t t) { return terms(batch, r, t); });
-    Result result{sum.loss, {{"clip_fraction", sum.clipped}, {"value_loss", sum.value_loss / std::max(params_.value_coefficient, 1e-300)}}};
+    Result result{sum.loss, {{"clip_fraction", sum.clipped}, {"value_loss", sum.value_loss}}};
     if (params_.entropy_coefficient > 0) result.metrics.emplace_back("entropy", sum.entropy);
     return result;
   }
@@ -182,7 +182,8 @@ class Ppo : public retort::RlAlgorithm {
                                                  at(batch.old_log_probs));
     const auto value =
         retort::rl::value_loss(params_.value_clip, at(batch.values), at(batch.old_values), at(batch.returns));
-    token.value_loss = params_.value_coefficient * value.loss;
+    token.value_loss = value.loss;
+    token.value_weight = params_.value_coefficient;
     token.by_value = params_.value_coefficient * value.derivative;
     if (params_.entropy_coefficient > 0) {
       token.entropy = at(batch.entropies);

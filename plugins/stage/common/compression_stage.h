@@ -3,7 +3,6 @@
 #pragma once
 
 #include <exception>
-#include <functional>
 #include <retort/sdk.hpp>
 #include <string>
 #include <vector>
@@ -20,11 +19,15 @@ inline retort_bound_component algorithm(const StageContext& context) {
   return *found;
 }
 
-/// `ask` asks the algorithm what it requires and throws what is wrong with that.
-inline std::vector<std::string> compression_findings(const std::function<void()>& ask) {
+/// `requires_data` asks the algorithm what it requires, throws what is wrong with that, and says whether it needs the
+/// input "dataset".
+inline std::vector<std::string> compression_findings(const StageContext& context,
+                                                     bool (*requires_data)(const retort_bound_component&)) {
   try {
-    ask();
-    return {};
+    const retort_bound_component component = algorithm(context);
+    if (!requires_data(component) || context.has_input("dataset")) return {};
+    return {"algorithm: " + std::string(to_view(component.id)) +
+            " wants calibration data; give the stage the input \"dataset\""};
   } catch (const std::exception& error) {
     return {std::string("algorithm: ") + error.what()};
   }

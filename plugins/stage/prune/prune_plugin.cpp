@@ -18,8 +18,7 @@ class PruneStage : public retort::Stage {
   }
 
   std::vector<std::string> check(const retort::StageContext& context) override {
-    return retort::stages::compression_findings(
-        [&] { retort::train::check_pruner(retort::stages::algorithm(context)); });
+    return retort::stages::compression_findings(context, retort::train::check_pruner);
   }
 
   void run(const retort::StageContext& context) override {

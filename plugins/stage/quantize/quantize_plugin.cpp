@@ -43,8 +43,7 @@ class QuantizeStage : public retort::Stage {
   }
 
   std::vector<std::string> check(const retort::StageContext& context) override {
-    return retort::stages::compression_findings(
-        [&] { retort::train::check_quantizer(retort::stages::algorithm(context)); });
+    return retort::stages::compression_findings(context, retort::train::check_quantizer);
   }
 
   void run(const retort::StageContext& context) override {

@@ -19,8 +19,7 @@ class SparsifyStage : public retort::Stage {
   }
 
   std::vector<std::string> check(const retort::StageContext& context) override {
-    return retort::stages::compression_findings(
-        [&] { retort::train::check_sparsifier(retort::stages::algorithm(context)); });
+    return retort::stages::compression_findings(context, retort::train::check_sparsifier);
   }
 
   void run(const retort::StageContext& context) override {

@@ -117,7 +117,7 @@ class Stage : public ComponentBase {
  public:
   static constexpr const char* interface_id = RETORT_STAGE_INTERFACE;
   /// What the slots' components ask for and this stage cannot give, a sentence each. Of the context only components,
-  /// name, seed and threads are there.
+  /// name, seed, threads and has_input(), input_count() and input_name() are there.
   virtual std::vector<std::string> check(const StageContext& /*context*/) { return {}; }
   virtual void run(const StageContext& context) = 0;
 

@@ -110,7 +110,7 @@ TEST_F(CommandLineTest, WrongArgumentsAreUsageErrors) {
                                              {"bench", "--random", "smollm2-135m", "--quant", "int3"},
                                              {"bench", "--random", "smollm2-135m", "-p", "0", "-n", "0"},
                                              {"bench", "--random", "smollm2-135m", "--batch", "1,,8"},
-                                             {"bench", "--random", "smollm2-135m", "--batch", "33"},
+                                             {"bench", "--random", "smollm2-135m", "--batch", "65"},
                                              {"bench", "--random", "smollm2-135m", "--kv-cache", "f8"},
                                              {"bench", "m", "--save", "s"},
                                              {"generate", "m", "p", "--logit-bias", "3:1"},
@@ -223,6 +223,44 @@ TEST_F(CommandLineTest, KilledRunIsCalledKilled) {
   ::kill(child.id(), SIGKILL);
   child.wait();
   EXPECT_EQ(Json::parse(retort({"show", run_folder(), "--json"}).out)["state"], "killed");
+}
+
+TEST_F(CommandLineTest, ShowsSlotsWhatFitsThemAndAnExample) {
+  const std::string folder = std::filesystem::path(TEST_STAGES_PLUGIN).parent_path().string();
+  const std::vector<std::string> options = {"--plugin-path", folder, "--allow-writable-plugins"};
+  const auto show = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"plugins", "show"});
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return retort(arguments);
+  };
+  const Outcome strict = show({"reward.test_strict"});
+  ASSERT_EQ(strict.code, 0) << strict.err;
+  EXPECT_NE(strict.out.find("slot judge: retort.teacher/1: whom to ask\n"), std::string::npos) << strict.out;
+  EXPECT_NE(strict.out.find("teacher.test_echo"), std::string::npos) << strict.out;
+  const Outcome json = show({"reward.test_strict", "--json"});
+  const Json shown = Json::parse(json.out);
+  EXPECT_EQ(shown["slots"][0]["interface"], "retort.teacher/1");
+  EXPECT_EQ(shown["slots"][0]["optional"], false);
+  EXPECT_EQ(shown["example"]["use"], "reward.test_strict");
+  EXPECT_TRUE(shown["example"]["judge"]["use"].get<std::string>().starts_with("teacher."));
+  const Outcome count = show({"stage.test_count"});
+  EXPECT_NE(count.out.find("input teacher: model (optional)"), std::string::npos) << count.out;
+  EXPECT_NE(count.out.find("\"inputs\": {\"dataset\": \"<a stage that makes a dataset>\"}"), std::string::npos)
+      << count.out;
+  EXPECT_NE(show({"reward.test_keyed"}).out.find("key: string, the name of an environment variable"),
+            std::string::npos);
+}
+
+TEST_F(CommandLineTest, CheckAndRunRefuseWhatComponentsAndStagesRefuse) {
+  write_config();
+  const std::vector<std::string> impossible = {"--set",
+                                               R"(count.scorer={"use": "reward.test_trouble", "what": "asks"})"};
+  for (const char* command : {"check", "run"}) {
+    const Outcome outcome = retort(on_config(command, impossible));
+    EXPECT_EQ(outcome.code, 2) << command << outcome.err;
+    EXPECT_NE(outcome.err.find("/stages/1/scorer: scorer: asks for the impossible"), std::string::npos) << outcome.err;
+  }
+  EXPECT_FALSE(std::filesystem::exists(run_folder())) << "refused before any work";
 }
 
 TEST_F(CommandLineTest, FullStandardOutputIsAFailure) {

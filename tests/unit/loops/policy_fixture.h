@@ -20,6 +20,7 @@
 #include "train/hooks.h"
 #include "train/model_weights.h"
 #include "train/policy_gradient.h"
+#include "train/sequences.h"
 
 namespace retort::train::testing {
 

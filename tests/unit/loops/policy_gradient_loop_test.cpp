@@ -21,11 +21,14 @@ using testing::Workplace;
 /// Scores answers by their number in the batch, and keeps what was asked and answered.
 struct Scores {
   std::vector<std::vector<double>> of_row;
-  std::vector<SampledAnswer> answers;
+  std::vector<SampledAnswer> answers;   ///< whose examples are gone with the run
+  std::vector<std::string> utterances;  ///< of the answers' examples
   std::vector<std::vector<text::TokenId>> responses;
   void give_to(PolicyGradientJob& job, bool with_tokens = true) {
     job.reward = [this](const std::vector<task::Tool>&, const std::vector<SampledAnswer>& asked) {
       answers = asked;
+      utterances.clear();
+      for (const SampledAnswer& answer : asked) utterances.push_back(answer.example->utterance);
       std::vector<host::RewardItem> items(asked.size());
       for (std::size_t i = 0; i < items.size(); ++i) items[i].scores = of_row.at(i % of_row.size());
       return items;
@@ -49,8 +52,7 @@ std::vector<Sequence> sequences_of(const Workplace& place, const Scores& scores)
   const CallModule module = load_call_module(place.policy());
   std::vector<Sequence> all;
   for (std::size_t row = 0; row < scores.responses.size(); ++row)
-    all.push_back(
-        {module.contract.prompt(module.tokenizer, scores.answers[row].example->utterance), scores.responses[row], 0});
+    all.push_back({module.contract.prompt(module.tokenizer, scores.utterances[row]), scores.responses[row], 0});
   return all;
 }
 
@@ -290,7 +292,8 @@ TEST_F(PolicyGradientLoop, ThreadsGiveTheSameStep) {
     Recorder one;
     PolicyGradientJob made = place.job<PolicyGradientJob>("threads" + std::to_string(threads), 2);
     made.threads = threads;
-    made.algorithm = {fake.call(), other.call()};
+    made.algorithm.push_back(fake.call());
+    made.algorithm.push_back(other.call());
     scores.give_to(made);
     policy_gradient(made, one.hooks());
     losses.push_back(one.metrics.at("loss"));

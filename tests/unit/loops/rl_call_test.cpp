@@ -52,7 +52,9 @@ TEST(RlUpdates, EveryPassSeesEveryKeptRowOnce) {
       EXPECT_EQ(rows, (std::vector<std::int64_t>{0, 1, 2, 4, 5}));
       EXPECT_EQ(tokens, 11);
     }
-    if (flags == 0) EXPECT_TRUE(orders_differ);
+    if (flags == 0) {
+      EXPECT_TRUE(orders_differ);
+    }
   }
 }
 

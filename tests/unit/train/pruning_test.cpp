@@ -135,24 +135,28 @@ TEST_F(PruningJobTest, AnswersWithWeightsGradientsAndLosses) {
   EXPECT_NE(bad_plan.find("ascending"), std::string::npos) << bad_plan;
   ASSERT_EQ(weight.sizes(), torch::IntArrayRef({128, 64}));
   EXPECT_EQ(weight[3][5].item<float>(), weights_.at("model.layers.1.mlp.up_proj.weight")[3 * 64 + 5]);
-  // Central differences of the loss in a few weights.
-  torch::NoGradGuard no_grad;
-  torch::Tensor up = module.decoder->weight("model.layers.1.mlp.up_proj.weight");
-  for (const auto& [row, column] : {std::pair{0, 0}, {17, 40}, {127, 63}}) {
-    const float before = up[row][column].item<float>();
-    double losses[2];
-    for (const int sign : {0, 1}) {
-      up[row][column] = before + (sign == 0 ? -1e-2F : 1e-2F);
-      losses[sign] = mean_token_loss(*module.decoder, data);
-    }
-    up[row][column] = before;
-    EXPECT_NEAR(gradient[row][column].item<double>(), (losses[1] - losses[0]) / 2e-2, 2e-5) << row << " " << column;
-  }
-  // The mean of squares of single sequences is at least the square of their mean.
   EXPECT_TRUE((square >= 0).all().item<bool>());
-  LossGradients one = loss_gradients(*module.decoder, {data[0]}, true);
+  const LossGradients one = loss_gradients(*module.decoder, {data[0]}, true);
   const torch::Tensor alone = one.mean.at("model.layers.1.mlp.up_proj.weight");
   EXPECT_TRUE(torch::allclose(one.mean_square.at("model.layers.1.mlp.up_proj.weight"), alone.square()));
+  // A central difference along the gradient is its norm, along a direction across it nothing.
+  torch::NoGradGuard no_grad;
+  torch::Tensor up = module.decoder->weight("model.layers.1.mlp.up_proj.weight");
+  const torch::Tensor before = up.clone(), along = gradient / gradient.norm();
+  torch::Tensor across = torch::sin(torch::arange(before.numel(), torch::kFloat32)).view(before.sizes());
+  across -= (across * along).sum() * along;
+  const auto slope = [&](const torch::Tensor& direction) {
+    constexpr double step = 0.05;
+    up.copy_(before + step * direction);
+    const double above = mean_token_loss(*module.decoder, data);
+    up.copy_(before - step * direction);
+    const double below = mean_token_loss(*module.decoder, data);
+    up.copy_(before);
+    return (above - below) / (2 * step);
+  };
+  const double norm = gradient.norm().item<double>();
+  EXPECT_NEAR(slope(along), norm, 2e-3 * norm);
+  EXPECT_NEAR(slope(across / across.norm()), 0, 2e-3 * norm);
 }
 
 TEST_F(PruningJobTest, RefusesQuestionsThatWereNotAnnounced) {
@@ -172,6 +176,11 @@ TEST_F(PruningJobTest, RefusesQuestionsThatWereNotAnnounced) {
 TEST_F(PruningJobTest, CutsTheVocabularyWithItsTokenizerAndRows) {
   for (const bool tied : {true, false}) {
     write_model("Qwen2ForCausalLM", tied);
+    task::write_split(dataset_ / "train.jsonl",
+                      {{"cancel the alarm", std::vector<task::Call>{{"alarm_cancel", nlohmann::json::object()}},
+                        nlohmann::json::object()},
+                       {"kitchen on", std::vector<task::Call>{{"light_set", {{"room", "kitchen"}, {"state", "on"}}}},
+                        nlohmann::json::object()}});
     const CallModule before = load_call_module(model_);
     const std::vector<Sequence> data = sequences(before);
     ScriptedPruner pruner{.signals = RETORT_SIGNAL_TOKEN_COUNTS};

@@ -3,10 +3,12 @@
 #include <retort/abi/quantizer.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 
-#include "runtime/decoder/decoder.h"
+#include "train/agreement.h"
 #include "train/compression_fixture.h"
 #include "train/model_weights.h"
 #include "train/quantization.h"
@@ -113,16 +115,10 @@ class SiteQuantization : public CompressionJobTest {
     for (std::size_t i = 0; i < original.size(); ++i)
       ASSERT_LE(std::abs(restored[i] - original[i]), std::abs(scales[i / width]) * 0.502F) << module << " " << i;
   }
-  /// The runtime's logits of the folder against LibTorch's of the same restored weights.
-  void expect_runs() const {
-    const CallModule loaded = load_call_module(output_);
-    const model::ModelFolder folder(output_);
-    const std::vector<text::TokenId> tokens = {5, 9, 30, 7};
-    torch::NoGradGuard no_grad;
-    std::vector<std::int64_t> ids(tokens.begin(), tokens.end());
-    const torch::Tensor expected =
-        loaded.decoder->logits(loaded.decoder->hidden(torch::tensor(ids, torch::kInt64).unsqueeze(0))[0])[3];
-    EXPECT_TRUE(torch::isfinite(expected).all().item<bool>());
+  /// The runtime, which computes on the codes, says what LibTorch says with the restored weights.
+  void expect_runs() {
+    AgreementJob job{.model = output_, .dataset = dataset_, .split = "train", .max_new_tokens = 8};
+    EXPECT_EQ(agreement(job, hooks()).at("same_tokens"), 1.0);
   }
   StorageOptions storage_;
 };
@@ -174,6 +170,7 @@ TEST_F(SiteQuantization, PacksZeroPointsAsCompressedTensorsDoes) {
   std::uint32_t word = 0;
   std::memcpy(&word, packed.data + (1 * 2 + 1) * 4, sizeof word);
   EXPECT_EQ((word >> 12) & 15U, static_cast<std::uint32_t>(std::nearbyint(-low / ((high - low) / 15))));
+  expect_runs();
   const nlohmann::json& groups = folder.config_json().at("quantization_config").at("config_groups");
   EXPECT_EQ(groups.at("group_0").at("weights").at("symmetric"), false);
 }
@@ -232,6 +229,23 @@ TEST_F(SiteQuantization, HandsOutStatisticsAndRecordsTheQuantizersFigures) {
   for (const std::int64_t rows : quantizer.rows) EXPECT_EQ(rows, 17);
   EXPECT_EQ(lines_.at("rows_done").size(), 22U);
   EXPECT_GT(figures_.at("rows_done"), 64);
+}
+
+TEST_F(SiteQuantization, RoundsAnEmbeddingOfItsOwnItselfWhereTheQuantizerCalibrates) {
+  write_model("LlamaForCausalLM", false);
+  SiteQuantizer quantizer;
+  quantizer.signals = RETORT_SIGNAL_INPUT_SQUARE_SUM;
+  quantizer.samples = 10;
+  storage_.pure = true;
+  quantizer.scheme_of = [](const std::string&) { return Scheme{4, 1, 32}; };
+  run(quantizer);
+  const model::ModelFolder folder(output_);
+  EXPECT_EQ(folder.linear("model.embed_tokens").bits, 8);
+  EXPECT_EQ(folder.linear("lm_head").bits, 4);
+  expect_near(folder, "model.embed_tokens");
+  EXPECT_EQ(std::count(quantizer.quantized.begin(), quantizer.quantized.end(), "model.embed_tokens"), 0);
+  ASSERT_EQ(log_.size(), 1U);
+  EXPECT_NE(log_[0].find("model.embed_tokens: a look-up has no input to calibrate on"), std::string::npos);
 }
 
 TEST_F(SiteQuantization, RefusesBeforeWorkAndSaysWhy) {

@@ -82,12 +82,12 @@ TEST_F(Sparsification, WritesZerosWhereTheMaskSaysAndNewWeightsElsewhere) {
     std::size_t zeros = 0;
     for (std::size_t i = 0; i < found.size(); ++i) {
       zeros += found[i] == 0 ? 1 : 0;
-      if (!sparse)
-        ASSERT_EQ(found[i], before[i]) << name;
-      else
-        ASSERT_TRUE(found[i] == 0 || found[i] == 2 * before[i]) << name << " " << i;
+      const bool expected = sparse ? found[i] == 0 || found[i] == 2 * before[i] : found[i] == before[i];
+      ASSERT_TRUE(expected) << name << " " << i;
     }
-    if (sparse) EXPECT_EQ(2 * zeros, found.size()) << name;
+    if (sparse) {
+      EXPECT_EQ(2 * zeros, found.size()) << name;
+    }
   }
   EXPECT_DOUBLE_EQ(figures_.at("sparsity"), 0.5);
   EXPECT_EQ(sparsifier.modules.size(), 21U);

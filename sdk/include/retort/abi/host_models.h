@@ -19,7 +19,7 @@ typedef struct retort_model_options {
   uint32_t reserved;
   retort_string folder; /* a model artifact or any Hugging Face folder that the runtime reads */
   int64_t threads;      /* 0: the host's choice */
-  int64_t sequences;    /* decoded together, 1 to 32; 0: the host's choice */
+  int64_t sequences;    /* decoded together, 1 to 64; 0: the host's choice */
 } retort_model_options;
 
 typedef struct retort_host_models_v1 {

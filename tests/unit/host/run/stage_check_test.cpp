@@ -62,9 +62,9 @@ TEST_F(StageCheckTest, ACrashNamesComponentAndLibraryAndTheOtherStagesAreChecked
 }
 
 TEST_F(StageCheckTest, AHangEndsAtTheTimeLimit) {
-  const auto findings = check(with_scorer({{"use", "reward.test_trouble"}, {"what", "hangs"}}), 3);
+  const auto findings = check(with_scorer({{"use", "reward.test_trouble"}, {"what", "hangs"}}), 6);
   ASSERT_EQ(findings.size(), 1u);
-  EXPECT_NE(findings[0].message.find("did not finish within 3 s"), std::string::npos) << findings[0].message;
+  EXPECT_NE(findings[0].message.find("did not finish within 6 s"), std::string::npos) << findings[0].message;
 }
 
 TEST_F(StageCheckTest, FindingsAreAConfigError) {
@@ -78,14 +78,12 @@ TEST_F(StageCheckTest, FindingsAreAConfigError) {
 }
 
 TEST_F(StageCheckTest, AMissingKeyIsAFindingThatNamesTheVariable) {
-  auto findings = check(with_scorer(keyed()));
-  ASSERT_EQ(findings.size(), 1u);
-  EXPECT_EQ(findings[0].pointer, "/stages/1/scorer/key");
-  EXPECT_EQ(findings[0].message, "the environment variable RETORT_TEST_KEY is not set");
+  EXPECT_TRUE(finds(check(with_scorer(keyed())), "/stages/1/scorer/key",
+                    "the environment variable RETORT_TEST_KEY is not set"));
   ::setenv("RETORT_TEST_KEY", "", 1);
   EXPECT_TRUE(finds(check(with_scorer(keyed())), "/stages/1/scorer/key", "RETORT_TEST_KEY is empty"));
   ::setenv("RETORT_TEST_KEY", "violet-1", 1);
-  findings = check(with_scorer(keyed()));
+  const auto findings = check(with_scorer(keyed()));
   EXPECT_TRUE(findings.empty()) << to_string(findings[0]);
 }
 

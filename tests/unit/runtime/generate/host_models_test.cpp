@@ -181,7 +181,7 @@ TEST_F(HostModels, NameWhatCannotBeOpened) {
   };
   EXPECT_NE(error_of("/nowhere", 0, 0).find("/nowhere"), std::string::npos);
   EXPECT_EQ(error_of(folder_.path().string(), -1, 0), "threads: expected 0 (the host's choice) or more, found -1");
-  EXPECT_EQ(error_of(folder_.path().string(), 1, 33), "sequences: expected 0 (the host's choice) to 32, found 33");
+  EXPECT_EQ(error_of(folder_.path().string(), 1, 65), "sequences: expected 0 (the host's choice) to 64, found 65");
   std::filesystem::remove(folder_.path() / "tokenizer.json");
   EXPECT_NE(error_of(folder_.path().string(), 0, 0).find("tokenizer.json"), std::string::npos);
   table_.close(nullptr);

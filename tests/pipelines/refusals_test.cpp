@@ -1,0 +1,65 @@
+// The training and compression stages refuse, before any work, an algorithm that asks for what they cannot give: by the
+// signal's name, at the algorithm's place in the config.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "child_command.h"
+
+namespace retort::apps {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Greedy {
+  const char *stage, *component, *signal;
+};
+
+void PrintTo(const Greedy& greedy, std::ostream* out) {
+  *out << greedy.stage;
+}
+
+class GreedyAlgorithm : public ::testing::TestWithParam<Greedy> {};
+
+TEST_P(GreedyAlgorithm, IsRefusedByTheSignalsName) {
+  if (!RETORT_WITH_TRAINING) GTEST_SKIP() << "built without the training stages (RETORT_TRAIN=OFF)";
+  std::string pattern = (std::filesystem::temp_directory_path() / "retort-greedy-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  const std::filesystem::path folder = pattern;
+  const auto [stage, component, signal] = GetParam();
+  Json config = Json::parse(R"({"stages": [
+    {"name": "utterances", "use": "stage.generate", "environment": {"use": "environment.home"}},
+    {"name": "prototype", "use": "stage.prototype", "inputs": {"dataset": "utterances"},
+     "teacher": {"use": "teacher.rules"}, "reward": {"use": "reward.function_call"}},
+    {"name": "model", "use": "stage.sft", "inputs": {"dataset": "prototype"}},
+    {"name": "greedy", "inputs": {"dataset": "prototype"}}]})");
+  config["plugins"] = {GREEDY_PLUGIN};
+  Json& entry = config["stages"][3];
+  entry["use"] = stage;
+  entry["inputs"][stage == std::string("stage.distill") ? "teacher" : "model"] = "model";
+  entry["algorithm"] = {{"use", component}};
+  if (stage == std::string("stage.rl")) entry["reward"] = {{"use", "reward.function_call"}};
+  std::ofstream(folder / "config.json") << config;
+  const Outcome outcome =
+      ChildCommand(folder, {"check", (folder / "config.json").string(), "--allow-writable-plugins"}).wait();
+  EXPECT_EQ(outcome.code, 2) << outcome.err;
+  EXPECT_NE(outcome.err.find("1 mistake\n"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("/stages/3/algorithm: "), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find(signal), std::string::npos) << outcome.err;
+  std::filesystem::remove_all(folder);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, GreedyAlgorithm,
+                         ::testing::Values(Greedy{"stage.distill", "distill.greedy", "VALUES"},
+                                           Greedy{"stage.rl", "rl.greedy", "TEACHER_TOP_K"},
+                                           Greedy{"stage.preference", "preference.greedy", "ENTROPIES"},
+                                           Greedy{"stage.prune", "prune.greedy", "INPUT_HESSIAN"},
+                                           Greedy{"stage.sparsify", "sparsify.greedy", "HEAD_NORMS"},
+                                           Greedy{"stage.quantize", "quantize.greedy", "bit 57"}),
+                         [](const auto& instance) { return std::string(instance.param.stage).substr(6); });
+
+}  // namespace
+}  // namespace retort::apps
