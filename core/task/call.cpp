@@ -10,7 +10,7 @@
 
 #include "host/base/json.h"
 #include "host/base/json_cursor.h"
-#include "task/schema_check.h"
+#include "schema/argument_schema.h"
 
 namespace retort::task {
 
@@ -30,29 +30,17 @@ bool is_object_schema(const Json& schema) {
   return schema.is_object() && schema.contains("type") && schema.at("type") == "object";
 }
 
-/// The schema that decides: an argument that it does not name is invalid, unless it says that others may come.
-Json strict(const Json& parameters) {
-  Json schema = parameters.is_object() ? parameters : Json::object();
-  if (!schema.contains("additionalProperties")) schema["additionalProperties"] = false;
-  return schema;
-}
-
 /// Compiled schemas of the tools seen by this thread. Calls come by the thousand for the same few tools, and compiling
 /// costs far more than checking.
-SchemaCheck& compiled(const Json& parameters) {
-  struct Entry {
-    Json parameters;
-    SchemaCheck check;
-  };
+schema::ArgumentSchema& compiled(const Json& parameters) {
   constexpr std::size_t most_entries = 1024;
-  thread_local std::unordered_multimap<std::size_t, std::unique_ptr<Entry>> entries;
+  thread_local std::unordered_multimap<std::size_t, std::unique_ptr<schema::ArgumentSchema>> entries;
   const std::size_t hash = std::hash<Json>()(parameters);
   const auto [first, last] = entries.equal_range(hash);
   for (auto entry = first; entry != last; ++entry)
-    if (entry->second->parameters == parameters) return entry->second->check;
+    if (entry->second->parameters() == parameters) return *entry->second;
   if (entries.size() >= most_entries) entries.clear();
-  auto entry = std::make_unique<Entry>(Entry{parameters, SchemaCheck(strict(parameters))});
-  return entries.emplace(hash, std::move(entry))->second->check;
+  return *entries.emplace(hash, std::make_unique<schema::ArgumentSchema>(parameters))->second;
 }
 
 Tool read_tool(const JsonCursor& json) {
@@ -74,36 +62,6 @@ Tool read_tool(const JsonCursor& json) {
     parameters.refuse("a JSON Schema", error.what());
   }
   return tool;
-}
-
-std::string names_of(const Json& properties) {
-  std::string names;
-  for (const auto& item : properties.items()) names += (names.empty() ? "" : ", ") + item.key();
-  return names.empty() ? "none" : names;
-}
-
-/// The value of `key`, or nullptr.
-const Json* member(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() ? nullptr : &*found;
-}
-
-/// The two most frequent mistakes, in plainer words than the schema checker's.
-std::optional<std::string> wrong_argument_names(const Call& call, const Json& parameters) {
-  static const Json nothing = Json::object();
-  const Json* named = member(parameters, "properties");
-  const Json& properties = named != nullptr ? *named : nothing;
-  const Json* others = member(parameters, "additionalProperties");
-  if ((others == nullptr || *others == false) && member(parameters, "patternProperties") == nullptr)
-    for (const auto& item : call.arguments.items())
-      if (!properties.contains(item.key()))
-        return "unknown argument \"" + item.key() + "\" of " + call.name + " (it has: " + names_of(properties) + ")";
-  const Json* required = member(parameters, "required");
-  if (required == nullptr || !required->is_array()) return std::nullopt;
-  for (const Json& name : *required)
-    if (name.is_string() && !call.arguments.contains(name.get_ref<const std::string&>()))
-      return call.name + " lacks the required argument \"" + name.get<std::string>() + "\"";
-  return std::nullopt;
 }
 
 }  // namespace
@@ -150,12 +108,7 @@ std::optional<std::string> invalid_reason(const Call& call, const std::vector<To
   for (const Tool& candidate : tools)
     if (candidate.name == call.name) tool = &candidate;
   if (tool == nullptr) return "unknown tool \"" + call.name + "\"";
-  if (!call.arguments.is_object())
-    return "arguments of " + call.name + ": expected an object, found " + host::excerpt(call.arguments);
-  if (auto reason = wrong_argument_names(call, tool->parameters)) return reason;
-  const auto violation = compiled(tool->parameters).violation(call.arguments);
-  if (!violation) return std::nullopt;
-  return "arguments of " + call.name + ": " + *violation;
+  return compiled(tool->parameters).invalid_reason(call.name, call.arguments);
 }
 
 bool exact_match(const std::vector<Call>& found, const std::vector<Call>& expected) {

@@ -139,6 +139,17 @@ Split read_split(const std::filesystem::path& file, double max_rejected_share) {
   return split;
 }
 
+std::optional<Split> pass_on_split(const std::filesystem::path& from, const std::filesystem::path& to,
+                                   double max_rejected_share) {
+  if (!std::filesystem::exists(from)) return std::nullopt;
+  Split split = read_split(from, max_rejected_share);
+  if (split.rejected.empty())
+    host::write_file_atomically(to, host::read_file(from));
+  else
+    write_split(to, split.examples);
+  return split;
+}
+
 void write_split(const std::filesystem::path& file, const std::vector<Example>& examples) {
   std::string content;
   for (const Example& example : examples) content += to_line(to_row(example));

@@ -41,6 +41,11 @@ Example from_row(const nlohmann::json& row);
 /// Throws std::runtime_error when the file cannot be read.
 Split read_split(const std::filesystem::path& file, double max_rejected_share = 0.01);
 
+/// Reads `from` as read_split does and writes it to `to` without the rows that cannot be used, so that no later stage
+/// meets them; byte for byte where all can be. Nothing where `from` is not there.
+std::optional<Split> pass_on_split(const std::filesystem::path& from, const std::filesystem::path& to,
+                                   double max_rejected_share);
+
 /// Atomic (temporary name, fsync, rename).
 void write_split(const std::filesystem::path& file, const std::vector<Example>& examples);
 void write_rejected(const std::filesystem::path& file, const std::vector<RejectedRow>& rejected);

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "host/algorithm/component_failure.h"
 #include "host/plugin/plugin_error.h"
 
 namespace retort::host {
@@ -46,7 +47,7 @@ Json EnvironmentCall::tools() const {
   const std::string who = id_ + ": tools()";
   std::string text;
   const retort_text_sink sink = sink_into(text);
-  throw_component_error(functions_.tools(instance_, &sink), who);
+  throw_component_failure(functions_.tools(instance_, &sink), who);
   Json tools = parse_result(who, text);
   if (!tools.is_array()) refuse_result(who, "an OpenAI tools array", shown(tools));
   return tools;
@@ -73,7 +74,7 @@ Json EnvironmentCall::execute_once(const Json& calls, std::string_view start) co
 EnvironmentSession::EnvironmentSession(const EnvironmentCall& environment, std::string_view start)
     : environment_(environment) {
   const std::string who = environment_.id_ + ": start()";
-  throw_component_error(environment_.functions_.start(environment_.instance_, to_abi(start), &session_), who);
+  throw_component_failure(environment_.functions_.start(environment_.instance_, to_abi(start), &session_), who);
   if (session_ == nullptr) refuse_result(who, "a session", "none");
 }
 
@@ -84,8 +85,8 @@ EnvironmentSession::~EnvironmentSession() {
 std::string EnvironmentSession::execute_text(std::string_view calls) const {
   std::string text;
   const retort_text_sink sink = sink_into(text);
-  throw_component_error(environment_.functions_.execute(environment_.instance_, session_, to_abi(calls), &sink),
-                        environment_.id_ + ": execute()");
+  throw_component_failure(environment_.functions_.execute(environment_.instance_, session_, to_abi(calls), &sink),
+                          environment_.id_ + ": execute()");
   return text;
 }
 
@@ -105,7 +106,7 @@ std::string EnvironmentSession::state() const {
   if (!can_save()) throw std::invalid_argument(who + ": this world cannot be saved");
   std::string text;
   const retort_text_sink sink = sink_into(text);
-  throw_component_error(environment_.functions_.state(environment_.instance_, session_, &sink), who);
+  throw_component_failure(environment_.functions_.state(environment_.instance_, session_, &sink), who);
   return text;
 }
 

@@ -2,24 +2,13 @@
 #include "host/algorithm/json_items.h"
 
 #include <algorithm>
-#include <retort/host.hpp>
 #include <stdexcept>
 #include <utility>
 
+#include "host/algorithm/component_failure.h"
 #include "host/plugin/plugin_error.h"
 
 namespace retort::host {
-
-void throw_component_error(retort_error* error, const std::string& who) {
-  if (error == nullptr) return;
-  const retort_host& services = host_services();
-  const std::int32_t code = services.error_code(error);
-  const std::string message = who + ": " + to_std(services.error_message(error));
-  services.error_free(error);
-  if (code == RETORT_ERROR_STOPPED) throw Stopped();
-  if (code == RETORT_ERROR_INVALID_ARGUMENT) throw std::invalid_argument(message);
-  throw std::runtime_error(message);
-}
 
 void refuse_result(const std::string& who, const std::string& expected, const std::string& found) {
   constexpr std::size_t longest = 200;
@@ -64,7 +53,7 @@ void JsonItems::finish(retort_error* error) const {
     if (error != nullptr) host_services().error_free(error);
     std::rethrow_exception(failure_);
   }
-  throw_component_error(error, who_);
+  throw_component_failure(error, who_);
 }
 
 void JsonItems::require_all() const {

@@ -1,4 +1,4 @@
-// What the interfaces that exchange JSON share: results that come item by item, and errors of components as exceptions.
+// What the interfaces that exchange JSON share: results that come item by item.
 #pragma once
 
 #include <retort/abi/base.h>
@@ -13,11 +13,6 @@
 #include "host/base/json.h"
 
 namespace retort::host {
-
-/// Throws what a component returned, with `who` before its message, and frees it; does nothing for NULL. Throws
-/// retort::Stopped for RETORT_ERROR_STOPPED, std::invalid_argument for RETORT_ERROR_INVALID_ARGUMENT,
-/// std::runtime_error for the others, so that a stage that lets it pass returns the same code.
-void throw_component_error(retort_error* error, const std::string& who);
 
 /// Throws std::runtime_error "`who`: expected …, found …; this is a fault of the component".
 [[noreturn]] void refuse_result(const std::string& who, const std::string& expected, const std::string& found);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "host/algorithm/component_failure.h"
 #include "host/plugin/plugin_error.h"
 
 namespace retort::host {
@@ -35,7 +36,7 @@ RewardCall::RewardCall(std::string id, retort_instance* instance, const retort_r
   const std::string who = id_ + ": scores()";
   std::string text;
   const retort_text_sink sink = sink_into(text);
-  throw_component_error(functions_.scores(instance_, &sink), who);
+  throw_component_failure(functions_.scores(instance_, &sink), who);
   read_names(parse_result(who, text));
 }
 

@@ -43,7 +43,7 @@ class RewardCall {
   /// `tools`: OpenAI tools as JSON text; `items`: JSON text of an array with `count` items. Hands each verdict on as it
   /// comes, any order. Throws std::runtime_error for a score that is missing, not declared, not finite or out of its
   /// bounds, for an item that is missing or comes twice, what the component says of the batch (see
-  /// throw_component_error), and what `take` throws.
+  /// throw_component_failure), and what `take` throws.
   void score(std::string_view tools, std::string_view items, std::size_t count, const Take& take) const;
 
  private:

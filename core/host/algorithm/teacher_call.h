@@ -20,7 +20,7 @@ class TeacherCall {
   /// `tools`: OpenAI tools as JSON text, or empty; `requests`: JSON text of an array with `count` requests. Hands each
   /// answer on as it comes, any order: an object with "choices" (a message and a finish reason each) or a text "error".
   /// Throws std::runtime_error for an answer of another shape, a missing one and one that comes twice, what the
-  /// component says of the batch (see throw_component_error), and what `take` throws.
+  /// component says of the batch (see throw_component_failure), and what `take` throws.
   void complete(std::string_view tools, std::string_view requests, std::size_t count, const Take& take) const;
 
   bool can_score() const { return functions_.score != nullptr; }

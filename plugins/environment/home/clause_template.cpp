@@ -1,4 +1,4 @@
-// Parses the notation of templates.h for one clause, and draws from it.
+// Parses the notation of data.h for one clause, and draws from it.
 #include "clause_template.h"
 
 #include <algorithm>

@@ -1,14 +1,13 @@
-// Parses the groups of templates and composes utterances of them. Single clauses are clause_template.cpp's business.
+// Reads the groups of templates and composes utterances of them. Single clauses are clause_template.cpp's business.
 #include "grammar.h"
 
 #include <algorithm>
 #include <cctype>
 #include <set>
-#include <sstream>
 #include <stdexcept>
 
+#include "data.h"
 #include "home.h"
-#include "templates.h"
 
 namespace retort::home {
 namespace {
@@ -28,10 +27,6 @@ constexpr int kFollowUpPercent = 10;  ///< of the pairs
 
 std::string numbered(const std::string& group, bool test_only, std::size_t index) {
   return group + (test_only ? ".test" : ".") + (index < 10 ? "0" : "") + std::to_string(index);
-}
-
-bool is_frame_group(const std::string& group) {
-  return group == "wrap" || group == "pair" || group == "triple";
 }
 
 bool begins_with(const std::string& text, std::string_view start) {
@@ -96,83 +91,57 @@ bool holds(const json& arguments, const json& required) {
   });
 }
 
+std::vector<ClauseTemplate> templates_of(const json& list, const json& slots, const std::string& group) {
+  const auto kinds = slots.get<std::map<std::string, std::string>>();
+  std::vector<ClauseTemplate> templates;
+  for (const json& one : list) {
+    const bool test_only = one.value("test", false);
+    templates.emplace_back(numbered(group, test_only, templates.size() + 1), one.at("say").get<std::string>(), kinds,
+                           one.value("arguments", json::object()), test_only, one.value("imperative", true));
+  }
+  return templates;
+}
+
 }  // namespace
 
 Grammar::Grammar() {
-  for (const std::string_view source :
-       {device_templates(), media_templates(), planning_templates(), other_templates()}) {
-    parse(source);
+  for (const std::string_view source : {devices_data(), media_data(), planning_data()}) {
+    const json data = json::parse(source);
+    for (const json& tool : data.at("tools")) add_intent(tool);
   }
-  for (std::size_t i = 0; i + 1 < intents_.size(); ++i) by_weight_.insert(by_weight_.end(), intents_[i].weight, i);
+  const json other = json::parse(other_data());
+  for (std::size_t i = 0; i < intents_.size(); ++i) by_weight_.insert(by_weight_.end(), intents_[i].weight, i);
+  intents_.push_back({"none", 1, templates_of(other.at("none"), json::object(), "none")});
+  for (const auto& group : other.at("frames").items()) add_frames(group.key(), group.value());
+  for (const json& follow_up : other.at("follow_ups")) add_follow_up(follow_up);
 }
 
-void Grammar::parse(std::string_view source) {
-  std::istringstream lines{std::string(source)};
-  std::string group;
-  std::map<std::string, std::string> kinds;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.empty()) continue;
-    if (line[0] != '@') {
-      parse_template(line, kinds, group);
-      continue;
-    }
-    std::istringstream words(line.substr(1));
-    words >> group;
-    kinds.clear();
-    for (std::string word; words >> word;) {
-      const std::size_t equals = word.find('=');
-      kinds[word.substr(0, equals)] = word.substr(equals + 1);
-    }
-    if (is_frame_group(group)) continue;
-    if (group == "follow") {
-      begin_follow_up(kinds);
-      group += "." + follow_ups_.back().first + "." + follow_ups_.back().second;
-      continue;
-    }
-    intents_.push_back({group, 1, {}});
-    if (const auto weight = kinds.find("weight"); weight != kinds.end()) {
-      intents_.back().weight = std::stoul(weight->second);
-      kinds.erase(weight);
-    }
-  }
+void Grammar::add_intent(const json& tool) {
+  const std::string name = tool.at("tool");
+  intents_.push_back({name, tool.value("weight", std::size_t{1}),
+                      templates_of(tool.at("templates"), tool.value("slots", json::object()), name)});
 }
 
-void Grammar::begin_follow_up(std::map<std::string, std::string>& kinds) {
-  const auto take = [&](const char* key) {
-    const auto found = kinds.find(key);
-    if (found == kinds.end()) return std::string();
-    return std::move(kinds.extract(found).mapped());
-  };
+void Grammar::add_follow_up(const json& group) {
   FollowUp follow_up;
-  follow_up.first = take("first");
-  follow_up.second = take("second");
-  follow_up.shared = take("share");
-  const std::string required = take("require");
-  if (!required.empty()) follow_up.required = json::parse(required);
+  follow_up.first = group.at("first");
+  follow_up.second = group.at("second");
+  follow_up.shared = group.value("share", "");
+  follow_up.required = group.value("require", json::object());
+  follow_up.templates =
+      templates_of(group.at("templates"), group.at("slots"), "follow." + follow_up.first + "." + follow_up.second);
   follow_ups_.push_back(std::move(follow_up));
 }
 
-void Grammar::parse_template(const std::string& line, const std::map<std::string, std::string>& kinds,
-                             const std::string& group) {
-  const bool test_only = line[0] == '-';
-  const bool imperative = line[1] != '~';
-  std::string text = line.substr(imperative ? 2 : 3);
-  if (is_frame_group(group)) {
-    std::vector<Frame>& frames = frames_[group];
+void Grammar::add_frames(const std::string& group, const json& list) {
+  std::vector<Frame>& frames = frames_[group];
+  for (const json& one : list) {
+    const std::string text = one.at("say");
+    const bool test_only = one.value("test", false);
     const bool leads = begins_with(text, "{a}") && group != "wrap";
-    frames.push_back({numbered(group, test_only, frames.size() + 1), text, test_only, imperative && !leads});
-    return;
+    frames.push_back(
+        {numbered(group, test_only, frames.size() + 1), text, test_only, one.value("imperative", true) && !leads});
   }
-  json fixed = json::object();
-  const std::size_t arrow = text.find(" => ");
-  if (arrow != std::string::npos) {
-    fixed = json::parse(text.substr(arrow + 4));
-    text.resize(arrow);
-  }
-  std::vector<ClauseTemplate>& templates =
-      begins_with(group, "follow.") ? follow_ups_.back().templates : intents_.back().templates;
-  templates.emplace_back(numbered(group, test_only, templates.size() + 1), text, kinds, std::move(fixed), test_only,
-                         imperative);
 }
 
 const Frame* Grammar::draw_frame(const std::string& group, Split split, bool imperative, Random& random) const {

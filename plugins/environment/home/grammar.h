@@ -43,7 +43,7 @@ struct FollowUp {
 /// Immutable; every const function may be called from any thread.
 class Grammar {
  public:
-  Grammar();  ///< Parses the built-in templates.
+  Grammar();  ///< Reads the templates of data/.
 
   const std::vector<Intent>& intents() const { return intents_; }
   const std::map<std::string, std::vector<Frame>>& frames() const { return frames_; }
@@ -54,10 +54,9 @@ class Grammar {
   std::vector<Utterance> generate(Split split, std::int64_t count, std::uint64_t seed) const;
 
  private:
-  void parse(std::string_view source);
-  void begin_follow_up(std::map<std::string, std::string>& kinds);  ///< takes what is not a slot out of them
-  void parse_template(const std::string& line, const std::map<std::string, std::string>& kinds,
-                      const std::string& group);
+  void add_intent(const nlohmann::json& tool);
+  void add_frames(const std::string& group, const nlohmann::json& list);
+  void add_follow_up(const nlohmann::json& group);
   Utterance draw(Split split, Random& random) const;
   /// Not "none". Training draws by weight, the others all alike.
   std::size_t draw_intent(Split split, Random& random) const;

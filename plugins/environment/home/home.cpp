@@ -299,7 +299,7 @@ Home::Home(json state) : state_(std::move(state)) {
 }
 
 std::optional<std::string> Home::call(const std::string& name, const json& arguments, std::string& error) {
-  static const call_reward::CallSchema schema(tools());
+  thread_local const call_reward::CallSchema schema(tools());
   if (const auto invalid = schema.invalid_reason(name, arguments)) {
     error = *invalid;
     return std::nullopt;

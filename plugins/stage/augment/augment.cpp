@@ -7,7 +7,10 @@
 #include <random>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 #include <utility>
+
+#include "host/base/diagnostic.h"
 
 namespace retort::stages {
 namespace {
@@ -182,6 +185,24 @@ class Augmenter {
 };
 
 }  // namespace
+
+void require_known_arguments(const AugmentOptions& options, const std::vector<task::Tool>& tools) {
+  std::set<std::string> arguments;
+  for (const task::Tool& tool : tools) {
+    const json properties = tool.parameters.value("properties", json::object());
+    for (const auto& argument : properties.items()) arguments.insert(argument.key());
+  }
+  const std::vector<std::string> known(arguments.begin(), arguments.end());
+  for (const auto& [list, names] : {std::pair("random_arguments", &options.random_arguments),
+                                    std::pair("shared_arguments", &options.shared_arguments)}) {
+    for (const std::string& name : *names) {
+      if (arguments.count(name) != 0) continue;
+      const std::string nearest = host::nearest_name(name, known);
+      throw std::invalid_argument(std::string(list) + ": expected the name of an argument of a tool, found \"" + name +
+                                  "\"" + (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?"));
+    }
+  }
+}
 
 std::vector<SwapSite> swap_sites(const Example& example, const std::vector<task::Tool>& tools, bool closed) {
   std::vector<SwapSite> sites;

@@ -23,6 +23,10 @@ struct AugmentOptions {
   std::uint64_t seed = 0;
 };
 
+/// Throws std::invalid_argument where random_arguments or shared_arguments name what no tool has as an argument: the
+/// list, the name, and the nearest argument.
+void require_known_arguments(const AugmentOptions& options, const std::vector<task::Tool>& tools);
+
 /// A value that can be swapped: a string argument, or one string of an argument that is a list.
 struct SwapSite {
   std::size_t call = 0;

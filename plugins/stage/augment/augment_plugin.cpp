@@ -28,6 +28,7 @@ class AugmentStage final : public retort::Stage {
     std::vector<std::string> random_arguments;
     std::vector<std::string> shared_arguments;
     bool closed = false;
+    double max_unreadable_share = 0.1;
     std::int64_t seed = 0;
   };
   static auto schema() {
@@ -62,6 +63,10 @@ class AugmentStage final : public retort::Stage {
         .doc("arguments that mean the same in every tool that has them: tools draw values from each other")
         .boolean("closed", &Params::closed)
         .doc("swap values of arguments with an enum too; right only where no wording depends on them")
+        .number("max_unreadable_share", &Params::max_unreadable_share)
+        .at_least(0)
+        .at_most(1)
+        .doc("the run stops when a larger share of a split's rows is bad; bad rows go to rejected.jsonl")
         .integer("seed", &Params::seed)
         .at_least(0)
         .doc("of the choices; 0 takes the stage's own seed");
@@ -77,7 +82,31 @@ class AugmentStage final : public retort::Stage {
   void run(const retort::StageContext& context) override {
     const fs::path input = context.input_folder("dataset");
     const fs::path output = context.output_folder();
-    const task::Split train = task::read_split(input / "train.jsonl");
+    const std::vector<task::Tool> tools = task::read_tools(input / "tools.json");
+    const stages::AugmentOptions options = options_of(context);
+    stages::require_known_arguments(options, tools);
+    const task::Split train = task::read_split(input / "train.jsonl", params_.max_unreadable_share);
+    std::vector<task::RejectedRow> rejected = train.rejected;
+    std::vector<task::Example> held_out;
+    for (const std::string name : {"validation.jsonl", "test.jsonl"}) {
+      const auto split = task::pass_on_split(input / name, output / name, params_.max_unreadable_share);
+      if (!split) continue;
+      held_out.insert(held_out.end(), split->examples.begin(), split->examples.end());
+      for (const task::RejectedRow& row : split->rejected)
+        rejected.push_back({row.line, name + ": " + row.reason, row.text});
+    }
+    const auto examples = stages::augment(train.examples, tools, options, held_out);
+    retort::throw_if_stopped();
+    task::write_split(output / "train.jsonl", examples);
+    task::write_rejected(output / "rejected.jsonl", rejected);
+    retort::host::write_file_atomically(output / "tools.json", retort::host::read_file(input / "tools.json"));
+    if (!rejected.empty()) context.fact("rejected", std::to_string(rejected.size()));
+    context.fact("train", std::to_string(examples.size()));
+    context.fact("added", std::to_string(examples.size() - train.examples.size()));
+  }
+
+ private:
+  stages::AugmentOptions options_of(const retort::StageContext& context) const {
     stages::AugmentOptions options;
     options.factor = params_.factor;
     options.swap_share = params_.swap_share;
@@ -89,25 +118,9 @@ class AugmentStage final : public retort::Stage {
     options.shared_arguments = params_.shared_arguments;
     options.closed = params_.closed;
     options.seed = params_.seed == 0 ? context.seed() : static_cast<std::uint64_t>(params_.seed);
-    std::vector<task::Example> held_out;
-    for (const char* name : {"validation.jsonl", "test.jsonl"}) {
-      if (!fs::exists(input / name)) continue;
-      const task::Split split = task::read_split(input / name);
-      held_out.insert(held_out.end(), split.examples.begin(), split.examples.end());
-    }
-    const auto examples = stages::augment(train.examples, task::read_tools(input / "tools.json"), options, held_out);
-    retort::throw_if_stopped();
-    task::write_split(output / "train.jsonl", examples);
-    task::write_rejected(output / "rejected.jsonl", train.rejected);
-    for (const char* name : {"validation.jsonl", "test.jsonl", "tools.json"}) {
-      if (fs::exists(input / name))
-        retort::host::write_file_atomically(output / name, retort::host::read_file(input / name));
-    }
-    context.fact("train", std::to_string(examples.size()));
-    context.fact("added", std::to_string(examples.size() - train.examples.size()));
+    return options;
   }
 
- private:
   Params params_;
 };
 

@@ -25,6 +25,7 @@ class Evaluate : public retort::Stage {
     std::string split = "test";
     std::int64_t limit = 0;
     std::int64_t threads = 1;
+    double max_rejected_share = 0.1;
   };
   static auto schema() {
     return retort::params<Params>()
@@ -36,7 +37,11 @@ class Evaluate : public retort::Stage {
         .doc("answer only the first so many labelled utterances; 0: all")
         .integer("threads", &Params::threads)
         .at_least(1)
-        .doc("threads of the inference; the latencies that are reported depend on it");
+        .doc("threads of the inference; the latencies that are reported depend on it")
+        .number("max_rejected_share", &Params::max_rejected_share)
+        .at_least(0)
+        .at_most(1)
+        .doc("the run stops when a larger share of the split's rows is bad; the others are answered without them");
   }
 
   explicit Evaluate(Params params) : params_(std::move(params)) {}
@@ -62,12 +67,13 @@ class Evaluate : public retort::Stage {
   ReportSubject read_subject(const StageContext& context) const {
     const auto file = std::filesystem::path(context.input_folder("dataset")) / (params_.split + ".jsonl");
     ReportSubject subject{context.input_name("dataset"), params_.split, {}};
-    const retort::task::Split split = retort::task::read_split(file);
+    const retort::task::Split split = retort::task::read_split(file, params_.max_rejected_share);
     for (const auto& example : split.examples) {
       if (params_.limit > 0 && static_cast<std::int64_t>(subject.data.size()) == params_.limit) break;
       if (example.calls) subject.data.push_back({example.utterance, *example.calls});
     }
     if (!split.rejected.empty()) {
+      context.fact("rejected", std::to_string(split.rejected.size()));
       retort::task::write_rejected(std::filesystem::path(context.output_folder()) / "rejected.jsonl", split.rejected);
       retort::log_warning("stage.evaluate: " + std::to_string(split.rejected.size()) + " rows of " + file.string() +
                           " cannot be used; rejected.jsonl says why");

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <retort/plugin.hpp>
 #include <retort/stage.hpp>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,10 +54,20 @@ class GenerateStage final : public retort::Stage {
     return shape;
   }
 
+  std::vector<std::string> check(const retort::StageContext& context) override {
+    const retort::host::EnvironmentCall environment = environment_of(context);
+    std::vector<std::string> findings;
+    if (!environment.can_generate()) findings.push_back("environment: makes no rows; this stage asks for them");
+    try {
+      task::tools_from_json(environment.tools(), "environment: tools");
+    } catch (const std::invalid_argument& error) {
+      findings.emplace_back(error.what());
+    }
+    return findings;
+  }
+
   void run(const retort::StageContext& context) override {
-    const retort::BoundComponent component = context.slot("environment").value();
-    const retort::host::EnvironmentCall environment(std::string(component.id()), component.instance(),
-                                                    component.functions<retort_environment_v1>());
+    const retort::host::EnvironmentCall environment = environment_of(context);
     const std::uint64_t seed = params_.seed == 0 ? context.seed() : static_cast<std::uint64_t>(params_.seed);
     const auto tools = environment.tools();
     task::tools_from_json(tools, "environment: tools");
@@ -76,6 +87,10 @@ class GenerateStage final : public retort::Stage {
   }
 
  private:
+  static retort::host::EnvironmentCall environment_of(const retort::StageContext& context) {
+    const retort::BoundComponent component = context.slot("environment").value();
+    return {std::string(component.id()), component.instance(), component.functions<retort_environment_v1>()};
+  }
   static std::vector<task::Example> generate(const retort::StageContext& context,
                                              const retort::host::EnvironmentCall& environment, const std::string& split,
                                              std::int64_t count, std::uint64_t seed) {

@@ -103,12 +103,31 @@ class Labeller {
     json execution;  ///< null where nothing was executed
   };
 
+  /// One answer a row: from the journal, or of the teacher.
   std::vector<json> ask(const std::vector<Example>& examples, std::size_t begin, std::size_t end) const {
-    json requests = json::array();
-    for (std::size_t i = begin; i < end; ++i) requests.push_back(to_request(examples[i]));
     std::vector<json> answers(end - begin);
-    components_.complete(tools_, dump(requests), answers.size(),
-                         [&](std::size_t index, json answer) { answers[index] = std::move(answer); });
+    std::vector<std::size_t> asked;
+    std::vector<std::string> requests;
+    std::string batch = "[";
+    for (std::size_t i = begin; i < end; ++i) {
+      std::string request = dump(to_request(examples[i]));
+      if (options_.journal != nullptr) {
+        if (auto known = options_.journal->find(i, request)) {
+          answers[i - begin] = std::move(*known);
+          continue;
+        }
+      }
+      batch += (asked.empty() ? "" : ",") + request;
+      asked.push_back(i);
+      requests.push_back(std::move(request));
+    }
+    if (asked.empty()) return answers;
+    components_.complete(tools_, batch + "]", asked.size(), [&](std::size_t index, json answer) {
+      if (options_.journal != nullptr && !answer.contains("error"))
+        options_.journal->add(asked[index], requests[index], answer);
+      answers[asked[index] - begin] = std::move(answer);
+    });
+    if (options_.journal != nullptr) options_.journal->sync();
     return answers;
   }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "answer_journal.h"
 #include "host/algorithm/reward_call.h"
 #include "task/dataset.h"
 
@@ -30,9 +31,10 @@ struct PrototypeComponents {
 };
 
 struct PrototypeOptions {
-  double threshold = 1.0;        ///< least score of a row that is kept
-  bool reference = false;        ///< judge against the calls that a row already has
-  std::size_t batch_size = 256;  ///< rows sent to the teacher at once
+  double threshold = 1.0;            ///< least score of a row that is kept
+  bool reference = false;            ///< judge against the calls that a row already has
+  std::size_t batch_size = 256;      ///< rows sent to the teacher at once
+  AnswerJournal* journal = nullptr;  ///< where answers are kept as they come, and known ones taken from; borrowed
 };
 
 struct Labelled {
@@ -43,7 +45,8 @@ struct Labelled {
 };
 
 /// Labels `examples`; calls that a row already has go to the teacher as its recorded answer. `progress` is told the
-/// rows done and may throw to stop. What a component throws passes through.
+/// rows done and may throw to stop. Rows whose answer the journal knows are not sent; answers that are errors are not
+/// kept, so that they are asked for again. What a component throws passes through.
 Labelled label(const std::vector<task::Example>& examples, const std::vector<task::Tool>& tools,
                const PrototypeComponents& components, const PrototypeOptions& options,
                const std::function<void(std::size_t done)>& progress);

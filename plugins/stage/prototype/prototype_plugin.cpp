@@ -10,6 +10,7 @@
 #include <retort/stage.hpp>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "host/algorithm/environment_call.h"
 #include "host/algorithm/reward_call.h"
@@ -50,6 +51,7 @@ class PrototypeStage final : public retort::Stage {
     std::string reference = "none";
     std::int64_t batch_size = 256;
     double max_rejected_share = 0.5;
+    double max_unreadable_share = 0.1;
   };
   static auto schema() {
     return retort::params<Params>()
@@ -67,7 +69,14 @@ class PrototypeStage final : public retort::Stage {
         .number("max_rejected_share", &Params::max_rejected_share)
         .at_least(0)
         .at_most(1)
-        .doc("the run stops when a larger share of the rows is rejected");
+        .doc("the run stops when a larger share of the rows is rejected")
+        .number("max_unreadable_share", &Params::max_unreadable_share)
+        .at_least(0)
+        .at_most(1)
+        .doc(
+            "the run stops, before the teacher is asked, when a larger share of the validation or the test rows is "
+            "bad; "
+            "bad rows go to rejected.jsonl");
   }
   explicit PrototypeStage(const Params& params) : params_(params) {}
 
@@ -81,12 +90,24 @@ class PrototypeStage final : public retort::Stage {
     return shape;
   }
 
+  std::vector<std::string> check(const retort::StageContext& context) override {
+    const auto reward = call_of<retort::host::RewardCall, retort_reward_v1>(context.slot("reward").value());
+    const retort::host::ScoreName& first = reward->names().front();
+    if (!first.maximum || *first.maximum >= params_.threshold) return {};
+    return {"reward: its highest \"" + first.name + "\" is " + std::to_string(*first.maximum) +
+            ", below the threshold " + std::to_string(params_.threshold) + ": no row would be kept"};
+  }
+
   void run(const retort::StageContext& context) override {
     const fs::path input = context.input_folder("dataset");
     const fs::path output = context.output_folder();
     const task::Split train = task::read_split(input / "train.jsonl", params_.max_rejected_share);
+    const std::vector<task::RejectedRow> held_out = pass_on_held_out(input, output);
+    stages::AnswerJournal journal(fs::path(context.work_folder()) / "answers.jsonl");
+    if (journal.size() > 0)
+      retort::log_info("stage.prototype: " + std::to_string(journal.size()) + " answers are known from an earlier run");
     const stages::PrototypeOptions options{params_.threshold, params_.reference == "label",
-                                           static_cast<std::size_t>(params_.batch_size)};
+                                           static_cast<std::size_t>(params_.batch_size), &journal};
     const auto total = static_cast<std::int64_t>(train.examples.size());
     stages::Labelled labelled = stages::label(
         train.examples, task::read_tools(input / "tools.json"), components_of(context), options, [&](std::size_t done) {
@@ -97,21 +118,36 @@ class PrototypeStage final : public retort::Stage {
     labelled.rejected.insert(labelled.rejected.end(), train.rejected.begin(), train.rejected.end());
     require_enough(labelled);
     task::write_split(output / "train.jsonl", labelled.accepted);
-    task::write_rejected(output / "rejected.jsonl", labelled.rejected);
-    for (const char* name : {"validation.jsonl", "test.jsonl", "tools.json"}) {
-      if (fs::exists(input / name))
-        retort::host::write_file_atomically(output / name, retort::host::read_file(input / name));
-    }
+    std::vector<task::RejectedRow> rejected = labelled.rejected;
+    rejected.insert(rejected.end(), held_out.begin(), held_out.end());
+    task::write_rejected(output / "rejected.jsonl", rejected);
+    retort::host::write_file_atomically(output / "tools.json", retort::host::read_file(input / "tools.json"));
     context.fact("accepted", std::to_string(labelled.accepted.size()));
     context.fact("rejected", std::to_string(labelled.rejected.size()));
     for (const auto& [kind, count] : labelled.rejected_by) context.fact("rejected_" + kind, std::to_string(count));
     if (unreadable > 0) context.fact("rejected_unreadable", std::to_string(unreadable));
+    if (!held_out.empty()) context.fact("rejected_held_out", std::to_string(held_out.size()));
     context.metric("accepted_share", -1,
                    static_cast<double>(labelled.accepted.size()) /
                        static_cast<double>(labelled.accepted.size() + labelled.rejected.size()));
   }
 
  private:
+  /// Returns the rows of validation and test that were left out.
+  std::vector<task::RejectedRow> pass_on_held_out(const fs::path& input, const fs::path& output) const {
+    std::vector<task::RejectedRow> rejected;
+    for (const std::string name : {"validation.jsonl", "test.jsonl"}) {
+      const auto split = task::pass_on_split(input / name, output / name, params_.max_unreadable_share);
+      if (!split) continue;
+      for (const task::RejectedRow& row : split->rejected)
+        rejected.push_back({row.line, name + ": " + row.reason, row.text});
+    }
+    if (!rejected.empty())
+      retort::log_warning("stage.prototype: " + std::to_string(rejected.size()) +
+                          " validation or test rows cannot be used; rejected.jsonl says why");
+    return rejected;
+  }
+
   void require_enough(const stages::Labelled& labelled) const {
     const std::size_t rows = labelled.accepted.size() + labelled.rejected.size();
     const bool too_many =

@@ -18,6 +18,7 @@ class Session {
   Session& operator=(const Session&) = delete;
   virtual ~Session() = default;
   virtual std::string execute(std::string_view calls) = 0;
+  /// JSON, as start() takes it under "state".
   virtual std::string state() const { throw std::invalid_argument("this world cannot be saved"); }
 };
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 
 #include "grammar.h"
@@ -47,6 +48,26 @@ TEST(SwapSites, AreFreeTextThatStandsOnceAsWholeWords) {
   EXPECT_TRUE(swap_sites(example("text ben call ben", "message_send", {{"text", "call ben"}, {"person", "ben"}}),
                          tools(), false)
                   .size() == 1U);
+}
+
+TEST(Augment, RefusesArgumentsThatNoToolHas) {
+  const auto refusal = [](const AugmentOptions& options) -> std::string {
+    try {
+      require_known_arguments(options, tools());
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "";
+  };
+  AugmentOptions options;
+  options.random_arguments = {"text", "persn"};
+  EXPECT_EQ(refusal(options),
+            "random_arguments: expected the name of an argument of a tool, found \"persn\"; did you mean \"person\"?");
+  options.random_arguments = {"text"};
+  options.shared_arguments = {"room", "qqqqqqqq"};
+  EXPECT_EQ(refusal(options), "shared_arguments: expected the name of an argument of a tool, found \"qqqqqqqq\"");
+  options.shared_arguments = {"room"};
+  EXPECT_EQ(refusal(options), "");
 }
 
 TEST(SwapSites, LeaveClosedValuesAloneUnlessAsked) {

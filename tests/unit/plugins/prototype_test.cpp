@@ -8,9 +8,11 @@
 #include <stdexcept>
 #include <string>
 
+#include "fixtures.h"
 #include "function_call.h"
 #include "grammar.h"
 #include "home.h"
+#include "host/base/files.h"
 #include "recorded.h"
 #include "rules.h"
 #include "tools.h"
@@ -123,6 +125,100 @@ TEST(Prototype, AnItemThatTheRewardCannotScoreIsRejected) {
   const Labelled result = label(kOne, home_tools(), components, PrototypeOptions{}, kNoProgress);
   EXPECT_EQ(result.rejected_by.at("reward_error"), 1);
   EXPECT_EQ(result.rejected.at(0).reason, "reward_error: the judge was away");
+}
+
+/// Utterances that the rules understand, each with another answer.
+std::vector<task::Example> volumes() {
+  std::vector<task::Example> examples;
+  for (int level = 1; level <= 40; ++level)
+    examples.push_back({"set the volume to " + std::to_string(level) + " percent", std::nullopt, {}});
+  return examples;
+}
+
+/// The home's components, with a teacher that counts what it is asked and breaks after `answers` answers.
+PrototypeComponents counting(std::size_t& asked, std::size_t answers) {
+  PrototypeComponents components = home_components();
+  components.complete = [&asked, answers, ask = components.complete](std::string_view tools, std::string_view requests,
+                                                                     std::size_t count, const Take& take) {
+    ask(tools, requests, count, [&](std::size_t index, json answer) {
+      if (asked == answers) throw std::runtime_error("the connection broke");
+      ++asked;
+      take(index, std::move(answer));
+    });
+  };
+  return components;
+}
+
+std::string dump(const Labelled& labelled) {
+  std::string text;
+  for (const task::Example& example : labelled.accepted) text += task::to_row(example).dump() + "\n";
+  for (const task::RejectedRow& row : labelled.rejected)
+    text += std::to_string(row.line) + row.reason + row.text + "\n";
+  return text;
+}
+
+TEST(Prototype, ARunThatWasKilledAsksOnlyForWhatItDidNotGet) {
+  const tests::TemporaryFolder folder;
+  PrototypeOptions options;
+  options.batch_size = 16;
+  std::size_t once = 0;
+  const std::string whole = dump(label(volumes(), home_tools(), counting(once, 1000), options, kNoProgress));
+  EXPECT_EQ(once, 40U);
+
+  std::size_t first = 0, second = 0, third = 0;
+  struct Stop {};
+  {  // stopped between batches
+    AnswerJournal journal(folder / "answers.jsonl");
+    options.journal = &journal;
+    EXPECT_THROW(label(volumes(), home_tools(), counting(first, 1000), options, [](std::size_t) { throw Stop(); }),
+                 Stop);
+    EXPECT_EQ(first, 16U);
+  }
+  {  // broken in the middle of a batch
+    AnswerJournal journal(folder / "answers.jsonl");
+    EXPECT_EQ(journal.size(), 16U);
+    options.journal = &journal;
+    EXPECT_THROW(label(volumes(), home_tools(), counting(second, 5), options, kNoProgress), std::runtime_error);
+    EXPECT_EQ(second, 5U);
+  }
+  AnswerJournal journal(folder / "answers.jsonl");
+  EXPECT_EQ(journal.size(), 21U);
+  options.journal = &journal;
+  EXPECT_EQ(dump(label(volumes(), home_tools(), counting(third, 1000), options, kNoProgress)), whole);
+  EXPECT_EQ(first + second + third, 40U);
+}
+
+TEST(Prototype, ErrorsOfTheTeacherAreAskedForAgain) {
+  const tests::TemporaryFolder folder;
+  AnswerJournal journal(folder / "answers.jsonl");
+  PrototypeOptions options;
+  options.journal = &journal;
+  label(kOne, home_tools(), always({{"error", "rate limit"}}), options, kNoProgress);
+  EXPECT_EQ(AnswerJournal(folder / "answers.jsonl").size(), 0U);
+  label(kOne, home_tools(), always(message_with("vacuum_dock", "{}")), options, kNoProgress);
+  EXPECT_EQ(AnswerJournal(folder / "answers.jsonl").size(), 1U);
+}
+
+TEST(AnswerJournal, KeepsWholeLinesOfTheSameRequest) {
+  const tests::TemporaryFolder folder;
+  const auto file = folder / "answers.jsonl";
+  {
+    AnswerJournal journal(file);
+    journal.add(3, "three", {{"choices", 3}});
+    journal.add(4, "four", {{"choices", "\xff"}});
+    journal.sync();
+  }
+  host::write_file_atomically(file, host::read_file(file) + R"({"row":5,"request":"00)");  // cut short
+  {
+    AnswerJournal journal(file);
+    EXPECT_EQ(journal.size(), 2U);
+    EXPECT_EQ(journal.find(3, "three"), (json{{"choices", 3}}));
+    EXPECT_FALSE(journal.find(3, "another question").has_value());
+    EXPECT_FALSE(journal.find(5, "five").has_value());
+    journal.add(5, "five", {{"choices", 5}});
+  }
+  EXPECT_EQ(AnswerJournal(file).find(5, "five"), (json{{"choices", 5}}));
+  EXPECT_THROW(AnswerJournal(folder.path() / "no" / "file"), std::runtime_error);
 }
 
 TEST(Prototype, LabelsTheHomeWithRules) {

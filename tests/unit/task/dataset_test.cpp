@@ -121,5 +121,24 @@ TEST(Dataset, ReadsTools) {
   EXPECT_TRUE(contains(error_of([&] { read_tools(folder / "tools.json"); }), "tools.json: /0"));
 }
 
+TEST(Dataset, PassesASplitOnWithoutItsBadRows) {
+  const tests::TemporaryFolder folder;
+  const std::string good = R"({"messages":[{"content":"a", "role":"user"}]})"
+                           "\n";
+  host::write_file_atomically(folder / "from.jsonl", good + "broken\n" + good);
+  const auto split = pass_on_split(folder / "from.jsonl", folder / "to.jsonl", 0.5);
+  ASSERT_TRUE(split.has_value());
+  EXPECT_EQ(split->examples.size(), 2U);
+  ASSERT_EQ(split->rejected.size(), 1U);
+  EXPECT_EQ(split->rejected[0].line, 2);
+  EXPECT_EQ(read_split(folder / "to.jsonl", 0).examples.size(), 2U);  // nothing left to reject
+  EXPECT_THROW(pass_on_split(folder / "from.jsonl", folder / "to.jsonl", 0.1), std::runtime_error);
+  host::write_file_atomically(folder / "from.jsonl", good + good);
+  pass_on_split(folder / "from.jsonl", folder / "to.jsonl", 0);
+  EXPECT_EQ(host::read_file(folder / "to.jsonl"), good + good);  // byte for byte
+  EXPECT_FALSE(pass_on_split(folder / "none.jsonl", folder / "other.jsonl", 0).has_value());
+  EXPECT_FALSE(std::filesystem::exists(folder / "other.jsonl"));
+}
+
 }  // namespace
 }  // namespace retort::task

@@ -24,14 +24,16 @@ typedef struct retort_environment_v1 {
    * that makes no rows leaves it NULL. Polls should_stop(). [any-thread] */
   retort_error* (*generate)(retort_instance* instance, retort_string split, int64_t count, uint64_t seed,
                             const retort_item_sink* rows);
-  /* `start`: {"seed": integer} or {"state": what state() wrote} or {}: the initial world. [any-thread] */
+  /* `start`: {"seed": integer} or {"state": what state() wrote} or {}: the initial world. A stage starts a session for
+   * every answer that it has executed: starting from {} must be cheap. [any-thread] */
   retort_error* (*start)(retort_instance* instance, retort_string start, retort_session** out);
   /* `calls`: a JSON array of {"id"?, "name", "arguments"}, run in order. Writes {"ok": all of them did, "error": text
-   * or null, "results": [{"id"?, "ok", "content": text for the model}], "state": hash of the world afterwards}. A call
-   * that cannot be run is a result with "ok": false. [one-at-a-time per session; sessions at the same time] */
+   * or null, "results": one a call, [{"id"?, "ok", "content": text for the model}], "state": text, a hash of the world
+   * afterwards}. A call that cannot be run, or that is not run because one before it failed, is a result with
+   * "ok": false. Text that is not JSON is the caller's fault. [one-at-a-time per session; sessions at the same time] */
   retort_error* (*execute)(retort_instance* instance, retort_session* session, retort_string calls,
                            const retort_text_sink* outcome);
-  /* Writes the whole state, so that start() can go on from it; NULL: this world cannot be saved.
+  /* Writes the whole state as JSON, so that start() can go on from it; NULL: this world cannot be saved.
    * [one-at-a-time per session] */
   retort_error* (*state)(retort_instance* instance, retort_session* session, const retort_text_sink* state);
   void (*end)(retort_instance* instance, retort_session* session); /* NULL is allowed. [one-at-a-time per session] */

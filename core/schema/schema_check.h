@@ -6,7 +6,10 @@
 #include <optional>
 #include <string>
 
-namespace retort::task {
+namespace retort::schema {
+
+/// `json` as text for a message, cut after 80 bytes.
+std::string excerpt(const nlohmann::json& json);
 
 /// Used by one thread at a time.
 class SchemaCheck {
@@ -25,4 +28,4 @@ class SchemaCheck {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace retort::task
+}  // namespace retort::schema

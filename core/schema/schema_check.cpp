@@ -1,6 +1,9 @@
 // valijson behind SchemaCheck, with PCRE2 for "pattern": std::regex recurses once per character and would let a long
 // string exhaust the stack.
-#include "task/schema_check.h"
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "schema/schema_check.h"
+
+#include <pcre2.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,21 +17,32 @@
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
-#include "host/base/json_cursor.h"
-#include "host/base/utf8.h"
-#include "text/regex.h"
-
-namespace retort::task {
+namespace retort::schema {
 namespace {
 
 using Adapter = valijson::adapters::NlohmannJsonAdapter;
 
-struct PcreEngine {
-  explicit PcreEngine(const std::string& pattern) : regex(pattern) {}
-  static bool search(const std::string& text, const PcreEngine& engine) {
-    return engine.regex.find(host::replace_invalid_utf8(text)).has_value();
+/// The interface that valijson asks of an engine.
+class Pattern {
+ public:
+  explicit Pattern(const std::string& pattern) {
+    int error = 0;
+    std::size_t place = 0;
+    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                              PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF, &error, &place, nullptr));
+    if (!code_) throw std::invalid_argument("\"pattern\" is not a regular expression: " + pattern);
+    match_.reset(pcre2_match_data_create(1, nullptr));
+    if (!match_) throw std::bad_alloc();
   }
-  text::Regex regex;
+  /// A match that exceeds PCRE2's limits counts as none.
+  static bool search(const std::string& text, const Pattern& pattern) {
+    return pcre2_match(pattern.code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, 0,
+                       pattern.match_.get(), nullptr) >= 0;
+  }
+
+ private:
+  std::unique_ptr<pcre2_code, decltype(&pcre2_code_free)> code_{nullptr, &pcre2_code_free};
+  std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> match_{nullptr, &pcre2_match_data_free};
 };
 
 /// JSON Schema draft 6 on: 2.0 is an integer. valijson goes by how a number is spelled, so such numbers are spelled
@@ -66,9 +80,18 @@ std::string pointer_of(const std::vector<std::string>& context) {
 
 }  // namespace
 
+std::string excerpt(const nlohmann::json& json) {
+  constexpr std::size_t limit = 80;
+  std::string text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text.size() <= limit) return text;
+  std::size_t end = limit;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;  // not inside a character
+  return text.substr(0, end) + "…";
+}
+
 struct SchemaCheck::State {
   valijson::Schema schema;
-  valijson::ValidatorT<PcreEngine> validator;
+  valijson::ValidatorT<Pattern> validator;
 };
 
 SchemaCheck::SchemaCheck(const nlohmann::json& schema) : state_(std::make_unique<State>()) {
@@ -98,10 +121,10 @@ std::optional<std::string> SchemaCheck::violation(const nlohmann::json& value) {
   const std::string pointer = pointer_of(deepest->context);
   std::string found;
   try {
-    found = ", found " + host::excerpt(value.at(nlohmann::json::json_pointer(pointer)));
+    found = ", found " + excerpt(value.at(nlohmann::json::json_pointer(pointer)));
   } catch (const nlohmann::json::exception&) {  // a key that needs escaping in a pointer: the place alone must do
   }
   return (pointer.empty() ? "" : pointer + ": ") + deepest->description + found;
 }
 
-}  // namespace retort::task
+}  // namespace retort::schema

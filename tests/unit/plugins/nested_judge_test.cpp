@@ -1,0 +1,115 @@
+// A component in a component's slot, as the host makes it of a config: reward.llm_judge with teacher.openai, and a
+// server on 127.0.0.1 behind that.
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/algorithm/reward_call.h"
+#include "host/algorithm/teacher_call.h"
+#include "host/plugin/parameter_schema.h"
+#include "host/plugin/plugin_error.h"
+#include "host/plugin/registry.h"
+#include "http_server.h"
+
+namespace retort::host {
+namespace {
+
+using testing::HttpRequest;
+using testing::HttpResponse;
+using testing::HttpServer;
+
+const Registry& registry() {
+  static const Registry both = [] {
+    SearchOptions options;
+    options.libraries = {LLM_JUDGE_PLUGIN, OPENAI_PLUGIN};
+    options.environment = false;
+    options.allow_writable = true;
+    return Registry(options);
+  }();
+  return both;
+}
+
+Component create(const std::string& id, Json parameters, std::vector<FilledSlot> slots = {}) {
+  std::vector<Diagnostic> findings;
+  validate_parameters(registry().find(id)->parameters_schema, parameters, "", findings);
+  EXPECT_TRUE(findings.empty());
+  return registry().create(id, parameters, std::move(slots));
+}
+
+Component openai(const HttpServer& server, Json parameters = Json::object()) {
+  parameters["base_url"] = server.base_url();
+  parameters["first_wait"] = 0.01;
+  return create("teacher.openai", parameters);
+}
+
+HttpResponse chat(const std::string& content) {
+  return {200,
+          Json{{"choices", {{{"message", {{"role", "assistant"}, {"content", content}}}, {"finish_reason", "stop"}}}}}
+              .dump(),
+          ""};
+}
+
+std::vector<RewardItem> judged(const Component& judge, const std::string& items, std::size_t count) {
+  const RewardCall reward(judge.info().id, judge.instance(),
+                          judge.functions_as<retort_reward_v1>(RETORT_REWARD_INTERFACE));
+  std::vector<RewardItem> all(count);
+  reward.score("[]", items, count, [&](std::size_t index, RewardItem item) { all[index] = std::move(item); });
+  return all;
+}
+
+TEST(NestedJudge, AsksTheTeacherInItsSlot) {
+  HttpServer server([](const HttpRequest& request) {
+    const std::string prompt = Json::parse(request.body)["messages"][0]["content"];
+    if (request.number == 0) return HttpResponse{503, "", ""};
+    return chat(prompt.find("user: stop") != std::string::npos ? R"({"score": 1})" : "I cannot say");
+  });
+  const Component judge =
+      create("reward.llm_judge", Json::object(), {{"teacher", RETORT_TEACHER_INTERFACE, openai(server)}});
+  const auto item = [](const std::string& asked) {
+    return R"({"messages":[{"role":"user","content":")" + asked + R"("}],"text":"","response":{"calls":[]}})";
+  };
+  const auto scores = judged(judge, "[" + item("stop") + "," + item("go") + "]", 2);
+  EXPECT_EQ(scores[0].scores, (std::vector<double>{1.0, 0.0}));
+  EXPECT_NE(scores[1].error.find("alone or as JSON"), std::string::npos) << scores[1].error;
+  EXPECT_EQ(server.requests(), 3U);
+}
+
+TEST(NestedJudge, TheSlotIsDeclaredAndNeeded) {
+  const ComponentInfo& info = *registry().find("reward.llm_judge");
+  ASSERT_EQ(info.slots.size(), 1U);
+  EXPECT_EQ(info.slots[0].name, "teacher");
+  EXPECT_EQ(info.slots[0].interface, RETORT_TEACHER_INTERFACE);
+  EXPECT_FALSE(info.slots[0].optional);
+  HttpServer server([](const HttpRequest&) { return chat("1"); });
+  EXPECT_THROW(create("reward.llm_judge", Json::object(), {{"judge", RETORT_TEACHER_INTERFACE, openai(server)}}),
+               std::exception);
+}
+
+TEST(OpenAiComponent, AStopEndsTheBatch) {
+  HttpServer* running = nullptr;
+  HttpServer server([&](const HttpRequest&) {
+    request_stop();
+    running->hold();
+    return chat("late");
+  });
+  running = &server;
+  const Component teacher = openai(server);
+  const TeacherCall call(teacher.info().id, teacher.instance(),
+                         teacher.functions_as<retort_teacher_v1>(RETORT_TEACHER_INTERFACE));
+  EXPECT_THROW(call.complete("", R"([{"messages":[{"role":"user","content":"a"}]}])", 1,
+                             [](std::size_t, const Json&) { FAIL() << "an answer came"; }),
+               std::exception);
+  clear_stop_request();
+}
+
+TEST(OpenAiComponent, RefusesBeforeAnyRequest) {
+  HttpServer server([](const HttpRequest&) { return chat("1"); });
+  EXPECT_THROW(create("teacher.openai", {{"base_url", "localhost:80"}}), std::exception);
+  EXPECT_EQ(server.requests(), 0U);
+}
+
+}  // namespace
+}  // namespace retort::host
