@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 
 #include "train/corpus.h"
 #include "train/distillation_step.h"
 #include "train/epochs.h"
 #include "train/model_weights.h"
+#include "train/recorded_signals.h"
 #include "train/trainer.h"
 #include "train/validation.h"
 
@@ -15,20 +17,21 @@ namespace retort::train {
 namespace {
 
 struct Models {
-  std::vector<CallModule> teachers;
-  std::unique_ptr<DecoderModule> student;
-  const CallModule& first() const { return teachers.front(); }
+  std::vector<std::unique_ptr<DecoderModule>> teachers;
+  std::optional<RecordedSignals> recorded;
+  CallModule student;  ///< with the tokenizer and the task of the teachers
 };
 
-void expect_same_tokenizer(const CallModule& a, const std::filesystem::path& a_folder, const text::Tokenizer& b,
-                           const std::filesystem::path& b_folder) {
-  if (a.tokenizer.to_json() == b.to_json()) return;
-  throw std::invalid_argument("'" + b_folder.string() + "' and teacher '" + a_folder.string() +
+CallModule load_sharing_tokenizer(const std::filesystem::path& folder, const text::Tokenizer& tokenizer,
+                                  const std::filesystem::path& first) {
+  CallModule module = load_call_module(folder);
+  if (module.tokenizer.to_json() == tokenizer.to_json()) return module;
+  throw std::invalid_argument("'" + folder.string() + "' and teacher '" + first.string() +
                               "' have different tokenizers; this stage compares distributions over the same tokens");
 }
 
-std::unique_ptr<DecoderModule> new_student(const DistillationJob& job, const CallModule& teacher) {
-  model::ModelConfig config = teacher.decoder->config();
+std::unique_ptr<DecoderModule> new_student(const DistillationJob& job, const model::ModelConfig& teacher) {
+  model::ModelConfig config = teacher;
   NewModel shape = job.model;
   if (shape.max_positions == 0) shape.max_positions = config.max_positions;
   if (shape.rope_theta == 0) shape.rope_theta = config.rope_theta;
@@ -37,19 +40,21 @@ std::unique_ptr<DecoderModule> new_student(const DistillationJob& job, const Cal
 }
 
 Models load_models(const DistillationJob& job) {
-  Models models;
-  for (const std::filesystem::path& folder : job.teachers) {
-    models.teachers.push_back(load_call_module(folder));
-    expect_same_tokenizer(models.first(), job.teachers.front(), models.teachers.back().tokenizer, folder);
-  }
-  if (models.teachers.empty()) throw std::invalid_argument("expected at least one teacher");
-  if (!job.student) {
-    models.student = new_student(job, models.first());
-    return models;
-  }
-  CallModule student = load_call_module(*job.student);
-  expect_same_tokenizer(models.first(), job.teachers.front(), student.tokenizer, *job.student);
-  models.student = std::move(student.decoder);
+  if (job.teachers.empty()) throw std::invalid_argument("expected at least one teacher, found none");
+  const std::filesystem::path& first = job.teachers.front();
+  Models models{{}, std::nullopt, load_call_module(first)};
+  models.teachers.push_back(std::move(models.student.decoder));
+  const text::Tokenizer& tokenizer = models.student.tokenizer;
+  for (std::size_t i = 1; i < job.teachers.size(); ++i)
+    models.teachers.push_back(load_sharing_tokenizer(job.teachers[i], tokenizer, first).decoder);
+  models.student.decoder = job.student ? load_sharing_tokenizer(*job.student, tokenizer, first).decoder
+                                       : new_student(job, models.teachers.front()->config());
+  if (!job.signals) return models;
+  if (job.teachers.size() > 1)
+    throw std::invalid_argument("signals: expected one teacher, who gave them; found several");
+  if (job.prompt_loss_weight > 0)
+    throw std::invalid_argument("prompt_loss_weight: expected 0 with signals, which are of responses alone");
+  models.recorded.emplace(*job.signals);
   return models;
 }
 
@@ -73,8 +78,8 @@ host::DistillSetup setup_of(const Models& models, std::int64_t total_steps, std:
     const model::ModelConfig& config = decoder.config();
     return host::DistillModelShape{config.layers, config.hidden_size, config.vocabulary_size};
   };
-  host::DistillSetup setup{shape(*models.student), {}, total_steps, seed};
-  for (const CallModule& teacher : models.teachers) setup.teachers.push_back(shape(*teacher.decoder));
+  host::DistillSetup setup{shape(*models.student.decoder), {}, total_steps, seed};
+  for (const auto& teacher : models.teachers) setup.teachers.push_back(shape(*teacher));
   return setup;
 }
 
@@ -87,21 +92,26 @@ std::vector<host::DistillCall> calls_of(const std::vector<DistillPlugin>& plugin
 ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   Models models = load_models(job);
-  const CallModule& task = models.first();
-  DecoderModule& student = *models.student;
+  const CallModule& task = models.student;
+  DecoderModule& student = *task.decoder;
   const Corpus corpus =
       tokenised(read_labelled_rows(job.dataset / "train.jsonl"), task.contract, task.tokenizer,
                 {student.config().max_positions, job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
   const std::vector<Sequence>& sequences = corpus.sequences;
   const std::vector<task::Example> validation =
       validation_examples(job.dataset, job.validation_limit, job.training.max_rejected_share);
-  hooks.log(std::to_string(sequences.size()) + " labelled utterances, teacher " +
-            std::to_string(task.decoder->config().parameters()) + ", student " +
+  std::string teachers;
+  for (const auto& teacher : models.teachers) teachers += " " + std::to_string(teacher->config().parameters());
+  hooks.log(std::to_string(sequences.size()) + " labelled utterances, teacher" + teachers + ", student " +
             std::to_string(student.config().parameters()) + " parameters");
 
   EpochBatches batches(sequences, job.training, job.seed);
   const host::DistillSetup setup = setup_of(models, batches.total_steps(), job.seed);
   LossInstances losses(calls_of(job.losses), setup);
+  if (models.recorded) {
+    expect_recorded(losses.first(), losses.wanted(), models.recorded->top_k());
+    models.recorded->expect_holds(sequences, student.config().vocabulary_size);
+  }
   ParameterGroups groups({decoder_group(student)});
   DistillationParts parts{.student = student, .sequences = sequences, .losses = losses};
   for (ParameterGroup& group : loss_groups(losses, setup)) {
@@ -110,7 +120,7 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   }
   const std::vector<double> weights = teacher_weights(job);
   for (std::size_t i = 0; i < weights.size(); ++i)
-    parts.teachers.push_back({models.teachers[i].decoder.get(), weights[i]});
+    parts.teachers.push_back({models.teachers[i].get(), models.recorded ? &*models.recorded : nullptr, weights[i]});
   parts.training = job.training;
   parts.total_steps = batches.total_steps();
   parts.seed = job.seed;

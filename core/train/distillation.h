@@ -16,8 +16,10 @@ namespace retort::train {
 
 /// Validates at the end of every epoch.
 struct DistillationJob : TrainingJob {
-  std::vector<std::filesystem::path> teachers;   ///< model folders with one tokenizer; the first gives it and the task
-  std::vector<double> teacher_weights;           ///< one a teacher, above 0; empty: all alike
+  std::vector<std::filesystem::path> teachers;  ///< model folders with one tokenizer; the first gives it and the task
+  std::vector<double> teacher_weights;          ///< one a teacher, above 0; empty: all alike
+  /// What the one teacher said about this data set, read instead of asking it (recorded_signals.h).
+  std::optional<std::filesystem::path> signals;
   std::optional<std::filesystem::path> student;  ///< model folder with the teachers' tokenizer; nothing: a new model
   NewModel model;  ///< without `student`; vocabulary_size is the teacher's, max_positions and rope_theta 0 likewise
   std::vector<DistillPlugin> losses;  ///< instances of one loss with the same parameters: one a thread, or fewer
@@ -27,7 +29,7 @@ struct DistillationJob : TrainingJob {
 
 /// Loss: the plugin's sum over rows, divided by the weight of the rows of the whole batch. Parameters that the loss
 /// declares are trained with the student and not written. Throws as fine_tune, and std::invalid_argument when the
-/// models have different tokenizers or the loss asks for what is not offered here.
+/// models have different tokenizers or the loss asks for what is not offered here, as RecordedSignals.
 ModelSize distill(const DistillationJob& job, const RunHooks& hooks);
 
 /// What a loss asks for, before its models are known, that distill() cannot give: a sentence each.

@@ -33,6 +33,11 @@ RowStates states_of(DecoderModule& decoder, const BatchRows& rows, const std::ve
   return states;
 }
 
+/// [N,k] log-probabilities → [N] the mass outside them, summed in double: a small difference of large sums.
+Tensor tail_mass(const Tensor& top_log_probs) {
+  return (1 - top_log_probs.to(torch::kFloat64).exp().sum(-1)).clamp_min(0).to(torch::kFloat32);
+}
+
 /// Σ weights of the rows that the chosen sequences make.
 double weight_of(const std::vector<Sequence>& sequences, const std::vector<std::size_t>& chosen) {
   double total = 0;
@@ -47,6 +52,18 @@ void expect_offered(const host::DistillCall& call, const host::DistillRequiremen
     throw std::invalid_argument(call.id() + ": asks for TEACHER_SPANS; this stage offers " +
                                 host::signal_names(host::distill_signals & ~RETORT_SIGNAL_TEACHER_SPANS) +
                                 " of models that share one tokenizer");
+}
+
+void expect_recorded(const host::DistillCall& call, const host::DistillRequirements& wanted, std::int64_t top_k) {
+  constexpr std::uint64_t offered = RETORT_SIGNAL_TEACHER_TOP_K | RETORT_SIGNAL_LABELS;
+  if (const std::string missing = host::unknown_signals(wanted.signals, offered); !missing.empty())
+    throw std::invalid_argument(call.id() + ": asks for " + missing + "; recorded signals offer " +
+                                host::signal_names(offered) + ": give a teacher instead");
+  if (wanted.top_k > top_k)
+    throw std::invalid_argument(call.id() + ": asks for the " + std::to_string(wanted.top_k) +
+                                " most likely tokens; the signals hold " + std::to_string(top_k));
+  if (wanted.on_policy_fraction > 0)
+    throw std::invalid_argument(call.id() + ": asks for answers of the student; no teacher is there to judge them");
 }
 
 LossInstances::LossInstances(std::vector<host::DistillCall> calls, const host::DistillSetup& setup)
@@ -94,8 +111,29 @@ TeacherSignals DistillationStep::signals_of(const WeightedTeacher& teacher, cons
   if (wanted.wants(RETORT_SIGNAL_TEACHER_TOP_K)) {
     std::tie(signals.top_log_probs, signals.top_ids) =
         torch::log_softmax(logits, -1).topk(std::min(wanted.top_k, logits.size(1)));
-    signals.tail = (1 - signals.top_log_probs.to(torch::kFloat64).exp().sum(-1)).clamp_min(0).to(torch::kFloat32);
+    signals.tail = tail_mass(signals.top_log_probs);
   }
+  return signals;
+}
+
+TeacherSignals DistillationStep::recorded_signals(const WeightedTeacher& teacher, const Data& data,
+                                                  std::span<const std::size_t> part) const {
+  std::vector<std::int64_t> ids;
+  std::vector<float> log_probs;
+  for (const std::size_t i : part) {
+    const RecordedSignals::Rows& rows = teacher.recorded->of(data.sequences[i]);
+    ids.insert(ids.end(), rows.top_ids.begin(), rows.top_ids.end());
+    log_probs.insert(log_probs.end(), rows.top_log_probs.begin(), rows.top_log_probs.end());
+  }
+  const std::int64_t kept = parts_.losses.wanted().top_k;
+  const auto first = [&](const Tensor& all) {
+    return all.view({-1, teacher.recorded->top_k()}).narrow(1, 0, kept).contiguous();
+  };
+  TeacherSignals signals;
+  signals.weight = teacher.weight;
+  signals.top_ids = first(torch::tensor(ids, torch::kInt64));
+  signals.top_log_probs = first(torch::tensor(log_probs, torch::kFloat32));
+  signals.tail = tail_mass(signals.top_log_probs);
   return signals;
 }
 
@@ -106,7 +144,9 @@ Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> 
   if (rows.index.size(0) == 0) return {};
   DistillTensors tensors;
   for (std::size_t i = 0; i < parts_.teachers.size(); ++i)
-    tensors.teachers.push_back(signals_of(parts_.teachers[i], rows, wanted.teacher_layers[i]));
+    tensors.teachers.push_back(parts_.teachers[i].recorded != nullptr
+                                   ? recorded_signals(parts_.teachers[i], data, part)
+                                   : signals_of(parts_.teachers[i], rows, wanted.teacher_layers[i]));
   tensors.on_policy = data.on_policy;
   tensors.labels = rows.labels;
   tensors.mask = rows.weights;

@@ -9,6 +9,7 @@
 #include "train/decoder_module.h"
 #include "train/distill_loss.h"
 #include "train/instance_pool.h"
+#include "train/recorded_signals.h"
 #include "train/sequences.h"
 #include "train/training_options.h"
 
@@ -37,9 +38,14 @@ class LossInstances {
 /// A group "loss.NAME" with the one tensor "value" for every parameter that the loss declares, as it initialised them.
 std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host::DistillSetup& setup);
 
+/// Throws std::invalid_argument for what recorded signals cannot give: anything but the top k (at most `top_k`) of the
+/// data set's own responses.
+void expect_recorded(const host::DistillCall& call, const host::DistillRequirements& wanted, std::int64_t top_k);
+
 struct WeightedTeacher {
   DecoderModule* decoder = nullptr;
-  double weight = 1;  ///< all sum to 1
+  const RecordedSignals* recorded = nullptr;  ///< what it said once: read instead of asking it, where there
+  double weight = 1;                          ///< all sum to 1
 };
 
 /// What a distillation needs in every step; borrowed by DistillationStep.
@@ -70,6 +76,8 @@ class DistillationStep {
   torch::Tensor loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout, MetricMap& report);
   TeacherSignals signals_of(const WeightedTeacher& teacher, const BatchRows& rows,
                             const std::vector<std::int64_t>& layers) const;
+  TeacherSignals recorded_signals(const WeightedTeacher& teacher, const Data& data,
+                                  std::span<const std::size_t> part) const;
   std::vector<Sequence> student_answers(const std::vector<std::size_t>& batch, std::int64_t step) const;
 
   DistillationParts parts_;

@@ -59,6 +59,8 @@ class DistillStage : public retort::Stage {
         retort::StageShape("model")
             .input("dataset", "dataset", "labelled utterances")
             .input("teacher", "model", "whose distributions are learnt; several with one tokenizer", RETORT_INPUT_LIST)
+            .input("signals", "signals", "what the teacher said about this data set, read instead of asking it",
+                   RETORT_INPUT_OPTIONAL)
             .input("student", "model", "where to start; without it a new model", RETORT_INPUT_OPTIONAL)
             .slot("algorithm", RETORT_DISTILL_INTERFACE, "the loss");
     return shape;
@@ -74,6 +76,7 @@ class DistillStage : public retort::Stage {
     retort::stages::fill(job, context, params_);
     for (std::uint64_t i = 0; i < context.input_count("teacher"); ++i)
       job.teachers.emplace_back(context.input_folder("teacher", i));
+    if (context.has_input("signals")) job.signals = context.input_folder("signals");
     job.teacher_weights = params_.teacher_weights;
     if (context.has_input("student")) job.student = context.input_folder("student");
     job.model = params_.model;

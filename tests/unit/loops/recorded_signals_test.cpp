@@ -1,0 +1,117 @@
+// Signals that a teacher gave once: read as it said them, and never for another row.
+#include <gtest/gtest.h>
+
+#include "distill_fixture.h"
+#include "host/base/files.h"
+
+namespace retort::train {
+namespace {
+
+using testing::distance;
+using testing::distil;
+using testing::distill_job;
+using testing::DistillLoopJob;
+using testing::FakeDistill;
+using testing::logits_after;
+using testing::SeenDistill;
+using testing::trained_teacher;
+using testing::Workplace;
+
+/// What `teacher` says about every row of the job's data set: its `kept` most likely tokens.
+std::vector<nlohmann::json> recorded_rows(const DistillLoopJob& job, const fs::path& teacher, std::size_t kept) {
+  const CallModule module = load_call_module(teacher);
+  std::vector<nlohmann::json> rows;
+  for (const Sequence& sequence :
+       to_sequences(task::read_split(job.dataset / "train.jsonl").examples, module.contract, module.tokenizer, 64)) {
+    nlohmann::json row = {{"hash", sequence.hash}, {"top_ids", nlohmann::json::array()}};
+    std::vector<std::int64_t> prefix(sequence.prompt.begin(), sequence.prompt.end());
+    for (const text::TokenId token : sequence.response) {
+      const auto [log_probs, ids] =
+          torch::log_softmax(torch::tensor(logits_after(teacher, prefix)).to(torch::kFloat64), 0)
+              .topk(static_cast<std::int64_t>(kept));
+      row["top_ids"].push_back(
+          std::vector<std::int64_t>(ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + kept));
+      row["top_log_probs"].push_back(
+          std::vector<double>(log_probs.data_ptr<double>(), log_probs.data_ptr<double>() + kept));
+      prefix.push_back(token);
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+void write_signals(const fs::path& folder, const std::vector<nlohmann::json>& rows) {
+  fs::create_directories(folder);
+  std::string text;
+  for (const nlohmann::json& row : rows) text += row.dump() + "\n";
+  host::write_file_atomically(folder / "signals.jsonl", text);
+}
+
+std::string failure(const DistillLoopJob& job) {
+  try {
+    distil(job);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST(RecordedSignals, ReadsRecordedSignalsAsTheTeacherSaidThem) {
+  const Workplace place;
+  const fs::path teacher = trained_teacher(place, "teacher", 20);
+  FakeDistill asked, read;
+  asked.signals = read.signals = RETORT_SIGNAL_TEACHER_TOP_K;
+  asked.top_k = read.top_k = 3;
+  distil(distill_job(place, "asked", 2, teacher, asked));
+  DistillLoopJob job = distill_job(place, "read", 2, teacher, read);
+  job.training.micro_batch_size = 3;
+  job.signals = job.work / "signals";
+  const std::vector<nlohmann::json> rows = recorded_rows(job, teacher, 5);  // more than the loss wants
+  write_signals(*job.signals, rows);
+  distil(job);
+  ASSERT_EQ(read.seen.size(), 6u);  // three parts a step
+  std::vector<std::int64_t> ids;
+  std::vector<float> log_probs, tail;
+  for (std::size_t part = 0; part < 3; ++part) {
+    const SeenDistill& seen = read.seen[part];
+    const auto append = [](auto& all, const auto& more) { all.insert(all.end(), more.begin(), more.end()); };
+    append(ids, seen.integers.at("teacher0.top_ids"));
+    append(log_probs, seen.floats.at("teacher0.top_log_probs"));
+    append(tail, seen.floats.at("teacher0.tail_mass"));
+  }
+  EXPECT_EQ(ids, asked.seen[0].integers.at("teacher0.top_ids"));
+  EXPECT_LT(distance(log_probs, asked.seen[0].floats.at("teacher0.top_log_probs")), 1e-4);
+  EXPECT_LT(distance(tail, asked.seen[0].floats.at("teacher0.tail_mass")), 1e-4);
+}
+
+TEST(RecordedSignals, RefusesSignalsOfOtherRows) {
+  const Workplace place;
+  FakeDistill loss;
+  loss.signals = RETORT_SIGNAL_TEACHER_TOP_K;
+  loss.top_k = 2;
+  DistillLoopJob job = distill_job(place, "foreign", 1, place.policy(), loss);
+  job.signals = job.work / "signals";
+  const std::vector<nlohmann::json> right = recorded_rows(job, place.policy(), 2);
+  std::vector<nlohmann::json> wrong = right;
+  wrong[7]["hash"] = right[8]["hash"];  // as if rows had moved
+  write_signals(*job.signals, wrong);
+  EXPECT_NE(failure(job).find("no signals for example 8"), std::string::npos) << failure(job);
+  wrong = right;
+  wrong[3]["top_ids"].erase(std::size_t{0});
+  wrong[3]["top_log_probs"].erase(std::size_t{0});
+  write_signals(*job.signals, wrong);
+  EXPECT_NE(failure(job).find("of example 4"), std::string::npos) << failure(job);
+  wrong = right;
+  wrong[5]["top_log_probs"][0][1] = 0.5;
+  write_signals(*job.signals, wrong);
+  EXPECT_NE(failure(job).find("line 6"), std::string::npos) << failure(job);
+  write_signals(*job.signals, right);
+  loss.top_k = 3;
+  EXPECT_NE(failure(job).find("the signals hold 2"), std::string::npos) << failure(job);
+  loss.signals = RETORT_SIGNAL_TEACHER_LOGITS;
+  EXPECT_NE(failure(job).find("TEACHER_LOGITS"), std::string::npos) << failure(job);
+}
+
+}  // namespace retort::train
