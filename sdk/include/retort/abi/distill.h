@@ -49,7 +49,7 @@ typedef struct retort_distill_requirements {
   int64_t top_k;             /* k, with RETORT_SIGNAL_TEACHER_TOP_K */
   double on_policy_fraction; /* share of batches that the student samples, in [0,1] */
   /* With RETORT_SIGNAL_HIDDEN_STATES: pairs of layers to compare, student's and teacher's. l ≥ 0: the output of layer
-   * l; -1: after the final norm; -1-j: the output of layer L-j (-2 is the last but one). */
+   * l; -1: after the final norm; -1-j: the output of layer L-j (-2: the last layer's, before the final norm). */
   int64_t layer_count; /* Lh */
   const int64_t* student_layers;
   const int64_t* teacher_layers;              /* of every teacher */
