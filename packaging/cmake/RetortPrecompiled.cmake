@@ -35,7 +35,7 @@ function(retort_precompile_tests folder)
     get_target_property(reused ${target} PRECOMPILE_HEADERS_REUSE_FROM)
     get_target_property(libraries ${target} LINK_LIBRARIES)
     if(NOT type STREQUAL EXECUTABLE OR own OR reused OR NOT "${libraries}" MATCHES "GTest" OR
-        "${libraries}" MATCHES "torch|OpenMP|benchmark")
+        "${libraries}" MATCHES "torch|OpenMP|benchmark|_algorithm|quantize_grid")
       continue()
     endif()
     if(NOT TARGET retort_precompiled_tests)
