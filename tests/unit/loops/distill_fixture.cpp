@@ -165,7 +165,7 @@ DistillPlugin FakeDistill::plugin() {
   return {reinterpret_cast<retort_instance*>(this), &table(), [](retort_error*) {}, "distill.fake"};
 }
 
-DistillLoopJob distill_job(const Workplace& place, const std::string& name, std::int64_t steps, const fs::path& teacher,
+DistillLoopJob distill_job(const Workplace& place, const std::string& name, std::int64_t steps, const std::filesystem::path& teacher,
                            FakeDistill& loss) {
   auto job = place.job<DistillLoopJob>(name, steps);
   job.student = job.policy;
@@ -188,9 +188,9 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
   return largest;
 }
 
-fs::path trained_teacher(const Workplace& place, const std::string& name, std::int64_t steps) {
+std::filesystem::path trained_teacher(const Workplace& place, const std::string& name, std::int64_t steps) {
   struct Job : FineTuningJob {
-    fs::path policy;
+    std::filesystem::path policy;
   };
   auto job = place.job<Job>(name, steps);
   job.start = job.policy;
@@ -219,7 +219,7 @@ std::vector<ExpectedRow> expected_rows(const DistillLoopJob& job, std::int64_t s
   return rows;
 }
 
-std::vector<float> logits_after(const fs::path& model, const std::vector<std::int64_t>& prefix) {
+std::vector<float> logits_after(const std::filesystem::path& model, const std::vector<std::int64_t>& prefix) {
   const torch::NoGradGuard no_grad;
   const CallModule module = load_call_module(model);
   const torch::Tensor hidden = module.decoder->hidden(torch::tensor(prefix, torch::kInt64).unsqueeze(0)).squeeze(0);
@@ -227,7 +227,7 @@ std::vector<float> logits_after(const fs::path& model, const std::vector<std::in
   return {logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel()};
 }
 
-std::vector<float> state_after(const fs::path& model, const std::vector<std::int64_t>& prefix, std::int64_t layer) {
+std::vector<float> state_after(const std::filesystem::path& model, const std::vector<std::int64_t>& prefix, std::int64_t layer) {
   const torch::NoGradGuard no_grad;
   const CallModule module = load_call_module(model);
   torch::Tensor chosen;

@@ -49,11 +49,11 @@ struct FakeDistill {
 };
 
 struct DistillLoopJob : DistillationJob {
-  fs::path policy;  ///< what Workplace::job sets: the student's folder too
+  std::filesystem::path policy;  ///< what Workplace::job sets: the student's folder too
 };
 
 /// `steps` steps from the workplace's model as the student, with `teacher`'s distributions.
-DistillLoopJob distill_job(const Workplace& place, const std::string& name, std::int64_t steps, const fs::path& teacher,
+DistillLoopJob distill_job(const Workplace& place, const std::string& name, std::int64_t steps, const std::filesystem::path& teacher,
                            FakeDistill& loss);
 
 /// Runs the job; its losses.
@@ -63,7 +63,7 @@ std::vector<double> distil(const DistillLoopJob& job);
 double distance(const std::vector<float>& a, const std::vector<float>& b);
 
 /// A model like the workplace's, a few steps of training further.
-fs::path trained_teacher(const Workplace& place, const std::string& name, std::int64_t steps);
+std::filesystem::path trained_teacher(const Workplace& place, const std::string& name, std::int64_t steps);
 
 /// One row that a step must have.
 struct ExpectedRow {
@@ -76,8 +76,8 @@ struct ExpectedRow {
 std::vector<ExpectedRow> expected_rows(const DistillLoopJob& job, std::int64_t step);
 
 /// [V] logits after `prefix`, one sequence alone.
-std::vector<float> logits_after(const fs::path& model, const std::vector<std::int64_t>& prefix);
+std::vector<float> logits_after(const std::filesystem::path& model, const std::vector<std::int64_t>& prefix);
 /// [D] the output of layer `layer` at the last token of `prefix`; layer L is what comes after the final norm.
-std::vector<float> state_after(const fs::path& model, const std::vector<std::int64_t>& prefix, std::int64_t layer);
+std::vector<float> state_after(const std::filesystem::path& model, const std::vector<std::int64_t>& prefix, std::int64_t layer);
 
 }  // namespace retort::train::testing

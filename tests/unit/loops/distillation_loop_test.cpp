@@ -69,7 +69,7 @@ TEST(DistillationLoop, ShowsTheRowsOfTheStepAndNoOthers) {
 TEST(DistillationLoop, RowsHoldTheLogitsBeforeTheirLabel) {
   const Workplace place;
   FakeDistill loss;
-  const fs::path teacher = trained_teacher(place, "teacher", 20);
+  const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
   const DistillLoopJob job = distill_job(place, "logits", 1, teacher, loss);
   distil(job);
   const SeenDistill& seen = loss.seen.front();
@@ -112,7 +112,7 @@ TEST(DistillationLoop, PromptsCountWithTheirWeight) {
 
 TEST(DistillationLoop, OneBatchOfEightEqualsEightOfOne) {
   const Workplace place;
-  const fs::path teacher = trained_teacher(place, "teacher", 20);
+  const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
   std::vector<std::vector<double>> losses;
   std::vector<std::size_t> calls;
   for (const std::int64_t micro : {0, 1, 3}) {
@@ -141,7 +141,7 @@ TEST(DistillationLoop, OneBatchOfEightEqualsEightOfOne) {
 
 TEST(DistillationLoop, TheGradientReachesTheStudent) {
   const Workplace place;
-  const fs::path teacher = trained_teacher(place, "teacher", 20);
+  const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
   FakeDistill loss;
   const DistillLoopJob job = distill_job(place, "gradient", 1, teacher, loss);
   distil(job);
@@ -161,7 +161,7 @@ TEST(DistillationLoop, TheGradientReachesTheStudent) {
 
 TEST(DistillationLoop, ShowsTheTopOfTheTeacherWithTheMassOfItsTail) {
   const Workplace place;
-  const fs::path teacher = trained_teacher(place, "teacher", 20);
+  const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
   FakeDistill loss;
   loss.signals = RETORT_SIGNAL_TEACHER_TOP_K | RETORT_SIGNAL_TEACHER_LOGITS;
   loss.top_k = 3;
@@ -188,7 +188,7 @@ TEST(DistillationLoop, ShowsTheTopOfTheTeacherWithTheMassOfItsTail) {
 
 TEST(DistillationLoop, ShowsTheDeclaredLayers) {
   const Workplace place;
-  const fs::path teacher = trained_teacher(place, "teacher", 20);
+  const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
   FakeDistill loss;
   loss.signals = RETORT_SIGNAL_HIDDEN_STATES;
   loss.student_layers = {0, -1, -2};
@@ -224,7 +224,7 @@ void declare_projection(FakeDistill& loss) {
 
 TEST(DistillationLoop, TrainsTheParametersOfTheLoss) {
   const Workplace place;
-  const fs::path teacher = trained_teacher(place, "teacher", 20);
+  const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
   FakeDistill loss;
   declare_projection(loss);
   const DistillLoopJob job = distill_job(place, "projection", 2, teacher, loss);
@@ -254,7 +254,7 @@ TEST(DistillationLoop, TrainsTheParametersOfTheLoss) {
 
 TEST(DistillationLoop, ARunThatStoppedEndsWithTheSameBytesAndParameters) {
   const Workplace place;
-  const fs::path teacher = trained_teacher(place, "teacher", 20);
+  const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
   FakeDistill whole, broken, resumed;
   const auto job = [&](const std::string& name, FakeDistill& loss) {
     declare_projection(loss);
@@ -296,7 +296,7 @@ TEST(DistillationLoop, RefusesTheCheckpointOfOtherGroupsByName) {
 
 TEST(DistillationLoop, GivesEveryThreadAnInstanceOfItsOwn) {
   const Workplace place;
-  const fs::path teacher = trained_teacher(place, "teacher", 20);
+  const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
   FakeDistill alone, first, second;
   const std::vector<double> expected = distil(distill_job(place, "alone", 4, teacher, alone));
   DistillLoopJob job = distill_job(place, "threads", 4, teacher, first);
@@ -311,7 +311,7 @@ TEST(DistillationLoop, GivesEveryThreadAnInstanceOfItsOwn) {
 
 TEST(DistillationLoop, WeighsSeveralTeachers) {
   const Workplace place;
-  const fs::path teacher = trained_teacher(place, "teacher", 20);
+  const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
   FakeDistill loss;
   loss.flags = RETORT_DISTILL_SEVERAL_TEACHERS;
   DistillLoopJob job = distill_job(place, "several", 1, place.policy(), loss);

@@ -18,7 +18,7 @@ using testing::trained_teacher;
 using testing::Workplace;
 
 /// What `teacher` says about every row of the job's data set: its `kept` most likely tokens.
-std::vector<nlohmann::json> recorded_rows(const DistillLoopJob& job, const fs::path& teacher, std::size_t kept) {
+std::vector<nlohmann::json> recorded_rows(const DistillLoopJob& job, const std::filesystem::path& teacher, std::size_t kept) {
   const CallModule module = load_call_module(teacher);
   std::vector<nlohmann::json> rows;
   for (const Sequence& sequence :
@@ -40,8 +40,8 @@ std::vector<nlohmann::json> recorded_rows(const DistillLoopJob& job, const fs::p
   return rows;
 }
 
-void write_signals(const fs::path& folder, const std::vector<nlohmann::json>& rows) {
-  fs::create_directories(folder);
+void write_signals(const std::filesystem::path& folder, const std::vector<nlohmann::json>& rows) {
+  std::filesystem::create_directories(folder);
   std::string text;
   for (const nlohmann::json& row : rows) text += row.dump() + "\n";
   host::write_file_atomically(folder / "signals.jsonl", text);
@@ -60,7 +60,7 @@ std::string failure(const DistillLoopJob& job) {
 
 TEST(RecordedSignals, ReadsRecordedSignalsAsTheTeacherSaidThem) {
   const Workplace place;
-  const fs::path teacher = trained_teacher(place, "teacher", 20);
+  const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
   FakeDistill asked, read;
   asked.signals = read.signals = RETORT_SIGNAL_TEACHER_TOP_K;
   asked.top_k = read.top_k = 3;
