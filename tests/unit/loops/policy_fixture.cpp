@@ -23,8 +23,8 @@ RunHooks Recorder::hooks() {
 }
 
 Workplace::Workplace() : dataset_(root_.path() / "dataset"), policy_(root_.path() / "policy") {
-  std::filesystem::create_directories(dataset_);
-  std::filesystem::create_directories(policy_);
+  fs::create_directories(dataset_);
+  fs::create_directories(policy_);
   const nlohmann::json schema = {{"type", "object"},
                                  {"properties", {{"room", {{"type", "string"}}}, {"level", {{"type", "integer"}}}}}};
   host::write_json(
@@ -64,8 +64,8 @@ void Workplace::fill(TrainingJob& job, const std::string& name, std::int64_t ste
   job.seed = 5;
   job.output = root_.path() / name / "output";
   job.work = root_.path() / name / "work";
-  std::filesystem::create_directories(job.output);
-  std::filesystem::create_directories(job.work);
+  fs::create_directories(job.output);
+  fs::create_directories(job.work);
 }
 
 std::string Workplace::bytes_of(const TrainingJob& job) const {
@@ -206,14 +206,14 @@ torch::Tensor response_log_probs(DecoderModule& decoder, const Sequence& sequenc
   return torch::stack(chosen);
 }
 
-std::vector<double> reference_log_probs(const std::filesystem::path& model, const Sequence& sequence, double temperature) {
+std::vector<double> reference_log_probs(const fs::path& model, const Sequence& sequence, double temperature) {
   const torch::NoGradGuard no_grad;
   const CallModule module = load_call_module(model);
   const torch::Tensor chosen = response_log_probs(*module.decoder, sequence, temperature);
   return {chosen.data_ptr<double>(), chosen.data_ptr<double>() + chosen.numel()};
 }
 
-void expect_first_step(const std::filesystem::path& old_folder, const std::filesystem::path& new_folder, double rate,
+void expect_first_step(const fs::path& old_folder, const fs::path& new_folder, double rate,
                        const std::function<torch::Tensor(DecoderModule&)>& loss) {
   const CallModule before = load_call_module(old_folder), after = load_call_module(new_folder);
   loss(*before.decoder).backward();

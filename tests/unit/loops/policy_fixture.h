@@ -41,8 +41,8 @@ struct Recorder {
 class Workplace {
  public:
   Workplace();
-  const std::filesystem::path& dataset() const { return dataset_; }
-  const std::filesystem::path& policy() const { return policy_; }
+  const fs::path& dataset() const { return dataset_; }
+  const fs::path& policy() const { return policy_; }
   /// Two prompts a step of `steps`, no warm-up, decay, clipping or validation.
   template <typename Job>
   Job job(const std::string& name, std::int64_t steps) const {
@@ -56,7 +56,7 @@ class Workplace {
  private:
   void fill(TrainingJob& job, const std::string& name, std::int64_t steps) const;
   runtime::testing::TemporaryFolder root_;
-  std::filesystem::path dataset_, policy_;
+  fs::path dataset_, policy_;
 };
 
 /// A tensor that crossed the ABI, row after row; empty for NULL.
@@ -85,17 +85,17 @@ struct FakeRl {
 };
 
 /// log_softmax of the model's logits at each response token, one position after the other in double: the slow form.
-std::vector<double> reference_log_probs(const std::filesystem::path& model, const Sequence& sequence, double temperature);
+std::vector<double> reference_log_probs(const fs::path& model, const Sequence& sequence, double temperature);
 
 /// The weights of two model folders under one name each.
 struct Weights {
   std::map<std::string, torch::Tensor> before, after;
-  Weights(const std::filesystem::path& old_folder, const std::filesystem::path& new_folder);
+  Weights(const fs::path& old_folder, const fs::path& new_folder);
 };
 
 /// Expects what AdamW's first step does: every weight moves by `rate` against the sign of its gradient. `loss` is
 /// computed on the decoder of `old_folder`. Gradients below `least` are left out.
-void expect_first_step(const std::filesystem::path& old_folder, const std::filesystem::path& new_folder, double rate,
+void expect_first_step(const fs::path& old_folder, const fs::path& new_folder, double rate,
                        const std::function<torch::Tensor(DecoderModule&)>& loss);
 
 /// The slow form for autograd: [T] log-probabilities of the response's tokens.

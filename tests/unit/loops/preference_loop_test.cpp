@@ -103,7 +103,7 @@ struct PreferenceLoop : ::testing::Test {
     return {module.contract.prompt(module.tokenizer, asked),
             module.contract.response(module.tokenizer, asked, {{"dim", {{"room", room}}}}), 0};
   }
-  double log_prob(const testing::std::filesystem::path& model, const Sequence& of) const {
+  double log_prob(const testing::fs::path& model, const Sequence& of) const {
     const std::vector<double> tokens = testing::reference_log_probs(model, of, 1);
     return std::accumulate(tokens.begin(), tokens.end(), 0.0);
   }
@@ -151,7 +151,7 @@ TEST_F(PreferenceLoop, WeightsMoveTowardsTheChosenAnswerByTheRate) {
     const auto sum = [&](const Sequence& of) { return testing::response_log_probs(decoder, of, 1).sum(); };
     return (3 * (sum(rejected[0]) - sum(chosen[0])) + sum(rejected[1]) - sum(chosen[1])) / 4;
   });
-  const auto margin = [&](const testing::std::filesystem::path& model) {
+  const auto margin = [&](const testing::fs::path& model) {
     return log_prob(model, chosen[0]) - log_prob(model, rejected[0]);
   };
   EXPECT_GT(margin(made.output), margin(place.policy()));
