@@ -39,18 +39,10 @@ retort_metric_sink sink_into(MetricMap& metrics) {
           }};
 }
 
-Tensor unwritten(torch::IntArrayRef sizes) {
-  return torch::full(sizes, std::numeric_limits<float>::quiet_NaN(), torch::kFloat32);
-}
-
 Lent::Lent(const Tensor& tensor, std::uint32_t flags) {
   if (!tensor.defined()) return;
   tensor_ = tensor.detach().contiguous();
   view_ = lend(tensor_, flags);
-}
-
-LentList::LentList(const std::vector<Tensor>& tensors, std::uint32_t flags) {
-  for (const Tensor& tensor : tensors) addresses_.push_back(lent_.emplace_back(tensor, flags).address());
 }
 
 Tensor known_gradient(double value, const std::vector<Tensor>& inputs, const std::vector<Tensor>& gradients) {
