@@ -9,17 +9,14 @@
 #include <vector>
 
 #include "forward_kl.h"
+#include "teacher_rows.h"
 
 namespace {
 
 using retort::distill::ForwardKlOptions;
 using retort::distill::Row;
 using retort::distill::RowLoss;
-
-template <typename T>
-std::span<const T> span_of(const retort::TensorView<const T>& view, std::int64_t index) {
-  return {view.row(index), static_cast<std::size_t>(view.columns())};
-}
+using retort::distill::span_of;
 
 class ForwardKl : public retort::DistillStrategy {
  public:
@@ -91,10 +88,7 @@ class ForwardKl : public retort::DistillStrategy {
 #pragma omp for schedule(static)
       for (std::int64_t n = 0; n < rows; ++n) {
         try {
-          const std::span<float> row_gradient =
-              gradient.logits
-                  ? std::span<float>(gradient.logits.row(n), static_cast<std::size_t>(gradient.logits.columns()))
-                  : std::span<float>();
+          const std::span<float> row_gradient = span_of(gradient.logits, n);
           RowLoss& result = results[static_cast<std::size_t>(n)];
           result = forward_kl(options_, row(batch, batch.teacher(), n), row_gradient, scratch);
           for (std::size_t a = 1; a < batch.teachers.size(); ++a) {
@@ -155,38 +149,19 @@ class ForwardKl : public retort::DistillStrategy {
   }
 
   void check_shapes(const retort::DistillBatch& batch, const retort::Gradient& gradient) {
-    if (!batch.student_logits) throw std::invalid_argument("student_logits: missing");
-    if (batch.vocabulary() == 0) throw std::invalid_argument("student_logits: no columns");
-    if (batch.teachers.empty()) throw std::invalid_argument("teachers: expected at least one, found none");
-    const std::int64_t rows = batch.rows();
-    for (const retort::TeacherSignals& teacher : batch.teachers) {
-      if (top_k_ > 0) {
-        expect_shape(teacher.top_ids, "teacher top_ids", rows, -1);
-        expect_shape(teacher.top_log_probs, "teacher top_log_probs", rows, teacher.top_ids.columns());
-      } else {
-        expect_shape(teacher.logits, "teacher logits", rows, -1);
-        if (teacher.logits.columns() == 0) throw std::invalid_argument("teacher logits: no columns");
-        tell_of_bridge(batch.vocabulary(), teacher.logits.columns());
-      }
-    }
-    if (options_.ce_weight > 0 || batch.labels) expect_shape(batch.labels, "labels", rows);
-    if (batch.mask) expect_shape(batch.mask, "mask", rows);
-    if (gradient.logits) expect_shape(gradient.logits, "logits_gradient", rows, batch.vocabulary());
-  }
-
-  void tell_of_bridge(std::int64_t student, std::int64_t teacher) {
-    if (student == teacher || told_of_bridge_) return;
-    told_of_bridge_ = true;
-    retort::log_warning("distill.forward_kl: the student has " + std::to_string(student) +
-                        " vocabulary columns, the teacher " + std::to_string(teacher) + ": comparing the first " +
-                        std::to_string(std::min(student, teacher)) +
-                        (student < teacher ? "; the teacher is renormalised over them"
-                                           : "; the teacher gives the student's others probability 0"));
+    retort::distill::check_token_shapes(batch, gradient, top_k_);
+    if (options_.ce_weight > 0 || batch.labels) expect_shape(batch.labels, "labels", batch.rows());
+    const std::int64_t student = batch.vocabulary();
+    for (const retort::TeacherSignals& teacher : batch.teachers)
+      if (top_k_ == 0)
+        notice_.tell("distill.forward_kl", student, teacher.logits.columns(),
+                     student < teacher.logits.columns() ? "; the teacher is renormalised over them"
+                                                        : "; the teacher gives the student's others probability 0");
   }
 
   ForwardKlOptions options_;
   std::int64_t top_k_ = 0;
-  bool told_of_bridge_ = false;
+  retort::distill::VocabularyNotice notice_;
 };
 
 }  // namespace

@@ -13,16 +13,14 @@
 
 #include "forward_kl.h"
 #include "hidden.h"
+#include "teacher_rows.h"
 
 namespace {
 
 using retort::distill::Distance;
 using retort::distill::Projection;
+using retort::distill::span_of;
 
-template <typename T>
-std::span<T> span_of(const retort::TensorView<T>& view, std::int64_t index) {
-  return view ? std::span<T>(view.row(index), static_cast<std::size_t>(view.columns())) : std::span<T>();
-}
 template <typename T>
 retort::distill::Rows<T> rows_of(const retort::TensorView<T>& view) {
   return {view.row(0), view.row(1) - view.row(0)};

@@ -8,17 +8,14 @@
 #include <vector>
 
 #include "reverse_kl.h"
+#include "teacher_rows.h"
 
 namespace {
 
 using retort::distill::ReverseKlLoss;
 using retort::distill::ReverseKlRow;
 using retort::distill::ReverseTail;
-
-template <typename T>
-std::span<const T> span_of(const retort::TensorView<const T>& view, std::int64_t index) {
-  return {view.row(index), static_cast<std::size_t>(view.columns())};
-}
+using retort::distill::span_of;
 
 class ReverseKl : public retort::DistillStrategy {
  public:
@@ -81,10 +78,7 @@ class ReverseKl : public retort::DistillStrategy {
     check_shapes(batch, gradient);
     ReverseKlLoss sum;
     for (std::int64_t n = 0; n < batch.rows(); ++n) {
-      const std::span<float> row_gradient =
-          gradient.logits
-              ? std::span<float>(gradient.logits.row(n), static_cast<std::size_t>(gradient.logits.columns()))
-              : std::span<float>();
+      const std::span<float> row_gradient = span_of(gradient.logits, n);
       for (std::size_t a = 0; a < batch.teachers.size(); ++a) {
         further_.resize(a > 0 ? row_gradient.size() : 0);
         add(sum, loss_of(batch, batch.teachers[a], n, a == 0 ? row_gradient : std::span<float>(further_)));
@@ -121,37 +115,19 @@ class ReverseKl : public retort::DistillStrategy {
   }
 
   void check_shapes(const retort::DistillBatch& batch, const retort::Gradient& gradient) {
-    if (!batch.student_logits) throw std::invalid_argument("student_logits: missing");
-    if (batch.vocabulary() == 0) throw std::invalid_argument("student_logits: no columns");
-    if (batch.teachers.empty()) throw std::invalid_argument("teachers: expected at least one, found none");
-    const std::int64_t rows = batch.rows();
-    for (const retort::TeacherSignals& teacher : batch.teachers) {
-      if (top_k_ > 0) {
-        expect_shape(teacher.top_ids, "teacher top_ids", rows, -1);
-        expect_shape(teacher.top_log_probs, "teacher top_log_probs", rows, teacher.top_ids.columns());
-        expect_shape(teacher.tail_mass, "teacher tail_mass", rows);
-      } else {
-        expect_shape(teacher.logits, "teacher logits", rows, -1);
-        if (teacher.logits.columns() == 0) throw std::invalid_argument("teacher logits: no columns");
-        tell_of_bridge(batch.vocabulary(), teacher.logits.columns());
-      }
-    }
-    if (batch.mask) expect_shape(batch.mask, "mask", rows);
-    if (gradient.logits) expect_shape(gradient.logits, "logits_gradient", rows, batch.vocabulary());
-  }
-
-  void tell_of_bridge(std::int64_t student, std::int64_t teacher) {
-    if (student == teacher || told_of_bridge_) return;
-    told_of_bridge_ = true;
-    retort::log_warning("distill.reverse_kl: the student has " + std::to_string(student) +
-                        " vocabulary columns, the teacher " + std::to_string(teacher) + ": comparing the first " +
-                        std::to_string(std::min(student, teacher)) + ", both renormalised over them");
+    retort::distill::check_token_shapes(batch, gradient, top_k_);
+    for (const retort::TeacherSignals& teacher : batch.teachers)
+      if (top_k_ > 0)
+        expect_shape(teacher.tail_mass, "teacher tail_mass", batch.rows());
+      else
+        notice_.tell("distill.reverse_kl", batch.vocabulary(), teacher.logits.columns(),
+                     ", both renormalised over them");
   }
 
   retort::distill::ReverseKlOptions options_;
   std::int64_t top_k_ = 0;
   double on_policy_fraction_ = 0;
-  bool told_of_bridge_ = false;
+  retort::distill::VocabularyNotice notice_;
   retort::distill::ReverseKlScratch scratch_;
   std::vector<float> further_;  ///< the gradient of every teacher but the first
 };
