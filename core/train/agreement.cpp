@@ -32,8 +32,18 @@ nlohmann::json run(const AgreementJob& job, const RunHooks& hooks) {
 
   CallModule module = load_call_module(job.model);
   std::vector<std::vector<text::TokenId>> prompts;
-  for (const task::Example& example : split.examples)
-    prompts.push_back(module.contract.prompt(module.tokenizer, example.utterance));
+  const std::size_t read = split.examples.size();
+  std::erase_if(split.examples, [&](const task::Example& example) {
+    try {
+      prompts.push_back(module.contract.prompt(module.tokenizer, example));
+      return false;
+    } catch (const std::invalid_argument& error) {
+      hooks.log("not compared: " + std::string(error.what()));
+      return true;
+    }
+  });
+  if (prompts.empty())
+    throw std::invalid_argument("the model's prompt form shows none of " + std::to_string(read) + " rows");
   const auto expected =
       ref_sample(*module.decoder, prompts,
                  {.max_new_tokens = job.max_new_tokens, .end_token = module.contract.end_token(module.tokenizer)});
@@ -43,14 +53,14 @@ nlohmann::json run(const AgreementJob& job, const RunHooks& hooks) {
   nlohmann::json differences = nlohmann::json::array();
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     hooks.throw_if_stopped();
-    const runtime::Answer answer = model.answer(split.examples[i].utterance, job.max_new_tokens);
+    const runtime::Answer answer = model.answer(split.examples[i], job.max_new_tokens);
     tokens += answer.tokens == expected[i] ? 1 : 0;
     const task::ParsedResponse parsed = module.contract.parse(module.tokenizer, expected[i]);
     both_malformed += malformed(answer.parsed) && malformed(parsed) ? 1 : 0;
     if (same(answer.parsed, parsed))
       ++calls;
     else
-      differences.push_back({{"utterance", split.examples[i].utterance},
+      differences.push_back({{"utterance", split.examples[i].utterance()},
                              {"runtime", answer.text},
                              {"libtorch", module.tokenizer.decode(expected[i], true)}});
     hooks.progress("comparing", static_cast<std::int64_t>(i + 1), static_cast<std::int64_t>(prompts.size()),

@@ -59,16 +59,21 @@ CallModel::CallModel(const std::filesystem::path& folder, DecoderOptions options
 CallModel::~CallModel() = default;
 
 Answer CallModel::answer(std::string_view utterance, std::int64_t max_new_tokens) {
+  return answer(task::conversation_of(std::string(utterance)), max_new_tokens);
+}
+
+Answer CallModel::answer(const task::Conversation& conversation, std::int64_t max_new_tokens) {
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<TokenId> prompt = state_->contract.prompt(state_->tokenizer, utterance);
+  const std::vector<TokenId> prompt = state_->contract.prompt(state_->tokenizer, conversation);
   require_rows(prompt, state_->tokenizer, state_->folder.config());
   if (static_cast<std::int64_t>(prompt.size()) > state_->decoder.context()) {
-    throw std::invalid_argument("utterance: its prompt has " + std::to_string(prompt.size()) +
-                                " tokens, expected at most " + std::to_string(state_->decoder.context()) +
-                                " (the context); shorten it");
+    const bool one = conversation.messages.size() == 1;
+    throw std::invalid_argument((one ? "utterance" : "conversation") + std::string(": its prompt has ") +
+                                std::to_string(prompt.size()) + " tokens, expected at most " +
+                                std::to_string(state_->decoder.context()) + " (the context); shorten it");
   }
   Generation generation = generate_greedy(state_->decoder, prompt, state_->end, max_new_tokens);
-  task::ParsedResponse parsed = state_->contract.parse(state_->tokenizer, generation.tokens);
+  task::ParsedResponse parsed = state_->contract.parse(state_->tokenizer, generation.tokens, conversation);
   std::string response = state_->tokenizer.decode(generation.tokens, true);
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
   return {std::move(parsed), std::move(generation.tokens), std::move(response), elapsed.count()};

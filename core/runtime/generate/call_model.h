@@ -1,5 +1,5 @@
-// A packaged model answering calls: folder → tokenizer + prompt contract + decoder → utterance in, calls out. This is
-// what `retort call`, `retort eval` and the evaluate stage use; measure/evaluation.h scores it.
+// A packaged model answering calls: folder → tokenizer + prompt contract + decoder → conversation in, calls out. This
+// is what `retort call`, `retort eval` and the evaluate stage use; measure/evaluation.h scores it.
 #pragma once
 
 #include <filesystem>
@@ -26,6 +26,10 @@ class CallModel {
   CallModel(const std::filesystem::path& folder, DecoderOptions options);
   ~CallModel();
   Answer answer(std::string_view utterance, std::int64_t max_new_tokens = 256);
+  /// With earlier turns and, where the form takes any, tools of its own. Throws std::invalid_argument for a
+  /// conversation that the form cannot show, and for one that the context does not hold: nothing of it is ever cut
+  /// away.
+  Answer answer(const task::Conversation& conversation, std::int64_t max_new_tokens = 256);
   const task::PromptContract& contract() const;
   const text::Tokenizer& tokenizer() const;
   const model::ModelFolder& folder() const;
