@@ -34,7 +34,7 @@ class Trainer {
   void checkpoint_at_multiples_of(std::int64_t steps) { checkpoint_multiple_ = steps; }
 
   /// Calls `accumulate(step)` for every step that is left. It adds its gradient to the weights and returns the loss to
-  /// plot; a NaN or infinite loss or gradient stops the run with an error that says where.
+  /// plot; a NaN or infinite loss or gradient is an error that says where. Stopped on request, it leaves a checkpoint.
   void run(const std::string& label, const std::function<double(std::int64_t step)>& accumulate);
   /// Replaces the weights by their running average, where one is kept. Once, at the end.
   void use_averaged_weights();
