@@ -129,7 +129,9 @@ int show(const Arguments& arguments) {
 
 int check(const Arguments& arguments) {
   po::options_description options = json_option(), hidden;
-  options.add_options()("seconds", po::value<double>()->default_value(120), "time limit of all checks together");
+  options.add_options()("seconds", po::value<double>()->default_value(120), "time limit of all checks together")(
+      "parameters", po::value<std::string>()->default_value("{}"),
+      "JSON: parameters of components by their ids, {\"environment.process\": {\"program\": …}}");
   hidden.add_options()("file", po::value<std::string>()->required());
   const auto variables = parse_command_line(
       arguments,
@@ -140,7 +142,9 @@ int check(const Arguments& arguments) {
   if (!variables) return exit_success;
   const std::string file = (*variables)["file"].as<std::string>();
   if (!std::filesystem::is_regular_file(file)) throw std::invalid_argument("'" + file + "' is not a file");
-  const host::ConformanceReport report = host::check_plugin(file, (*variables)["seconds"].as<double>());
+  const Json parameters = host::parse_json((*variables)["parameters"].as<std::string>(), "--parameters");
+  if (!parameters.is_object()) throw std::invalid_argument("--parameters: expected a JSON object");
+  const host::ConformanceReport report = host::check_plugin(file, (*variables)["seconds"].as<double>(), parameters);
   if ((*variables)["json"].as<bool>()) {
     print_json(host::to_json(report));
   } else {

@@ -213,6 +213,40 @@ text::TokenId PromptContract::end_token(const text::Tokenizer& tokenizer) const 
   return special_id(tokenizer, end_token_text);
 }
 
+CallEnvelope PromptContract::envelope(const text::Tokenizer& tokenizer) const {
+  CallEnvelope envelope;
+  envelope.ends = {end_token(tokenizer)};
+  envelope.any_argument_order = style_.argument_order == spoken_order_name;
+  envelope.conjunction = style_.conjunction;
+  const bool functional = format_ == functional_format;
+  if (functional) {
+    envelope.no_call = {{"", special_id(tokenizer, none_token_text)}};
+    envelope.next_item = special_id(tokenizer, next_token_text);
+  } else {
+    envelope.between_calls = {{"\n"}};
+  }
+  for (const Tool& known : tools_) {
+    ToolEnvelope& tool = envelope.tools.emplace_back();
+    tool.name = known.name;
+    tool.parameters = known.parameters;
+    tool.by_token = functional;
+    if (!functional) {  // json_lines() writes keys in alphabetical order
+      tool.before = {{"{\"arguments\":"}};
+      tool.after = {{",\"name\":" + compact(known.name) + "}"}};
+      continue;
+    }
+    tool.before = {{"", special_id(tokenizer, call_token(known.name))}};
+    const auto properties = known.parameters.find("properties");
+    if (properties == known.parameters.end()) continue;
+    for (const auto& item : properties->items())
+      tool.arguments.push_back({item.key(), special_id(tokenizer, argument_token(item.key())),
+                                is_list_of_strings(item.value())    ? ValueForm::string_list
+                                : allows_only_strings(item.value()) ? ValueForm::raw_string
+                                                                    : ValueForm::json});
+  }
+  return envelope;
+}
+
 ParsedResponse PromptContract::parse(const text::Tokenizer& tokenizer,
                                      const std::vector<text::TokenId>& response) const {
   const auto end = std::find(response.begin(), response.end(), end_token(tokenizer));

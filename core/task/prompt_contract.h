@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "task/call.h"
+#include "task/call_envelope.h"
 #include "text/tokenizer.h"
 
 namespace retort::task {
@@ -71,6 +72,8 @@ class PromptContract {
   /// tool's schema: invalid arguments are malformed too, with invalid_reason's text.
   ParsedResponse parse(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& response) const;
   text::TokenId end_token(const text::Tokenizer& tokenizer) const;
+  /// What response() can write and parse() takes, for core/grammar. Throws where the tokenizer lacks a special token.
+  CallEnvelope envelope(const text::Tokenizer& tokenizer) const;
 
   /// {"format": …, "conjunction": …, "argument_order": …, "tools": […]}: stored in retort.json under "task".
   nlohmann::json to_json() const;

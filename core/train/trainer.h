@@ -2,8 +2,6 @@
 // norm, averaging of weights, checkpoints. Internal to core/train.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -14,8 +12,13 @@
 #include "host/plugin/plugin_error.h"
 #include "train/hooks.h"
 #include "train/learning_rate.h"
+#include "train/libtorch.h"
 #include "train/parameter_groups.h"
 #include "train/training_options.h"
+
+namespace torch::optim {
+class AdamW;
+}
 
 namespace retort::train {
 

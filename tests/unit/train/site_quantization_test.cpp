@@ -1,7 +1,7 @@
 // stage.quantize's work site by site: schemes that differ, zero points, scales below 0, smoothing and statistics, with
 // a quantizer that is written here from its definition.
 #include <retort/abi/quantizer.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>
