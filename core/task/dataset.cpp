@@ -9,6 +9,7 @@
 #include "host/base/files.h"
 #include "host/base/json.h"
 #include "host/base/json_cursor.h"
+#include "host/plugin/stop_request.h"
 #include "task/chat_row.h"
 
 namespace retort::task {
@@ -20,7 +21,7 @@ namespace {
 [[noreturn]] void refuse_split(const std::filesystem::path& file, const Split& split, double max_rejected_share) {
   std::string message = "'" + file.string() + "': " + std::to_string(split.rejected.size()) + " of " +
                         std::to_string(split.tally.rows()) + " rows cannot be used, more than the allowed share " +
-                        std::to_string(max_rejected_share);
+                        Json(max_rejected_share).dump();
   for (std::size_t i = 0; i < std::min<std::size_t>(split.rejected.size(), 3); ++i)
     message += "; line " + std::to_string(split.rejected[i].line) + ": " + split.rejected[i].reason;
   throw std::runtime_error(message);
@@ -32,6 +33,7 @@ Split read(const std::filesystem::path& file, double max_rejected_share, Turns t
   RowFile rows(file);
   Split split;
   for (std::string text; rows.next(text);) {
+    host::throw_if_stop_requested();
     try {
       ReadingNotes notes;
       for (Example& example : examples_of(conversation_from_row(parse_row(text), notes), turns, notes))
@@ -136,7 +138,10 @@ std::string to_line(const RejectedRow& row) {
 
 void write_split(const std::filesystem::path& file, const std::vector<Example>& examples) {
   std::string content;
-  for (const Example& example : examples) content += to_line(to_row(example));
+  for (const Example& example : examples) {
+    host::throw_if_stop_requested();
+    content += to_line(to_row(example));
+  }
   host::write_file_atomically(file, content);
 }
 
