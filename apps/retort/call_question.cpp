@@ -70,11 +70,15 @@ void add_question_options(po::options_description& options) {
       "an OpenAI tools array, for a model in the form chat_template; others have theirs in their weights");
 }
 
-task::Conversation read_question(const po::variables_map& variables, const task::PromptContract& contract) {
+void expect_one_question(const po::variables_map& variables) {
   const bool has_text = variables.count("text") > 0, has_messages = variables.count("messages") > 0;
   if (has_text == has_messages)
     throw std::invalid_argument(std::string("expected TEXT or --messages FILE, found ") +
                                 (has_text ? "both" : "neither"));
+}
+
+task::Conversation read_question(const po::variables_map& variables, const task::PromptContract& contract) {
+  const bool has_text = variables.count("text") > 0, has_messages = variables.count("messages") > 0;
   task::ReadingNotes notes;
   task::Conversation conversation = has_text ? task::conversation_of(variables["text"].as<std::string>())
                                              : read_messages(variables["messages"].as<std::string>(), notes);
