@@ -56,6 +56,7 @@ host::Json to_json(const runtime::Evaluation& evaluation, const Labelled& data, 
           {"rejected", data.rejected},
           {"exact_match", evaluation.exact_match},
           {"malformed", evaluation.malformed},
+          {"cut", evaluation.cut},
           {"p50_ms", evaluation.p50_ms},
           {"p90_ms", evaluation.p90_ms},
           {"p99_ms", evaluation.p99_ms},
@@ -68,6 +69,7 @@ void print_text(const runtime::Evaluation& evaluation, const Labelled& data) {
             << " rejected)\n"
             << "exact match  " << host::format_percent(evaluation.exact_match) << "\n"
             << "malformed    " << host::format_percent(evaluation.malformed) << "\n"
+            << "cut short    " << host::format_percent(evaluation.cut) << "\n"
             << "latency      p50 " << host::format_ms(evaluation.p50_ms) << "  p90 "
             << host::format_ms(evaluation.p90_ms) << "  p99 " << host::format_ms(evaluation.p99_ms) << "\n";
   for (const auto& [name, score] : evaluation.tools)
@@ -79,7 +81,8 @@ void print_text(const runtime::Evaluation& evaluation, const Labelled& data) {
 int eval_command(const Arguments& arguments) {
   po::options_description options("options"), hidden;
   po::positional_options_description positional;
-  options.add_options()("json", po::bool_switch(), "as JSON, every miss included");
+  options.add_options()("json", po::bool_switch(), "as JSON, every miss included")(
+      "no-grammar", po::bool_switch(), "let the model write anything, not only valid calls of its tools");
   add_model_options(options);
   hidden.add_options()("model", po::value<std::string>()->required())("data", po::value<std::string>()->required());
   positional.add("model", 1).add("data", 1);
@@ -94,6 +97,7 @@ int eval_command(const Arguments& arguments) {
   const Labelled data = read_labelled((*variables)["data"].as<std::string>());
   const std::string path = (*variables)["model"].as<std::string>();
   runtime::CallModel model = open_model(path, *variables);
+  if ((*variables)["no-grammar"].as<bool>()) model.set_grammar({.on = false});
   host::Progress progress(host::standard_error());
   runtime::Evaluation evaluation;
   try {
