@@ -39,6 +39,7 @@ nlohmann::json run(const AgreementJob& job, const RunHooks& hooks) {
                  {.max_new_tokens = job.max_new_tokens, .end_token = module.contract.end_token(module.tokenizer)});
 
   runtime::CallModel model(job.model, {.threads = job.threads});
+  model.set_grammar({.on = false});  // the other side has none
   std::size_t calls = 0, tokens = 0, both_malformed = 0;
   nlohmann::json differences = nlohmann::json::array();
   for (std::size_t i = 0; i < prompts.size(); ++i) {

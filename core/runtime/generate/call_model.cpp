@@ -5,6 +5,7 @@
 #include <chrono>
 #include <stdexcept>
 
+#include "grammar/grammar_options.h"
 #include "host/base/log.h"
 #include "runtime/generate/generation.h"
 #include "runtime/generate/vocabulary_fit.h"
@@ -44,14 +45,32 @@ struct CallModel::State {
         tokenizer(text::Tokenizer::load(path)),
         contract(contract_of(folder)),
         decoder((check_parts_fit(folder, tokenizer, contract), folder), options),
-        end(contract.end_token(tokenizer)) {}
+        end(contract.end_token(tokenizer)) {
+    if (folder.retort().contains("grammar"))
+      wanted.options = grammar::grammar_options(folder.retort().at("grammar"),
+                                                (folder.path() / "retort.json").string() + " /grammar");
+  }
 
   model::ModelFolder folder;
   text::Tokenizer tokenizer;
   task::PromptContract contract;
   Decoder decoder;
   TokenId end;
+  CallGrammar wanted;
+  bool compiled = false;
+  std::unique_ptr<grammar::Grammar> grammar;
+
+  void compile();
 };
+
+void CallModel::State::compile() {
+  if (compiled) return;
+  compiled = true;
+  grammar.reset();
+  if (!wanted.on) return;
+  grammar = std::make_unique<grammar::Grammar>(grammar::envelope_program(contract.envelope(tokenizer), wanted.options),
+                                               std::make_shared<const grammar::Vocabulary>(tokenizer));
+}
 
 CallModel::CallModel(const std::filesystem::path& folder, DecoderOptions options)
     : state_(std::make_unique<State>(folder, options)) {}
@@ -67,11 +86,45 @@ Answer CallModel::answer(std::string_view utterance, std::int64_t max_new_tokens
                                 " tokens, expected at most " + std::to_string(state_->decoder.context()) +
                                 " (the context); shorten it");
   }
-  Generation generation = generate_greedy(state_->decoder, prompt, state_->end, max_new_tokens);
-  task::ParsedResponse parsed = state_->contract.parse(state_->tokenizer, generation.tokens);
-  std::string response = state_->tokenizer.decode(generation.tokens, true);
-  const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
-  return {std::move(parsed), std::move(generation.tokens), std::move(response), elapsed.count()};
+  grammar::Grammar* limits = grammar();
+  if (limits != nullptr && state_->wanted.options.values_from_utterance)
+    limits->set_conversation({std::string(utterance)});
+  const GenerationOptions options{.ends = {state_->end},
+                                  .max_new_tokens = max_new_tokens,
+                                  .grammar = limits,
+                                  .tokenizer = state_->wanted.forced_runs ? &state_->tokenizer : nullptr,
+                                  .allowed_mass = state_->wanted.measure_mass};
+  Generation generation = generate(state_->decoder, prompt, options);
+  Answer answer;
+  answer.cut = generation.tokens.empty() || generation.tokens.back() != state_->end;
+  answer.parsed = state_->contract.parse(state_->tokenizer, generation.tokens);
+  answer.text = state_->tokenizer.decode(generation.tokens, true);
+  answer.forced = generation.forced;
+  if (limits != nullptr && state_->wanted.measure_mass) answer.allowed_log_mass = generation.allowed_log_mass;
+  answer.tokens = std::move(generation.tokens);
+  answer.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return answer;
+}
+
+void CallModel::set_grammar(CallGrammar grammar) {
+  state_->wanted = std::move(grammar);
+  state_->compiled = false;
+  state_->compile();
+}
+
+const CallGrammar& CallModel::grammar_settings() const {
+  return state_->wanted;
+}
+
+grammar::Grammar* CallModel::grammar() {
+  if (!state_->compiled) {
+    try {
+      state_->compile();
+    } catch (const std::invalid_argument& error) {
+      host::log_warning(state_->folder.path().string() + ": answers are not limited to valid calls: " + error.what());
+    }
+  }
+  return state_->grammar.get();
 }
 
 const task::PromptContract& CallModel::contract() const {

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "grammar/program_builder.h"
 #include "host/base/files.h"
 #include "host/base/log.h"
 #include "model/generation_config.h"
@@ -75,6 +76,9 @@ struct ChatModel::State {
   Decoder decoder;
   std::string form;
   std::vector<TokenId> ends;
+  std::shared_ptr<const grammar::Vocabulary> vocabulary;
+  std::shared_ptr<grammar::Grammar> grammar;
+  nlohmann::ordered_json grammar_tools;  // that `grammar` is for
 };
 
 ChatModel::ChatModel(const std::filesystem::path& folder, DecoderOptions options)
@@ -118,6 +122,19 @@ std::vector<TokenId> ChatModel::prompt(const nlohmann::ordered_json& messages,
   const std::vector<TokenId> tokens = state.contract->prompt(state.tokenizer, utterance_of(messages, state.form));
   require_rows(tokens, state.tokenizer, state.folder.config());
   return tokens;
+}
+
+std::shared_ptr<grammar::Grammar> ChatModel::grammar(const nlohmann::ordered_json& tools) {
+  State& state = *state_;
+  if (state.grammar != nullptr && state.grammar_tools == tools) return state.grammar;
+  if (!state.contract)
+    throw std::invalid_argument("a call grammar: expected a model with a task, found one of the form \"" + state.form +
+                                "\"");
+  if (state.vocabulary == nullptr) state.vocabulary = std::make_shared<const grammar::Vocabulary>(state.tokenizer);
+  state.grammar = std::make_shared<grammar::Grammar>(
+      grammar::envelope_program(state.contract->envelope(state.tokenizer)), state.vocabulary);
+  state.grammar_tools = tools;
+  return state.grammar;
 }
 
 std::vector<TokenId> ChatModel::prompt(std::string_view text) const {
