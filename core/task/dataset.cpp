@@ -9,6 +9,7 @@
 #include "host/base/files.h"
 #include "host/base/json.h"
 #include "host/base/json_cursor.h"
+#include "host/plugin/stop_request.h"
 
 namespace retort::task {
 
@@ -63,7 +64,7 @@ std::string_view take_line(std::string_view& text) {
   const std::size_t rows = split.examples.size() + split.rejected.size();
   std::string message = "'" + file.string() + "': " + std::to_string(split.rejected.size()) + " of " +
                         std::to_string(rows) + " rows cannot be used, more than the allowed share " +
-                        std::to_string(max_rejected_share);
+                        Json(max_rejected_share).dump();
   for (std::size_t i = 0; i < std::min<std::size_t>(split.rejected.size(), 3); ++i)
     message += "; line " + std::to_string(split.rejected[i].line) + ": " + split.rejected[i].reason;
   throw std::runtime_error(message);
@@ -127,6 +128,7 @@ Split read_split(const std::filesystem::path& file, double max_rejected_share) {
   for (std::int64_t line = 1; !rest.empty(); ++line) {
     const std::string_view text = take_line(rest);
     if (is_blank(text)) continue;
+    host::throw_if_stop_requested();
     try {
       split.examples.push_back(from_row(host::parse_strict_json(text)));
     } catch (const std::invalid_argument& error) {
@@ -152,7 +154,10 @@ std::optional<Split> pass_on_split(const std::filesystem::path& from, const std:
 
 void write_split(const std::filesystem::path& file, const std::vector<Example>& examples) {
   std::string content;
-  for (const Example& example : examples) content += to_line(to_row(example));
+  for (const Example& example : examples) {
+    host::throw_if_stop_requested();
+    content += to_line(to_row(example));
+  }
   host::write_file_atomically(file, content);
 }
 

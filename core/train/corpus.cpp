@@ -26,7 +26,7 @@ void report(const LabelledRows& rows, std::size_t usable, double max_rejected_sh
   const std::string found = rows.file.string() + ": " + std::to_string(rows.rejected.size()) + " of " +
                             std::to_string(total) + " rows cannot be used";
   if (usable == 0 || static_cast<double>(rows.rejected.size()) > max_rejected_share * static_cast<double>(total))
-    throw std::runtime_error(found + ", more than max_rejected_share " + std::to_string(max_rejected_share) +
+    throw std::runtime_error(found + ", more than max_rejected_share " + nlohmann::json(max_rejected_share).dump() +
                              " allows" + first_reasons(rows.rejected));
   if (!rows.rejected.empty()) hooks.log(found + first_reasons(rows.rejected));
   hooks.metric("examples", -1, static_cast<double>(usable));
@@ -60,6 +60,7 @@ Corpus tokenised(LabelledRows rows, const task::PromptContract& contract, const 
                  const CorpusOptions& options, const RunHooks& hooks) {
   Corpus corpus;
   for (task::Example& example : rows.examples) {
+    hooks.throw_if_stopped();
     try {
       Sequence sequence = to_sequence(example, contract, tokenizer, options.prompt_weight);
       expect_usable(sequence, options.max_length);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "host/base/diagnostic.h"
+#include "host/plugin/stop_request.h"
 
 namespace retort::stages {
 namespace {
@@ -102,6 +103,7 @@ class Augmenter {
     std::map<Place, std::set<std::string>> values;
     std::map<Place, std::set<std::string>> words;
     for (const Example& example : examples) {
+      host::throw_if_stop_requested();
       std::vector<SwapSite> sites = swap_sites(example, tools, options.closed);
       for (const SwapSite& site : sites) {
         const std::string value = example.utterance.substr(site.begin, site.end - site.begin);
@@ -242,6 +244,7 @@ std::vector<Example> augment(const std::vector<Example>& examples, const std::ve
   constexpr std::size_t kAttemptsPerExample = 20;
   std::size_t attempts = augmenter.has_sources() ? kAttemptsPerExample * (target - examples.size()) : 0;
   for (; attempts > 0 && result.size() < target; --attempts) {
+    host::throw_if_stop_requested();
     Example example = augmenter.make();
     if (utterances.count(example.utterance) != 0 || !augmenter.valid(example)) continue;
     utterances.insert(example.utterance);

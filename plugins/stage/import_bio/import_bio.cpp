@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "host/base/files.h"
+#include "host/plugin/stop_request.h"
 
 namespace retort::stages {
 namespace {
@@ -65,6 +66,7 @@ void keep_valid(const std::string& split, const std::vector<task::Tool>& tools, 
                 std::vector<task::RejectedRow>& rejected) {
   std::vector<Example> kept;
   for (Example& example : examples) {
+    host::throw_if_stop_requested();
     const auto reason = task::invalid_reason(example.calls->front(), tools);
     if (reason) {
       rejected.push_back({0, split + ": " + *reason, example.utterance});
@@ -112,6 +114,7 @@ task::Split read_bio(const std::filesystem::path& folder) {
   }
   task::Split split;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
+    host::throw_if_stop_requested();
     try {
       split.examples.push_back(to_example(tokens[i], tags[i], labels[i]));
     } catch (const std::invalid_argument& error) {
@@ -164,7 +167,7 @@ ImportedCorpus import_bio(const std::filesystem::path& folder, double max_reject
   const auto rows = static_cast<double>(kept + corpus.rejected.size());
   if (static_cast<double>(corpus.rejected.size()) > max_rejected_share * rows) {
     throw std::runtime_error("'" + folder.string() + "': expected at most a share of " +
-                             std::to_string(max_rejected_share) + " bad rows, found " +
+                             nlohmann::json(max_rejected_share).dump() + " bad rows, found " +
                              std::to_string(corpus.rejected.size()) + "; the first: " + corpus.rejected.front().reason);
   }
   std::set<std::string> utterances;

@@ -153,11 +153,13 @@ class PrototypeStage final : public retort::Stage {
     const bool too_many =
         static_cast<double>(labelled.rejected.size()) > params_.max_rejected_share * static_cast<double>(rows);
     if (!labelled.accepted.empty() && !too_many) return;
-    throw std::runtime_error(
-        "stage.prototype: " + std::to_string(labelled.rejected.size()) + " of " + std::to_string(rows) +
-        " rows were rejected, expected at most a share of " + std::to_string(params_.max_rejected_share) +
-        "; the first: " + (labelled.rejected.empty() ? "there are no rows" : labelled.rejected.front().reason) +
-        "; see to the teacher, or raise max_rejected_share");
+    if (rows == 0) throw std::runtime_error("stage.prototype: the dataset has no rows to label");
+    throw std::runtime_error("stage.prototype: " + std::to_string(labelled.rejected.size()) + " of " +
+                             std::to_string(rows) + " rows were rejected, expected " +
+                             (too_many ? "a share of at most " + nlohmann::json(params_.max_rejected_share).dump()
+                                       : "one at least to be accepted") +
+                             "; the first: " + labelled.rejected.front().reason + "; see to the teacher" +
+                             (too_many ? ", or raise max_rejected_share" : ", the reward or the environment"));
   }
 
   Params params_;
