@@ -7,6 +7,7 @@
 #include "host/base/json.h"
 #include "runtime/generate/call_model.h"
 #include "task/dataset.h"
+#include "train/calibration_set.h"
 #include "train/model_weights.h"
 #include "train/reference_sampling.h"
 #include "train/trainer.h"
@@ -80,6 +81,7 @@ class Comparison {
     examples_ = std::move(split.examples);
     if (job.limit > 0 && examples_.size() > static_cast<std::size_t>(job.limit))
       examples_.resize(static_cast<std::size_t>(job.limit));
+    drop_unshown();
     if (examples_.empty())
       throw std::invalid_argument((job.dataset / (job.split + ".jsonl")).string() +
                                   ": expected utterances, found none");
@@ -101,7 +103,7 @@ class Comparison {
     std::vector<runtime::Answer> all;
     for (const task::Example& example : examples_) {
       hooks_.throw_if_stopped();
-      all.push_back(model.answer(example.utterance, job_.max_new_tokens));
+      all.push_back(model.answer(example, job_.max_new_tokens));
       hooks_.progress(label, static_cast<std::int64_t>(all.size()), static_cast<std::int64_t>(examples_.size()),
                       "utterances");
     }
@@ -112,7 +114,7 @@ class Comparison {
     CallModule module = load_call_module(job_.model);
     std::vector<Tokens> prompts;
     for (const task::Example& example : examples_)
-      prompts.push_back(module.contract.prompt(module.tokenizer, example.utterance));
+      prompts.push_back(module.contract.prompt(module.tokenizer, example));
     const std::vector<Tokens> expected =
         ref_sample(*module.decoder, prompts,
                    {.max_new_tokens = job_.max_new_tokens, .end_token = module.contract.end_token(module.tokenizer)});
@@ -120,7 +122,7 @@ class Comparison {
     Json differences = Json::array();
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       hooks_.throw_if_stopped();
-      const task::ParsedResponse parsed = module.contract.parse(module.tokenizer, expected[i]);
+      const task::ParsedResponse parsed = module.contract.parse(module.tokenizer, expected[i], examples_[i]);
       const bool same_tokens = served[i].tokens == expected[i];
       const bool tie =
           !same_tokens && parts_at_a_tie(*module.decoder, prompts[i], expected[i], served[i].tokens, job_.tie);
@@ -130,7 +132,7 @@ class Comparison {
       if (same(served[i].parsed, parsed))
         ++calls;
       else
-        differences.push_back({{"utterance", examples_[i].utterance},
+        differences.push_back({{"utterance", examples_[i].utterance()},
                                {"runtime", served[i].text},
                                {"libtorch", module.tokenizer.decode(expected[i], true)},
                                {"tie", tie}});
@@ -152,9 +154,23 @@ class Comparison {
         ++calls;
       else
         differences.push_back(
-            {{"utterance", examples_[i].utterance}, {"int8", in_int8[i].text}, {"float", in_float[i].text}});
+            {{"utterance", examples_[i].utterance()}, {"int8", in_int8[i].text}, {"float", in_float[i].text}});
     }
     return {{"same_calls", share(calls)}, {"same_tokens", share(tokens)}, {"differences", std::move(differences)}};
+  }
+
+  /// Conversations that the model's prompt form cannot show are not compared, and that is said.
+  void drop_unshown() {
+    const TaskFiles task = load_task_files(job_.model);
+    std::erase_if(examples_, [&](const task::Example& example) {
+      try {
+        task.contract.prompt(task.tokenizer, example);
+        return false;
+      } catch (const std::invalid_argument& error) {
+        hooks_.log("not compared: " + std::string(error.what()));
+        return true;
+      }
+    });
   }
 
   double share(std::size_t count) const { return static_cast<double>(count) / static_cast<double>(examples_.size()); }

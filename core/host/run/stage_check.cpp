@@ -10,6 +10,7 @@
 #include "host/base/child_process.h"
 #include "host/base/files.h"
 #include "host/base/installation.h"
+#include "host/base/log.h"
 #include "host/base/redaction.h"
 #include "host/base/utf8.h"
 #include "host/config/stage_key.h"
@@ -196,6 +197,12 @@ std::vector<Diagnostic> check_stages(const ResolvedConfig& config, const Registr
 
 void require_sound_stages(const ResolvedConfig& config, const Registry& registry) {
   std::vector<Diagnostic> findings = check_stages(config, registry);
+  constexpr std::string_view note = "note: ";
+  std::erase_if(findings, [&](const Diagnostic& finding) {
+    const bool is_note = finding.message.starts_with(note);
+    if (is_note) log_info(finding.pointer + ": " + finding.message.substr(note.size()));
+    return is_note;
+  });
   if (!findings.empty()) throw ConfigError(config.file, std::move(findings));
 }
 

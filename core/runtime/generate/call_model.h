@@ -1,5 +1,5 @@
-// A packaged model answering calls: folder → tokenizer + prompt contract + decoder → utterance in, calls out. This is
-// what `retort call`, `retort eval` and the evaluate stage use; measure/evaluation.h scores it.
+// A packaged model answering calls: folder → tokenizer + prompt contract + decoder → conversation in, calls out. This
+// is what `retort call`, `retort eval` and the evaluate stage use; measure/evaluation.h scores it.
 #pragma once
 
 #include <filesystem>
@@ -43,12 +43,16 @@ class CallModel {
   CallModel(const std::filesystem::path& folder, DecoderOptions options);
   ~CallModel();
   Answer answer(std::string_view utterance, std::int64_t max_new_tokens = 256);
+  /// With earlier turns and, where the form takes any, tools of its own. Throws std::invalid_argument for a
+  /// conversation that the form cannot show, and for one that the context does not hold: nothing of it is ever cut
+  /// away.
+  Answer answer(const task::Conversation& conversation, std::int64_t max_new_tokens = 256);
   /// On by default with the options in retort.json ("grammar", core/grammar/grammar_options.h), compiled with the first
   /// answer. Throws std::invalid_argument for options that do not fit the tools. A task whose schemas have no grammar
   /// answers without one, after a warning.
   void set_grammar(CallGrammar grammar);
   const CallGrammar& grammar_settings() const;
-  /// Null where it is off.
+  /// Of the task's tools; null where it is off.
   grammar::Grammar* grammar();
   const task::PromptContract& contract() const;
   const text::Tokenizer& tokenizer() const;

@@ -27,8 +27,8 @@ class ChatModel {
   const std::string& form() const;
   /// The prompt of OpenAI `messages` with OpenAI `tools` (null: the model's own, or none), ready for the assistant's
   /// answer. Throws std::invalid_argument, beginning with the place in the request, for what the form cannot say:
-  /// messages at all where it is "text"; anything but one user message, or other tools than the task's, where it is a
-  /// task's.
+  /// messages at all where it is "text"; other tools than the task's, or turns that its training did not have, where it
+  /// is a task's of fixed tools.
   std::vector<TokenId> prompt(const nlohmann::ordered_json& messages, const nlohmann::ordered_json& tools) const;
   /// Of a text as it stands, special tokens included, behind the token that the tokenizer puts first.
   std::vector<TokenId> prompt(std::string_view text) const;

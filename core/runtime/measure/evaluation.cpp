@@ -43,9 +43,9 @@ std::optional<std::string> miss_reason(const task::ParsedResponse& parsed, bool 
 
 /// An utterance that cannot be answered (its prompt is too long) counts as malformed: one bad row must not end the
 /// rest.
-Answer answer_or_malformed(CallModel& model, const std::string& utterance) {
+Answer answer_or_malformed(CallModel& model, const LabelledUtterance& row) {
   try {
-    return model.answer(utterance);
+    return row.conversation.messages.empty() ? model.answer(row.utterance) : model.answer(row.conversation);
   } catch (const std::invalid_argument& error) {
     Answer refused;
     refused.parsed = task::Malformed{error.what()};
@@ -55,7 +55,7 @@ Answer answer_or_malformed(CallModel& model, const std::string& utterance) {
 
 void warm_up(CallModel& model, const std::vector<LabelledUtterance>& data) {
   for (std::int64_t i = 0; i < kWarmUp; ++i) {
-    answer_or_malformed(model, data[static_cast<std::size_t>(i) % data.size()].utterance);
+    answer_or_malformed(model, data[static_cast<std::size_t>(i) % data.size()]);
   }
 }
 
@@ -82,7 +82,7 @@ Evaluation evaluate(CallModel& model, const std::vector<LabelledUtterance>& data
   std::int64_t exact = 0, malformed = 0, cut = 0;
   const auto total = static_cast<std::int64_t>(data.size());
   for (const LabelledUtterance& row : data) {
-    Answer answer = answer_or_malformed(model, row.utterance);
+    Answer answer = answer_or_malformed(model, row);
     milliseconds.push_back(answer.milliseconds);
     const std::optional<std::string> reason = miss_reason(answer.parsed, answer.cut, row.calls);
     for (const std::string& tool : tools_of(row.calls)) {

@@ -13,8 +13,9 @@ namespace retort::runtime {
 
 /// One labelled utterance of a dataset.
 struct LabelledUtterance {
-  std::string utterance;
+  std::string utterance;  ///< the last user message: what reports show
   std::vector<task::Call> calls;
+  task::Conversation conversation = {};  ///< all that is asked; without messages: the utterance alone
 };
 
 struct ToolScore {

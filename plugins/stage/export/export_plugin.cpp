@@ -143,9 +143,19 @@ class Export : public retort::Stage {
     for (std::int64_t i = 0; i < total; ++i) {
       retort::throw_if_stopped();
       context.progress("golden calls", i, total, "utterance");
-      const std::string& utterance = split.examples[static_cast<std::size_t>(i)].utterance;
-      const retort::runtime::Answer answer = model.answer(utterance);
-      json entry = {{"utterance", utterance}, {"response", retort::host::replace_invalid_utf8(answer.text)}};
+      const retort::task::Example& example = split.examples[static_cast<std::size_t>(i)];
+      json entry = {{"utterance", example.utterance()}};
+      if (example.has_context()) {
+        entry["messages"] = retort::task::messages_to_json(example.messages);
+        if (example.tools) entry["tools"] = retort::task::tools_to_json(*example.tools);
+      }
+      retort::runtime::Answer answer;
+      try {
+        answer = model.answer(example);
+      } catch (const std::invalid_argument& error) {
+        answer.parsed = retort::task::Malformed{error.what()};
+      }
+      entry["response"] = retort::host::replace_invalid_utf8(answer.text);
       if (const auto* malformed = std::get_if<retort::task::Malformed>(&answer.parsed))
         entry["malformed"] = retort::host::replace_invalid_utf8(malformed->reason);
       else

@@ -33,12 +33,12 @@ class DistinctUtterances {
   void add(const std::string& split, const std::vector<Example>& examples) {
     for (std::size_t i = 0; i < examples.size(); ++i) {
       host::throw_if_stop_requested();
-      const auto [place, added] = seen_.emplace(normalized(examples[i].utterance), split);
-      const bool punctuation_only = !added && place->second == split && exact_.count(examples[i].utterance) == 0;
+      const auto [place, added] = seen_.emplace(normalized(examples[i].utterance()), split);
+      const bool punctuation_only = !added && place->second == split && exact_.count(examples[i].utterance()) == 0;
       if (!added && !punctuation_only) {
-        fail(split, i + 1, "expected a new utterance, found \"" + examples[i].utterance + "\" of " + place->second);
+        fail(split, i + 1, "expected a new utterance, found \"" + examples[i].utterance() + "\" of " + place->second);
       }
-      exact_.insert(examples[i].utterance);
+      exact_.insert(examples[i].utterance());
     }
   }
 
@@ -100,7 +100,10 @@ GeneratedDataset assemble(std::vector<Example> train, std::vector<Example> valid
   utterances.add("test", dataset.test);
   require_apart("train", parts_of(dataset.train), dataset.test);
   require_apart("validation", parts_of(dataset.validation), dataset.test);
-  for (Example& example : dataset.train) example.calls.reset();
+  for (Example& example : dataset.train) {
+    example.calls.reset();
+    example.text.clear();
+  }
   return dataset;
 }
 
