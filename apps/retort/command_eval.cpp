@@ -82,6 +82,7 @@ host::Json to_json(const runtime::Evaluation& evaluation, const Labelled& data, 
           {"impossible", data.impossible},
           {"exact_match", evaluation.exact_match},
           {"malformed", evaluation.malformed},
+          {"cut", evaluation.cut},
           {"p50_ms", evaluation.p50_ms},
           {"p90_ms", evaluation.p90_ms},
           {"p99_ms", evaluation.p99_ms},
@@ -94,6 +95,7 @@ void print_text(const runtime::Evaluation& evaluation, const Labelled& data) {
             << " rejected)\n"
             << "exact match  " << host::format_percent(evaluation.exact_match) << "\n"
             << "malformed    " << host::format_percent(evaluation.malformed) << "\n"
+            << "cut short    " << host::format_percent(evaluation.cut) << "\n"
             << "latency      p50 " << host::format_ms(evaluation.p50_ms) << "  p90 "
             << host::format_ms(evaluation.p90_ms) << "  p99 " << host::format_ms(evaluation.p99_ms) << "\n";
   for (const auto& [name, score] : evaluation.tools)
@@ -106,6 +108,7 @@ int eval_command(const Arguments& arguments) {
   po::options_description options("options"), hidden;
   po::positional_options_description positional;
   options.add_options()("json", po::bool_switch(), "as JSON, every miss included")(
+      "no-grammar", po::bool_switch(), "let the model write anything, not only valid calls of its tools")(
       "turns", po::value<std::string>()->default_value("last")->value_name("last|all"),
       "which assistant turns of a conversation are asked for")(
       "max-rejected-share", po::value<double>()->default_value(0.01)->value_name("SHARE"),
@@ -128,6 +131,7 @@ int eval_command(const Arguments& arguments) {
                                 turns == "all" ? task::Turns::all : task::Turns::last);
   const std::string path = (*variables)["model"].as<std::string>();
   runtime::CallModel model = open_model(path, *variables);
+  if ((*variables)["no-grammar"].as<bool>()) model.set_grammar({.on = false});
   count_impossible(model.contract(), data);
   host::Progress progress(host::standard_error());
   runtime::Evaluation evaluation;

@@ -35,6 +35,7 @@ const std::map<std::string, Entry>& commands() {
       {"call", {call_command, "let a model answer one utterance with calls"}},
       {"eval", {eval_command, "measure a model on a labelled dataset"}},
       {"generate", {generate_command, "let a model continue a text"}},
+      {"grammar", {grammar_command, "compile a JSON Schema to a grammar and say which instances it takes"}},
       {"template", {template_command, "print the prompt that a chat template makes of messages"}},
       {"bench", {bench_command, "measure how fast a model runs"}},
       {"import", {import_command, "make a model folder of a GGUF file or a llama2.c checkpoint"}},
@@ -48,7 +49,7 @@ const std::map<std::string, Entry>& commands() {
 void print_help(std::ostream& out) {
   out << "retort " << host::product_version() << ": from a function-calling prototype to a super-tiny model\n\n"
       << "  retort COMMAND [arguments]        retort COMMAND --help\n\ncommands:\n";
-  for (const char* name : {"run", "check", "plan", "show", "call", "eval", "generate", "tokenize", "template", "bench",
+  for (const char* name : {"run", "check", "plan", "show", "call", "eval", "generate", "tokenize", "grammar", "template", "bench",
                            "import", "export", "plugins"})
     out << "  " << name << std::string(10 - std::string(name).size(), ' ') << commands().at(name).summary << "\n";
   out << "\noptions:\n  --version   print the version\n  --help      print this\n\n"

@@ -99,6 +99,7 @@ class Comparison {
  private:
   std::vector<runtime::Answer> answers(const std::filesystem::path& folder, const char* label) const {
     runtime::CallModel model(folder, {.threads = job_.threads});
+    model.set_grammar({.on = false});  // the other side has none
     std::vector<runtime::Answer> all;
     for (const task::Example& example : examples_) {
       hooks_.throw_if_stopped();

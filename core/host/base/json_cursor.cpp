@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "host/base/json_integers.h"
+
 namespace retort::host {
 namespace {
 
@@ -141,6 +143,9 @@ Json parse_strict_json(std::string_view text, int greatest_depth) {
     }
     return true;
   };
+  if (const auto integer = integer_beyond_64_bits(text); !integer.empty())
+    throw std::invalid_argument("the integer " + std::string(integer.substr(0, 40)) +
+                                " does not fit into 64 bits; as a number it would be rounded, write it as a string");
   try {
     Json json = Json::parse(text, watch);
     refuse_wide_integers(text);

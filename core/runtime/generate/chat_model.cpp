@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "grammar/program_builder.h"
 #include "host/base/files.h"
 #include "host/base/log.h"
 #include "model/generation_config.h"
@@ -13,6 +14,7 @@
 #include "task/chat_row.h"
 #include "task/chat_template.h"
 #include "task/prompt_contract.h"
+#include "task/template_form.h"
 
 namespace retort::runtime {
 namespace {
@@ -99,6 +101,9 @@ struct ChatModel::State {
   Decoder decoder;
   std::string form;
   std::vector<TokenId> ends;
+  std::shared_ptr<const grammar::Vocabulary> vocabulary;
+  std::shared_ptr<grammar::Grammar> grammar;
+  nlohmann::ordered_json grammar_tools;  // that `grammar` is for
 };
 
 ChatModel::ChatModel(const std::filesystem::path& folder, DecoderOptions options)
@@ -140,6 +145,28 @@ std::vector<TokenId> ChatModel::prompt(const nlohmann::ordered_json& messages,
       prompt_of(*state.contract, state.tokenizer, conversation_of(messages, tools, *state.contract));
   require_rows(tokens, state.tokenizer, state.folder.config());
   return tokens;
+}
+
+std::shared_ptr<grammar::Grammar> ChatModel::grammar(const nlohmann::ordered_json& tools) {
+  State& state = *state_;
+  if (state.grammar != nullptr && state.grammar_tools == tools) return state.grammar;
+  if (!state.contract && !state.chat)
+    throw std::invalid_argument(
+        "a call grammar: expected a model with a task or a chat template, found one of the form \"" + state.form +
+        "\"");
+  if (state.vocabulary == nullptr) state.vocabulary = std::make_shared<const grammar::Vocabulary>(state.tokenizer);
+  task::CallEnvelope envelope;
+  if (state.contract && (tools.is_null() || !state.contract->form().takes_any_tools())) {
+    envelope = state.contract->envelope(state.tokenizer);
+  } else {
+    const auto known = task::tools_from_json(Json(tools.is_null() ? Json::array() : Json(tools)), "/tools");
+    envelope = state.contract ? state.contract->envelope(state.tokenizer, known)
+                              : task::template_form(*state.chat)->envelope(state.tokenizer, known);
+    if (!state.contract) envelope.style.order = task::KeyOrder::any;  // who knows what it was trained on
+  }
+  state.grammar = std::make_shared<grammar::Grammar>(grammar::envelope_program(envelope), state.vocabulary);
+  state.grammar_tools = tools;
+  return state.grammar;
 }
 
 std::vector<TokenId> ChatModel::prompt(std::string_view text) const {
