@@ -81,6 +81,7 @@ int call_command(const Arguments& arguments) {
   expect_one_question(*variables);
   runtime::CallModel model = open_model((*variables)["model"].as<std::string>(), *variables);
   const task::Conversation asked = read_question(*variables, model.contract());
+  apply_enums(*variables, model);
   const runtime::Answer answer = model.answer(asked);
   const host::Json timing = repetitions > 0 ? measure(model, asked, repetitions) : host::Json();
   if ((*variables)["json"].as<bool>())
