@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "host/base/utf8.h"
+
 namespace retort::host {
 namespace {
 
@@ -118,8 +120,13 @@ Json parse_strict_json(std::string_view text, int greatest_depth) {
   try {
     return Json::parse(text, watch);
   } catch (const Json::exception& error) {
+    if (const std::string problem = utf8_problem(text); !problem.empty()) throw std::invalid_argument(problem);
     std::string reason = error.what();
     if (const auto end = reason.find("] "); end != std::string::npos) reason = reason.substr(end + 2);
+    // Rows of a file are one line each, whose number the caller knows: only the column is left to say.
+    constexpr std::string_view first_line = "parse error at line 1, ";
+    if (reason.starts_with(first_line) && text.find('\n') == std::string_view::npos)
+      reason = reason.substr(first_line.size());
     throw std::invalid_argument("not valid JSON: " + reason);
   }
 }
