@@ -1,7 +1,7 @@
 #include "train/signal_recording.h"
 
 #include <fcntl.h>
-#include <torch/torch.h>
+#include "train/libtorch.h"
 #include <unistd.h>
 
 #include <algorithm>
