@@ -121,8 +121,8 @@ Json parse_strict_json(std::string_view text, int greatest_depth) {
     return true;
   };
   if (const auto integer = integer_beyond_64_bits(text); !integer.empty())
-    throw std::invalid_argument("the integer " + std::string(integer.substr(0, 40)) +
-                                " does not fit into 64 bits; as a number it would be rounded, write it as a string");
+    throw std::invalid_argument("expected whole numbers of at most 64 bits, found " +
+                                std::string(integer.substr(0, 40)) + ", which would be rounded; write it as a string");
   try {
     return Json::parse(text, watch);
   } catch (const Json::exception& error) {
