@@ -59,7 +59,7 @@ Tool read_tool(const JsonCursor& json) {
   try {
     compiled(tool.parameters);
   } catch (const std::invalid_argument& error) {
-    parameters.refuse("a JSON Schema", error.what());
+    parameters.refuse("a JSON Schema", error.what() + (" (tool \"" + tool.name + "\")"));
   }
   return tool;
 }

@@ -21,6 +21,7 @@ struct Tool {
   std::string name;
   std::string description;
   nlohmann::json parameters;  ///< JSON Schema of type object
+  bool operator==(const Tool&) const = default;
 };
 
 /// Reads the OpenAI `tools` array. Throws std::invalid_argument: origin, JSON pointer, expected, found.

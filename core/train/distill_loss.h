@@ -2,11 +2,10 @@
 // teacher entries, Lh declared layers, D hidden, P trained parameters.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
 
 #include "host/algorithm/distill_call.h"
+#include "train/libtorch.h"
 #include "train/plugin_node.h"
 
 namespace retort::train {

@@ -39,7 +39,7 @@ PreferenceRow read_row(const json& text, bool paired) {
     const host::JsonCursor answer = row.at(name).object();
     if (answer.at("role").string() != "assistant") answer.at("role").refuse("\"assistant\"");
     const task::Example example = answered(text, name);
-    read.utterance = example.utterance;
+    read.prompt = example;
     calls = example.calls;
   };
   read_side("chosen", read.chosen);
@@ -98,7 +98,9 @@ PreferenceData to_preferences(const PreferenceRows& rows, const task::PromptCont
   for (const PreferenceRow& row : rows.rows) {
     const auto place = [&](const std::optional<std::vector<task::Call>>& calls) {
       if (!calls) return std::int64_t{-1};
-      examples.push_back({row.utterance, calls, json::object()});
+      task::Example& example = examples.emplace_back();
+      static_cast<task::Conversation&>(example) = row.prompt;
+      example.calls = calls;
       return static_cast<std::int64_t>(examples.size()) - 1;
     };
     const std::int64_t chosen = place(row.chosen), rejected = place(row.rejected);

@@ -27,7 +27,7 @@ struct PreferenceData {
 /// A row of preferences: {"messages": […the prompt], "chosen": assistant message, "rejected": assistant message,
 /// "weight"?: above 0}. Not paired, one of the two may be left out; a row with both makes two items then.
 struct PreferenceRow {
-  std::string utterance;
+  task::Conversation prompt;
   std::optional<std::vector<task::Call>> chosen, rejected;
   double weight = 1;
 };

@@ -43,7 +43,8 @@ class RolloutSampler {
   PolicyEngine engine_;
 };
 
-/// The answer that the tokens are; malformed where their bytes are not UTF-8.
-task::ParsedResponse parse_answer(const CallModule& policy, const std::vector<text::TokenId>& tokens);
+/// The answer to `asked` that the tokens are; malformed where their bytes are not UTF-8.
+task::ParsedResponse parse_answer(const CallModule& policy, const std::vector<text::TokenId>& tokens,
+                                  const task::Conversation& asked);
 
 }  // namespace retort::train

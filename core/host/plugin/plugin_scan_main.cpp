@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
   if (argc != 3) {
     std::fprintf(stderr,
                  "usage: retort-plugin-scan scan|check LIBRARY, or check-stages NUMBER (run by retort, with descriptor "
-                 "3 open)\n");
+                 "3 open and its job on standard input)\n");
     return 2;
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);

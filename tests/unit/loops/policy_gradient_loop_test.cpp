@@ -32,7 +32,7 @@ struct Scores {
     job.reward = [this](const std::vector<task::Tool>&, const std::vector<SampledAnswer>& asked) {
       answers = asked;
       utterances.clear();
-      for (const SampledAnswer& answer : asked) utterances.push_back(answer.example->utterance);
+      for (const SampledAnswer& answer : asked) utterances.push_back(answer.example->utterance());
       std::vector<host::RewardItem> items(asked.size());
       for (std::size_t i = 0; i < items.size(); ++i) items[i].scores = of_row.at(i % of_row.size());
       return items;
