@@ -57,7 +57,7 @@ Work trained_model(const std::filesystem::path& folder, const std::filesystem::p
   const auto rows = train::read_labelled_rows(dataset / "train.jsonl").examples;
   for (std::size_t p = 0; p < static_cast<std::size_t>(prompt_count); ++p)  // from all over the file
     work.prompts.push_back(module.contract.prompt(
-        module.tokenizer, rows[p * rows.size() / static_cast<std::size_t>(prompt_count)].utterance));
+        module.tokenizer, rows[p * rows.size() / static_cast<std::size_t>(prompt_count)].utterance()));
   work.decoder = std::move(module.decoder);
   return work;
 }
