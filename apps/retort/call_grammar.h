@@ -10,8 +10,7 @@ namespace retort::apps {
 
 void add_grammar_options(boost::program_options::options_description& options);
 
-/// Sets the model's grammar where an option asks for another than the package's. Throws std::invalid_argument for a
-/// file that is no table of values, and for tools, arguments or options that do not fit the model's task.
+/// Sets the model's grammar where an option asks for another than the package's. Throws as CallModel::set_grammar.
 void apply_grammar_options(const boost::program_options::variables_map& variables, runtime::CallModel& model);
 
 }  // namespace retort::apps

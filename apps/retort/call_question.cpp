@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "grammar/grammar_options.h"
 #include "host/base/files.h"
 #include "host/base/json_cursor.h"
 #include "host/base/log.h"
@@ -67,14 +68,20 @@ void add_question_options(po::options_description& options) {
                         "in place of TEXT: OpenAI messages as a JSON array, or {\"messages\", \"tools\"}")(
       "system", po::value<std::string>()->value_name("TEXT"), "a system message before the others")(
       "tools", po::value<std::string>()->value_name("FILE"),
-      "an OpenAI tools array, for a model in the form chat_template; others have theirs in their weights");
+      "an OpenAI tools array, for a model in the form chat_template; others have theirs in their weights")(
+      "enums", po::value<std::string>()->value_name("FILE"),
+      "values that arguments may have today (rooms, contacts): {\"TOOL\": {\"ARGUMENT\": [\"…\"]}}");
 }
 
-task::Conversation read_question(const po::variables_map& variables, const task::PromptContract& contract) {
+void expect_one_question(const po::variables_map& variables) {
   const bool has_text = variables.count("text") > 0, has_messages = variables.count("messages") > 0;
   if (has_text == has_messages)
     throw std::invalid_argument(std::string("expected TEXT or --messages FILE, found ") +
                                 (has_text ? "both" : "neither"));
+}
+
+task::Conversation read_question(const po::variables_map& variables, const task::PromptContract& contract) {
+  const bool has_text = variables.count("text") > 0, has_messages = variables.count("messages") > 0;
   task::ReadingNotes notes;
   task::Conversation conversation = has_text ? task::conversation_of(variables["text"].as<std::string>())
                                              : read_messages(variables["messages"].as<std::string>(), notes);
@@ -88,6 +95,14 @@ task::Conversation read_question(const po::variables_map& variables, const task:
   check_tools(conversation, contract);
   say(std::move(notes), conversation, contract);
   return conversation;
+}
+
+void apply_enums(const po::variables_map& variables, runtime::CallModel& model) {
+  if (variables.count("enums") == 0) return;
+  const auto file = variables["enums"].as<std::string>();
+  runtime::CallGrammar wanted = model.grammar_settings();
+  grammar::add_enums(wanted.options, read(file), file);
+  model.set_grammar(std::move(wanted));
 }
 
 }  // namespace retort::apps

@@ -81,9 +81,11 @@ int call_command(const Arguments& arguments) {
   const std::int64_t repetitions = (*variables)["time"].as<std::int64_t>();
   if (repetitions < 0) throw std::invalid_argument("--time: expected 0 or more, found " + std::to_string(repetitions));
 
+  expect_one_question(*variables);
   runtime::CallModel model = open_model((*variables)["model"].as<std::string>(), *variables);
   apply_grammar_options(*variables, model);
   const task::Conversation asked = read_question(*variables, model.contract());
+  apply_enums(*variables, model);
   const runtime::Answer answer = model.answer(asked);
   const host::Json timing = repetitions > 0 ? measure(model, asked, repetitions) : host::Json();
   if ((*variables)["json"].as<bool>())

@@ -23,6 +23,9 @@ model::GgmlType encoding(model::DataType type) {
 nlohmann::json config_json(const WeightSource& source, const FolderExportOptions& options, model::DataType type) {
   nlohmann::json json = options.config.is_null() ? model::to_json(source.config()) : options.config;
   json.erase("quantization_config");
+  // As it was decided which head counts (model_folder.h).
+  if (json.value("tie_word_embeddings", false) != source.config().tie_word_embeddings)
+    json["tie_word_embeddings"] = source.config().tie_word_embeddings;
   json.erase("dtype");  // Transformers 5's name of the same
   json["torch_dtype"] = transformers_name(type);
   return json;

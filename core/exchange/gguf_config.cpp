@@ -47,6 +47,34 @@ void refuse_unimplemented(const GgufLookup& keys, const std::string& prefix, con
     keys.refuse(prefix + "attention.sliding_window", "none (a sliding window in a GGUF file is not implemented)");
 }
 
+/// What llama.cpp multiplies cosines and sines with under YaRN, besides its own factor.
+double default_attention_factor(double factor) {
+  return factor <= 1 ? 1.0 : 0.1 * std::log(factor) + 1.0;
+}
+
+/// llama.cpp (src/llama-model.cpp, src/llama-context.cpp) multiplies the two keys.
+double attention_factor_beyond_yarn(const GgufLookup& keys, const std::string& scaling) {
+  double product = 1;
+  for (const char* key : {"attn_factor", "yarn_attn_factor"}) {
+    const double factor = keys.find_number(scaling + key).value_or(1);
+    if (!(factor > 0)) keys.refuse(scaling + key, "a number above 0");
+    product *= factor;
+  }
+  return product;
+}
+
+/// Keys of YaRN that change the maths in a way that is not implemented, or that no YaRN is there for.
+void refuse_unusual_scaling(const GgufLookup& keys, const std::string& scaling, bool yarn) {
+  const double share = yarn ? 1 : 0;  // of the interpolated frequencies; below 0: not set
+  const auto extent = keys.find_number(scaling + "yarn_ext_factor");
+  if (extent && *extent >= 0 && *extent != share)
+    keys.refuse(scaling + "yarn_ext_factor", yarn ? "1 (others are not implemented)" : "0 without YaRN");
+  if (keys.find_number(scaling + "yarn_log_multiplier").value_or(0) != 0)
+    keys.refuse(scaling + "yarn_log_multiplier", "0 (others are not implemented)");
+  if (!yarn && attention_factor_beyond_yarn(keys, scaling) != 1)
+    keys.refuse(scaling + "attn_factor", "1 without YaRN (others are not implemented)");
+}
+
 void read_rope(const model::GgufFile& file, const GgufLookup& keys, const std::string& prefix, ModelConfig& config) {
   config.rope_theta = keys.find_number(prefix + "rope.freq_base").value_or(10000.0);
   if (!(config.rope_theta > 0) || !std::isfinite(config.rope_theta))
@@ -54,6 +82,7 @@ void read_rope(const model::GgufFile& file, const GgufLookup& keys, const std::s
   const std::string scaling = prefix + "rope.scaling.";
   const std::int64_t original =
       keys.find_integer(scaling + "original_context_length", 0, greatest_positions).value_or(0);
+  refuse_unusual_scaling(keys, scaling, keys.find_string(scaling + "type").value_or("none") == "yarn");
   if (const model::GgufTensor* factors = file.find(rope_factors_tensor)) {
     config.rope_scaling =
         rope_scaling_of_factors(values_of(*factors), config.rope_theta, config.head_dim, original, file.origin());
@@ -69,6 +98,8 @@ void read_rope(const model::GgufFile& file, const GgufLookup& keys, const std::s
     json["original_max_position_embeddings"] = original > 0 ? original : config.max_positions;
     for (const auto& [key, name] : {std::pair("yarn_beta_fast", "beta_fast"), std::pair("yarn_beta_slow", "beta_slow")})
       if (const auto value = keys.find_number(scaling + key)) json[name] = *value;
+    if (const double more = attention_factor_beyond_yarn(keys, scaling); more != 1)
+      json["attention_factor"] = more * default_attention_factor(factor);
   } else if (type != "linear") {
     keys.refuse(scaling + "type", "\"none\", \"linear\" or \"yarn\"");
   }
@@ -145,17 +176,18 @@ ModelConfig config_from_gguf(const model::GgufFile& file) {
 
 namespace {
 
-/// llama.cpp derives the rest of YaRN's parameters from these, as Transformers does where config.json is silent.
+/// llama.cpp derives the rest of YaRN's parameters from these, as Transformers does where config.json is silent. The
+/// attention factor has a key of its own.
 void refuse_unusual_yarn(const model::RopeScaling& scaling) {
   const nlohmann::json json = {{"rope_type", "yarn"},
                                {"factor", scaling.factor},
                                {"original_max_position_embeddings", scaling.original_positions},
                                {"beta_fast", scaling.beta_fast},
-                               {"beta_slow", scaling.beta_slow}};
+                               {"beta_slow", scaling.beta_slow},
+                               {"attention_factor", scaling.attention_factor}};
   if (model::rope_scaling_from_json(host::JsonCursor(json, "rope_scaling"), 1) != scaling)
     throw std::invalid_argument(
-        "rope_scaling: expected the default attention_factor and truncate, because GGUF files cannot say others, "
-        "found " +
+        "rope_scaling: expected the default truncate, because GGUF files cannot say another, found " +
         model::to_json(scaling).dump());
 }
 
@@ -197,6 +229,8 @@ model::GgufMetadata gguf_from_config(const ModelConfig& config) {
     refuse_unusual_yarn(scaling);
     number("rope.scaling.yarn_beta_fast", scaling.beta_fast);
     number("rope.scaling.yarn_beta_slow", scaling.beta_slow);
+    const double usual = default_attention_factor(scaling.factor);
+    if (scaling.attention_factor != usual) number("rope.scaling.attn_factor", scaling.attention_factor / usual);
   }
   return keys;
 }

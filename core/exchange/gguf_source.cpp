@@ -1,11 +1,13 @@
 #include "exchange/gguf_source.h"
 
+#include <cstdint>
 #include <set>
 #include <stdexcept>
 
 #include "exchange/gguf_config.h"
 #include "exchange/gguf_names.h"
 #include "exchange/head_order.h"
+#include "model/gguf_lookup.h"
 #include "model/model_folder.h"
 
 namespace retort::exchange {
@@ -40,7 +42,28 @@ void check_tensors(const model::GgufFile& file, const model::ModelConfig& config
 
 }  // namespace
 
-GgufSource::GgufSource(const model::GgufFile& file) : file_(&file), config_(config_from_gguf(file)) {
+void require_model(const model::GgufFile& file) {
+  const model::GgufLookup keys(file.metadata(), file.origin());
+  const auto parts = keys.find_integer("split.count", 0, UINT16_MAX);
+  if (parts && *parts > 1) {
+    const std::int64_t part = keys.find_integer("split.no", 0, UINT16_MAX).value_or(0) + 1;
+    throw std::invalid_argument(file.origin() + ": expected a whole model, found file " + std::to_string(part) +
+                                " of " + std::to_string(*parts) +
+                                " of a split one; merge it first (llama-gguf-split --merge FIRST_FILE MERGED)");
+  }
+  const std::string type = keys.find_string("general.type").value_or("model");
+  if (type != "model")
+    keys.refuse("general.type", "\"model\"",
+                type == "adapter" ? "\"adapter\": a LoRA adapter has no model of its own; merge it into its base first "
+                                    "(llama-export-lora)"
+                                  : "\"" + type + "\", which is no language model");
+  if (file.tensors().empty())
+    throw std::invalid_argument(file.origin() +
+                                ": expected a model, found keys without a tensor (a file with a vocabulary alone)");
+}
+
+GgufSource::GgufSource(const model::GgufFile& file)
+    : file_(&file), config_((require_model(file), config_from_gguf(file))) {
   check_tensors(file, config_);
 }
 

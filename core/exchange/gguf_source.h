@@ -9,6 +9,9 @@
 
 namespace retort::exchange {
 
+/// Refuses a GGUF file that is no whole model by what it is: one of several parts, an adapter, a vocabulary, …
+void require_model(const model::GgufFile& file);
+
 /// Borrows `file`. The constructor checks that every tensor of the model is there with its shape, and that there is no
 /// other: a tensor that nobody reads would change the maths silently. Throws std::invalid_argument: file, tensor,
 /// expected, found.

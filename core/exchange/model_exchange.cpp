@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -19,6 +18,7 @@
 #include "exchange/vocabulary.h"
 #include "host/base/files.h"
 #include "host/base/json.h"
+#include "model/file_kind.h"
 #include "text/gguf_tokenizer.h"
 #include "text/llama2c_tokenizer.h"
 
@@ -74,12 +74,6 @@ class NewFolder {
   bool published_ = false;
 };
 
-bool begins_with_gguf(const fs::path& file) {
-  std::array<char, 4> letters{};
-  std::ifstream(file, std::ios::binary).read(letters.data(), letters.size());
-  return std::string_view(letters.data(), letters.size()) == "GGUF";
-}
-
 /// A checkpoint and what belongs to it, whatever its format. Owns the file that `weights` reads.
 struct Checkpoint {
   std::unique_ptr<model::GgufFile> gguf;
@@ -94,10 +88,13 @@ Checkpoint open_checkpoint(const fs::path& source) {
                                  : fs::exists(source)     ? "no file"
                                                           : "nothing"));
   Checkpoint checkpoint;
-  if (begins_with_gguf(source)) {
+  if (model::is_gguf(source)) {
     checkpoint.gguf = std::make_unique<model::GgufFile>(source);
     checkpoint.weights = std::make_unique<GgufSource>(*checkpoint.gguf);
   } else {
+    if (const auto kind = model::kind_of_file(source))
+      throw std::invalid_argument("'" + source.string() + "': expected a GGUF file or a llama2.c checkpoint, found " +
+                                  *kind);
     checkpoint.llama2c = std::make_unique<model::Llama2cFile>(source);
     checkpoint.weights = std::make_unique<Llama2cSource>(*checkpoint.llama2c);
   }
@@ -160,8 +157,9 @@ void import_llama2c_tokens(const fs::path& checkpoint, const ImportOptions& opti
 }
 
 void list_files(const fs::path& folder, ExchangeResult& result) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    result.files.push_back(entry.path().filename());
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    result.files.push_back(entry.path().lexically_relative(folder));
     result.bytes += static_cast<std::int64_t>(entry.file_size());
   }
   std::sort(result.files.begin(), result.files.end());
@@ -176,23 +174,74 @@ constexpr std::array companions = {"generation_config.json",
                                    "retort.json",
                                    "LICENSE"};
 
+constexpr char more_templates[] = "additional_chat_templates";
+
+void copy_companions(const fs::path& source, const fs::path& target) {
+  const auto copy = [&](const fs::path& file) {
+    if (fs::exists(source / file)) host::write_file_atomically(target / file, host::read_file(source / file));
+  };
+  for (const char* file : companions) copy(file);
+  if (!fs::is_directory(source / more_templates)) return;
+  fs::create_directory(target / more_templates);
+  for (const auto& entry : fs::directory_iterator(source / more_templates))
+    if (entry.is_regular_file()) copy(fs::path(more_templates) / entry.path().filename());
+}
+
 std::optional<text::TokenId> token(std::int64_t id) {
   return id < 0 ? std::nullopt : std::optional(static_cast<text::TokenId>(id));
 }
 
+void note_settings(const TokenSettings& settings, ExchangeResult& result) {
+  if (settings.ends.size() > greatest_gguf_ends) {
+    std::string ids;
+    for (std::size_t i = greatest_gguf_ends; i < settings.ends.size(); ++i)
+      ids += (ids.empty() ? "" : ", ") + std::to_string(settings.ends[i]);
+    result.notes.push_back("eos_token_id: GGUF names three tokens that end an answer; left out: " + ids);
+  }
+  if (!settings.named_templates.empty() && !settings.chat_template)
+    result.notes.push_back("chat_template: only named ones, none is \"default\"; llama.cpp takes them by name alone");
+}
+
+/// What the tokenizer says and the keys cannot, or say otherwise than config.json.
+void note_tokenizer(const text::Tokenizer& tokenizer, const TokenSettings& settings, ExchangeResult& result) {
+  const auto begin = tokenizer.begin_token();
+  if (begin && settings.begin >= 0 && *begin != settings.begin)
+    result.notes.push_back("bos_token_id: tokenizer.json puts " + std::to_string(*begin) +
+                           " first and config.json says " + std::to_string(settings.begin) + ": the file says " +
+                           std::to_string(*begin));
+  const std::vector<std::string> lost = text::lost_in_gguf(tokenizer);
+  if (lost.empty()) return;
+  std::string what;
+  for (const std::string& part : lost) what += (what.empty() ? "" : "; ") + part;
+  result.notes.push_back("tokenizer: GGUF's own keys cannot say this: " + what +
+                         "; the whole tokenizer.json is in the file too (tokenizer.huggingface.json), which Retort "
+                         "reads and llama.cpp does not");
+}
+
+/// llama.cpp tells the end of a message that goes on (eom) from the end of a turn (eot) by the key.
+void order_ends(const text::Tokenizer& tokenizer, TokenSettings& settings) {
+  const auto is_eom = [&](std::size_t place) {
+    return tokenizer.token(static_cast<text::TokenId>(settings.ends[place])).find("eom") != std::string_view::npos;
+  };
+  if (settings.ends.size() > 2 && is_eom(1) && !is_eom(2)) std::swap(settings.ends[1], settings.ends[2]);
+}
+
 /// Every key "tokenizer.*" of a folder.
 model::GgufMetadata tokens_of(const model::ModelFolder& folder, ExchangeResult& result) {
-  const TokenSettings settings = token_settings_of(folder);
-  model::GgufMetadata keys = to_gguf(settings);
+  TokenSettings settings = token_settings_of(folder);
+  note_settings(settings, result);
   const fs::path file = folder.path() / "tokenizer.json";
   if (!fs::exists(file)) {
     result.notes.push_back("'" + file.string() + "': no such file, so llama.cpp cannot turn text into tokens");
-    return keys;
+    return to_gguf(settings);
   }
   const text::Tokenizer tokenizer = text::Tokenizer::load(folder.path());
   const std::int64_t rows = folder.config().vocabulary_size;
   if (const auto note = padding_note(tokenizer.vocabulary_size(), rows))
     result.notes.push_back("'" + folder.path().string() + "': " + *note);
+  note_tokenizer(tokenizer, settings, result);
+  order_ends(tokenizer, settings);
+  model::GgufMetadata keys = to_gguf(settings);
   keys.merge(text::gguf_tokenizer(
       tokenizer, {rows, token(settings.begin), settings.ends.empty() ? std::nullopt : token(settings.ends[0]),
                   token(settings.padding)}));
@@ -239,6 +288,7 @@ ExchangeResult export_to_gguf(const fs::path& source, const fs::path& target, co
   const FolderSource weights(folder);
   ExchangeResult result;
   result.config = folder.config();
+  result.notes = folder.notices();
   model::GgufMetadata more = tokens_of(folder, result);
   more["general.name"] = without_slash(fs::absolute(source)).filename().string();
   export_gguf(weights, more, target, {options.type}, report);
@@ -258,12 +308,12 @@ ExchangeResult export_to_folder(const fs::path& source, const fs::path& target, 
   folder_options.shard_bytes = options.shard_bytes;
   folder_options.config = folder.config_json();
   NewFolder made(name);
-  for (const char* file : companions)
-    if (fs::exists(source / file)) host::write_file_atomically(made.path() / file, host::read_file(source / file));
+  copy_companions(source, made.path());
   export_folder(weights, made.path(), folder_options, report);
   const model::ModelFolder check(made.path());
   ExchangeResult result;
   result.config = folder.config();
+  result.notes = folder.notices();
   list_files(made.path(), result);
   made.publish();
   return result;

@@ -13,14 +13,36 @@ namespace {
 
 constexpr char prefix[] = "tokenizer.ggml.";
 
-/// A template, or Transformers' list of named ones, of which "default" counts.
-std::optional<std::string> template_of(const host::JsonCursor& root) {
-  if (!root.has("chat_template")) return std::nullopt;
+constexpr char template_key[] = "tokenizer.chat_template";
+constexpr char template_names_key[] = "tokenizer.chat_templates";
+
+void add_template(const std::string& name, std::string text, TokenSettings& settings) {
+  if (name == "default")
+    settings.chat_template = std::move(text);
+  else
+    settings.named_templates[name] = std::move(text);
+}
+
+/// A template, or Transformers' list of named ones.
+void read_templates(const host::JsonCursor& root, TokenSettings& settings) {
+  if (!root.has("chat_template")) return;
   const host::JsonCursor cursor = root.at("chat_template");
-  if (!cursor.json().is_array()) return cursor.string();
+  if (!cursor.json().is_array()) return add_template("default", cursor.string(), settings);
   for (std::size_t i = 0; i < cursor.size(); ++i)
-    if (cursor.at(i).at("name").string() == "default") return cursor.at(i).at("template").string();
-  return std::nullopt;
+    add_template(cursor.at(i).at("name").string(), cursor.at(i).at("template").string(), settings);
+}
+
+/// chat_template.jinja and the named ones beside it take the place of those of tokenizer_config.json.
+void read_template_files(const std::filesystem::path& folder, TokenSettings& settings) {
+  const std::filesystem::path jinja = folder / "chat_template.jinja";
+  if (!std::filesystem::exists(jinja)) return;
+  settings.named_templates.clear();
+  settings.chat_template = host::read_file(jinja);
+  const std::filesystem::path more = folder / "additional_chat_templates";
+  if (!std::filesystem::is_directory(more)) return;
+  for (const auto& entry : std::filesystem::directory_iterator(more))
+    if (entry.path().extension() == ".jinja")
+      add_template(entry.path().stem().string(), host::read_file(entry.path()), settings);
 }
 
 }  // namespace
@@ -33,7 +55,7 @@ TokenSettings token_settings_from_gguf(const model::GgufMetadata& metadata, cons
   };
   TokenSettings settings;
   settings.begin = token("bos_token_id");
-  for (const char* key : {"eos_token_id", "eot_token_id"}) {
+  for (const char* key : {"eos_token_id", "eot_token_id", "eom_token_id"}) {
     const std::int64_t id = token(key);
     if (id >= 0 && std::find(settings.ends.begin(), settings.ends.end(), id) == settings.ends.end())
       settings.ends.push_back(id);
@@ -41,7 +63,10 @@ TokenSettings token_settings_from_gguf(const model::GgufMetadata& metadata, cons
   settings.padding = token("padding_token_id");
   settings.unknown = token("unknown_token_id");
   settings.add_begin = keys.find_boolean(std::string(prefix) + "add_bos_token");
-  settings.chat_template = keys.find_string("tokenizer.chat_template");
+  settings.chat_template = keys.find_string(template_key);
+  const std::string named = std::string(template_key) + ".";
+  for (auto key = metadata.lower_bound(named); key != metadata.end() && key->first.starts_with(named); ++key)
+    add_template(key->first.substr(named.size()), *keys.find_string(key->first), settings);
   return settings;
 }
 
@@ -54,19 +79,28 @@ TokenSettings token_settings_of(const model::ModelFolder& folder) {
   if (std::filesystem::exists(file)) {
     const nlohmann::json json = host::read_json(file);
     const host::JsonCursor root(json, file.string());
-    settings.chat_template = template_of(root);
+    read_templates(root, settings);
     if (root.has("add_bos_token")) settings.add_begin = root.at("add_bos_token").boolean();
   }
-  const std::filesystem::path jinja = folder.path() / "chat_template.jinja";
-  if (std::filesystem::exists(jinja)) settings.chat_template = host::read_file(jinja);
+  read_template_files(folder.path(), settings);
   return settings;
 }
 
 model::GgufMetadata to_gguf(const TokenSettings& settings) {
   model::GgufMetadata keys;
-  if (settings.chat_template) keys["tokenizer.chat_template"] = *settings.chat_template;
-  if (settings.ends.size() > 1)
-    keys[std::string(prefix) + "eot_token_id"] = static_cast<std::uint32_t>(settings.ends[1]);
+  if (settings.chat_template) keys[template_key] = *settings.chat_template;
+  std::vector<std::string> names;
+  for (const auto& [name, text] : settings.named_templates) {
+    names.push_back(name);
+    keys[std::string(template_key) + "." + name] = text;
+  }
+  if (!names.empty()) keys[template_names_key] = std::move(names);
+  const auto end = [&](const char* key, std::size_t place) {
+    if (settings.ends.size() > place)
+      keys[std::string(prefix) + key] = static_cast<std::uint32_t>(settings.ends[place]);
+  };
+  end("eot_token_id", 1);
+  end("eom_token_id", 2);
   return keys;
 }
 
@@ -92,7 +126,14 @@ nlohmann::json tokenizer_config(const TokenSettings& settings, const std::vector
   name("pad_token", settings.padding);
   name("unk_token", settings.unknown);
   if (settings.add_begin) json["add_bos_token"] = *settings.add_begin;
-  if (settings.chat_template) json["chat_template"] = *settings.chat_template;
+  if (settings.named_templates.empty()) {
+    if (settings.chat_template) json["chat_template"] = *settings.chat_template;
+    return json;
+  }
+  nlohmann::json templates = nlohmann::json::array();
+  if (settings.chat_template) templates.push_back({{"name", "default"}, {"template", *settings.chat_template}});
+  for (const auto& [title, text] : settings.named_templates) templates.push_back({{"name", title}, {"template", text}});
+  json["chat_template"] = std::move(templates);
   return json;
 }
 

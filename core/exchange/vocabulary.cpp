@@ -39,6 +39,7 @@ std::optional<std::string> drop_tokens_without_rows(model::GgufMetadata& metadat
   const auto rows = static_cast<std::size_t>(embedding_rows);
   if (tokens == nullptr || tokens->size() <= rows) return std::nullopt;
   const auto all = static_cast<std::int64_t>(tokens->size());
+  metadata.erase("tokenizer.huggingface.json");  // it has the tokens that are left out
   tokens->resize(rows);
   shorten<float>(metadata, "scores", rows);
   shorten<std::int32_t>(metadata, "token_type", rows);

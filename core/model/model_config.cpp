@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "host/base/json_cursor.h"
+#include "model/rope_source.h"
 
 namespace retort::model {
 namespace {
@@ -64,7 +65,6 @@ void refuse_unimplemented(const host::JsonCursor& root) {
   require_neutral(root, "hidden_act", "silu");
   require_neutral(root, "mlp_bias", false);
   require_neutral(root, "rope_interleaved", false);
-  require_neutral(root, "partial_rotary_factor", 1.0);
   require_neutral(root, "is_encoder_decoder", false);
 }
 
@@ -81,16 +81,15 @@ const Family& family_of(const host::JsonCursor& root) {
   name.refuse("one of " + known + " (other architectures are not implemented)");
 }
 
-RopeScaling read_rope_scaling(const host::JsonCursor& root, std::int64_t max_positions) {
-  for (const char* key : {"rope_parameters", "rope_scaling"}) {
-    if (!root.has(key)) continue;
-    const host::JsonCursor rope = root.at(key);
-    const bool typed = rope.object().has("rope_type") || rope.has("type");
-    if (!typed && !rope.has("factor")) continue;  // Transformers 5 may leave rope_theta alone there
-    if (!typed) rope.refuse("a rope_type beside the factor");
-    return rope_scaling_from_json(rope, max_positions);
-  }
-  return {};
+void read_rope(const host::JsonCursor& root, const std::string& origin, ModelConfig& config) {
+  const RopeSource source = rope_source(root, config.max_positions);
+  const host::JsonCursor rope(source.values, origin, source.pointer);
+  require_neutral(rope, "partial_rotary_factor", 1.0);
+  if (rope.has("rope_theta")) config.rope_theta = rope.at("rope_theta").number();
+  if (!(config.rope_theta > 0)) rope.at("rope_theta").refuse("a number above 0");
+  const bool typed = rope.has("rope_type") || rope.has("type");
+  if (!typed && rope.has("factor")) rope.refuse("a rope_type beside the factor");
+  if (typed) config.rope_scaling = rope_scaling_from_json(rope, config.max_positions);
 }
 
 /// Qwen names the layers that slide one by one, or by the first of them.
@@ -124,16 +123,6 @@ void read_sliding_window(const Family& family, const host::JsonCursor& root, Mod
     root.at("layer_types").refuse("no \"sliding_attention\" without use_sliding_window and a sliding_window");
   config.sliding_layers = std::move(sliding);
   config.sliding_window = window;
-}
-
-/// Transformers 5 moves rope_theta into rope_parameters.
-double read_rope_theta(const host::JsonCursor& root) {
-  const bool nested = root.has("rope_parameters");
-  const host::JsonCursor holder = nested && !root.has("rope_theta") ? root.at("rope_parameters") : root;
-  if (!holder.has("rope_theta")) return 10000.0;
-  const double theta = holder.at("rope_theta").number();
-  if (!(theta > 0)) holder.at("rope_theta").refuse("a number above 0");
-  return theta;
 }
 
 void check_sizes(const ModelConfig& config, const host::JsonCursor& root) {
@@ -179,8 +168,7 @@ ModelConfig model_config_from_json(const Json& json, const std::string& origin) 
   config.head_dim = size_or(root, "head_dim", default_head_dim ? family.head_dim : config.hidden_size / config.heads,
                             greatest_head_dim);
   config.max_positions = size_or(root, "max_position_embeddings", family.max_positions, greatest_positions);
-  config.rope_theta = read_rope_theta(root);
-  config.rope_scaling = read_rope_scaling(root, config.max_positions);
+  read_rope(root, origin, config);
   const bool attention_bias =
       family.reads_attention_bias && root.has("attention_bias") && root.at("attention_bias").boolean();
   config.input_bias = family.input_bias || attention_bias;

@@ -7,21 +7,24 @@
 
 #include "host/base/json.h"
 #include "host/base/json_cursor.h"
+#include "model/file_kind.h"
 #include "model/model_tensors.h"
 #include "model/quantization_config.h"
+#include "model/rope_source.h"
+#include "model/unread_tensors.h"
 
 namespace retort::model {
 namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
-/// The weight files of a folder: model.safetensors, or those that model.safetensors.index.json names.
-std::vector<fs::path> weight_files(const fs::path& folder) {
-  if (fs::exists(folder / "model.safetensors")) return {folder / "model.safetensors"};
-  const fs::path index_path = folder / "model.safetensors.index.json";
-  if (!fs::exists(index_path))
-    throw std::runtime_error("'" + folder.string() +
-                             "': expected model.safetensors or model.safetensors.index.json, found neither");
+
+constexpr char weights_name[] = "model.safetensors";
+constexpr char index_name[] = "model.safetensors.index.json";
+
+/// The files that the index names.
+std::vector<fs::path> indexed_files(const fs::path& folder) {
+  const fs::path index_path = folder / index_name;
   const Json index = host::read_json(index_path);
   const host::JsonCursor map = host::JsonCursor(index, index_path.string()).at("weight_map").object();
   std::vector<fs::path> files;
@@ -35,6 +38,28 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
   std::sort(files.begin(), files.end());
   files.erase(std::unique(files.begin(), files.end()), files.end());
   return files;
+}
+
+/// The weight files of a folder: model.safetensors, or those that model.safetensors.index.json names.
+std::vector<fs::path> weight_files(const fs::path& folder, std::vector<std::string>& notices) {
+  const fs::path whole = folder / weights_name;
+  const bool indexed = fs::exists(folder / index_name);
+  if (!fs::exists(whole) && !indexed)
+    throw std::runtime_error("'" + folder.string() + "': expected " + weights_name + " or " + index_name +
+                             ", found neither");
+  if (!fs::exists(whole)) return indexed_files(folder);
+  if (indexed && indexed_files(folder) != std::vector<fs::path>{whole})
+    notices.push_back(std::string("the folder holds two sets of weights: ") + weights_name +
+                      " is read, as Transformers does, and the files of " + index_name +
+                      " are not; remove the one that is not meant");
+  return {whole};
+}
+
+/// A file where a folder is expected says what it is.
+void refuse_file(const fs::path& path) {
+  if (!fs::is_regular_file(path)) return;  // what is absent is named with the file that is looked for
+  const auto kind = kind_of_file(path);
+  throw std::invalid_argument("'" + path.string() + "': expected a model folder, found " + kind.value_or("a file"));
 }
 
 const char* transformers_dtype(const std::vector<StoredTensor>& tensors) {
@@ -69,6 +94,7 @@ struct ModelFolder::State {
   std::vector<SafetensorsFile> files;
   std::vector<StoredTensor> borrowed;
   TensorIndex tensors;
+  std::vector<std::string> notices;
 
   void read_schemes(const host::JsonCursor& quantization) {
     schemes = read_quantization_config(quantization);
@@ -77,24 +103,29 @@ struct ModelFolder::State {
 };
 
 ModelFolder::ModelFolder(const fs::path& folder) : state_(std::make_unique<State>()) {
+  refuse_file(folder);
   state_->path = folder;
   const std::string config_path = (folder / "config.json").string();
   state_->config_json = host::read_json(config_path);
   state_->config = model_config_from_json(state_->config_json, config_path);
   const host::JsonCursor root(state_->config_json, config_path);
+  state_->notices = rope_contradictions(root);
   if (root.has("quantization_config")) state_->read_schemes(root.at("quantization_config"));
   if (fs::exists(folder / "retort.json")) {
     state_->retort = host::read_json(folder / "retort.json");
     host::JsonCursor(state_->retort, (folder / "retort.json").string()).object();
   }
-  for (const fs::path& file : weight_files(folder)) {
+  for (const fs::path& file : weight_files(folder, state_->notices)) {
     state_->files.emplace_back(file);
     for (const StoredTensor& tensor : state_->files.back().tensors())
       if (!state_->tensors.emplace(tensor.name, &tensor).second)
         throw std::runtime_error("'" + file.string() + "': tensor '" + tensor.name +
                                  "': expected in one file, found in two");
   }
-  check_tensors(state_->config, state_->tensors, state_->schemes, "'" + folder.string() + "'");
+  const std::string origin = "'" + folder.string() + "'";
+  settle_head(state_->config, state_->tensors, state_->notices);
+  check_tensors(state_->config, state_->tensors, state_->schemes, origin);
+  set_aside_unread(state_->config, state_->tensors, origin, state_->notices);
 }
 
 ModelFolder::ModelFolder(const ModelConfig& config, std::vector<StoredTensor> tensors, const std::string& origin,
@@ -125,6 +156,9 @@ const ModelConfig& ModelFolder::config() const {
 }
 const Json& ModelFolder::config_json() const {
   return state_->config_json;
+}
+const std::vector<std::string>& ModelFolder::notices() const {
+  return state_->notices;
 }
 bool ModelFolder::quantized() const {
   return !state_->schemes.empty();

@@ -19,8 +19,10 @@ namespace retort::model {
 /// An opened folder; views stay valid as long as it lives. Safe to share between threads.
 class ModelFolder {
  public:
-  /// Opens `folder` and checks that every tensor that the config needs is there with its shape and type.
-  /// Throws std::runtime_error or std::invalid_argument: file, tensor, expected, found, what to do.
+  /// Opens `folder` and checks that every tensor that the config needs is there with its shape and type. Where
+  /// config.json ties the head and the files have another one, the stored head counts, as in Transformers: config()
+  /// says that it is not tied. Biases that config.json denies are refused unless they are 0. Throws std::runtime_error
+  /// or std::invalid_argument: file, tensor, expected, found, what to do.
   explicit ModelFolder(const std::filesystem::path& folder);
   /// The same of tensors in memory, which are borrowed, for weights that are made and used in one process; `origin` is
   /// what errors and path() call it, `quantization_config` that of config.json (null: all float).
@@ -31,14 +33,17 @@ class ModelFolder {
 
   const std::filesystem::path& path() const;
   const ModelConfig& config() const;
-  const nlohmann::json& config_json() const;                  ///< config.json as it stands in the folder
+  const nlohmann::json& config_json() const;  ///< config.json as it stands in the folder
+  /// What a person should know of these files, one sentence each: tensors that nothing reads, a second set of weights,
+  /// keys that contradict each other, and what is made of them.
+  const std::vector<std::string>& notices() const;
   bool quantized() const;                                     ///< has a quantization_config
   const StoredTensor& tensor(const std::string& name) const;  ///< throws if absent
   LinearWeight linear(const std::string& module) const;       ///< "model.layers.0.self_attn.q_proj"
   LinearWeight head() const;                                  ///< lm_head, or the embedding where it is tied
   /// SafetensorsFile::release for a tensor of this folder.
   void release(const StoredTensor& tensor, std::size_t first, std::size_t bytes) const;
-  std::int64_t weight_bytes() const;     ///< bytes of all tensors as stored
+  std::int64_t weight_bytes() const;     ///< bytes of the model's tensors as stored; not of those that nothing reads
   const nlohmann::json& retort() const;  ///< retort.json, or an empty object
 
  private:

@@ -196,7 +196,7 @@ void check_tensors(const ModelConfig& config, const TensorIndex& index, const st
   for (const auto& [name, shape] : tensor_shapes(config)) WeightCheck(index, schemes, origin, name, shape).run();
 }
 
-void refuse_unknown_tensors(const ModelConfig& config, const TensorIndex& index, const std::string& origin) {
+std::vector<std::string> unknown_tensors(const ModelConfig& config, const TensorIndex& index) {
   TensorIndex unknown = index;
   for (const auto& [name, shape] : tensor_shapes(config)) {
     const StoredTensor* tensor = find_tensor(index, name);
@@ -206,8 +206,15 @@ void refuse_unknown_tensors(const ModelConfig& config, const TensorIndex& index,
     for (const std::string& part : {packed_name(name), scale_name(name), shape_name(name), zero_point_name(name)})
       unknown.erase(part);
   }
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : unknown) names.push_back(name);
+  return names;
+}
+
+void refuse_unknown_tensors(const ModelConfig& config, const TensorIndex& index, const std::string& origin) {
+  const std::vector<std::string> unknown = unknown_tensors(config, index);
   if (!unknown.empty())
-    throw std::invalid_argument(origin + ": tensor '" + unknown.begin()->first +
+    throw std::invalid_argument(origin + ": tensor '" + unknown.front() +
                                 "': expected only tensors of a model of this shape (see tensor_shapes)");
 }
 

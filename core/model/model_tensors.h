@@ -24,6 +24,9 @@ LinearWeight find_linear(const TensorIndex& index, const std::string& module);
 void check_tensors(const ModelConfig& config, const TensorIndex& index, const std::vector<WeightScheme>& schemes,
                    const std::string& origin);
 
+/// The names of tensors that are neither of tensor_shapes nor part of a quantised weight.
+std::vector<std::string> unknown_tensors(const ModelConfig& config, const TensorIndex& index);
+
 /// For writing: throws for a tensor that is neither of tensor_shapes nor part of a quantised weight.
 void refuse_unknown_tensors(const ModelConfig& config, const TensorIndex& index, const std::string& origin);
 

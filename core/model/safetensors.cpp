@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "host/base/json_cursor.h"
+#include "model/file_kind.h"
 #include "model/mapped_file.h"
 #include "model/safetensors_writer.h"
 
@@ -92,6 +93,12 @@ void check_layout(std::vector<Entry>& entries, std::uint64_t data_bytes) {
                              "; the file is truncated or has bytes appended");
 }
 
+/// "2336927755350992246; the file is a Git LFS pointer, …".
+std::string what_begins_so(std::span<const std::byte> file, std::uint64_t length) {
+  const auto kind = file_kind(std::string_view(reinterpret_cast<const char*>(file.data()), file.size()));
+  return std::to_string(length) + (kind ? "; the file is " + *kind : "; is it a safetensors file?");
+}
+
 std::uint64_t header_length(std::span<const std::byte> file) {
   if (file.size() < length_field)
     throw std::runtime_error("header too small: expected at least 8 bytes, found " + std::to_string(file.size()));
@@ -99,10 +106,10 @@ std::uint64_t header_length(std::span<const std::byte> file) {
   std::memcpy(&length, file.data(), sizeof(length));
   if (length > greatest_header)
     throw std::runtime_error("header too large: expected at most " + std::to_string(greatest_header) +
-                             " bytes, found " + std::to_string(length) + "; is it a safetensors file?");
+                             " bytes, found " + what_begins_so(file, length));
   if (length > file.size() - length_field)
     throw std::runtime_error("invalid header length: expected at most " + std::to_string(file.size() - length_field) +
-                             " bytes that the file has left, found " + std::to_string(length));
+                             " bytes that the file has left, found " + what_begins_so(file, length));
   return length;
 }
 

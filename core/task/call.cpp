@@ -111,6 +111,23 @@ std::optional<std::string> invalid_reason(const Call& call, const std::vector<To
   return compiled(tool->parameters).invalid_reason(call.name, call.arguments);
 }
 
+std::vector<Tool> with_enums(std::vector<Tool> tools,
+                             const std::map<std::string, std::map<std::string, std::vector<std::string>>>& enums) {
+  for (Tool& tool : tools) {
+    const auto replaced = enums.find(tool.name);
+    if (replaced == enums.end()) continue;
+    for (const auto& [argument, values] : replaced->second) {
+      if (!tool.parameters.contains("properties") || !tool.parameters["properties"].contains(argument)) continue;
+      Json* schema = &tool.parameters["properties"][argument];
+      if (schema->is_object() && schema->contains("items")) schema = &(*schema)["items"];
+      if (!schema->is_object()) *schema = Json::object();
+      schema->erase("const");
+      (*schema)["enum"] = values;
+    }
+  }
+  return tools;
+}
+
 bool exact_match(const std::vector<Call>& found, const std::vector<Call>& expected) {
   return found == expected;
 }

@@ -9,6 +9,7 @@
 #include "host/base/files.h"
 #include "host/base/json.h"
 #include "host/base/json_cursor.h"
+#include "model/file_kind.h"
 
 namespace retort::task {
 namespace {
@@ -123,6 +124,8 @@ ChatTemplate ChatTemplate::load(const fs::path& path) {
     const Json json = host::read_json(path);
     result.read_special_tokens(json, path.string());
     result.read_templates(json, path.string());
+  } else if (const auto kind = model::kind_of_file(path)) {
+    throw std::invalid_argument("'" + path.string() + "': expected a model folder or a template, found " + *kind);
   } else {
     result.add("default", host::read_file(path), path.string());
   }

@@ -68,6 +68,10 @@ Message PromptContract::shown(const Conversation& conversation, Message answer) 
   return answer;
 }
 
+Conversation PromptContract::seen(const Conversation& conversation) const {
+  return normalisation_.off() ? conversation : normalised(conversation, normalisation_);
+}
+
 const std::vector<Tool>& PromptContract::tools_of(const Conversation& conversation) const {
   return conversation.tools && form_->takes_any_tools() ? *conversation.tools : tools_;
 }
@@ -112,6 +116,11 @@ ParsedResponse PromptContract::parse(const text::Tokenizer& tokenizer,
 ParsedResponse PromptContract::parse(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& response,
                                      const Conversation& conversation) const {
   return parse_with(tokenizer, response, tools_of(conversation), &conversation);
+}
+
+ParsedResponse PromptContract::parse(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& response,
+                                     const Conversation& conversation, const std::vector<Tool>& tools) const {
+  return parse_with(tokenizer, response, tools, &conversation);
 }
 
 ParsedResponse PromptContract::parse_with(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& response,

@@ -71,6 +71,9 @@ class PromptContract {
   std::string training_text(const Conversation& conversation, const Message& answer) const;
   std::string training_text(std::string_view utterance, const std::vector<Call>& calls) const;
 
+  /// The conversation as the model sees it: normalised.
+  Conversation seen(const Conversation& conversation) const;
+
   /// Throws std::invalid_argument for a conversation that the form cannot show, or that brings tools to a form whose
   /// tools are fixed.
   std::vector<text::TokenId> prompt(const text::Tokenizer& tokenizer, const Conversation& conversation) const;
@@ -88,6 +91,9 @@ class PromptContract {
   /// The same for an answer to `conversation`, which may have tools of its own.
   ParsedResponse parse(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& response,
                        const Conversation& conversation) const;
+  /// The same where other tools decide what is valid (values that replace enums today).
+  ParsedResponse parse(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& response,
+                       const Conversation& conversation, const std::vector<Tool>& tools) const;
   text::TokenId end_token(const text::Tokenizer& tokenizer) const { return form_->end_token(tokenizer); }
   /// What response() can write and parse() takes, for core/grammar. Throws where the tokenizer lacks a special token.
   CallEnvelope envelope(const text::Tokenizer& tokenizer) const { return form_->envelope(tokenizer, tools_); }

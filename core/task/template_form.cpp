@@ -176,7 +176,7 @@ class TemplateForm final : public PromptForm {
     if (has_system)
       messages.front()["content"] = messages.front().at("content").get<std::string>() + "\n\n" + text;
     else
-      messages.insert(messages.begin(), {{"role", "system"}, {"content", text}});
+      messages.insert(messages.begin(), OrderedJson::object({{"role", "system"}, {"content", text}}));
   }
 
   bool shows(const std::vector<Message>& messages) const {

@@ -128,7 +128,7 @@ std::optional<Value> item_of(Session& session, const Value& object, const Value&
     session.step(text->size() / 16);
     const auto all = characters(*text);
     const auto found = place(all.size());
-    return found ? std::optional(Value::text(std::string(all[*found]))) : std::nullopt;
+    return found ? std::optional(session.text_like(object, std::string(all[*found]))) : std::nullopt;
   }
   const Sequence* sequence = object.sequence_or_null();
   if (sequence == nullptr || (!is_indexable(object) && !session.javascript())) return std::nullopt;
@@ -238,7 +238,7 @@ Value get_slice(Session& session, const Value& object, const Value& begin, const
     const auto all = characters(*text);
     std::string result;
     walk(slice_range(begin, end, step, all.size()), [&](std::size_t i) { result += all[i]; });
-    return session.text(std::move(result));
+    return session.text_like(object, std::move(result));
   }
   if (!is_indexable(object) && !(session.javascript() && object.sequence_or_null() != nullptr))
     throw std::invalid_argument("a '" + type_name(object) + "' has no slices");

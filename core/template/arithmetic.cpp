@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "template/functions.h"
 #include "template/value_text.h"
 
 namespace retort::jinja {
@@ -111,11 +112,11 @@ Value float_arithmetic(Operator operation, double a, double b) {
 Value repeated(Session& session, const Value& value, std::int64_t count) {
   const auto times = static_cast<std::size_t>(count > 0 ? count : 0);
   if (const std::string* text = value.text_or_null()) {
-    if (text->empty() || times == 0) return Value::text("");
+    if (text->empty() || times == 0) return session.text_like(value, "");
     session.produce(times > session.limits().bytes / text->size() ? SIZE_MAX : times * text->size());
     std::string result;
     for (std::size_t i = 0; i < times; ++i) result += *text;
-    return Value::text(std::move(result));
+    return value.is_markup() ? Value::markup(std::move(result)) : Value::text(std::move(result));
   }
   const Sequence& sequence = *value.sequence_or_null();
   if (sequence.items.empty() || times == 0) return session.list({}, sequence.kind);
@@ -134,7 +135,10 @@ bool is_list_or_tuple(const Value& value) {
 Value sum(Session& session, const Value& left, const Value& right) {
   const std::string* a = left.text_or_null();
   const std::string* b = right.text_or_null();
-  if (a != nullptr && b != nullptr) return session.text(*a + *b);
+  if (a != nullptr && b != nullptr) {
+    if (!left.is_markup() && !right.is_markup()) return session.text(*a + *b);
+    return session.markup(added_text(right, left) + added_text(left, right));
+  }
   if (session.javascript() && (a != nullptr || b != nullptr))
     return session.text(text_of(session, left) + text_of(session, right));
   if (!is_list_or_tuple(left) || !is_list_or_tuple(right) ||

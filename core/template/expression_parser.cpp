@@ -450,7 +450,6 @@ ExpressionPointer ExpressionParser::filter(ExpressionPointer object) {
   const std::string name = expect_name();
   const BuiltIn function = find_filter(name);
   if (function == nullptr || current().is_symbol(".")) refuse(place, "the filter '" + name + "' is not supported");
-  if (name == "safe") safe_filters_.push_back(place);
   int height = height_of(object);
   CallSyntax arguments;
   if (current().is_symbol("(")) arguments = call_arguments(height);

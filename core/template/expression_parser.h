@@ -47,7 +47,6 @@ class ExpressionParser {
   };
 
   std::vector<Macro*> open_macros_;  ///< whose body is being read
-  std::vector<Place> safe_filters_;  ///< that are not yet known to stand last in an output
 
  private:
   ExpressionPointer conditional();

@@ -46,6 +46,8 @@ std::string replaced(Session& session, const std::string& text, const std::strin
 /// item.a.b for "a.b", item[0] for 0; what `attribute=` of filters means. `fallback`, if not null, takes the place of
 /// what is undefined at each step.
 Value attribute_path(Session& session, const Value& item, const Value& path, const Value* fallback = nullptr);
+/// `value`'s text as it is added to `receiver`: escaped as markupsafe does where that is markup and `value` is not.
+std::string added_text(const Value& receiver, const Value& value);
 bool contains(Session& session, const Value& container, const Value& item);  ///< item in container
 
 }  // namespace retort::jinja

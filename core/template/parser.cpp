@@ -68,21 +68,11 @@ class Parser : ExpressionParser {
   void end_tag() {
     take_symbol(":");
     if (current().kind != Kind::block_end) refuse_current("'%}'");
-    require_no_safe();
     take();
-  }
-
-  /// Jinja2's `safe` makes a text that escapes what is added to it; only where nothing is added is it the same text.
-  void require_no_safe() {
-    if (safe_filters_.empty()) return;
-    refuse(safe_filters_[0], "the filter 'safe' is supported only where it is the last of an output");
   }
 
   std::unique_ptr<const Statement> output(const Place& place) {
     ExpressionPointer value = tuple();
-    if (const auto* filter = std::get_if<FilterCall>(&value->node); filter != nullptr && filter->name == "safe")
-      safe_filters_.pop_back();
-    require_no_safe();
     if (current().kind != Kind::variable_end) refuse_current("'}}'");
     take();
     return statement(place, OutputValue{std::move(value)});

@@ -38,7 +38,7 @@ Value map(Session& session, const Value& value, const Arguments& arguments) {
   if (arguments.positional.empty()) return map_attribute(session, value, arguments);
   const std::string name = name_in(arguments.positional[0], "filter");
   const BuiltIn filter = find_filter(name);
-  if (filter == nullptr || name == "safe") throw std::invalid_argument("the filter '" + name + "' is not supported");
+  if (filter == nullptr) throw std::invalid_argument("the filter '" + name + "' is not supported");
   const Arguments rest = without_first(arguments, 1);
   std::vector<Value> items;
   for (const Value& item : iterate(session, value)) items.push_back(filter(session, item, rest));

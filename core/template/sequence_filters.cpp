@@ -62,7 +62,7 @@ Value reverse(Session& session, const Value& value, const Arguments& arguments) 
   if (value.text_or_null() != nullptr) {
     std::string text;
     for (const Value& item : items) text += *item.text_or_null();
-    return session.text(std::move(text));
+    return session.text_like(value, std::move(text));
   }
   const Sequence* sequence = value.sequence_or_null();
   const bool generator = sequence != nullptr && sequence->kind == Kind::generator;

@@ -25,6 +25,15 @@ Value Session::text(std::string value) {
   return Value::text(std::move(value));
 }
 
+Value Session::markup(std::string value) {
+  produce(value.size());
+  return Value::markup(std::move(value));
+}
+
+Value Session::text_like(const Value& model, std::string value) {
+  return model.is_markup() ? markup(std::move(value)) : text(std::move(value));
+}
+
 Value Session::list(std::vector<Value> items, Sequence::Kind kind) {
   produce(items.size() * sizeof(Value));
   return make_sequence(kind, std::move(items));

@@ -43,6 +43,9 @@ class Session {
 
   /// Text whose bytes are counted.
   Value text(std::string value);
+  Value markup(std::string value);
+  /// Text or markup, as `model` is.
+  Value text_like(const Value& model, std::string value);
   Value list(std::vector<Value> items, Sequence::Kind kind = Sequence::Kind::list);
 
   virtual Value call(const Value& callee, Arguments arguments) = 0;

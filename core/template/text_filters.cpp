@@ -13,20 +13,20 @@ namespace {
 template <std::string (*Function)(std::string_view)>
 Value mapped(Session& session, const Value& value, const Arguments& arguments) {
   const BoundArguments bound("filter", arguments, {});
-  return session.text(Function(text_of(session, value)));
+  return session.text_like(value, Function(text_of(session, value)));
 }
 
 Value string(Session& session, const Value& value, const Arguments& arguments) {
   const BoundArguments bound("string", arguments, {});
-  return session.text(text_of(session, value));
+  return session.text_like(value, text_of(session, value));
 }
 
 Value trim(Session& session, const Value& value, const Arguments& arguments) {
   const BoundArguments bound("trim", arguments, {"chars"});
   const std::string text = text_of(session, value);
-  if (bound.is_absent_or_none(0)) return session.text(std::string(strip(text, Side::both)));
+  if (bound.is_absent_or_none(0)) return session.text_like(value, std::string(strip(text, Side::both)));
   session.step(text.size() / 16 + bound.text(0).size() * 4);
-  return session.text(std::string(strip(text, Side::both, bound.text(0))));
+  return session.text_like(value, std::string(strip(text, Side::both, bound.text(0))));
 }
 
 Value replace(Session& session, const Value& value, const Arguments& arguments) {
@@ -37,7 +37,7 @@ Value replace(Session& session, const Value& value, const Arguments& arguments) 
 }
 
 /// Words begin behind white space and any of -({[<; unlike str.title(), "it's" stays "It's".
-std::string title_filter(std::string_view text) {
+std::string title_case(std::string_view text) {
   std::string result;
   std::size_t begin = 0;
   const auto flush = [&](std::size_t end) {
@@ -59,6 +59,11 @@ std::string title_filter(std::string_view text) {
   }
   flush(text.size());
   return result;
+}
+
+Value title_filter(Session& session, const Value& value, const Arguments& arguments) {
+  const BoundArguments bound("title", arguments, {});
+  return session.text(title_case(text_of(session, value)));
 }
 
 Value indent(Session& session, const Value& value, const Arguments& arguments) {
@@ -88,7 +93,7 @@ Value indent(Session& session, const Value& value, const Arguments& arguments) {
     result += line;
     first = false;
   }
-  return Value::text(std::move(result));
+  return value.is_markup() ? Value::markup(std::move(result)) : Value::text(std::move(result));
 }
 
 Value join(Session& session, const Value& value, const Arguments& arguments) {
@@ -129,13 +134,33 @@ Value tojson(Session& session, const Value& value, const Arguments& arguments) {
   return session.text(json_text(session, value, style));
 }
 
-/// The parser sees to it that nothing is added to the result, which Jinja2 would escape.
 Value safe(Session& session, const Value& value, const Arguments& arguments) {
   const BoundArguments bound("safe", arguments, {});
-  return Value::text(text_of(session, value));
+  return session.javascript() ? session.text(text_of(session, value)) : session.markup(text_of(session, value));
 }
 
 }  // namespace
+
+std::string added_text(const Value& receiver, const Value& value) {
+  const std::string& text = *value.text_or_null();
+  if (!receiver.is_markup() || value.is_markup()) return text;
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '&')
+      escaped += "&amp;";
+    else if (c == '<')
+      escaped += "&lt;";
+    else if (c == '>')
+      escaped += "&gt;";
+    else if (c == '"')
+      escaped += "&#34;";
+    else if (c == '\'')
+      escaped += "&#39;";
+    else
+      escaped += c;
+  }
+  return escaped;
+}
 
 std::string replaced(Session& session, const std::string& text, const std::string& old, const std::string& replacement,
                      std::int64_t count) {
@@ -172,7 +197,7 @@ const std::vector<NamedBuiltIn>& text_filters() {
                                                   {"replace", replace},
                                                   {"safe", safe},
                                                   {"string", string},
-                                                  {"title", mapped<title_filter>},
+                                                  {"title", title_filter},
                                                   {"tojson", tojson},
                                                   {"trim", trim},
                                                   {"upper", mapped<upper>}};

@@ -16,16 +16,16 @@ const std::string& subject_of(const Value& value) {
 template <std::string (*Function)(std::string_view)>
 Value mapped(Session& session, const Value& object, const Arguments& arguments) {
   const BoundArguments bound("text method", arguments, {});
-  return session.text(Function(subject_of(object)));
+  return session.text_like(object, Function(subject_of(object)));
 }
 
 template <Side side>
 Value stripped(Session& session, const Value& object, const Arguments& arguments) {
   const BoundArguments bound("strip", arguments, {"chars"});
   const std::string& text = subject_of(object);
-  if (bound.is_absent_or_none(0)) return session.text(std::string(strip(text, side)));
+  if (bound.is_absent_or_none(0)) return session.text_like(object, std::string(strip(text, side)));
   session.step(text.size() / 16 + bound.text(0).size() * 4);
-  return session.text(std::string(strip(text, side, bound.text(0))));
+  return session.text_like(object, std::string(strip(text, side, bound.text(0))));
 }
 
 /// The part text[begin:end], by the arguments 1 and 2 of startswith, find and the like.
@@ -96,10 +96,10 @@ Value count(Session& session, const Value& object, const Arguments& arguments) {
   return Value::integer(result);
 }
 
-Value list_of(Session& session, const std::vector<std::string_view>& parts) {
+Value list_of(Session& session, const Value& object, const std::vector<std::string_view>& parts) {
   std::vector<Value> items;
   items.reserve(parts.size());
-  for (const std::string_view part : parts) items.push_back(session.text(std::string(part)));
+  for (const std::string_view part : parts) items.push_back(session.text_like(object, std::string(part)));
   return session.list(std::move(items));
 }
 
@@ -129,7 +129,7 @@ Value split(Session& session, const Value& object, const Arguments& arguments) {
   std::string_view text = subject_of(object);
   session.step(text.size() / 16);
   const std::int64_t most = bound.integer(1, -1);
-  if (bound.is_absent_or_none(0)) return list_of(session, split_at_white_space(text, most));
+  if (bound.is_absent_or_none(0)) return list_of(session, object, split_at_white_space(text, most));
   const std::string& separator = bound.text(0);
   if (separator.empty()) throw std::invalid_argument("split: expected a separator, found an empty text");
   std::vector<std::string_view> parts;
@@ -140,7 +140,7 @@ Value split(Session& session, const Value& object, const Arguments& arguments) {
     text.remove_prefix(at + separator.size());
   }
   parts.push_back(text);
-  return list_of(session, parts);
+  return list_of(session, object, parts);
 }
 
 Value rsplit(Session& session, const Value& object, const Arguments& arguments) {
@@ -163,13 +163,13 @@ Value rsplit(Session& session, const Value& object, const Arguments& arguments) 
   }
   parts.push_back(text);
   std::reverse(parts.begin(), parts.end());
-  return list_of(session, parts);
+  return list_of(session, object, parts);
 }
 
 Value splitlines(Session& session, const Value& object, const Arguments& arguments) {
   const BoundArguments bound("splitlines", arguments, {});
   session.step(subject_of(object).size() / 16);
-  return list_of(session, lines(subject_of(object)));
+  return list_of(session, object, lines(subject_of(object)));
 }
 
 Value partition(Session& session, const Value& object, const Arguments& arguments) {
@@ -178,15 +178,18 @@ Value partition(Session& session, const Value& object, const Arguments& argument
   const std::string& separator = bound.text(0);
   if (separator.empty()) throw std::invalid_argument("partition: expected a separator, found an empty text");
   const auto at = text.find(separator);
-  if (at == std::string::npos) return session.list({object, Value::text(""), Value::text("")}, Sequence::Kind::tuple);
-  return session.list(
-      {session.text(text.substr(0, at)), bound.value(0), session.text(text.substr(at + separator.size()))},
-      Sequence::Kind::tuple);
+  if (at == std::string::npos)
+    return session.list({object, session.text_like(object, ""), session.text_like(object, "")}, Sequence::Kind::tuple);
+  return session.list({session.text_like(object, text.substr(0, at)), session.text_like(object, separator),
+                       session.text_like(object, text.substr(at + separator.size()))},
+                      Sequence::Kind::tuple);
 }
 
 Value replace(Session& session, const Value& object, const Arguments& arguments) {
   const BoundArguments bound("replace", arguments, {"old", "new", "count"}, 2);
-  return session.text(replaced(session, subject_of(object), bound.text(0), bound.text(1), bound.integer(2, -1)));
+  bound.text(1);
+  return session.text_like(object, replaced(session, subject_of(object), bound.text(0),
+                                            added_text(object, bound.value(1)), bound.integer(2, -1)));
 }
 
 Value join(Session& session, const Value& object, const Arguments& arguments) {
@@ -195,12 +198,13 @@ Value join(Session& session, const Value& object, const Arguments& arguments) {
   bool first = true;
   for (const Value& item : iterate(session, bound.value(0))) {
     if (item.text_or_null() == nullptr) throw std::invalid_argument("join: expected texts, found a " + type_name(item));
-    session.produce(item.text_or_null()->size() + subject_of(object).size());
+    const std::string part = added_text(object, item);
+    session.produce(part.size() + subject_of(object).size());
     if (!first) result += subject_of(object);
-    result += *item.text_or_null();
+    result += part;
     first = false;
   }
-  return Value::text(std::move(result));
+  return object.is_markup() ? Value::markup(std::move(result)) : Value::text(std::move(result));
 }
 
 template <bool at_end>
@@ -208,8 +212,8 @@ Value removed(Session& session, const Value& object, const Arguments& arguments)
   const BoundArguments bound(at_end ? "removesuffix" : "removeprefix", arguments, {"part"}, 1);
   const std::string& text = subject_of(object);
   const std::string& part = bound.text(0);
-  if (at_end && text.ends_with(part)) return session.text(text.substr(0, text.size() - part.size()));
-  if (!at_end && text.starts_with(part)) return session.text(text.substr(part.size()));
+  if (at_end && text.ends_with(part)) return session.text_like(object, text.substr(0, text.size() - part.size()));
+  if (!at_end && text.starts_with(part)) return session.text_like(object, text.substr(part.size()));
   return object;
 }
 
@@ -217,7 +221,7 @@ Value removed(Session& session, const Value& object, const Arguments& arguments)
 template <Side side>
 Value justified(Session& session, const Value& object, const Arguments& arguments) {
   const BoundArguments bound("ljust or rjust", arguments, {"width", "fillchar"}, 1);
-  const std::string fill = bound.text(1, " ");
+  const std::string fill = bound.find(1) == nullptr ? " " : (bound.text(1), added_text(object, bound.value(1)));
   if (character_count(fill) != 1) throw std::invalid_argument("expected one character to fill with");
   const std::int64_t missing = bound.integer(0, 0) - static_cast<std::int64_t>(character_count(subject_of(object)));
   if (missing <= 0) return object;
@@ -225,7 +229,7 @@ Value justified(Session& session, const Value& object, const Arguments& argument
                                                                              : static_cast<std::size_t>(missing) * 4);
   std::string padding;
   for (std::int64_t i = 0; i < missing; ++i) padding += fill;
-  return session.text(side == Side::left ? padding + subject_of(object) : subject_of(object) + padding);
+  return session.text_like(object, side == Side::left ? padding + subject_of(object) : subject_of(object) + padding);
 }
 
 Value zfill(Session& session, const Value& object, const Arguments& arguments) {
@@ -235,7 +239,8 @@ Value zfill(Session& session, const Value& object, const Arguments& arguments) {
   const std::int64_t missing = bound.integer(0, 0) - static_cast<std::int64_t>(character_count(text));
   if (missing <= 0) return object;
   session.produce(static_cast<std::size_t>(missing));
-  return session.text(text.substr(0, sign) + std::string(static_cast<std::size_t>(missing), '0') + text.substr(sign));
+  return session.text_like(
+      object, text.substr(0, sign) + std::string(static_cast<std::size_t>(missing), '0') + text.substr(sign));
 }
 
 }  // namespace

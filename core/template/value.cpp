@@ -62,10 +62,14 @@ Value Value::undefined(std::string hint) {
 Value Value::text(std::string value) {
   return Value(Data(std::make_shared<const std::string>(std::move(value))));
 }
+Value Value::markup(std::string value) {
+  return Value(Data(Markup{std::make_shared<const std::string>(std::move(value))}));
+}
 Value Value::function(std::string name, std::function<Value(Session&, Arguments)> body) {
   return Value(Data(std::make_shared<const Function>(Function{std::move(name), std::move(body)})));
 }
 const std::string* Value::text_or_null() const {
+  if (const Markup* markup = get<Markup>()) return markup->text.get();
   const Text* text = get<Text>();
   return text == nullptr ? nullptr : text->get();
 }
@@ -139,8 +143,8 @@ Value make_dict(Session& session, std::vector<std::pair<Value, Value>> entries) 
 }
 
 std::string type_name(const Value& value) {
-  static const char* const names[] = {"Undefined", "NoneType", "bool",      "int",      "float",      "str",
-                                      "list",      "dict",     "Namespace", "function", "LoopContext"};
+  static const char* const names[] = {"Undefined", "NoneType", "bool",      "int",      "float",       "str",
+                                      "list",      "dict",     "Namespace", "function", "LoopContext", "Markup"};
   static const char* const sequences[] = {"list",      "tuple",       "range",     "generator",
                                           "dict_keys", "dict_values", "dict_items"};
   if (const Sequence* sequence = value.sequence_or_null()) return sequences[static_cast<int>(sequence->kind)];
@@ -164,8 +168,9 @@ bool equal(Session& session, const Value& left, const Value& right) {
     if (left.is_integral() && right.is_integral()) return left.as_integer() == right.as_integer();
     return left.as_double() == right.as_double();
   }
+  if (const std::string* text = left.text_or_null(); text != nullptr && right.text_or_null() != nullptr)
+    return *text == *right.text_or_null();
   if (left.data().index() != right.data().index()) return false;
-  if (const std::string* text = left.text_or_null()) return *text == *right.text_or_null();
   if (const Sequence* sequence = left.sequence_or_null())
     return sequence == right.sequence_or_null() || equal_items(session, *sequence, *right.sequence_or_null());
   if (const Dict* dict = left.dict_or_null())

@@ -25,6 +25,11 @@ struct Loop;
 
 using Text = std::shared_ptr<const std::string>;
 
+/// markupsafe.Markup, which the filter `safe` makes: a text whose `+` and some of its methods escape what is added.
+struct Markup {
+  Text text;
+};
+
 struct Undefined {
   Text hint;  ///< what to say when it is used, for example "'x' is undefined"
 };
@@ -35,7 +40,7 @@ class Value {
  public:
   using Data = std::variant<Undefined, None, bool, std::int64_t, double, Text, std::shared_ptr<Sequence>,
                             std::shared_ptr<const Dict>, std::shared_ptr<Namespace>, std::shared_ptr<const Function>,
-                            std::shared_ptr<Loop>>;
+                            std::shared_ptr<Loop>, Markup>;
 
   Value() : data_(None()) {}
   explicit Value(Data data) : data_(std::move(data)) {}
@@ -44,6 +49,7 @@ class Value {
   static Value integer(std::int64_t value) { return Value(Data(value)); }
   static Value floating(double value) { return Value(Data(value)); }
   static Value text(std::string value);
+  static Value markup(std::string value);
   static Value function(std::string name, std::function<Value(Session&, Arguments)> body);
 
   const Data& data() const { return data_; }
@@ -53,7 +59,8 @@ class Value {
   }
   bool is_undefined() const { return get<Undefined>() != nullptr; }
   bool is_none() const { return get<None>() != nullptr; }
-  const std::string* text_or_null() const;
+  const std::string* text_or_null() const;  ///< of markup too
+  bool is_markup() const { return get<Markup>() != nullptr; }
   Sequence* sequence_or_null() const;
   const Dict* dict_or_null() const;
   /// Python's int: bool counts as one. Nothing else does.

@@ -51,7 +51,8 @@ class Writer {
     session_.step();
     if (const std::string* text = value.text_or_null()) {
       session_.produce(text->size());
-      return session_.javascript() ? json_text(session_, value, {}) : quoted(*text);
+      if (session_.javascript()) return json_text(session_, value, {});
+      return value.is_markup() ? "Markup(" + quoted(*text) + ")" : quoted(*text);
     }
     if (value.is_undefined()) return session_.javascript() ? "undefined" : "Undefined";
     if (value.is_none()) return session_.javascript() ? "null" : "None";

@@ -1,10 +1,13 @@
-// The matching rules of Hugging Face tokenizers' added vocabulary.
+// The matching rules of Hugging Face tokenizers' added vocabulary (added_vocabulary.rs, find_matches): tokens are found
+// from left to right, the longest at each place, and what was found is passed over even where it is then not taken.
 #include "text/added_tokens.h"
 
 #include <utf8proc.h>
 
 #include <algorithm>
 #include <utility>
+
+#include "text/regex.h"
 
 namespace retort::text {
 namespace {
@@ -23,26 +26,6 @@ std::size_t begin_of_character_before(std::string_view text, std::size_t place) 
   return place;
 }
 
-/// \w of Rust's regex crate, near enough: letters, marks, decimal digits, connector punctuation.
-bool is_word_character(utf8proc_int32_t character) {
-  switch (utf8proc_category(character)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool is_white_space(utf8proc_int32_t character) {
   if ((character >= 0x09 && character <= 0x0D) || character == 0x85) return true;
   const auto category = utf8proc_category(character);
@@ -50,11 +33,18 @@ bool is_white_space(utf8proc_int32_t character) {
 }
 
 bool stands_alone(std::string_view text, std::size_t begin, std::size_t end) {
-  if (begin > 0 && is_word_character(character_at(text, begin_of_character_before(text, begin)))) return false;
-  return end == text.size() || !is_word_character(character_at(text, end));
+  if (begin > 0 && begins_with_word_character(text.substr(begin_of_character_before(text, begin)))) return false;
+  return !begins_with_word_character(text.substr(end));
 }
 
 }  // namespace
+
+bool begins_with_word_character(std::string_view text) {
+  static const Regex word(R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}])", Regex::Engine::pcre2);
+  std::size_t end = text.empty() ? 0 : 1;
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) ++end;
+  return Regex::Matches(word, text.substr(0, end)).next().has_value();
+}
 
 AddedTokenFinder::AddedTokenFinder(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
   for (std::size_t i = 0; i < tokens_.size(); ++i)
@@ -65,41 +55,38 @@ AddedTokenFinder::AddedTokenFinder(std::vector<AddedToken> tokens) : tokens_(std
     });
 }
 
-const AddedToken* AddedTokenFinder::match_at(std::string_view text, std::size_t place, bool parse_special) const {
-  for (const std::size_t i : by_first_byte_[static_cast<unsigned char>(text[place])]) {
-    const AddedToken& token = tokens_[i];
-    if (token.special && !parse_special) continue;
-    if (text.substr(place, token.content.size()) != token.content) continue;
-    if (token.single_word && !stands_alone(text, place, place + token.content.size())) continue;
-    return &token;
-  }
+const AddedToken* AddedTokenFinder::longest_at(std::string_view text, std::size_t place) const {
+  for (const std::size_t i : by_first_byte_[static_cast<unsigned char>(text[place])])
+    if (text.substr(place, tokens_[i].content.size()) == tokens_[i].content) return &tokens_[i];
   return nullptr;
 }
 
 void AddedTokenFinder::split(std::string_view text, bool parse_special,
                              const std::function<void(const Segment&)>& segment) const {
-  std::size_t done = 0;
-  std::size_t place = 0;
-  while (!tokens_.empty() && place < text.size()) {
-    const AddedToken* token = match_at(text, place, parse_special);
+  std::size_t done = 0;  // may lie behind `place`: white space that a token took along is searched for tokens too
+  for (std::size_t place = 0; !tokens_.empty() && place < text.size();) {
+    const AddedToken* token = longest_at(text, place);
     if (token == nullptr) {
       ++place;
       continue;
     }
     std::size_t begin = place;
-    std::size_t end = place + token->content.size();
+    std::size_t end = place += token->content.size();
+    if (token->special && !parse_special) continue;
+    if (token->single_word && !stands_alone(text, begin, end)) continue;
     while (token->strip_left && begin > done) {
       const std::size_t before = begin_of_character_before(text, begin);
       if (!is_white_space(character_at(text, before))) break;
       begin = before;
     }
+    if (token->strip_left) begin = std::max(begin, done);
     while (token->strip_right && end < text.size() && is_white_space(character_at(text, end))) {
       do ++end;
       while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U);
     }
     if (begin > done) segment({text.substr(done, begin - done), nullptr});
-    segment({text.substr(begin, end - begin), token});
-    done = place = end;
+    if (begin < end) segment({text.substr(begin, end - begin), token});
+    done = end;
   }
   if (done < text.size()) segment({text.substr(done), nullptr});
 }

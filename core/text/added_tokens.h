@@ -28,17 +28,22 @@ struct Segment {
   const AddedToken* token = nullptr;
 };
 
-/// Finds added tokens: the leftmost, and of those at one place the longest. Immutable.
+/// \w of Rust's regex crate, which `single_word` asks: Alphabetic, marks, decimal digits, connectors, joiners.
+bool begins_with_word_character(std::string_view text);
+
+/// Finds added tokens: the leftmost, and of those at one place the longest. One that is then not taken, because it is
+/// special or no single word, hides what lies in it, as in Hugging Face tokenizers. Immutable.
 class AddedTokenFinder {
  public:
   AddedTokenFinder() = default;
   explicit AddedTokenFinder(std::vector<AddedToken> tokens);
 
-  /// Segments of `text` (valid UTF-8) in order. Special tokens are left as text unless `parse_special`.
+  /// Segments of `text` (valid UTF-8) in order. Special tokens are left as text unless `parse_special`. White space
+  /// that `strip_right` takes along and that is a token itself is given twice, in both.
   void split(std::string_view text, bool parse_special, const std::function<void(const Segment&)>& segment) const;
 
  private:
-  const AddedToken* match_at(std::string_view text, std::size_t place, bool parse_special) const;
+  const AddedToken* longest_at(std::string_view text, std::size_t place) const;
 
   std::vector<AddedToken> tokens_;
   std::array<std::vector<std::size_t>, 256> by_first_byte_;  ///< longest first

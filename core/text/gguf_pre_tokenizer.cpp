@@ -3,18 +3,12 @@
 
 #include <algorithm>
 
-#include "text/pre_tokenizer.h"
+#include "text/shared_patterns.h"
 
 namespace retort::text {
 namespace {
 
 using Json = nlohmann::json;
-
-// Qwen2 and Llama 3 differ in how many digits may stand together.
-const char qwen2_pattern[] =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-const char llama3_pattern[] =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 Json byte_level(bool use_regex) {
   return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};

@@ -24,6 +24,7 @@ constexpr char scores_key[] = "tokenizer.ggml.scores";
 constexpr char merges_key[] = "tokenizer.ggml.merges";
 constexpr char begin_key[] = "tokenizer.ggml.bos_token_id";
 constexpr char add_begin_key[] = "tokenizer.ggml.add_bos_token";
+constexpr char whole_key[] = "tokenizer.huggingface.json";
 constexpr char prefix_space_key[] = "tokenizer.ggml.add_space_prefix";
 
 std::string quoted(const std::string& text) {
@@ -159,10 +160,26 @@ std::string sentencepiece_json(const model::GgufLookup& keys) {
   return sentencepiece_tokenizer_json(tokens, options);
 }
 
+/// "tokenizer.huggingface.json", which must be of the same vocabulary as the other keys.
+std::string whole_json(const model::GgufLookup& keys) {
+  const std::string json = keys.string(whole_key);
+  const Tokenizer tokenizer = Tokenizer::parse(json, keys.origin() + ": key '" + whole_key + "'");
+  const std::vector<SentencePiece> tokens = read_tokens(keys);
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    const std::string_view token = tokenizer.token(static_cast<TokenId>(id));
+    if (tokens[id].type != PieceType::unused && tokens[id].text != token)
+      keys.refuse(
+          whole_key, "the tokens of " + std::string(tokens_key),
+          quoted(std::string(token)) + " beside " + quoted(tokens[id].text) + " as token " + std::to_string(id));
+  }
+  return json;
+}
+
 }  // namespace
 
 std::string tokenizer_json_from_gguf(const model::GgufMetadata& metadata, const std::string& origin) {
   const model::GgufLookup keys(metadata, origin);
+  if (keys.has(whole_key)) return whole_json(keys);
   const std::string type = keys.string(model_key);
   if (type == "gpt2") return byte_level_json(keys);
   if (type == "llama") return sentencepiece_json(keys);

@@ -11,6 +11,7 @@
 #include "text/gguf_tokenizer.h"
 #include "text/sentencepiece.h"
 #include "text/token_decoder.h"
+#include "text/tokenizer_json_parts.h"
 #include "text/tokenizer_state.h"
 
 namespace retort::text {
@@ -85,6 +86,7 @@ void put_byte_level(const Json& json, GgufMetadata& metadata) {
            ignores_merges ? "true" : "false");
   std::vector<std::string> merges;
   for (const Json& merge : json.at("model").at("merges")) {
+    if (is_version_line(merge)) continue;
     const auto [left, right] = merge_of(merge);
     merges.push_back(left + " " + right);
   }
@@ -152,7 +154,8 @@ void put_sentencepiece(const Json& json, std::vector<SentencePiece>& pieces, Ggu
   if (member(model, "byte_fallback") != true)
     refuse("/model/byte_fallback", "true; llama.cpp falls back to bytes", "false");
   std::vector<Merge> merges;
-  for (const Json& merge : model.at("merges")) merges.push_back(merge_of(merge));
+  for (const Json& merge : model.at("merges"))
+    if (!is_version_line(merge)) merges.push_back(merge_of(merge));
   const Json& unknown = member(model, "unk_token");
   for (std::size_t id = 0; id < pieces.size(); ++id) {
     if (byte_of_token(pieces[id].text) >= 0) pieces[id].type = PieceType::byte;
@@ -190,9 +193,10 @@ GgufMetadata gguf_tokenizer(const Tokenizer& tokenizer, const GgufTokenizerOptio
     put_sentencepiece(json, pieces, metadata);
   put_tokens(pieces, metadata);
   metadata["tokenizer.ggml.add_bos_token"] = tokenizer.begin_token().has_value();
-  put_id("bos_token_id", options.begin ? options.begin : tokenizer.begin_token(), pieces.size(), metadata);
+  put_id("bos_token_id", tokenizer.begin_token() ? tokenizer.begin_token() : options.begin, pieces.size(), metadata);
   put_id("eos_token_id", options.end, pieces.size(), metadata);
   put_id("padding_token_id", options.padding, pieces.size(), metadata);
+  if (!lost_in_gguf(tokenizer).empty()) metadata["tokenizer.huggingface.json"] = tokenizer.to_json();
   return metadata;
 }
 

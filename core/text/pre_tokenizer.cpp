@@ -3,22 +3,13 @@
 
 #include <stdexcept>
 
+#include "text/shared_patterns.h"
+
 namespace retort::text {
 
 using host::JsonCursor;
 
-const char gpt2_pattern[] = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-
 namespace {
-
-std::string quoted_for_regex(const std::string& literal) {
-  std::string pattern;
-  for (const char c : literal) {
-    if (std::string_view("\\^$.[|()?*+{}-]#").find(c) != std::string_view::npos) pattern += '\\';
-    pattern += c;
-  }
-  return pattern;
-}
 
 bool flag_or(const JsonCursor& json, const char* key, bool absent) {
   return json.has(key) ? json.at(key).boolean() : absent;
@@ -51,7 +42,9 @@ void PreTokenizer::add_steps(const JsonCursor& json) {
   } else if (type == "Split") {
     add_split(json);
   } else if (type == "Digits") {
-    steps_.push_back({.pattern = {Regex(flag_or(json, "individual_digits", false) ? R"(\p{N})" : R"(\p{N}+)")}});
+    // Rust's char::is_numeric, no pattern of the file.
+    steps_.push_back({.pattern = {Regex(flag_or(json, "individual_digits", false) ? R"(\p{N})" : R"(\p{N}+)",
+                                        Regex::Engine::pcre2)}});
   } else if (type == "Metaspace") {
     add_metaspace(json);
   } else {
@@ -139,22 +132,14 @@ void PreTokenizer::run(std::size_t index, std::string_view text, Place place, co
 void PreTokenizer::cut(std::size_t index, std::string_view text, Place place, const PieceFunction& piece) const {
   const Step& step = steps_[index];
   std::size_t done = 0;  // everything before it is handed on
-  std::size_t from = 0;
   const auto hand_on = [&](std::size_t end, bool dropped) {
     if (end > done && !dropped) run(index + 1, text.substr(done, end - done), done == 0 ? place : Place::later, piece);
     done = end;
   };
-  while (from < text.size()) {
-    const auto match = step.pattern.front().find(text, from);
-    if (!match) break;
-    if (match->end == match->begin) {  // an empty match cuts nothing: go on at the next character
-      from = match->end + 1;
-      while (from < text.size() && (static_cast<unsigned char>(text[from]) & 0xC0U) == 0x80U) ++from;
-      continue;
-    }
+  Regex::Matches matches(step.pattern.front(), text);
+  while (const auto match = matches.next()) {  // an empty one cuts as well
     hand_on(match->begin, step.drop_gaps);
     if (!step.merge_with_next) hand_on(match->end, step.drop_matches);
-    from = match->end;
   }
   hand_on(text.size(), step.drop_gaps);
 }

@@ -12,9 +12,6 @@
 
 namespace retort::text {
 
-/// GPT-2's pattern, built into ByteLevel with use_regex (Radford et al. 2019, encoder.py).
-extern const char gpt2_pattern[];
-
 /// Immutable; may be used from any thread.
 class PreTokenizer {
  public:

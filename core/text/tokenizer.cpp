@@ -1,26 +1,20 @@
 // Encoding follows Hugging Face tokenizers' order: added tokens, normaliser, pre-tokenizer, bytes, merges.
 #include "text/tokenizer.h"
 
-#include <array>
 #include <cstring>
-#include <fstream>
+#include <stdexcept>
 #include <utility>
 
 #include "host/base/files.h"
 #include "host/base/json.h"
 #include "host/base/utf8.h"
+#include "model/file_kind.h"
 #include "model/gguf_file.h"
 #include "text/gguf_tokenizer.h"
 #include "text/tokenizer_state.h"
 
 namespace retort::text {
 namespace {
-
-bool is_gguf(const std::filesystem::path& path) {
-  std::array<char, 4> magic{};
-  std::ifstream(path, std::ios::binary).read(magic.data(), magic.size());
-  return std::string_view(magic.data(), magic.size()) == "GGUF";
-}
 
 bool is_valid_utf8(std::string_view text) {
   while (!text.empty()) {
@@ -47,7 +41,11 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
 Tokenizer Tokenizer::load(const std::filesystem::path& path) {
   const auto file = std::filesystem::is_directory(path) ? path / "tokenizer.json" : path;
-  if (!is_gguf(file)) return parse(host::read_file(file), file.string());
+  if (!model::is_gguf(file)) {
+    if (const auto kind = model::kind_of_file(file))
+      throw std::invalid_argument("'" + file.string() + "': expected a tokenizer.json, found " + *kind);
+    return parse(host::read_file(file), file.string());
+  }
   const model::GgufFile gguf(file);
   return parse(tokenizer_json_from_gguf(gguf.metadata(), file.string()), file.string());
 }

@@ -4,6 +4,7 @@
 
 #include "host/base/utf8.h"
 #include "text/byte_alphabet.h"
+#include "text/tokenizer_json_parts.h"
 #include "text/tokenizer_state.h"
 
 namespace retort::text {
@@ -83,6 +84,7 @@ void Tokenizer::State::read_merges(const JsonCursor& merges_json) {
   merges.reserve(merges_json.array().size());
   for (std::size_t rank = 0; rank < merges_json.size(); ++rank) {
     const JsonCursor merge = merges_json.at(rank);
+    if (is_version_line(merge.json())) continue;
     const auto [left, right] = read_pair(merge);
     const auto id_of = [&, place = merge](const std::string& token) {
       const auto found = ids.find(token);
@@ -134,7 +136,9 @@ void Tokenizer::State::read_begin(const JsonCursor& post_processor) {
 }
 
 void Tokenizer::State::read_model(const JsonCursor& model) {
-  if (model.at("type").string() != "BPE") model.at("type").refuse("\"BPE\" (other models are not implemented)");
+  // Without a type (GPT-2's own file) what has merges is BPE.
+  if ((model.has("type") || !model.has("merges")) && model.at("type").string() != "BPE")
+    model.at("type").refuse("\"BPE\" (other models are not implemented)");
   require_neutral(model, "dropout", 0.0);
   require_neutral(model, "continuing_subword_prefix", "");
   require_neutral(model, "end_of_word_suffix", "");

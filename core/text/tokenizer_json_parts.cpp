@@ -15,6 +15,10 @@ Json added_token_json(TokenId id, const std::string& content, Added kind) {
           {"special", kind == Added::special}};
 }
 
+bool is_version_line(const Json& merge) {
+  return merge.is_string() && merge.get_ref<const std::string&>().starts_with("#version");
+}
+
 Json begin_template_json(std::optional<TokenId> begin, const std::string& content) {
   if (!begin) return nullptr;
   const Json first = {{"SpecialToken", {{"id", content}, {"type_id", 0}}}};

@@ -113,8 +113,7 @@ class Comparison {
   Json against_libtorch(const std::vector<runtime::Answer>& served) const {
     CallModule module = load_call_module(job_.model);
     std::vector<Tokens> prompts;
-    for (const task::Example& example : examples_)
-      prompts.push_back(module.contract.prompt(module.tokenizer, example));
+    for (const task::Example& example : examples_) prompts.push_back(module.contract.prompt(module.tokenizer, example));
     const std::vector<Tokens> expected =
         ref_sample(*module.decoder, prompts,
                    {.max_new_tokens = job_.max_new_tokens, .end_token = module.contract.end_token(module.tokenizer)});

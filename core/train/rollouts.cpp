@@ -31,7 +31,7 @@ RolloutSampler::RolloutSampler(const CallModule& policy, const std::vector<task:
       examples_(examples),
       prompts_(prompts),
       settings_(settings),
-      engine_(*policy.decoder, threads, longest_prompt(prompts) + settings.max_new_tokens) {}
+      engine_(*policy.decoder, threads, longest_prompt(prompts) + settings.max_new_tokens, settings.precision) {}
 
 RolloutBatch RolloutSampler::sample(std::span<const std::size_t> batch, std::uint64_t seed) {
   const auto group = static_cast<std::size_t>(settings_.group_size);

@@ -16,6 +16,7 @@ struct RolloutSettings {
   double temperature = 1;  ///< above 0
   std::int64_t max_new_tokens = 64;
   std::int64_t group_size = 1;
+  runtime::RolloutPrecision precision = runtime::RolloutPrecision::f32;
 };
 
 /// Row b·G+g is sample g of prompt b.

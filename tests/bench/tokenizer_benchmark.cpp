@@ -10,6 +10,8 @@
 #include "host/base/files.h"
 #include "host/base/json.h"
 #include "text/llama2c_tokenizer.h"
+#include "text/regex.h"
+#include "text/shared_patterns.h"
 #include "text/tokenizer.h"
 
 namespace retort::text {
@@ -104,6 +106,24 @@ void decode(benchmark::State& state, Tokenizer (*load)()) {
   });
 }
 
+/// Cutting alone, by each engine.
+void cut(benchmark::State& state, const char* pattern, Regex::Engine engine) {
+  with_data(state, [&] {
+    const std::vector<std::string> texts = paragraphs();
+    const Regex regex(pattern, engine);
+    for (auto _ : state)
+      for (const std::string& text : texts) {
+        Regex::Matches matches(regex, text);
+        while (const auto match = matches.next()) benchmark::DoNotOptimize(match->end);
+      }
+    state.SetBytesProcessed(state.iterations() * size_of(texts));
+  });
+}
+
+BENCHMARK_CAPTURE(cut, gpt2_oniguruma, gpt2_pattern, Regex::Engine::oniguruma)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(cut, gpt2_pcre2, gpt2_pattern, Regex::Engine::pcre2)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(cut, qwen_oniguruma, qwen2_pattern, Regex::Engine::oniguruma)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(cut, qwen_pcre2, qwen2_pattern, Regex::Engine::pcre2)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(encode, gpt2, gpt2)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(encode, qwen, qwen)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(encode, llama2, llama2)->Unit(benchmark::kMillisecond);

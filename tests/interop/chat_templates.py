@@ -85,6 +85,13 @@ LINES = r"""
 {{ x.y if x is defined else 'undef' }} {{ users | map(attribute='name') | map('lower') | select('in', ['bob', 'cy']) | join('+') }} {{ users | selectattr('age') | first }}
 {{ strftime_now('%d %b %Y') }} {{ strftime_now('%Y-%m-%dT%H:%M:%S') }} {{ strftime_now('%A, %B %-d %j %y %I%p %%') }}
 {{ d.items() | sort(attribute='1') | list }} {{ d.values() | list | sort }} {{ d.items() | map('first') | list }} {{ d | items | map(attribute=0) | list }} {{ d.copy() }} {{ l.index(2) }} {{ l.count(3) }}
+{{ '<a>' | safe }} {{ ('<' | safe) ~ '<' }} {{ ('<' | safe) + '<&"\'>' }} {{ '<' + ('>' | safe) }} {{ ('<' | safe) + ('>' | safe) }} {{ nested | tojson | safe }} {{ ('<' | safe) * 2 + '<' }}
+{% set x = '<b> c' | safe %}{{ x[0] + '<' }} {{ x[1:] + '<' }} {{ x.upper() + '<' }} {{ x.strip('<') + '<' }} {{ x.replace('b', '<') }} {{ x | replace('b', '<') + '<' }} {{ x | trim + '<' }} {{ x | upper + '<' }} {{ x | title + '<' }} {{ x | string + '<' }} {{ x | reverse + '<' }}
+{% set x = ', <' | safe %}{{ x.join(['<', 'a']) }} {{ ['<', 'a'] | join(x) + '<' }} {{ x.split('<') }} {{ x.partition('<') }} {{ x.split(',')[1] + '<' }} {{ x.ljust(5) + '<' }}| {{ x.rjust(5, '*') }} {{ x.removeprefix(',') + '<' }} {{ [x] }} {{ {'a': x} | tojson }} {{ x | indent(1, true) + '<' }}
+{% set x = '<' | safe %}{{ x == '<' }} {{ x in '<>' }} {{ '<' in x }} {{ x is string }} {{ x | length }} {{ {'<': 1}[x] }} {{ x < 'a' }} {{ x if x is string else 'no' }} {{ (x | default('d')) + '<' }} {{ [x, '<'] | unique | list }} {{ x.startswith('<') }} {% for c in x %}{{ c + '<' }}{% endfor %} {{ ['<'] | map('safe') | first + '<' }}
+{% set v = 5 %}{% set v = v if v is string else v | tojson | safe %}{{ '<p>\n' ~ v ~ '\n</p>' }}{{ v }} {% set b %}{{ v }}<{% endset %}{{ b + '<' }} {% macro f(a) %}{{ a }}{% endmacro %}{{ f(v) + '<' }} {{ undef | safe }} {{ none | safe }} {{ 1 | safe + '&' }} {% filter safe %}<{{ v }}>{% endfilter %}
+{{ ('<' | safe) + 1 }}
+{{ x.y | safe }}
 {{ undef.x }}
 {{ undef['x'] }}
 {{ d.nope.deeper }}

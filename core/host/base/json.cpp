@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "host/base/files.h"
+#include "host/base/utf8.h"
 
 namespace retort::host {
 namespace {
@@ -51,6 +52,8 @@ Json parse_json(std::string_view text, const std::string& origin) {
       throw std::invalid_argument(origin + ": the key \"" + duplicate + "\" stands twice in one object; keep one");
     return json;
   } catch (const Json::parse_error& error) {
+    if (const std::string problem = utf8_problem(text); !problem.empty())
+      throw std::invalid_argument(origin + ": " + problem);
     throw std::invalid_argument(origin + ":" + place(text, error.byte) + ": not valid JSON: " + reason_of(error, ": "));
   } catch (const Json::exception& error) {  // a number that does not fit; it has no place
     throw std::invalid_argument(origin + ": not valid JSON: " + reason_of(error, "] "));

@@ -2,7 +2,6 @@
 #include "host/base/json_cursor.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <set>
 #include <stdexcept>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "host/base/json_integers.h"
+#include "host/base/utf8.h"
 
 namespace retort::host {
 namespace {
@@ -28,29 +28,6 @@ std::string pointer_token(const std::string& key) {
       token += c;
   }
   return token;
-}
-
-/// Throws for a whole number that no 64-bit integer holds: the parser would round it.
-void refuse_wide_integers(std::string_view text) {
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (in_string || text[i] == '"') {
-      if (text[i] == '"') in_string = !in_string;
-      if (in_string && text[i] == '\\') ++i;
-      continue;
-    }
-    if (text[i] != '-' && (text[i] < '0' || text[i] > '9')) continue;
-    const std::size_t end = std::min(text.find_first_not_of("+-.0123456789Ee", i), text.size());
-    const std::string_view number = text.substr(i, end - i);
-    i = end - 1;
-    if (number.find_first_of(".eE") != std::string_view::npos) continue;
-    std::uint64_t magnitude = 0;
-    const std::string_view digits = number.substr(number.front() == '-' ? 1 : 0);
-    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), magnitude);
-    const bool below = number.front() == '-' && magnitude > std::uint64_t{1} << 63U;
-    if (error == std::errc::result_out_of_range || below)
-      throw std::invalid_argument("expected whole numbers of at most 64 bits, found " + std::string(number));
-  }
 }
 
 }  // namespace
@@ -144,15 +121,18 @@ Json parse_strict_json(std::string_view text, int greatest_depth) {
     return true;
   };
   if (const auto integer = integer_beyond_64_bits(text); !integer.empty())
-    throw std::invalid_argument("the integer " + std::string(integer.substr(0, 40)) +
-                                " does not fit into 64 bits; as a number it would be rounded, write it as a string");
+    throw std::invalid_argument("expected whole numbers of at most 64 bits, found " +
+                                std::string(integer.substr(0, 40)) + ", which would be rounded; write it as a string");
   try {
-    Json json = Json::parse(text, watch);
-    refuse_wide_integers(text);
-    return json;
+    return Json::parse(text, watch);
   } catch (const Json::exception& error) {
+    if (const std::string problem = utf8_problem(text); !problem.empty()) throw std::invalid_argument(problem);
     std::string reason = error.what();
     if (const auto end = reason.find("] "); end != std::string::npos) reason = reason.substr(end + 2);
+    // Rows of a file are one line each, whose number the caller knows: only the column is left to say.
+    constexpr std::string_view first_line = "parse error at line 1, ";
+    if (reason.starts_with(first_line) && text.find('\n') == std::string_view::npos)
+      reason = reason.substr(first_line.size());
     throw std::invalid_argument("not valid JSON: " + reason);
   }
 }

@@ -66,4 +66,23 @@ void append_two_byte_character(std::string& text, unsigned code_point) {
   text += static_cast<char>(0x80U | (code_point & 0x3FU));
 }
 
+std::string utf8_problem(std::string_view text) {
+  const std::size_t whole = text.size();
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::size_t length = character_length(rest);
+    if (length == 0) break;
+    rest.remove_prefix(length);
+  }
+  if (rest.empty()) return "";
+  constexpr std::string_view digits = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(rest[0]);
+  const bool utf16 = text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") ||
+                     text.substr(0, 64).find('\0') != std::string_view::npos;
+  return std::string("expected UTF-8, found the byte 0x") + digits[byte / 16] + digits[byte % 16] + " at byte " +
+         std::to_string(whole - rest.size() + 1) +
+         (utf16 ? "; it looks like UTF-16: convert it (iconv -f UTF-16 -t UTF-8)"
+                : "; if it is Latin-1, convert it (iconv -f LATIN1 -t UTF-8)");
+}
+
 }  // namespace retort::host

@@ -19,4 +19,8 @@ std::size_t incomplete_end(std::string_view text);
 /// Appends the UTF-8 form of a code point below U+0800.
 void append_two_byte_character(std::string& text, unsigned code_point);
 
+/// Empty for UTF-8; else "expected UTF-8, found the byte 0xff at byte 1; …" with what the encoding may be. For
+/// messages.
+std::string utf8_problem(std::string_view text);
+
 }  // namespace retort::host

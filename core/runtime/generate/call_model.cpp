@@ -119,7 +119,7 @@ Answer CallModel::answer(const task::Conversation& conversation, std::int64_t ma
   }
   grammar::Grammar* limits = state_->grammar_for(conversation.tools);
   if (limits != nullptr && state_->wanted.options.values_from_utterance)
-    limits->set_conversation(said_in(conversation));
+    limits->set_conversation(said_in(state_->contract.seen(conversation)));
   const GenerationOptions options{.ends = {state_->end},
                                   .max_new_tokens = max_new_tokens,
                                   .grammar = limits,
@@ -128,7 +128,11 @@ Answer CallModel::answer(const task::Conversation& conversation, std::int64_t ma
   Generation generation = generate(state_->decoder, prompt, options);
   Answer answer;
   answer.cut = generation.tokens.empty() || generation.tokens.back() != state_->end;
-  answer.parsed = state_->contract.parse(state_->tokenizer, generation.tokens, conversation);
+  const auto& enums = state_->wanted.options.enums;
+  answer.parsed = enums.empty()
+                      ? state_->contract.parse(state_->tokenizer, generation.tokens, conversation)
+                      : state_->contract.parse(state_->tokenizer, generation.tokens, conversation,
+                                               task::with_enums(state_->contract.tools_of(conversation), enums));
   answer.text = state_->tokenizer.decode(generation.tokens, true);
   answer.forced = generation.forced;
   if (limits != nullptr && state_->wanted.measure_mass) answer.allowed_log_mass = generation.allowed_log_mass;

@@ -40,7 +40,9 @@ struct TextModel::State {
         tokenizer(text::Tokenizer::load(path)),
         vocabulary(checked_vocabulary(folder, tokenizer)),
         decoder(folder, options),
-        ends(ends_of(folder)) {}
+        ends(ends_of(folder)) {
+    for (const std::string& notice : folder.notices()) host::log_warning(folder.path().string() + ": " + notice);
+  }
 
   model::ModelFolder folder;
   text::Tokenizer tokenizer;
@@ -59,6 +61,10 @@ Continuation TextModel::continue_text(std::string_view prompt, GenerationOptions
                                       std::vector<std::string> stops) {
   Continuation result;
   result.prompt = prompt_tokens(state_->tokenizer, prompt);
+  if (result.prompt.empty())
+    throw std::invalid_argument(
+        "the prompt is empty, and this model's tokenizer puts no token before a text: expected "
+        "at least one character");
   require_rows(result.prompt, state_->tokenizer, state_->folder.config());
   if (options.ends.empty()) options.ends = state_->ends;
   using Place = text::StreamingDecoder::Place;

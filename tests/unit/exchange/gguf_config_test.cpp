@@ -186,6 +186,10 @@ TEST(GgufConfig, ComesBackAsItWas) {
   qwen2.sliding_window = 0;
   qwen2.rope_scaling.attention_factor = 0.1 * std::log(4) + 1;
   EXPECT_EQ(EmptyModel(qwen2).read(), qwen2);
+  EXPECT_FALSE(gguf_from_config(qwen2).contains("qwen2.rope.scaling.attn_factor"));
+  qwen2.rope_scaling.attention_factor *= 0.5;  // has a key of its own, which f32 holds exactly here
+  EXPECT_EQ(std::get<float>(gguf_from_config(qwen2).at("qwen2.rope.scaling.attn_factor")), 0.5F);
+  EXPECT_EQ(EmptyModel(qwen2).read(), qwen2);
   const ModelConfig qwen3 = runtime::testing::awkward_config("qwen3");
   EXPECT_EQ(EmptyModel(qwen3).read(), qwen3);
 }
@@ -194,8 +198,8 @@ TEST(GgufConfig, WhatGgufCannotSayIsNotExported) {
   ModelConfig config = runtime::testing::awkward_config("qwen2");
   EXPECT_TRUE(contains(error_of([&] { gguf_from_config(config); }), "sliding_window: expected none"));
   config.sliding_layers.clear();
-  EXPECT_TRUE(
-      contains(error_of([&] { gguf_from_config(config); }), "rope_scaling: expected the default attention_factor"));
+  config.rope_scaling.truncate = false;
+  EXPECT_TRUE(contains(error_of([&] { gguf_from_config(config); }), "rope_scaling: expected the default truncate"));
 }
 
 TEST(GgufConfig, WhatIsNotImplementedIsRefusedByKey) {
@@ -211,6 +215,8 @@ TEST(GgufConfig, WhatIsNotImplementedIsRefusedByKey) {
   EXPECT_TRUE(contains(with("llama.attention.value_length", number(4)), "key 'llama.attention.value_length'"));
   EXPECT_TRUE(contains(with("llama.attention.sliding_window", number(4)), "sliding window"));
   EXPECT_TRUE(contains(with("llama.rope.scaling.type", std::string("longrope")), R"("none", "linear" or "yarn")"));
+  EXPECT_TRUE(contains(with("llama.rope.scaling.attn_factor", 0.5F), "expected 1 without YaRN"));
+  EXPECT_TRUE(contains(with("llama.rope.scaling.yarn_ext_factor", 0.5F), "expected 0 without YaRN"));
   EXPECT_TRUE(contains(with("llama.rope.freq_base", 0.0F), "expected a number above 0"));
   EXPECT_TRUE(contains(with("llama.block_count", number(0)), "key 'llama.block_count'"));
   EXPECT_TRUE(contains(with("llama.block_count", 3.0F), "found 3.0"));

@@ -38,6 +38,21 @@ TEST(TokenSettings, OfGgufBecomeTheTwoFiles) {
                        "m.gguf: key 'tokenizer.ggml.eot_token_id': expected a whole number from 0 to 130, found 131"));
 }
 
+TEST(TokenSettings, NamedTemplatesAndThreeEndsComeBack) {
+  const model::ModelConfig config = runtime::testing::awkward_config();
+  TokenSettings settings;
+  settings.ends = {4, 5, 6};
+  settings.named_templates = {{"rag", "r"}, {"tool_use", "t"}};
+  model::GgufMetadata keys = to_gguf(settings);
+  keys["tokenizer.ggml.eos_token_id"] = std::uint32_t{4};
+  const TokenSettings back = token_settings_from_gguf(keys, config, "m.gguf");
+  EXPECT_EQ(back.ends, settings.ends);
+  EXPECT_EQ(back.named_templates, settings.named_templates);
+  EXPECT_EQ(back.chat_template, std::nullopt);
+  EXPECT_EQ(tokenizer_config(back, {}, 8).at("chat_template"),
+            nlohmann::json::parse(R"([{"name": "rag", "template": "r"}, {"name": "tool_use", "template": "t"}])"));
+}
+
 TEST(TokenSettings, OfAFolderBecomeKeys) {
   const tests::TemporaryFolder folder;
   const model::ModelConfig config = runtime::testing::awkward_config();
@@ -50,8 +65,11 @@ TEST(TokenSettings, OfAFolderBecomeKeys) {
       folder / "tokenizer_config.json",
       {{"chat_template", {{{"name", "tool_use"}, {"template", "t"}}, {{"name", "default"}, {"template", "d"}}}}});
   EXPECT_EQ(settings().ends, (std::vector<std::int64_t>{4, 5}));
-  EXPECT_EQ(to_gguf(settings()), (model::GgufMetadata{{"tokenizer.chat_template", std::string("d")},
-                                                      {"tokenizer.ggml.eot_token_id", std::uint32_t{5}}}));
+  EXPECT_EQ(to_gguf(settings()),
+            (model::GgufMetadata{{"tokenizer.chat_template", std::string("d")},
+                                 {"tokenizer.chat_template.tool_use", std::string("t")},
+                                 {"tokenizer.chat_templates", std::vector<std::string>{"tool_use"}},
+                                 {"tokenizer.ggml.eot_token_id", std::uint32_t{5}}}));
   host::write_file_atomically(folder / "chat_template.jinja", "newer");
   EXPECT_EQ(settings().chat_template, "newer") << "a file of its own is what Transformers prefers";
   host::write_json(folder / "tokenizer_config.json", {{"chat_template", 3}});

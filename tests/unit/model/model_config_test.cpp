@@ -166,6 +166,56 @@ TEST(ModelConfig, ReadsNewerSpellings) {
   EXPECT_EQ(config.eos_token, 11);
 }
 
+/// Transformers 5.24, modeling_rope_utils.py: convert_rope_params_to_dict and standardize_rope_params.
+TEST(ModelConfig, SettlesWhatRopeKeysSayTwice) {
+  const auto read = [](const Json& more) {
+    Json json = smollm2();
+    json.update(more);
+    return model_config_from_json(json, "config.json");
+  };
+  const Json yarn = {{"rope_type", "yarn"}, {"factor", 4.0}};
+  EXPECT_EQ(
+      read({{"rope_theta", 1.0}, {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 5.0}}}}).rope_theta, 5);
+  EXPECT_EQ(read({{"rope_theta", 1.0}, {"rope_parameters", {{"rope_type", "default"}}}}).rope_theta, 1);
+  EXPECT_EQ(read({{"rope_scaling", {{"rope_type", "default"}, {"rope_theta", 7.0}}}}).rope_theta, 7);
+  const ModelConfig both = read({{"rope_scaling", yarn}, {"rope_parameters", {{"rope_type", "default"}}}});
+  EXPECT_EQ(both.rope_scaling.type, RopeType::yarn) << "rope_scaling comes first";
+  EXPECT_EQ(both.rope_scaling.original_positions, both.max_positions);
+  EXPECT_EQ(read({{"rope_scaling", yarn}, {"original_max_position_embeddings", 64}}).rope_scaling.original_positions,
+            64);
+  Json inside = yarn;
+  inside["original_max_position_embeddings"] = 32;
+  EXPECT_EQ(read({{"rope_scaling", inside}, {"original_max_position_embeddings", 64}}).rope_scaling.original_positions,
+            64);
+  EXPECT_EQ(read({{"rope_scaling", inside}}).rope_scaling.original_positions, 32);
+  const Json llama3 = {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}};
+  EXPECT_EQ(read({{"rope_scaling", llama3}}).rope_scaling.original_positions, both.max_positions);
+}
+
+TEST(ModelConfig, RopeParametersOfLayerTypes) {
+  const auto read = [](const Json& by_type, const Json& more = Json::object()) {
+    Json json = smollm2();
+    json["rope_parameters"] = by_type;
+    json.update(more);
+    return model_config_from_json(json, "config.json");
+  };
+  const Json five = {{"rope_type", "default"}, {"rope_theta", 5.0}},
+             six = {{"rope_type", "default"}, {"rope_theta", 6.0}};
+  EXPECT_EQ(read({{"full_attention", five}, {"sliding_attention", nullptr}}).rope_theta, 5);
+  EXPECT_EQ(read({{"full_attention", five}, {"sliding_attention", six}}).rope_theta, 5) << "no layer slides";
+  const auto refusal = [&](const Json& by_type, const Json& more = Json::object()) {
+    return error_of([&] { read(by_type, more); });
+  };
+  const Json types = {{"layer_types", {"full_attention", "sliding_attention"}}};
+  EXPECT_TRUE(contains(refusal({{"full_attention", five}, {"sliding_attention", six}}, types),
+                       "/rope_parameters/sliding_attention: expected the same as of \"full_attention\""));
+  EXPECT_TRUE(
+      contains(refusal({{"sliding_attention", five}}), "expected values for the layer type \"full_attention\""));
+  EXPECT_TRUE(
+      contains(refusal({{"full_attention", five}, {"rope_type", "yarn"}}), "/rope_parameters/rope_type: expected"));
+  EXPECT_TRUE(contains(refusal({{"rope_type", "default"}, {"partial_rotary_factor", 0.5}}), "/partial_rotary_factor"));
+}
+
 TEST(ModelConfig, RefusesByField) {
   const std::pair<const char*, Json> cases[] = {{"architectures", {"GemmaForCausalLM"}},
                                                 {"hidden_act", "gelu"},

@@ -208,6 +208,62 @@ TEST(ModelFolder, RefusesTensorsThatDoNotFit) {
   EXPECT_FALSE(std::filesystem::exists(folder / "model"));
 }
 
+/// Transformers 5.24, modeling_utils.py, tie_weights: two different matrices in the file are not tied.
+TEST(ModelFolder, AHeadBesideATiedEmbedding) {
+  const TemporaryFolder folder;
+  const ModelConfig tied = tiny_config(true), untied = tiny_config(false);
+  Weights weights(untied);
+  host::write_json(folder / "config.json", to_json(tied));
+  write_safetensors(folder / "model.safetensors", weights.views);
+  const ModelFolder own(folder.path());
+  EXPECT_FALSE(own.config().tie_word_embeddings);
+  EXPECT_EQ(own.head().weight->name, "lm_head.weight");
+  ASSERT_EQ(own.notices().size(), 1U);
+  EXPECT_TRUE(contains(own.notices()[0], "lm_head.weight and model.embed_tokens.weight differ"));
+
+  const TemporaryFolder copied;
+  weights.find("lm_head.weight")->data = weights.find("model.embed_tokens.weight")->data;
+  host::write_json(copied / "config.json", to_json(tied));
+  write_safetensors(copied / "model.safetensors", weights.views);
+  const ModelFolder copy(copied.path());
+  EXPECT_TRUE(copy.config().tie_word_embeddings);
+  EXPECT_EQ(copy.weight_bytes(), tied.parameters() * 4) << "the copy counts once";
+  ASSERT_EQ(copy.notices().size(), 1U);
+  EXPECT_TRUE(contains(copy.notices()[0], "lm_head.weight repeats model.embed_tokens.weight"));
+}
+
+TEST(ModelFolder, SaysWhatNothingReads) {
+  const TemporaryFolder folder;
+  const ModelConfig config = tiny_config(true);
+  Weights weights(config);
+  for (const char* name : {"model.layers.2.mlp.up_proj.weight", "model.layers.0.self_attn.rotary_emb.inv_freq",
+                           "model.layers.1.self_attn.k_scale", "visual.patch"})
+    weights.add_floats(name, {2});
+  host::write_json(folder / "config.json", to_json(config));
+  write_safetensors(folder / "model.safetensors", weights.views);
+  const ModelFolder model(folder.path());
+  EXPECT_EQ(model.notices(),
+            (std::vector<std::string>{"model.layers.2.* (1 tensors) is not read: config.json's num_hidden_layers is 2",
+                                      "2 tensors are not read: model.layers.1.self_attn.k_scale, visual.patch"}));
+  EXPECT_EQ(model.weight_bytes(), config.parameters() * 4);
+  weights.add_floats("model.layers.0.self_attn.q_proj.bias", {12});
+  std::filesystem::remove(folder / "model.safetensors");
+  write_safetensors(folder / "model.safetensors", weights.views);
+  EXPECT_TRUE(contains(open_error(folder.path()),
+                       "'model.layers.0.self_attn.q_proj.bias': expected none, because "
+                       "config.json's attention_bias is false"));
+}
+
+TEST(ModelFolder, FilesInThePlaceOfFoldersSayWhatTheyAre) {
+  const TemporaryFolder folder;
+  host::write_file_atomically(folder / "x.gguf", "GGUF");
+  EXPECT_TRUE(contains(open_error(folder / "x.gguf"), "found a GGUF file; make a folder of it with `retort import`"));
+  host::write_json(folder / "config.json", to_json(tiny_config(true)));
+  host::write_file_atomically(folder / "model.safetensors",
+                              "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n");
+  EXPECT_TRUE(contains(open_error(folder.path()), "a Git LFS pointer"));
+}
+
 TEST(ModelFolder, RefusesOtherQuantisationsByField) {
   const TemporaryFolder folder;
   const ModelConfig config = tiny_config(true);

@@ -84,6 +84,20 @@ TEST(TokenForm, RefusesAConversationThatAsksNothing) {
   EXPECT_TRUE(contains(error_of([&] { contract.prompt(tokenizer, Conversation()); }), "found 0 messages"));
 }
 
+TEST(TokenForm, ValuesOfTodayDecideWhatIsValid) {
+  std::vector<Tool> limited = tools();
+  limited[0].parameters["properties"]["time"]["enum"] = {"6", "7"};
+  const PromptContract contract("functional_tokens", limited);
+  const text::Tokenizer tokenizer = tokenizer_for(contract);
+  const Conversation asked = conversation_of("at 9");
+  const auto response = contract.response(tokenizer, "at 9", {{"alarm_set", {{"time", "9"}}}});
+  EXPECT_TRUE(std::holds_alternative<Malformed>(contract.parse(tokenizer, response, asked)));
+  const auto today = with_enums(limited, {{"alarm_set", {{"time", {"8", "9"}}, {"nothing", {"x"}}}}, {"absent", {}}});
+  EXPECT_TRUE(std::holds_alternative<std::vector<Call>>(contract.parse(tokenizer, response, asked, today)));
+  const auto old = contract.response(tokenizer, "at 7", {{"alarm_set", {{"time", "7"}}}});
+  EXPECT_TRUE(std::holds_alternative<Malformed>(contract.parse(tokenizer, old, asked, today)));
+}
+
 TEST(TokenForm, SaysWhatItDoesNotShow) {
   const PromptContract contract("functional_tokens", tools(), {.context = true});
   Conversation conversation = two_turns();

@@ -299,6 +299,47 @@ TEST(GgufTokenizerExport, RefusesWhatGgufCannotSay) {
       contains(refusal(sentencepiece(), "/version", "1.0", {.end = 264}), "eos_token_id: expected an id below"));
 }
 
+TEST(GgufTokenizerExport, WhatTheKeysCannotSayIsKeptAsAWhole) {
+  const auto changed = [](const GgufMetadata& metadata, const char* pointer, const Json& value) {
+    Json json = Json::parse(tokenizer_json_from_gguf(metadata, "m.gguf"));
+    json[Json::json_pointer(pointer)] = value;
+    return Tokenizer::parse(json.dump(), "changed");
+  };
+  struct Case {
+    Tokenizer tokenizer;
+    const char* lost;
+    const char* text;
+  };
+  const Json nfc = {{"type", "NFC"}};
+  Case cases[] = {
+      {changed(byte_level("gpt-2"), "/added_tokens/0/rstrip", true), "added token \"<|end|>\": rstrip", "a<|end|> b"},
+      {changed(byte_level("gpt-2"), "/added_tokens/1/single_word", true), "\"<call>\": single_word", "a<call>b"},
+      {changed(byte_level("gpt-2"), "/normalizer", nfc), "normalizer: NFC", "e\u0301"},
+      {changed(byte_level("qwen2"), "/normalizer", nullptr), "no normalizer (qwen2 has NFC)", "e\u0301"},
+      {changed(sentencepiece(), "/added_tokens/1/lstrip", true), "\"<s>\": lstrip", "a <s>b"}};
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.lost);
+    const std::vector<std::string> lost = lost_in_gguf(one.tokenizer);
+    ASSERT_EQ(lost.size(), 1U);
+    EXPECT_TRUE(contains(lost[0], one.lost)) << lost[0];
+    GgufMetadata metadata = gguf_tokenizer(one.tokenizer, {});
+    const auto parse = Tokenizer::Special::parse;
+    const Ids ids = one.tokenizer.encode(one.text, parse);
+    EXPECT_EQ(tokenizer_of(metadata).encode(one.text, parse), ids);
+    std::get<Strings>(metadata["tokenizer.ggml.tokens"])[60] = "other";
+    EXPECT_TRUE(
+        contains(error_of([&] { tokenizer_of(metadata); }), "key 'tokenizer.huggingface.json': expected the tokens"));
+    std::get<Strings>(metadata["tokenizer.ggml.tokens"])[60] = one.tokenizer.token(60);
+    metadata.erase("tokenizer.huggingface.json");
+    EXPECT_NE(tokenizer_of(metadata).encode(one.text, parse), ids) << "it was needed";
+  }
+  for (const char* pre : {"gpt-2", "qwen2", "llama-bpe", "smollm", "default"}) {
+    EXPECT_EQ(lost_in_gguf(tokenizer_of(byte_level(pre))), Strings{}) << pre;
+    EXPECT_FALSE(gguf_tokenizer(tokenizer_of(byte_level(pre)), {}).contains("tokenizer.huggingface.json")) << pre;
+  }
+  EXPECT_EQ(lost_in_gguf(tokenizer_of(sentencepiece())), Strings{});
+}
+
 TEST(GgufTokenizerExport, RoundTripsRealVocabularies) {
   const auto qwen = tests::shared_data("tokenizer-qwen3");
   const auto llama = tests::shared_data("llama2-tokenizer");
