@@ -1,9 +1,10 @@
-// retort call MODEL "TEXT"
+// retort call MODEL "TEXT", or --messages FILE
 #include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <variant>
 
+#include "call_question.h"
 #include "host/base/json.h"
 #include "host/base/log.h"
 #include "host/base/number_format.h"
@@ -22,10 +23,10 @@ double percentile(const std::vector<double>& ascending, double share) {
   return ascending[std::clamp<std::size_t>(rank, 1, ascending.size()) - 1];
 }
 
-host::Json measure(runtime::CallModel& model, const std::string& text, std::int64_t repetitions) {
+host::Json measure(runtime::CallModel& model, const task::Conversation& asked, std::int64_t repetitions) {
   std::vector<double> milliseconds;
   for (std::int64_t i = 0; i < repetitions && !host::stop_requested(); ++i)
-    milliseconds.push_back(model.answer(text).milliseconds);
+    milliseconds.push_back(model.answer(asked).milliseconds);
   if (milliseconds.empty()) return nullptr;
   std::sort(milliseconds.begin(), milliseconds.end());
   return {{"repetitions", milliseconds.size()},
@@ -61,24 +62,28 @@ int call_command(const Arguments& arguments) {
   options.add_options()("time", po::value<std::int64_t>()->default_value(0)->value_name("N"),
                         "answer N times more and print the latency to stderr")(
       "json", po::bool_switch(), "one JSON object: calls, malformed, text, milliseconds, timing");
+  add_question_options(options);
   add_model_options(options);
-  hidden.add_options()("model", po::value<std::string>()->required())("text", po::value<std::string>()->required());
+  hidden.add_options()("model", po::value<std::string>()->required())("text", po::value<std::string>());
   positional.add("model", 1).add("text", 1);
-  const auto variables = parse_command_line(arguments,
-                                            {"retort call MODEL TEXT [options]",
-                                             "Lets a model folder (or a run's model) answer TEXT; prints one JSON call "
-                                             "a line, nothing where none is needed.\n"
-                                             "Exit code 1 when the model's response is malformed.",
-                                             "retort call runs/quickstart/model \"turn on the kitchen light\""},
-                                            options, positional, hidden);
+  const auto variables = parse_command_line(
+      arguments,
+      {"retort call MODEL [TEXT] [options]",
+       "Lets a model folder (or a run's model) answer TEXT or the messages of a file; prints one JSON call "
+       "a line, nothing where none is needed.\n"
+       "Exit code 1 when the model's response is malformed.",
+       "retort call runs/quickstart/model \"turn on the kitchen light\""},
+      options, positional, hidden);
   if (!variables) return exit_success;
   const std::int64_t repetitions = (*variables)["time"].as<std::int64_t>();
   if (repetitions < 0) throw std::invalid_argument("--time: expected 0 or more, found " + std::to_string(repetitions));
 
+  expect_one_question(*variables);
   runtime::CallModel model = open_model((*variables)["model"].as<std::string>(), *variables);
-  const std::string text = (*variables)["text"].as<std::string>();
-  const runtime::Answer answer = model.answer(text);
-  const host::Json timing = repetitions > 0 ? measure(model, text, repetitions) : host::Json();
+  const task::Conversation asked = read_question(*variables, model.contract());
+  apply_enums(*variables, model);
+  const runtime::Answer answer = model.answer(asked);
+  const host::Json timing = repetitions > 0 ? measure(model, asked, repetitions) : host::Json();
   if ((*variables)["json"].as<bool>())
     print_json(answer, timing);
   else

@@ -7,6 +7,7 @@
 
 #include "component_description.h"
 #include "config_options.h"
+#include "host/base/printable.h"
 #include "host/plugin/conformance.h"
 #include "host/plugin/plugin_description.h"
 #include "host/plugin/plugin_scan_cache.h"
@@ -53,10 +54,11 @@ void print_list(const host::Registry& registry) {
   }
   for (const auto& [info, hidden] : components)
     std::cout << std::left << std::setw(static_cast<int>(id_width + 2)) << info->id
-              << std::setw(static_cast<int>(version_width + 2)) << info->version << info->summary
+              << std::setw(static_cast<int>(version_width + 2)) << info->version << host::printable(info->summary)
               << (hidden ? " (hidden: '" + info->library.string() + "' comes later in the search order)" : "") << "\n";
   if (components.empty()) std::cout << "no components\n";
-  for (const host::PluginInfo& plugin : registry.refused()) std::cerr << "refused: " << plugin.refusal << "\n";
+  for (const host::PluginInfo& plugin : registry.refused())
+    std::cerr << "refused: " << host::printable(plugin.refusal) << "\n";
 }
 
 int list(const Arguments& arguments) {
@@ -121,13 +123,15 @@ int show(const Arguments& arguments) {
     print_json(document);
     return exit_success;
   }
-  std::cout << component_description(component, registry);
+  std::cout << host::printable(component_description(component, registry));
   return exit_success;
 }
 
 int check(const Arguments& arguments) {
   po::options_description options = json_option(), hidden;
-  options.add_options()("seconds", po::value<double>()->default_value(120), "time limit of all checks together");
+  options.add_options()("seconds", po::value<double>()->default_value(120), "time limit of all checks together")(
+      "parameters", po::value<std::string>()->default_value("{}"),
+      "JSON: parameters of components by their ids, {\"environment.process\": {\"program\": …}}");
   hidden.add_options()("file", po::value<std::string>()->required());
   const auto variables = parse_command_line(
       arguments,
@@ -138,7 +142,9 @@ int check(const Arguments& arguments) {
   if (!variables) return exit_success;
   const std::string file = (*variables)["file"].as<std::string>();
   if (!std::filesystem::is_regular_file(file)) throw std::invalid_argument("'" + file + "' is not a file");
-  const host::ConformanceReport report = host::check_plugin(file, (*variables)["seconds"].as<double>());
+  const Json parameters = host::parse_json((*variables)["parameters"].as<std::string>(), "--parameters");
+  if (!parameters.is_object()) throw std::invalid_argument("--parameters: expected a JSON object");
+  const host::ConformanceReport report = host::check_plugin(file, (*variables)["seconds"].as<double>(), parameters);
   if ((*variables)["json"].as<bool>()) {
     print_json(host::to_json(report));
   } else {
@@ -147,7 +153,7 @@ int check(const Arguments& arguments) {
       ++outcomes[one.outcome];
       std::cout << std::left << std::setw(9) << one.outcome << (one.component.empty() ? "" : one.component + ": ")
                 << one.name << "\n";
-      if (!one.detail.empty()) std::cout << "         " << one.detail << "\n";
+      if (!one.detail.empty()) std::cout << "         " << host::printable(one.detail) << "\n";
     }
     std::cout << outcomes["passed"] << " passed, " << outcomes["failed"] << " failed, " << outcomes["skipped"]
               << " skipped\n";

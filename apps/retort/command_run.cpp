@@ -5,9 +5,11 @@
 #include "config_options.h"
 #include "host/base/log.h"
 #include "host/base/numeric_environment.h"
+#include "host/base/printable.h"
 #include "host/base/progress.h"
 #include "host/plugin/host_extensions.h"
 #include "host/report/run_results.h"
+#include "host/run/interruption.h"
 #include "host/run/pipeline.h"
 #include "host/run/stage_check.h"
 #include "runtime/generate/host_models.h"
@@ -18,12 +20,21 @@ namespace po = boost::program_options;
 
 namespace {
 
-void print_outcome(const host::RunFolder& folder, double seconds) {
-  const std::string table = host::results_table(host::read_results(folder));
+/// Returns whether every proof of the run held.
+bool print_outcome(const host::RunFolder& folder, double seconds) {
+  const host::RunResults results = host::read_results(folder);
+  const std::string table = host::printable(host::results_table(results));
   if (!table.empty()) std::cout << table << "\n\n";
   std::cout << "report  " << folder.report().string() << "\n";
   if (std::filesystem::exists(folder.model_link())) std::cout << "model   " << folder.model_link().string() << "\n";
   std::cout << "time    " << host::format_duration(seconds) << "\n";
+  bool proved = true;
+  for (const host::Verdict& verdict : results.verdicts) {
+    if (!verdict.failed()) continue;
+    host::log_error("stage \"" + verdict.stage + "\": " + verdict.text + "; the run is complete all the same");
+    proved = false;
+  }
+  return proved;
 }
 
 }  // namespace
@@ -48,6 +59,7 @@ int run_command(const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
   const bool quiet = (*variables)["quiet"].as<bool>();
   host::start_log(quiet);
+  host::stop_when_unseen();
   host::prepare_numeric_environment();
   std::optional<host::Registry> registry;
   const host::ResolvedConfig config = load_config(*variables, registry);
@@ -60,8 +72,8 @@ int run_command(const Arguments& arguments) {
     host::log_warning("stopped; the same command goes on from here");
     return exit_interrupted;
   }
-  print_outcome(folder, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  return exit_success;
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return print_outcome(folder, seconds) ? exit_success : exit_failure;
 }
 
 }  // namespace retort::apps

@@ -1,6 +1,10 @@
 // retort: finds the command, runs it, and turns what it throws into an exit code and one message.
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <boost/program_options.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <map>
@@ -11,6 +15,7 @@
 #include "host/base/log.h"
 #include "host/config/stage_key.h"
 #include "host/plugin/plugin_error.h"
+#include "host/plugin/process_end.h"
 #include "host/run/interruption.h"
 
 namespace retort::apps {
@@ -30,6 +35,7 @@ const std::map<std::string, Entry>& commands() {
       {"call", {call_command, "let a model answer one utterance with calls"}},
       {"eval", {eval_command, "measure a model on a labelled dataset"}},
       {"generate", {generate_command, "let a model continue a text"}},
+      {"grammar", {grammar_command, "compile a JSON Schema to a grammar and say which instances it takes"}},
       {"template", {template_command, "print the prompt that a chat template makes of messages"}},
       {"bench", {bench_command, "measure how fast a model runs"}},
       {"import", {import_command, "make a model folder of a GGUF file or a llama2.c checkpoint"}},
@@ -43,7 +49,7 @@ const std::map<std::string, Entry>& commands() {
 void print_help(std::ostream& out) {
   out << "retort " << host::product_version() << ": from a function-calling prototype to a super-tiny model\n\n"
       << "  retort COMMAND [arguments]        retort COMMAND --help\n\ncommands:\n";
-  for (const char* name : {"run", "check", "plan", "show", "call", "eval", "generate", "tokenize", "template", "bench",
+  for (const char* name : {"run", "check", "plan", "show", "call", "eval", "generate", "tokenize", "grammar", "template", "bench",
                            "import", "export", "plugins"})
     out << "  " << name << std::string(10 - std::string(name).size(), ' ') << commands().at(name).summary << "\n";
   out << "\noptions:\n  --version   print the version\n  --help      print this\n\n"
@@ -105,15 +111,24 @@ int guarded(const Arguments& arguments) {
 }  // namespace
 }  // namespace retort::apps
 
+/// Stands before libc's for every library of this process: a plugin that ends the process without exit handlers is
+/// found out as well.
+extern "C" [[noreturn]] void _exit(int code) {
+  retort::host::refuse_unasked_exit(code);
+  ::syscall(SYS_exit_group, code);
+  __builtin_unreachable();
+}
+
 int main(int count, char** values) {
-  retort::host::start_log(false);
   retort::host::install_signal_handlers();
-  const int code = retort::apps::guarded(retort::apps::Arguments(values + 1, values + count));
+  retort::host::start_log(false);
+  int code = retort::apps::guarded(retort::apps::Arguments(values + 1, values + count));
   // A result that could not be written (a full disk behind a redirection) is not a success.
   std::cout.flush();
   if (code == 0 && !std::cout) {
     std::fputs("error: cannot write the result to standard output\n", stderr);
-    return retort::apps::exit_failure;
+    code = retort::apps::exit_failure;
   }
+  retort::host::begin_process_end(code);
   return code;
 }

@@ -1,4 +1,4 @@
-// One compiled JSON Schema. The only user of valijson, which is slow to compile.
+// Whether a value fits a JSON Schema, and where and why not.
 #pragma once
 
 #include <memory>
@@ -6,26 +6,29 @@
 #include <optional>
 #include <string>
 
+#include "schema/schema_document.h"
+
 namespace retort::schema {
 
-/// `json` as text for a message, cut after 80 bytes.
-std::string excerpt(const nlohmann::json& json);
+/// Where and why `value` violates `schema`, or nothing: "/room: …, found …". Of alternatives (anyOf), what the one says
+/// that came farthest. "format" is an annotation and never violated. Recurses as deep as the value.
+std::optional<std::string> violation(const Schema& schema, const Json& value);
+
+/// The same without words.
+bool fits(const Schema& schema, const Json& value);
+/// The same but for $ref, allOf, anyOf, oneOf, not and if.
+bool fits_own_keywords(const Schema& schema, const Json& value);
 
 /// Used by one thread at a time.
 class SchemaCheck {
  public:
-  /// Throws std::invalid_argument with the reason if `schema` is not a JSON Schema (drafts 4 to 7). References must
-  /// stay inside the document.
-  explicit SchemaCheck(const nlohmann::json& schema);
-  ~SchemaCheck();
-  SchemaCheck(SchemaCheck&&) noexcept;
-
-  /// Where and why `value` violates the schema, or nothing.
-  std::optional<std::string> violation(const nlohmann::json& value);
+  /// Throws as SchemaDocument.
+  explicit SchemaCheck(const OrderedJson& schema) : document_(schema) {}
+  std::optional<std::string> violation(const Json& value) const { return schema::violation(document_.root(), value); }
+  const SchemaDocument& document() const { return document_; }
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  SchemaDocument document_;
 };
 
 }  // namespace retort::schema

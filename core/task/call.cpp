@@ -59,7 +59,7 @@ Tool read_tool(const JsonCursor& json) {
   try {
     compiled(tool.parameters);
   } catch (const std::invalid_argument& error) {
-    parameters.refuse("a JSON Schema", error.what());
+    parameters.refuse("a JSON Schema", error.what() + (" (tool \"" + tool.name + "\")"));
   }
   return tool;
 }
@@ -109,6 +109,23 @@ std::optional<std::string> invalid_reason(const Call& call, const std::vector<To
     if (candidate.name == call.name) tool = &candidate;
   if (tool == nullptr) return "unknown tool \"" + call.name + "\"";
   return compiled(tool->parameters).invalid_reason(call.name, call.arguments);
+}
+
+std::vector<Tool> with_enums(std::vector<Tool> tools,
+                             const std::map<std::string, std::map<std::string, std::vector<std::string>>>& enums) {
+  for (Tool& tool : tools) {
+    const auto replaced = enums.find(tool.name);
+    if (replaced == enums.end()) continue;
+    for (const auto& [argument, values] : replaced->second) {
+      if (!tool.parameters.contains("properties") || !tool.parameters["properties"].contains(argument)) continue;
+      Json* schema = &tool.parameters["properties"][argument];
+      if (schema->is_object() && schema->contains("items")) schema = &(*schema)["items"];
+      if (!schema->is_object()) *schema = Json::object();
+      schema->erase("const");
+      (*schema)["enum"] = values;
+    }
+  }
+  return tools;
 }
 
 bool exact_match(const std::vector<Call>& found, const std::vector<Call>& expected) {

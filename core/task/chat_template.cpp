@@ -66,6 +66,7 @@ ChatInput parse_chat_input(std::string_view json, const std::string& origin) {
 
 void ChatTemplate::add(const std::string& name, std::string_view source, const std::string& origin) {
   templates_.insert_or_assign(name, jinja::Template::parse(source, origin));
+  sources_.insert_or_assign(name, std::string(source));
 }
 
 void ChatTemplate::read_templates(const Json& config, const std::string& origin) {
@@ -134,6 +135,22 @@ ChatTemplate ChatTemplate::load(const fs::path& path) {
                                 "tokenizer_config.json), found none; add the one that the model was trained with, or "
                                 "write the prompt out");
   return result;
+}
+
+ChatTemplate ChatTemplate::from_json(const Json& json, const std::string& origin) {
+  const JsonCursor root = JsonCursor(json, origin).object();
+  ChatTemplate result;
+  result.origin_ = origin;
+  const JsonCursor sources = root.at("template").object();
+  for (const auto& item : sources.json().items())
+    result.add(item.key(), sources.at(item.key()).string(), origin + " /template/" + item.key());
+  if (result.templates_.empty()) sources.refuse("a template");
+  result.read_special_tokens(root.at("special_tokens").object().json(), origin);
+  return result;
+}
+
+Json ChatTemplate::to_json() const {
+  return {{"template", sources_}, {"special_tokens", Json(special_tokens_)}};
 }
 
 std::string ChatTemplate::render(const ChatInput& input, const jinja::RenderOptions& options) const {

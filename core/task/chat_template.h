@@ -34,6 +34,11 @@ class ChatTemplate {
   /// jinja::TemplateError for what a template cannot have.
   static ChatTemplate load(const std::filesystem::path& path);
 
+  /// From what to_json() made. Throws as load() does.
+  static ChatTemplate from_json(const nlohmann::json& json, const std::string& origin);
+  /// {"template": {name: source}, "special_tokens": {…}}
+  nlohmann::json to_json() const;
+
   /// The template "tool_use", if there is one and `input.tools` is not null, else "default". It sees messages, tools,
   /// documents (none), add_generation_prompt, the special tokens, and the variables, which win over the tokens. Throws
   /// as jinja::Template::render does.
@@ -51,6 +56,7 @@ class ChatTemplate {
 
   std::string origin_;
   std::map<std::string, jinja::Template> templates_;
+  std::map<std::string, std::string> sources_;
   nlohmann::ordered_json special_tokens_ = nlohmann::ordered_json::object();
 };
 

@@ -1,165 +1,153 @@
-// OpenAI chat rows in JSONL.
+// Examples out of conversations, and splits as files.
 #include "task/dataset.h"
 
 #include <algorithm>
+#include <functional>
 #include <stdexcept>
-#include <string_view>
 #include <utility>
 
 #include "host/base/files.h"
 #include "host/base/json.h"
 #include "host/base/json_cursor.h"
+#include "host/plugin/stop_request.h"
+#include "task/chat_row.h"
 
 namespace retort::task {
 
-using host::JsonCursor;
 using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-
-std::string to_line(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-bool is_blank(std::string_view line) {
-  return line.find_first_not_of(" \t\r") == std::string_view::npos;
-}
-
-Call read_tool_call(const JsonCursor& json) {
-  if (json.object().has("type") && json.at("type").string() != "function") json.at("type").refuse("\"function\"");
-  const JsonCursor function = json.at("function").object();
-  Call call;
-  call.name = function.at("name").string();
-  const JsonCursor arguments = function.at("arguments");
-  if (!arguments.json().is_string()) arguments.refuse("an object as JSON text (a string)");
-  try {
-    call.arguments = host::parse_strict_json(arguments.string());
-  } catch (const std::invalid_argument& error) {
-    arguments.refuse("an object as JSON text", host::excerpt(arguments.json()) + " (" + error.what() + ")");
-  }
-  if (!call.arguments.is_object()) arguments.refuse("an object as JSON text");
-  return call;
-}
-
-std::vector<Call> read_tool_calls(const JsonCursor& assistant) {
-  std::vector<Call> calls;
-  if (!assistant.has("tool_calls")) return calls;
-  const JsonCursor list = assistant.at("tool_calls").array();
-  for (std::size_t i = 0; i < list.size(); ++i) calls.push_back(read_tool_call(list.at(i)));
-  return calls;
-}
-
-/// Splits off the first line of `text`, without its line feed.
-std::string_view take_line(std::string_view& text) {
-  const std::size_t end = std::min(text.find('\n'), text.size());
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return line;
-}
-
 [[noreturn]] void refuse_split(const std::filesystem::path& file, const Split& split, double max_rejected_share) {
-  const std::size_t rows = split.examples.size() + split.rejected.size();
   std::string message = "'" + file.string() + "': " + std::to_string(split.rejected.size()) + " of " +
-                        std::to_string(rows) + " rows cannot be used, more than the allowed share " +
-                        std::to_string(max_rejected_share);
+                        std::to_string(split.tally.rows()) + " rows cannot be used, more than the allowed share " +
+                        Json(max_rejected_share).dump();
   for (std::size_t i = 0; i < std::min<std::size_t>(split.rejected.size(), 3); ++i)
     message += "; line " + std::to_string(split.rejected[i].line) + ": " + split.rejected[i].reason;
   throw std::runtime_error(message);
 }
 
+/// Reads the file; `take` sees each line that can be used.
+Split read(const std::filesystem::path& file, double max_rejected_share, Turns turns,
+           const std::function<void(const std::string& line)>& take) {
+  RowFile rows(file);
+  Split split;
+  for (std::string text; rows.next(text);) {
+    host::throw_if_stop_requested();
+    try {
+      ReadingNotes notes;
+      for (Example& example : examples_of(conversation_from_row(parse_row(text), notes), turns, notes))
+        split.examples.push_back(std::move(example));
+      split.tally.keep();
+      split.tally.add(notes);
+      if (take) take(text);
+    } catch (const std::invalid_argument& error) {
+      split.rejected.push_back({rows.line(), error.what(), text});
+      split.tally.reject(error.what());
+    }
+  }
+  if (split.tally.exceeds(max_rejected_share)) refuse_split(file, split, max_rejected_share);
+  return split;
+}
+
+/// The conversation up to the message `end`, which is the answer where there is one.
+Example example_up_to(const Conversation& conversation, std::size_t end) {
+  Example example;
+  example.messages.assign(conversation.messages.begin(),
+                          conversation.messages.begin() + static_cast<std::ptrdiff_t>(end));
+  example.tools = conversation.tools;
+  example.metadata = conversation.metadata;
+  if (end == conversation.messages.size()) return example;
+  const Message& answer = conversation.messages[end];
+  example.calls = calls_of(answer);
+  example.text = answer.content;
+  return example;
+}
+
 }  // namespace
 
-Json to_row(const Example& example) {
-  Json messages = Json::array({{{"role", "user"}, {"content", example.utterance}}});
-  if (example.calls) {
-    Json tool_calls = Json::array();
-    for (const Call& call : *example.calls)
-      tool_calls.push_back({{"id", "call_" + std::to_string(tool_calls.size())},
-                            {"type", "function"},
-                            {"function",
-                             {{"name", call.name},
-                              {"arguments", call.arguments.dump(-1, ' ', false, Json::error_handler_t::replace)}}}});
-    Json assistant = {{"role", "assistant"}, {"content", nullptr}};
-    if (tool_calls.empty())
-      assistant["content"] = "";  // OpenAI asks for a content where there are no calls
+Example::Example(std::string utterance, std::optional<std::vector<Call>> answer, Json described)
+    : Conversation(conversation_of(std::move(utterance))), calls(std::move(answer)) {
+  if (!described.is_null()) metadata = std::move(described);
+}
+
+bool Example::has_context() const {
+  return messages.size() != 1 || messages.front().role != Role::user || tools != nullptr;
+}
+
+Message answer_of(const Example& example) {
+  std::size_t number = 0;
+  for (const Message& message : example.messages) number += message.tool_calls.size();
+  Message answer{.role = Role::assistant, .content = example.text};
+  for (const Call& call : *example.calls) answer.tool_calls.push_back({"call_" + std::to_string(number++), call});
+  return answer;
+}
+
+std::vector<Example> examples_of(const Conversation& conversation, Turns turns, ReadingNotes& notes) {
+  const std::vector<Message>& messages = conversation.messages;
+  const bool labelled = !messages.empty() && messages.back().role == Role::assistant;
+  std::vector<Example> examples;
+  bool asked = false;
+  for (std::size_t i = 0; i < messages.size() && turns == Turns::all; ++i) {
+    asked = asked || messages[i].role == Role::user;
+    if (messages[i].role != Role::assistant || !messages[i].learnt) continue;
+    if (asked)
+      examples.push_back(example_up_to(conversation, i));
     else
-      assistant["tool_calls"] = std::move(tool_calls);
-    messages.push_back(std::move(assistant));
+      ++notes.losses["assistant turns before any user message are context only"];
   }
-  Json row = {{"messages", std::move(messages)}};
-  if (!example.metadata.empty()) row["metadata"] = example.metadata;
+  if (turns == Turns::last || !labelled)
+    examples.push_back(example_up_to(conversation, labelled ? messages.size() - 1 : messages.size()));
+  if (examples.empty()) ++notes.losses["rows without a turn to learn"];
+  return examples;
+}
+
+Json to_row(const Example& example) {
+  Json row = to_row(static_cast<const Conversation&>(example));
+  for (Json& message : row["messages"])
+    if (message["role"] == "assistant") message["weight"] = 0;
+  if (example.calls) row["messages"].push_back(to_json(answer_of(example)));
   return row;
 }
 
 Example from_row(const Json& row) {
-  const JsonCursor root(row, "row");
-  const JsonCursor messages = root.object().at("messages").array();
-  Example example;
-  bool asked = false;
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    const JsonCursor message = messages.at(i).object();
-    const std::string role = message.at("role").string();
-    if (role == "user") {
-      example.utterance = message.at("content").string();
-      example.calls.reset();  // what came before belongs to an earlier question
-      asked = true;
-    } else if (role == "assistant") {
-      auto calls = read_tool_calls(message);
-      if (asked && !example.calls) example.calls = std::move(calls);
-    } else if (role != "system" && role != "developer" && role != "tool") {
-      message.at("role").refuse("\"system\", \"developer\", \"user\", \"assistant\" or \"tool\"");
-    }
-  }
-  if (!asked) messages.refuse("a message with the role \"user\"");
-  if (example.utterance.find_first_not_of(" \t\r\n") == std::string::npos)
-    messages.refuse("a user message that is not blank");
-  if (root.has("metadata")) example.metadata = root.at("metadata").object().json();
-  return example;
+  ReadingNotes notes;
+  return std::move(examples_of(conversation_from_row(row, notes), Turns::last, notes).front());
 }
 
-Split read_split(const std::filesystem::path& file, double max_rejected_share) {
-  const std::string content = host::read_file(file);
-  std::string_view rest = content;
-  if (rest.substr(0, byte_order_mark.size()) == byte_order_mark) rest.remove_prefix(byte_order_mark.size());
-  Split split;
-  for (std::int64_t line = 1; !rest.empty(); ++line) {
-    const std::string_view text = take_line(rest);
-    if (is_blank(text)) continue;
-    try {
-      split.examples.push_back(from_row(host::parse_strict_json(text)));
-    } catch (const std::invalid_argument& error) {
-      split.rejected.push_back({line, error.what(), std::string(text)});
-    }
-  }
-  const auto rows = static_cast<double>(split.examples.size() + split.rejected.size());
-  if (static_cast<double>(split.rejected.size()) > max_rejected_share * rows)
-    refuse_split(file, split, max_rejected_share);
-  return split;
+Split read_split(const std::filesystem::path& file, double max_rejected_share, Turns turns) {
+  return read(file, max_rejected_share, turns, {});
 }
 
 std::optional<Split> pass_on_split(const std::filesystem::path& from, const std::filesystem::path& to,
                                    double max_rejected_share) {
   if (!std::filesystem::exists(from)) return std::nullopt;
-  Split split = read_split(from, max_rejected_share);
-  if (split.rejected.empty())
-    host::write_file_atomically(to, host::read_file(from));
-  else
-    write_split(to, split.examples);
+  std::string content;
+  Split split = read(from, max_rejected_share, Turns::last, [&](const std::string& line) { content += line + "\n"; });
+  host::write_file_atomically(to, split.rejected.empty() ? host::read_file(from) : content);
   return split;
+}
+
+std::string to_line(const Json& row) {
+  return row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string to_line(const RejectedRow& row) {
+  return to_line(Json{{"line", row.line}, {"reason", row.reason}, {"text", row.text}});
 }
 
 void write_split(const std::filesystem::path& file, const std::vector<Example>& examples) {
   std::string content;
-  for (const Example& example : examples) content += to_line(to_row(example));
+  for (const Example& example : examples) {
+    host::throw_if_stop_requested();
+    content += to_line(to_row(example));
+  }
   host::write_file_atomically(file, content);
 }
 
 void write_rejected(const std::filesystem::path& file, const std::vector<RejectedRow>& rejected) {
   std::string content;
-  for (const RejectedRow& row : rejected)
-    content += to_line({{"line", row.line}, {"reason", row.reason}, {"text", row.text}});
+  for (const RejectedRow& row : rejected) content += to_line(row);
   host::write_file_atomically(file, content);
 }
 

@@ -1,7 +1,6 @@
 // A dataset folder: tools.json (OpenAI `tools`) and one <split>.jsonl per split (train, validation, test) of OpenAI
-// chat rows: {"messages": [{"role": "user", "content": …}, {"role": "assistant", "tool_calls": [{"id": …, "type":
-// "function", "function": {"name": …, "arguments": "<JSON text>"}}]}], "metadata": {…}}. A row without an assistant
-// message is unlabelled; an assistant message without tool_calls says that no call answers the utterance.
+// chat rows, as chat_row.h reads them: {"messages": […], "tools"?: […], "metadata"?: {…}}. A row that does not end with
+// an assistant message is unlabelled; an assistant message without tool_calls says that no call answers.
 #pragma once
 
 #include <filesystem>
@@ -11,14 +10,33 @@
 #include <vector>
 
 #include "task/call.h"
+#include "task/conversation.h"
+#include "task/row_file.h"
 
 namespace retort::task {
 
-struct Example {
-  std::string utterance;                   ///< content of the last user message
-  std::optional<std::vector<Call>> calls;  ///< nothing: unlabelled
-  nlohmann::json metadata = nlohmann::json::object();
+/// A conversation up to an assistant's turn (`messages`, which ends with another role), and that turn's answer.
+struct Example : Conversation {
+  Example() = default;
+  /// One user message and its answer.
+  Example(std::string utterance, std::optional<std::vector<Call>> answer, nlohmann::json described = {});
+
+  std::optional<std::vector<Call>> calls;  ///< nothing: unlabelled; empty: no call answers
+  std::string text;                        ///< what the answer says beside its calls, or in their place
+  /// Whether it is more than one user message: earlier turns, a system text, tools of its own.
+  bool has_context() const;
 };
+
+/// The answer as an assistant's message, its ids following those of the conversation. Expects calls.
+Message answer_of(const Example& example);
+
+/// Which assistant turns of a row become examples.
+enum class Turns { last, all };
+
+/// The examples of a conversation: its assistant turns behind a user message, as `turns` asks, less those that are not
+/// to be learnt; and, where another role ends it, the turn that is missing, unlabelled. Turns that are left out are
+/// counted in `notes`.
+std::vector<Example> examples_of(const Conversation& conversation, Turns turns, ReadingNotes& notes);
 
 /// A row that could not be used: it is reported, never dropped silently.
 struct RejectedRow {
@@ -30,25 +48,30 @@ struct RejectedRow {
 struct Split {
   std::vector<Example> examples;
   std::vector<RejectedRow> rejected;
+  RowTally tally;  ///< of rows, which may be fewer than examples
 };
 
+/// Earlier assistant turns have "weight": 0: another row learns them.
 nlohmann::json to_row(const Example& example);
-/// Throws std::invalid_argument: what was expected, found.
+/// The last turn of a row. Throws std::invalid_argument: what was expected, found.
 Example from_row(const nlohmann::json& row);
 
 /// Reads one JSONL file. A row that is not JSON, or not a chat row, goes to `rejected`; when more than
 /// `max_rejected_share` of the rows do, throws std::runtime_error naming file, count and the first three reasons.
 /// Throws std::runtime_error when the file cannot be read.
-Split read_split(const std::filesystem::path& file, double max_rejected_share = 0.01);
+Split read_split(const std::filesystem::path& file, double max_rejected_share = 0.01, Turns turns = Turns::last);
 
-/// Reads `from` as read_split does and writes it to `to` without the rows that cannot be used, so that no later stage
-/// meets them; byte for byte where all can be. Nothing where `from` is not there.
+/// Reads `from` as read_split does and copies it to `to` without the lines that cannot be used, so that no later stage
+/// meets them. Nothing where `from` is not there.
 std::optional<Split> pass_on_split(const std::filesystem::path& from, const std::filesystem::path& to,
                                    double max_rejected_share);
 
 /// Atomic (temporary name, fsync, rename).
 void write_split(const std::filesystem::path& file, const std::vector<Example>& examples);
 void write_rejected(const std::filesystem::path& file, const std::vector<RejectedRow>& rejected);
+/// One line of rejected.jsonl, with its line feed.
+std::string to_line(const RejectedRow& row);
+std::string to_line(const nlohmann::json& row);
 
 std::vector<Tool> read_tools(const std::filesystem::path& tools_json);
 

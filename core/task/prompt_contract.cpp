@@ -1,4 +1,4 @@
-// The two response formats, written and read.
+// The contract chooses its form and checks calls against tools; writing and reading is the form's.
 #include "task/prompt_contract.h"
 
 #include <algorithm>
@@ -7,8 +7,7 @@
 #include <utility>
 
 #include "host/base/json_cursor.h"
-#include "task/spoken_list.h"
-#include "task/spoken_order.h"
+#include "task/template_form.h"
 
 namespace retort::task {
 
@@ -18,363 +17,156 @@ namespace {
 
 constexpr char functional_format[] = "functional_tokens";
 constexpr char json_format[] = "json";
-constexpr char spoken_order_name[] = "spoken";
-constexpr char alphabetical_order_name[] = "alphabetical";
-constexpr char pad_token_text[] = "<|pad|>";
-constexpr char user_token_text[] = "<|user|>";
-constexpr char assistant_token_text[] = "<|assistant|>";
-constexpr char end_token_text[] = "<|end|>";
-constexpr char none_token_text[] = "<|none|>";
-constexpr char next_token_text[] = "<|next|>";
-constexpr std::string_view call_prefix = "<|call:";
-constexpr std::string_view token_suffix = "|>";
+constexpr char template_format[] = "chat_template";
 
-std::string call_token(const std::string& tool) {
-  return std::string(call_prefix) + tool + "|>";
+std::shared_ptr<const PromptForm> form_of(const std::string& format, const std::vector<Tool>& tools,
+                                          const ResponseStyle& style) {
+  if (style.argument_order != "spoken" && style.argument_order != "alphabetical")
+    throw std::invalid_argument("argument order: expected \"spoken\" or \"alphabetical\", found \"" +
+                                style.argument_order + "\"");
+  if (format == functional_format) return functional_form(tools, style);
+  if (format == json_format) return json_form(style);
+  throw std::invalid_argument("prompt format: expected \"functional_tokens\" or \"json\", found \"" + format + "\"");
 }
 
-std::string argument_token(const std::string& name) {
-  static const std::set<std::string> reserved = {"pad", "user", "assistant", "end", "none", "next"};
-  const bool clashes = reserved.contains(name) || name.starts_with("call:") || name.starts_with("arg:");
-  return (clashes ? "<|arg:" : "<|") + name + "|>";
+void expect_each_once(const std::vector<Tool>& tools) {
+  std::set<std::string> names;
+  for (const Tool& known : tools)
+    if (!names.insert(known.name).second)
+      throw std::invalid_argument("tools: expected each tool once, found \"" + known.name + "\" twice");
 }
 
-text::TokenId special_id(const text::Tokenizer& tokenizer, const std::string& token) {
-  const auto id = tokenizer.find(token);
-  if (!id || !tokenizer.is_special(*id))
-    throw std::invalid_argument("the tokenizer has no special token " + token +
-                                "; it must be made with this task's special_tokens()");
-  return *id;
-}
-
-std::string compact(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-/// The schema of a tool's argument, or nullptr.
-const Json* argument_schema(const Tool& tool, const std::string& argument) {
-  const auto properties = tool.parameters.find("properties");
-  if (properties == tool.parameters.end()) return nullptr;
-  const auto found = properties->find(argument);
-  return found == properties->end() ? nullptr : &*found;
-}
-
-/// Whether only strings are valid: such a value needs no quotes to be told from a number or a list.
-bool allows_only_strings(const Json& schema) {
-  if (!schema.is_object()) return false;
-  if (const auto type = schema.find("type"); type != schema.end())
-    return *type == "string" || *type == Json::array({"string"});
-  const auto values = schema.find("enum");
-  return values != schema.end() && values->is_array() && !values->empty() &&
-         std::all_of(values->begin(), values->end(), [](const Json& value) { return value.is_string(); });
-}
-
-bool is_list_of_strings(const Json& schema) {
-  return schema.is_object() && schema.value("type", Json()) == "array" && schema.contains("items") &&
-         allows_only_strings(schema["items"]);
-}
-
-const std::string& string_of(const Call& call, const std::string& argument, const Json& value) {
-  if (!value.is_string())
-    throw std::invalid_argument("argument \"" + argument + "\" of " + call.name + ": expected a string, found " +
-                                host::excerpt(value));
-  return value.get_ref<const std::string&>();
-}
-
-/// What follows the argument's token and each <|next|> after it: texts with their leading space.
-std::vector<std::string> value_texts(const Call& call, const std::string& argument, const Json& value,
-                                     const Json& schema, const std::string& conjunction) {
-  if (is_list_of_strings(schema) && value.is_array()) {
-    std::vector<std::string> items;
-    for (const Json& item : value) items.push_back(string_of(call, argument, item));
-    if (const auto spoken = join_spoken_list(items, conjunction)) return {" " + *spoken};
-    std::vector<std::string> texts = {""};
-    for (const std::string& item : items) texts.push_back(" " + item);
-    return texts;
-  }
-  return {" " + (allows_only_strings(schema) ? string_of(call, argument, value) : compact(value))};
-}
-
-const Json& required_schema(const Tool& tool, const std::string& argument) {
-  const Json* schema = argument_schema(tool, argument);
-  if (schema == nullptr)
-    throw std::invalid_argument("tool " + tool.name + " has no argument \"" + argument +
-                                "\" in its schema's properties");
-  return *schema;
-}
-
-std::string json_lines(const std::vector<Call>& calls) {
-  std::string text;
-  for (const Call& call : calls)
-    text += (text.empty() ? "" : "\n") + compact({{"name", call.name}, {"arguments", call.arguments}});
-  return text;
+Message answer_with(const std::vector<Call>& calls) {
+  Message answer{.role = Role::assistant};
+  for (const Call& call : calls) answer.tool_calls.push_back({"", call});
+  return answer;
 }
 
 }  // namespace
 
 PromptContract::PromptContract(std::string format, std::vector<Tool> tools, ResponseStyle style)
-    : format_(std::move(format)), tools_(std::move(tools)), style_(std::move(style)) {
-  if (format_ != functional_format && format_ != json_format)
-    throw std::invalid_argument("prompt format: expected \"functional_tokens\" or \"json\", found \"" + format_ + "\"");
-  if (style_.argument_order != spoken_order_name && style_.argument_order != alphabetical_order_name)
-    throw std::invalid_argument("argument order: expected \"spoken\" or \"alphabetical\", found \"" +
-                                style_.argument_order + "\"");
-  std::set<std::string> names;
-  for (const Tool& known : tools_) {
-    if (!names.insert(known.name).second)
-      throw std::invalid_argument("tools: expected each tool once, found \"" + known.name + "\" twice");
-    const auto properties = known.parameters.find("properties");
-    if (properties == known.parameters.end()) continue;
-    for (const auto& item : properties->items()) argument_of_token_[argument_token(item.key())] = item.key();
-  }
+    : format_(std::move(format)), tools_(std::move(tools)), form_(form_of(format_, tools_, style)) {
+  expect_each_once(tools_);
 }
 
-std::vector<std::string> PromptContract::special_tokens() const {
-  std::vector<std::string> tokens = {pad_token_text, user_token_text, assistant_token_text, end_token_text};
-  if (format_ == json_format) return tokens;
-  tokens.emplace_back(none_token_text);
-  tokens.emplace_back(next_token_text);
-  for (const Tool& known : tools_) tokens.push_back(call_token(known.name));
-  for (const auto& [token, argument] : argument_of_token_) tokens.push_back(token);
-  return tokens;
+PromptContract::PromptContract(std::shared_ptr<const PromptForm> form, std::vector<Tool> tools)
+    : format_(form->name()), tools_(std::move(tools)), form_(std::move(form)) {
+  expect_each_once(tools_);
 }
 
-const Tool* PromptContract::tool(std::string_view name) const {
-  for (const Tool& known : tools_)
-    if (known.name == name) return &known;
-  return nullptr;
+PromptContract PromptContract::with(NormalisationOptions normalisation) const {
+  PromptContract result = *this;
+  result.normalisation_ = std::move(normalisation);
+  return result;
+}
+
+/// The answer as it is learnt.
+Message PromptContract::shown(const Conversation& conversation, Message answer) const {
+  if (normalisation_.off()) return answer;
+  const std::vector<Call> calls = normalised(calls_of(answer), tools_of(conversation), normalisation_);
+  for (std::size_t i = 0; i < calls.size(); ++i) answer.tool_calls[i].call = calls[i];
+  return answer;
+}
+
+Conversation PromptContract::seen(const Conversation& conversation) const {
+  return normalisation_.off() ? conversation : normalised(conversation, normalisation_);
+}
+
+const std::vector<Tool>& PromptContract::tools_of(const Conversation& conversation) const {
+  return conversation.tools && form_->takes_any_tools() ? *conversation.tools : tools_;
+}
+
+std::string PromptContract::training_text(const Conversation& conversation, const Message& answer) const {
+  const Message learnt = shown(conversation, answer);
+  return form_->training_text(normalisation_.off() ? conversation : normalised(conversation, normalisation_), &learnt);
 }
 
 std::string PromptContract::training_text(std::string_view utterance, const std::vector<Call>& calls) const {
-  std::string text = " " + std::string(utterance);
-  if (format_ == json_format) return calls.empty() ? text : text + "\n" + json_lines(calls);
-  for (const Call& call : calls) {
-    const Tool* known = tool(call.name);
-    if (known == nullptr) throw std::invalid_argument("unknown tool \"" + call.name + "\"");
-    for (const auto& item : call.arguments.items())
-      for (const std::string& value :
-           value_texts(call, item.key(), item.value(), required_schema(*known, item.key()), style_.conjunction))
-        if (!value.empty()) text += "\n" + value;
-  }
-  return text;
+  return training_text(conversation_of(std::string(utterance)), answer_with(calls));
+}
+
+std::vector<text::TokenId> PromptContract::prompt(const text::Tokenizer& tokenizer,
+                                                  const Conversation& conversation) const {
+  const std::vector<Tool>& tools = tools_of(conversation);
+  if (normalisation_.off()) return form_->prompt(tokenizer, conversation, tools);
+  return form_->prompt(tokenizer, normalised(conversation, normalisation_), tools);
 }
 
 std::vector<text::TokenId> PromptContract::prompt(const text::Tokenizer& tokenizer, std::string_view utterance) const {
-  std::vector<text::TokenId> ids = {special_id(tokenizer, user_token_text)};
-  const auto text = tokenizer.encode(" " + std::string(utterance));
-  ids.insert(ids.end(), text.begin(), text.end());
-  ids.push_back(special_id(tokenizer, assistant_token_text));
-  return ids;
+  return prompt(tokenizer, conversation_of(std::string(utterance)));
 }
 
-void PromptContract::append_call(const text::Tokenizer& tokenizer, std::string_view utterance, const Call& call,
-                                 std::vector<text::TokenId>& ids) const {
-  const Tool* known = tool(call.name);
-  if (known == nullptr) throw std::invalid_argument("unknown tool \"" + call.name + "\"");
-  if (!call.arguments.is_object())
-    throw std::invalid_argument("arguments of " + call.name + ": expected an object, found " +
-                                host::excerpt(call.arguments));
-  ids.push_back(special_id(tokenizer, call_token(call.name)));
-  std::map<std::string, std::vector<std::string>> texts;  // by argument, and so in alphabetical order
-  std::vector<SpokenArgument> arguments;
-  for (const auto& item : call.arguments.items()) {
-    const Json& schema = required_schema(*known, item.key());
-    auto& values = texts[item.key()] = value_texts(call, item.key(), item.value(), schema, style_.conjunction);
-    const std::string& first = values.front().empty() && values.size() > 1 ? values[1] : values.front();
-    arguments.push_back({item.key(), first.empty() ? first : first.substr(1)});
-  }
-  for (const std::string& argument :
-       spoken_order(style_.argument_order == spoken_order_name ? utterance : std::string_view(), arguments)) {
-    std::string before = argument_token(argument);
-    for (const std::string& text : texts[argument]) {
-      ids.push_back(special_id(tokenizer, before));
-      const auto value = tokenizer.encode(text);
-      ids.insert(ids.end(), value.begin(), value.end());
-      before = next_token_text;
-    }
-  }
+std::vector<text::TokenId> PromptContract::response(const text::Tokenizer& tokenizer, const Conversation& conversation,
+                                                    const Message& answer) const {
+  const std::vector<Tool>& tools = tools_of(conversation);
+  if (normalisation_.off()) return form_->response(tokenizer, conversation, tools, answer);
+  return form_->response(tokenizer, normalised(conversation, normalisation_), tools, shown(conversation, answer));
 }
 
 std::vector<text::TokenId> PromptContract::response(const text::Tokenizer& tokenizer, std::string_view utterance,
                                                     const std::vector<Call>& calls) const {
-  std::vector<text::TokenId> ids;
-  if (format_ == json_format) {
-    ids = tokenizer.encode(json_lines(calls));
-  } else if (calls.empty()) {
-    ids.push_back(special_id(tokenizer, none_token_text));
-  } else {
-    for (const Call& call : calls) append_call(tokenizer, utterance, call, ids);
-  }
-  ids.push_back(end_token(tokenizer));
-  return ids;
-}
-
-text::TokenId PromptContract::end_token(const text::Tokenizer& tokenizer) const {
-  return special_id(tokenizer, end_token_text);
+  return response(tokenizer, conversation_of(std::string(utterance)), answer_with(calls));
 }
 
 ParsedResponse PromptContract::parse(const text::Tokenizer& tokenizer,
                                      const std::vector<text::TokenId>& response) const {
-  const auto end = std::find(response.begin(), response.end(), end_token(tokenizer));
-  if (end == response.end()) return Malformed{"the response does not end with <|end|> (cut short)"};
-  if (end + 1 != response.end()) return Malformed{"the response goes on after <|end|>"};
-  const std::vector<text::TokenId> body(response.begin(), end);
-  return format_ == json_format ? parse_json(tokenizer, body) : parse_functional(tokenizer, body);
+  return parse_with(tokenizer, response, tools_, nullptr);
 }
 
-ParsedResponse PromptContract::checked(std::vector<Call> calls) const {
-  for (const Call& call : calls)
-    if (auto reason = invalid_reason(call, tools_)) return Malformed{*reason};
-  return calls;
+ParsedResponse PromptContract::parse(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& response,
+                                     const Conversation& conversation) const {
+  return parse_with(tokenizer, response, tools_of(conversation), &conversation);
 }
 
-ParsedResponse PromptContract::parse_json(const text::Tokenizer& tokenizer,
-                                          const std::vector<text::TokenId>& body) const {
-  for (const text::TokenId id : body)
-    if (tokenizer.is_special(id)) return Malformed{"special token " + std::string(tokenizer.token(id)) + " in a call"};
-  const std::string text = tokenizer.decode(body);
-  Json list = Json::array();
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string line = text.substr(begin, end - begin);
-    begin = end + 1;
-    try {
-      list.push_back(host::parse_strict_json(line));
-    } catch (const std::invalid_argument& error) {
-      return Malformed{"\"" + line + "\": " + error.what()};
-    }
-    if (list.back().is_object() && list.back().size() != 2)
-      return Malformed{"\"" + line + "\": expected the keys name and arguments"};
-  }
-  try {
-    return checked(calls_from_json(list, "response"));
-  } catch (const std::invalid_argument& error) {
-    return Malformed{error.what()};
-  }
+ParsedResponse PromptContract::parse(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& response,
+                                     const Conversation& conversation, const std::vector<Tool>& tools) const {
+  return parse_with(tokenizer, response, tools, &conversation);
 }
 
-namespace {
+ParsedResponse PromptContract::parse_with(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& response,
+                                          const std::vector<Tool>& tools, const Conversation* asked) const {
+  const text::TokenId last = end_token(tokenizer);
+  const auto end = std::find(response.begin(), response.end(), last);
+  const std::string name(tokenizer.token(last));
+  if (end == response.end()) return Malformed{"the response does not end with " + name + " (cut short)"};
+  if (end + 1 != response.end()) return Malformed{"the response goes on after " + name};
+  ParsedResponse parsed = form_->parse(tokenizer, {response.begin(), end});
+  auto* calls = std::get_if<std::vector<Call>>(&parsed);
+  if (calls != nullptr && asked != nullptr && !normalisation_.off())
+    *calls = restored(std::move(*calls), tools, *asked, normalisation_);
+  if (calls != nullptr)
+    for (const Call& call : *calls)
+      if (auto reason = invalid_reason(call, tools)) return Malformed{*reason};
+  return parsed;
+}
 
-/// Reads functional tokens from left to right. Each step returns why the response is malformed, or nothing.
-class FunctionalReader {
- public:
-  using Arguments = std::map<std::string, std::string, std::less<>>;
-
-  FunctionalReader(const text::Tokenizer& tokenizer, const std::vector<Tool>& tools, const Arguments& argument_of_token,
-                   const std::string& conjunction)
-      : tokenizer_(tokenizer), tools_(tools), argument_of_token_(argument_of_token), conjunction_(conjunction) {}
-
-  std::optional<std::string> read(const std::vector<text::TokenId>& body) {
-    for (std::size_t i = 0; i < body.size();) {
-      if (!tokenizer_.is_special(body[i])) return "text where a call or an argument must begin";
-      const std::string_view token = tokenizer_.token(body[i]);
-      std::vector<text::TokenId> text;
-      for (++i; i < body.size() && !tokenizer_.is_special(body[i]); ++i) text.push_back(body[i]);
-      const auto argument = argument_of_token_.find(token);
-      auto reason = token == next_token_text               ? read_next_item(text)
-                    : argument != argument_of_token_.end() ? read_argument(argument->second, text)
-                                                           : read_call(token, text);
-      if (reason) return reason;
-    }
-    return std::nullopt;
-  }
-  std::vector<Call> take() { return std::move(calls_); }
-
- private:
-  std::optional<std::string> read_call(std::string_view token, const std::vector<text::TokenId>& text) {
-    if (!token.starts_with(call_prefix) || !token.ends_with(token_suffix))
-      return "unexpected special token " + std::string(token);
-    token.remove_prefix(call_prefix.size());
-    token.remove_suffix(token_suffix.size());
-    tool_ = nullptr;
-    for (const Tool& known : tools_)
-      if (known.name == token) tool_ = &known;
-    if (tool_ == nullptr) return "unknown tool \"" + std::string(token) + "\"";
-    if (!text.empty()) return "text between <|call:" + tool_->name + "|> and its first argument";
-    calls_.push_back({tool_->name, Json::object()});
-    list_ = nullptr;
-    return std::nullopt;
-  }
-
-  std::optional<std::string> read_next_item(const std::vector<text::TokenId>& ids) {
-    if (list_ == nullptr) return std::string(next_token_text) + " outside of a list that stands item by item";
-    list_->push_back(string_of(ids));
-    return std::nullopt;
-  }
-
-  /// A string or an item, less its leading space.
-  std::string string_of(const std::vector<text::TokenId>& ids) const {
-    std::string text = tokenizer_.decode(ids);
-    if (text.starts_with(' ')) text.erase(0, 1);
-    return text;
-  }
-
-  std::optional<std::string> read_argument(const std::string& name, const std::vector<text::TokenId>& ids) {
-    if (tool_ == nullptr) return "argument \"" + name + "\" before any call";
-    const std::string place = "argument \"" + name + "\" of " + tool_->name;
-    const Json* schema = argument_schema(*tool_, name);
-    if (schema == nullptr) return "unknown " + place;
-    Json& arguments = calls_.back().arguments;
-    if (arguments.contains(name)) return place + " stands twice";
-    const std::string text = string_of(ids);
-    list_ = nullptr;
-    if (is_list_of_strings(*schema)) {
-      Json& list = arguments[name] = Json::array();
-      if (ids.empty())
-        list_ = &list;
-      else if (conjunction_.empty())
-        return place + ": a list that does not stand item by item";
-      else
-        list = split_spoken_list(text, conjunction_);
-      return std::nullopt;
-    }
-    if (allows_only_strings(*schema)) {
-      arguments[name] = text;
-      return std::nullopt;
-    }
-    try {
-      arguments[name] = host::parse_strict_json(text);
-    } catch (const std::invalid_argument& error) {
-      return place + ": " + error.what() + ", found \"" + text + "\"";
-    }
-    return std::nullopt;
-  }
-
-  const text::Tokenizer& tokenizer_;
-  const std::vector<Tool>& tools_;
-  const Arguments& argument_of_token_;
-  const Tool* tool_ = nullptr;  ///< of the last call
-  const std::string& conjunction_;
-  Json* list_ = nullptr;  ///< the last argument in calls_, where it is a list that stands item by item
-  std::vector<Call> calls_;
-};
-
-}  // namespace
-
-ParsedResponse PromptContract::parse_functional(const text::Tokenizer& tokenizer,
-                                                const std::vector<text::TokenId>& body) const {
-  if (body.empty()) return Malformed{"neither a call nor <|none|>"};
-  if (body.front() == tokenizer.find(none_token_text)) {
-    if (body.size() > 1) return Malformed{"something stands between <|none|> and <|end|>"};
-    return std::vector<Call>{};
-  }
-  FunctionalReader reader(tokenizer, tools_, argument_of_token_, style_.conjunction);
-  if (auto reason = reader.read(body)) return Malformed{*reason};
-  return checked(reader.take());
+std::vector<std::string> PromptContract::losses(const Conversation& conversation, const Message* answer) const {
+  std::vector<std::string> lost = form_->losses(conversation, answer);
+  if (conversation.tools && !form_->takes_any_tools() && *conversation.tools != tools_)
+    lost.emplace_back("a row's own tools, which this form does not show");
+  return lost;
 }
 
 Json PromptContract::to_json() const {
-  return {{"format", format_},
-          {"conjunction", style_.conjunction},
-          {"argument_order", style_.argument_order},
-          {"tools", tools_to_json(tools_)}};
+  Json json = form_->to_json();
+  json["format"] = format_;
+  json["tools"] = tools_to_json(tools_);
+  if (!normalisation_.off()) json["normalisation"] = task::to_json(normalisation_);
+  return json;
 }
 
 PromptContract PromptContract::from_json(const Json& json, const std::string& origin) {
   const host::JsonCursor root(json, origin);
   const std::string format = root.object().at("format").string();
-  return PromptContract(format, tools_from_json(root.at("tools").json(), origin + " /tools"),
-                        {root.at("conjunction").string(), root.at("argument_order").string()});
+  std::vector<Tool> tools = tools_from_json(root.at("tools").json(), origin + " /tools");
+  NormalisationOptions normalisation;
+  if (root.has("normalisation"))
+    normalisation = normalisation_from_json(root.at("normalisation").json(), origin + " /normalisation");
+  if (format == template_format)
+    return PromptContract(template_form(json, origin), std::move(tools)).with(std::move(normalisation));
+  ResponseStyle style{root.at("conjunction").string(), root.at("argument_order").string()};
+  if (root.has("context")) style.context = root.at("context").boolean();
+  return PromptContract(format, std::move(tools), style).with(std::move(normalisation));
 }
 
 }  // namespace retort::task

@@ -17,77 +17,106 @@
 //
 // Format "json": the response is one compact JSON call a line, {"name":…,"arguments":{…}}, between the same
 // <|assistant|> and <|end|>, arguments in alphabetical order; no call is an empty response.
+//
+// Both forms write conversations with earlier turns ("context") as turns one behind the other, each in the way above;
+// what a text answer said follows <|none|> (in "json" it stands alone):
+//   <|system|> be brief<|user|> wake me up<|assistant|><|none|> when?<|end|><|user|> at 7<|assistant|>
+//   <|call:alarm_set|><|time|> 7<|end|><|tool|> {"ok":true}<|assistant|>
+// Tools are the task's: they are in the weights. An answer is calls, never text.
+//
+// Format "chat_template": the model's own template with the conversation's tools, so that any tools can be brought at
+// run time (template_form.h).
 #pragma once
 
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "task/call.h"
+#include "task/call_envelope.h"
+#include "task/conversation.h"
+#include "task/normalisation.h"
+#include "task/prompt_form.h"
+#include "task/token_form.h"
 #include "text/tokenizer.h"
 
 namespace retort::task {
 
-/// A response that is not a list of calls, and why.
-struct Malformed {
-  std::string reason;
-};
-
-/// How functional_tokens writes what can be written in several ways. Every way is read alike.
-struct ResponseStyle {
-  /// The word before the last item of a list in the language of the utterances; "" has every list stand item by item.
-  std::string conjunction = "and";
-  std::string argument_order = "spoken";  ///< "spoken" or "alphabetical"
-};
-
-using ParsedResponse = std::variant<std::vector<Call>, Malformed>;
-
-/// Immutable; every const function may be called from any thread.
+/// A prompt form with the task's tools. Immutable; copies share the form; every const function may be called from any
+/// thread.
 class PromptContract {
  public:
-  /// `format`: "functional_tokens" or "json". Throws std::invalid_argument for another, and for another order.
+  /// `format`: "functional_tokens" or "json". Throws std::invalid_argument for another, for another order, and for
+  /// tools that stand twice.
   PromptContract(std::string format, std::vector<Tool> tools, ResponseStyle style = {});
+  /// Of any form.
+  PromptContract(std::shared_ptr<const PromptForm> form, std::vector<Tool> tools);
+
+  /// The same with input normalisation: prompts and the calls in responses are normalised, parsed calls of a known
+  /// conversation get its spelling back.
+  PromptContract with(NormalisationOptions normalisation) const;
 
   const std::string& format() const { return format_; }
+  const PromptForm& form() const { return *form_; }
   const std::vector<Tool>& tools() const { return tools_; }
-  /// What the tokenizer must hold as special tokens, in order: <|pad|>, <|user|>, <|assistant|>, <|end|>, then for
-  /// functional_tokens <|none|>, <|next|>, a <|call:NAME|> for every tool and a <|ARGUMENT|> for every distinct
-  /// argument name.
-  std::vector<std::string> special_tokens() const;
-  /// The text whose BPE pieces matter: utterance or value with its leading space.
+  /// The tools that a conversation may use: its own where the form takes any, else the task's.
+  const std::vector<Tool>& tools_of(const Conversation& conversation) const;
+  /// What the tokenizer must hold as special tokens, in order: <|pad|>, <|user|>, <|assistant|>, <|end|>, with context
+  /// <|system|>, <|tool|>, then for functional_tokens <|none|>, <|next|>, a <|call:NAME|> for every tool and a
+  /// <|ARGUMENT|> for every distinct argument name. None for chat_template.
+  std::vector<std::string> special_tokens() const { return form_->special_tokens(); }
+  /// The text whose BPE pieces matter: messages and values with their leading space.
+  std::string training_text(const Conversation& conversation, const Message& answer) const;
   std::string training_text(std::string_view utterance, const std::vector<Call>& calls) const;
 
+  /// The conversation as the model sees it: normalised.
+  Conversation seen(const Conversation& conversation) const;
+
+  /// Throws std::invalid_argument for a conversation that the form cannot show, or that brings tools to a form whose
+  /// tools are fixed.
+  std::vector<text::TokenId> prompt(const text::Tokenizer& tokenizer, const Conversation& conversation) const;
   std::vector<text::TokenId> prompt(const text::Tokenizer& tokenizer, std::string_view utterance) const;
-  /// The answer to `utterance`. Ends with <|end|>. Throws std::invalid_argument for a call of an unknown tool or
-  /// argument, for a value that is not a string where the schema allows only strings, and when the tokenizer lacks a
+  /// The answer to `conversation`. Ends with the end token. Throws std::invalid_argument for a call of an unknown tool
+  /// or argument, for a value that is not a string where the schema allows only strings, and when the tokenizer lacks a
   /// special token.
+  std::vector<text::TokenId> response(const text::Tokenizer& tokenizer, const Conversation& conversation,
+                                      const Message& answer) const;
   std::vector<text::TokenId> response(const text::Tokenizer& tokenizer, std::string_view utterance,
                                       const std::vector<Call>& calls) const;
-  /// With or without the closing <|end|>; a response without one (cut short) is malformed. Checks each call against its
-  /// tool's schema: invalid arguments are malformed too, with invalid_reason's text.
+  /// With the closing end token; a response without one (cut short) is malformed. Checks each call against its tool's
+  /// schema: invalid arguments are malformed too, with invalid_reason's text.
   ParsedResponse parse(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& response) const;
-  text::TokenId end_token(const text::Tokenizer& tokenizer) const;
+  /// The same for an answer to `conversation`, which may have tools of its own.
+  ParsedResponse parse(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& response,
+                       const Conversation& conversation) const;
+  /// The same where other tools decide what is valid (values that replace enums today).
+  ParsedResponse parse(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& response,
+                       const Conversation& conversation, const std::vector<Tool>& tools) const;
+  text::TokenId end_token(const text::Tokenizer& tokenizer) const { return form_->end_token(tokenizer); }
+  /// What response() can write and parse() takes, for core/grammar. Throws where the tokenizer lacks a special token.
+  CallEnvelope envelope(const text::Tokenizer& tokenizer) const { return form_->envelope(tokenizer, tools_); }
+  CallEnvelope envelope(const text::Tokenizer& tokenizer, const std::vector<Tool>& tools) const {
+    return form_->envelope(tokenizer, tools);
+  }
 
-  /// {"format": …, "conjunction": …, "argument_order": …, "tools": […]}: stored in retort.json under "task".
+  /// What of the conversation and its answer (or null) no token shows, by its description.
+  std::vector<std::string> losses(const Conversation& conversation, const Message* answer) const;
+
+  /// {"format": …, "tools": […], and what the form adds}: stored in retort.json under "task".
   nlohmann::json to_json() const;
   static PromptContract from_json(const nlohmann::json& json, const std::string& origin);
 
  private:
-  const Tool* tool(std::string_view name) const;
-  void append_call(const text::Tokenizer& tokenizer, std::string_view utterance, const Call& call,
-                   std::vector<text::TokenId>& ids) const;
-  ParsedResponse parse_functional(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& body) const;
-  ParsedResponse parse_json(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& body) const;
-  ParsedResponse checked(std::vector<Call> calls) const;
+  Message shown(const Conversation& conversation, Message answer) const;
+  ParsedResponse parse_with(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& response,
+                            const std::vector<Tool>& tools, const Conversation* asked) const;
 
   std::string format_;
   std::vector<Tool> tools_;
-  ResponseStyle style_;
-  std::map<std::string, std::string, std::less<>> argument_of_token_;  ///< "<|room|>" → "room"
+  std::shared_ptr<const PromptForm> form_;
+  NormalisationOptions normalisation_;
 };
 
 }  // namespace retort::task

@@ -13,6 +13,7 @@
 #include <unordered_set>
 
 #include "host/base/utf8.h"
+#include "host/plugin/stop_request.h"
 #include "text/byte_alphabet.h"
 #include "text/pre_tokenizer.h"
 #include "text/tokenizer.h"
@@ -98,7 +99,8 @@ void Trainer::add_alphabet() {
 void Trainer::add_words(const std::vector<std::string>& texts) {
   const PreTokenizer pre_tokenizer = PreTokenizer::gpt2();
   std::map<std::string, std::int64_t, std::less<>> counts;  // ordered: the result does not depend on hashing
-  for (const std::string& text : texts)
+  for (const std::string& text : texts) {
+    host::throw_if_stop_requested();
     pre_tokenizer.split(host::replace_invalid_utf8(text), [&](std::string_view piece) {
       const auto found = counts.find(piece);
       if (found == counts.end())
@@ -106,6 +108,7 @@ void Trainer::add_words(const std::vector<std::string>& texts) {
       else
         ++found->second;
     });
+  }
   for (const auto& [text, count] : counts) {
     Word word{{}, count};
     for (const char byte : text) word.symbols.push_back(byte_ids_[static_cast<unsigned char>(byte)]);
@@ -168,6 +171,7 @@ void Trainer::merge_until(std::int64_t tokens) {
       continue;
     }
     if (top.count < minimum_frequency_) break;
+    host::throw_if_stop_requested();
     merge(top.pair);
   }
 }

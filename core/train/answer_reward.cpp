@@ -23,9 +23,10 @@ json AnswerReward::items_of(const std::vector<SampledAnswer>& answers) const {
       if (environment_) reference_execution = environment_->execute_once(reference);
     }
     const auto* calls = std::get_if<std::vector<task::Call>>(&answer.response);
-    json item = {{"messages", json::array({{{"role", "user"}, {"content", answer.example->utterance}}})},
+    json item = {{"messages", task::messages_to_json(answer.example->messages)},
                  {"text", answer.text},
                  {"reference", {{"calls", reference}}}};
+    if (answer.example->tools) item["tools"] = task::tools_to_json(*answer.example->tools);
     const json made = calls != nullptr ? task::calls_to_json(*calls) : json::array();
     item["response"] = calls != nullptr ? json{{"calls", made}}
                                         : json{{"malformed", std::get<task::Malformed>(answer.response).reason}};

@@ -1,11 +1,10 @@
 // A batch of sequences as tensors, with the positions that a loss looks at. Internal to core/train.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <span>
 #include <vector>
 
+#include "train/libtorch.h"
 #include "train/sequences.h"
 
 namespace retort::train {

@@ -2,11 +2,10 @@
 // compression_pass.h. Internal to core/train.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
 
 #include "train/decoder_module.h"
+#include "train/libtorch.h"
 #include "train/sequences.h"
 
 namespace retort::train {

@@ -20,8 +20,9 @@ TaskFiles load_task_files(const std::filesystem::path& folder) {
 std::vector<Sequence> calibration_sequences(const std::optional<std::filesystem::path>& dataset, const TaskFiles& task,
                                             std::int64_t max_positions, const std::string& whose) {
   if (!dataset) throw std::invalid_argument(whose + " wants calibration data: give the stage the input \"dataset\"");
-  std::vector<Sequence> sequences = to_sequences(retort::task::read_split(*dataset / "train.jsonl").examples,
-                                                 task.contract, task.tokenizer, max_positions);
+  std::vector<Sequence> sequences =
+      to_sequences(retort::task::read_split(*dataset / "train.jsonl", 0.01, retort::task::Turns::all).examples,
+                   task.contract, task.tokenizer, max_positions);
   if (sequences.empty())
     throw std::invalid_argument((*dataset / "train.jsonl").string() + ": " + whose +
                                 " wants calibration data, found no rows");

@@ -4,7 +4,7 @@
 // the reference.
 #pragma once
 
-#include <torch/torch.h>
+#include "train/libtorch.h"
 
 namespace retort::train {
 

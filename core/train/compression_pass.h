@@ -5,14 +5,13 @@
 // Internal to core/train.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "model/model_folder.h"
 #include "train/hooks.h"
+#include "train/libtorch.h"
 #include "train/linear_sites.h"
 #include "train/sequences.h"
 

@@ -2,8 +2,6 @@
 // A small model's operations are too short to be shared by threads one by one. Internal to core/train.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <boost/asio/thread_pool.hpp>
 #include <cstdint>
 #include <functional>
@@ -11,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "train/libtorch.h"
 #include "train/parameter_groups.h"
 
 namespace retort::train {

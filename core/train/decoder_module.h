@@ -2,14 +2,13 @@
 // core/train. B batch, T time, D hidden, F feed-forward, H heads, K kv heads, V vocabulary, C cache length.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "model/model_config.h"
+#include "train/libtorch.h"
 
 namespace retort::train {
 

@@ -24,7 +24,8 @@ host::DistillRows rows_of(const DistillTensors& tensors, std::deque<Lent>& kept)
   rows.student_hidden = views(kept, tensors.student_hidden);
   for (const TeacherSignals& teacher : tensors.teachers)
     rows.teachers.push_back({teacher.weight, view(teacher.logits), view(teacher.top_ids), view(teacher.top_log_probs),
-                             view(teacher.tail), views(kept, teacher.hidden)});
+                             view(teacher.tail), views(kept, teacher.hidden), view(teacher.labels),
+                             view(teacher.spans)});
   rows.labels = view(tensors.labels);
   rows.mask = view(tensors.mask);
   rows.sequences = view(tensors.sequences);

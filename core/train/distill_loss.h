@@ -2,11 +2,10 @@
 // teacher entries, Lh declared layers, D hidden, P trained parameters.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
 
 #include "host/algorithm/distill_call.h"
+#include "train/libtorch.h"
 #include "train/plugin_node.h"
 
 namespace retort::train {
@@ -17,6 +16,7 @@ struct TeacherSignals {
   torch::Tensor logits;                        ///< [N,V_teacher]
   torch::Tensor top_ids, top_log_probs, tail;  ///< [N,k] int64, [N,k], [N]
   std::vector<torch::Tensor> hidden;           ///< [Lh] of [N,D_teacher]
+  torch::Tensor labels, spans;                 ///< [N_teacher], [M,4] int64, with TEACHER_SPANS
 };
 
 /// Some rows of a step.

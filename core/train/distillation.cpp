@@ -19,7 +19,8 @@ namespace {
 struct Models {
   std::vector<std::unique_ptr<DecoderModule>> teachers;
   std::optional<RecordedSignals> recorded;
-  CallModule student;  ///< with the tokenizer and the task of the teachers
+  CallModule student;               ///< with the tokenizer and the task of the teachers
+  std::vector<CallModule> readers;  ///< of the teachers, where these may have tokenizers of their own; no decoders
 };
 
 CallModule load_sharing_tokenizer(const std::filesystem::path& folder, const text::Tokenizer& tokenizer,
@@ -39,10 +40,34 @@ std::unique_ptr<DecoderModule> new_student(const DistillationJob& job, const mod
   return std::make_unique<DecoderModule>(config, job.seed);
 }
 
-Models load_models(const DistillationJob& job) {
+/// Teachers with tokenizers of their own, and a student with its own.
+Models load_readers(const DistillationJob& job) {
+  if (!job.student)
+    throw std::invalid_argument(
+        "the loss compares pieces of text (TEACHER_SPANS), so that teachers may have other "
+        "tokenizers: give the stage the input \"student\", which brings the student's");
+  if (job.prompt_loss_weight > 0)
+    throw std::invalid_argument(
+        "prompt_loss_weight: expected 0 with a loss that compares pieces of text, which are of "
+        "responses alone");
+  Models models{{}, std::nullopt, load_call_module(*job.student), {}};
+  for (const std::filesystem::path& folder : job.teachers) {
+    CallModule reader = load_call_module(folder);
+    if (reader.contract.to_json() != models.student.contract.to_json())
+      throw std::invalid_argument("'" + folder.string() + "' and student '" + job.student->string() +
+                                  "' write calls in different forms or know different tools; tokenizers may differ, "
+                                  "the text may not");
+    models.teachers.push_back(std::move(reader.decoder));
+    models.readers.push_back(std::move(reader));
+  }
+  return models;
+}
+
+Models load_models(const DistillationJob& job, bool by_text) {
   if (job.teachers.empty()) throw std::invalid_argument("expected at least one teacher, found none");
+  if (by_text) return load_readers(job);
   const std::filesystem::path& first = job.teachers.front();
-  Models models{{}, std::nullopt, load_call_module(first)};
+  Models models{{}, std::nullopt, load_call_module(first), {}};
   models.teachers.push_back(std::move(models.student.decoder));
   const text::Tokenizer& tokenizer = models.student.tokenizer;
   for (std::size_t i = 1; i < job.teachers.size(); ++i)
@@ -89,14 +114,30 @@ std::vector<host::DistillCall> calls_of(const std::vector<DistillPlugin>& plugin
   return calls;
 }
 
+/// How the teachers read the corpus's rows; none where they share the student's tokenizer.
+std::vector<AlignedRows> aligned_rows(const DistillationJob& job, const Models& models, Corpus& corpus,
+                                      const RunHooks& hooks) {
+  if (models.readers.empty()) return {};
+  std::vector<TeacherReading> readings;
+  for (std::size_t i = 0; i < models.readers.size(); ++i)
+    readings.push_back(
+        {models.readers[i].tokenizer, models.readers[i].contract, models.teachers[i]->config().max_positions});
+  return align(corpus, models.student.tokenizer, readings, job.training.max_rejected_share, hooks);
+}
+
 ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
-  Models models = load_models(job);
+  if (job.losses.empty()) throw std::invalid_argument("expected at least one instance of the loss");
+  const host::DistillCall asked = calls_of({job.losses.front()}).front();
+  const host::DistillRequirements early = asked.requirements(nullptr);
+  if (job.signals && early.wants(RETORT_SIGNAL_TEACHER_SPANS)) expect_recorded(asked, early, early.top_k);
+  Models models = load_models(job, early.wants(RETORT_SIGNAL_TEACHER_SPANS));
   const CallModule& task = models.student;
   DecoderModule& student = *task.decoder;
-  const Corpus corpus =
+  Corpus corpus =
       tokenised(read_labelled_rows(job.dataset / "train.jsonl"), task.contract, task.tokenizer,
                 {student.config().max_positions, job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
+  const std::vector<AlignedRows> aligned = aligned_rows(job, models, corpus, hooks);
   const std::vector<Sequence>& sequences = corpus.sequences;
   const std::vector<task::Example> validation =
       validation_examples(job.dataset, job.validation_limit, job.training.max_rejected_share);
@@ -120,13 +161,15 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   }
   const std::vector<double> weights = teacher_weights(job);
   for (std::size_t i = 0; i < weights.size(); ++i)
-    parts.teachers.push_back({models.teachers[i].get(), models.recorded ? &*models.recorded : nullptr, weights[i]});
+    parts.teachers.push_back({models.teachers[i].get(), models.recorded ? &*models.recorded : nullptr, weights[i],
+                              aligned.empty() ? nullptr : &aligned[i]});
   parts.training = job.training;
   parts.total_steps = batches.total_steps();
   parts.seed = job.seed;
   parts.prompt_loss_weight = job.prompt_loss_weight;
   parts.sampling_temperature = job.sampling_temperature;
   parts.end_token = task.contract.end_token(task.tokenizer);
+  parts.threads = job.threads;
 
   Trainer trainer(groups, job.training, batches.total_steps(), job.seed, job.work, hooks);
   auto parallel = std::make_unique<DataParallel>(groups, std::min(job.threads, losses.count()));
@@ -152,8 +195,7 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
 
 std::vector<std::string> distillation_findings(const DistillPlugin& loss) {
   try {
-    const host::DistillCall call = calls_of({loss}).front();
-    expect_offered(call, call.requirements(nullptr));
+    calls_of({loss}).front().requirements(nullptr);
     return {};
   } catch (const std::exception& error) {
     return {error.what()};

@@ -16,8 +16,10 @@ namespace retort::train {
 
 /// Validates at the end of every epoch.
 struct DistillationJob : TrainingJob {
-  std::vector<std::filesystem::path> teachers;  ///< model folders with one tokenizer; the first gives it and the task
-  std::vector<double> teacher_weights;          ///< one a teacher, above 0; empty: all alike
+  /// Model folders with one tokenizer; the first gives it and the task. Where the loss asks for TEACHER_SPANS each may
+  /// have its own, and the student, which must be given, brings tokenizer and task.
+  std::vector<std::filesystem::path> teachers;
+  std::vector<double> teacher_weights;  ///< one a teacher, above 0; empty: all alike
   /// What the one teacher said about this data set, read instead of asking it (recorded_signals.h).
   std::optional<std::filesystem::path> signals;
   std::optional<std::filesystem::path> student;  ///< model folder with the teachers' tokenizer; nothing: a new model

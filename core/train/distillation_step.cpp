@@ -5,7 +5,6 @@
 #include <stdexcept>
 
 #include "host/plugin/signal_names.h"
-#include "train/reference_sampling.h"
 #include "train/trainer.h"
 
 namespace retort::train {
@@ -38,6 +37,14 @@ Tensor tail_mass(const Tensor& top_log_probs) {
   return (1 - top_log_probs.to(torch::kFloat64).exp().sum(-1)).clamp_min(0).to(torch::kFloat32);
 }
 
+constexpr std::int64_t most_new_tokens = 64;  // of the student's own answers
+
+std::int64_t longest_prompt(const std::vector<Sequence>& sequences) {
+  std::size_t longest = 1;
+  for (const Sequence& sequence : sequences) longest = std::max(longest, sequence.prompt.size());
+  return static_cast<std::int64_t>(longest);
+}
+
 /// Σ weights of the rows that the chosen sequences make.
 double weight_of(const std::vector<Sequence>& sequences, const std::vector<std::size_t>& chosen) {
   double total = 0;
@@ -46,13 +53,6 @@ double weight_of(const std::vector<Sequence>& sequences, const std::vector<std::
 }
 
 }  // namespace
-
-void expect_offered(const host::DistillCall& call, const host::DistillRequirements& wanted) {
-  if (wanted.wants(RETORT_SIGNAL_TEACHER_SPANS))
-    throw std::invalid_argument(call.id() + ": asks for TEACHER_SPANS; this stage offers " +
-                                host::signal_names(host::distill_signals & ~RETORT_SIGNAL_TEACHER_SPANS) +
-                                " of models that share one tokenizer");
-}
 
 void expect_recorded(const host::DistillCall& call, const host::DistillRequirements& wanted, std::int64_t top_k) {
   constexpr std::uint64_t offered = RETORT_SIGNAL_TEACHER_TOP_K | RETORT_SIGNAL_LABELS;
@@ -73,7 +73,6 @@ LossInstances::LossInstances(std::vector<host::DistillCall> calls, const host::D
     host::DistillRequirements answer = calls_[i].requirements(&setup);
     if (i == 0) wanted_ = std::move(answer);
   }
-  expect_offered(first(), wanted_);
 }
 
 std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host::DistillSetup& setup) {
@@ -116,6 +115,28 @@ TeacherSignals DistillationStep::signals_of(const WeightedTeacher& teacher, cons
   return signals;
 }
 
+TeacherSignals DistillationStep::aligned_signals(const WeightedTeacher& teacher, const Data& data,
+                                                 std::span<const std::size_t> part) const {
+  torch::NoGradGuard no_grad;
+  const MixedPrecision mixed(parts_.training.precision);
+  const BatchRows rows = batch_rows(teacher.aligned->sequences, part);
+  std::vector<std::int64_t> spans;
+  std::int64_t student_row = 0, teacher_row = 0;
+  for (const std::size_t i : part) {
+    for (const TextSpan& span : teacher.aligned->spans[i])
+      spans.insert(spans.end(),
+                   {student_row + span.student, span.student_tokens, teacher_row + span.teacher, span.teacher_tokens});
+    student_row += static_cast<std::int64_t>(data.sequences[i].response.size());
+    teacher_row += static_cast<std::int64_t>(teacher.aligned->sequences[i].response.size());
+  }
+  TeacherSignals signals;
+  signals.weight = teacher.weight;
+  signals.logits = teacher.decoder->logits(states_of(*teacher.decoder, rows, {}).last);
+  signals.labels = rows.labels;
+  signals.spans = torch::tensor(spans, torch::kInt64).view({-1, 4});
+  return signals;
+}
+
 TeacherSignals DistillationStep::recorded_signals(const WeightedTeacher& teacher, const Data& data,
                                                   std::span<const std::size_t> part) const {
   std::vector<std::int64_t> ids;
@@ -143,10 +164,12 @@ Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> 
   const BatchRows rows = batch_rows(data.sequences, part, part.data() - data.chosen.data());
   if (rows.index.size(0) == 0) return {};
   DistillTensors tensors;
-  for (std::size_t i = 0; i < parts_.teachers.size(); ++i)
-    tensors.teachers.push_back(parts_.teachers[i].recorded != nullptr
-                                   ? recorded_signals(parts_.teachers[i], data, part)
-                                   : signals_of(parts_.teachers[i], rows, wanted.teacher_layers[i]));
+  for (std::size_t i = 0; i < parts_.teachers.size(); ++i) {
+    const WeightedTeacher& teacher = parts_.teachers[i];
+    tensors.teachers.push_back(teacher.recorded != nullptr  ? recorded_signals(teacher, data, part)
+                               : teacher.aligned != nullptr ? aligned_signals(teacher, data, part)
+                                                            : signals_of(teacher, rows, wanted.teacher_layers[i]));
+  }
   tensors.on_policy = data.on_policy;
   tensors.labels = rows.labels;
   tensors.mask = rows.weights;
@@ -168,19 +191,24 @@ Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> 
   return distill_loss(*call, wanted, tensors, report) / data.weight;
 }
 
+DistillationStep::DistillationStep(DistillationParts parts, DataParallel& parallel)
+    : parts_(std::move(parts)),
+      parallel_(parallel),
+      engine_(parts_.student, parts_.threads, longest_prompt(parts_.sequences) + most_new_tokens) {}
+
 /// The batch's prompts with the student's own answers (GKD, arXiv 2306.13649, algorithm 1).
-std::vector<Sequence> DistillationStep::student_answers(const std::vector<std::size_t>& batch,
-                                                        std::int64_t step) const {
+std::vector<Sequence> DistillationStep::student_answers(const std::vector<std::size_t>& batch, std::int64_t step) {
   std::vector<std::vector<text::TokenId>> prompts;
   for (const std::size_t i : batch) prompts.push_back(parts_.sequences[i].prompt);
-  const auto responses = ref_sample(parts_.student, prompts,
-                                    {.temperature = parts_.sampling_temperature,
-                                     .end_token = parts_.end_token,
-                                     .seed = parts_.seed ^ static_cast<std::uint64_t>(step)});
+  const std::vector<runtime::Rollout> responses =
+      engine_.sample(prompts, {.temperature = parts_.sampling_temperature,
+                               .max_new_tokens = most_new_tokens,
+                               .end_token = parts_.end_token,
+                               .seed = parts_.seed ^ static_cast<std::uint64_t>(step)});
   std::vector<Sequence> data;
   for (std::size_t i = 0; i < batch.size(); ++i)
-    data.push_back({prompts[i], responses[i], parts_.sequences[batch[i]].example,
-                    token_mask(prompts[i].size(), responses[i].size(), parts_.prompt_loss_weight)});
+    data.push_back({prompts[i], responses[i].tokens, parts_.sequences[batch[i]].example,
+                    token_mask(prompts[i].size(), responses[i].tokens.size(), parts_.prompt_loss_weight)});
   return data;
 }
 

@@ -4,25 +4,24 @@
 
 #include <vector>
 
+#include "train/aligned_teacher.h"
 #include "train/batch_rows.h"
 #include "train/data_parallel.h"
 #include "train/decoder_module.h"
 #include "train/distill_loss.h"
 #include "train/instance_pool.h"
+#include "train/policy_engine.h"
 #include "train/recorded_signals.h"
 #include "train/sequences.h"
 #include "train/training_options.h"
 
 namespace retort::train {
 
-/// Throws std::invalid_argument for signals that a distillation on models of one tokenizer cannot give (TEACHER_SPANS).
-void expect_offered(const host::DistillCall& call, const host::DistillRequirements& wanted);
-
 /// The loss, one instance a thread.
 class LossInstances {
  public:
   /// Every instance is asked for its requirements (the answer binds the instance too). Throws as
-  /// DistillCall::requirements and expect_offered.
+  /// DistillCall::requirements.
   LossInstances(std::vector<host::DistillCall> calls, const host::DistillSetup& setup);
   const host::DistillRequirements& wanted() const { return wanted_; }
   const host::DistillCall& first() const { return calls_.front(); }
@@ -46,6 +45,7 @@ struct WeightedTeacher {
   DecoderModule* decoder = nullptr;
   const RecordedSignals* recorded = nullptr;  ///< what it said once: read instead of asking it, where there
   double weight = 1;                          ///< all sum to 1
+  const AlignedRows* aligned = nullptr;       ///< with TEACHER_SPANS: how it reads the sequences
 };
 
 /// What a distillation needs in every step; borrowed by DistillationStep.
@@ -61,11 +61,12 @@ struct DistillationParts {
   double prompt_loss_weight = 0;    ///< of the prompts of on-policy batches
   double sampling_temperature = 1;  ///< of on-policy batches
   text::TokenId end_token = -1;     ///< of the student's own answers
+  std::int64_t threads = 1;         ///< of the runtime, which samples these
 };
 
 class DistillationStep {
  public:
-  DistillationStep(DistillationParts parts, DataParallel& parallel) : parts_(std::move(parts)), parallel_(parallel) {}
+  DistillationStep(DistillationParts parts, DataParallel& parallel);
 
   /// Adds the gradient of the batch's loss, Σ_rows / Σ mask, to the parameters; returns the loss. What the loss reports
   /// is divided likewise and put into `metrics`.
@@ -76,12 +77,15 @@ class DistillationStep {
   torch::Tensor loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout, MetricMap& report);
   TeacherSignals signals_of(const WeightedTeacher& teacher, const BatchRows& rows,
                             const std::vector<std::int64_t>& layers) const;
+  TeacherSignals aligned_signals(const WeightedTeacher& teacher, const Data& data,
+                                 std::span<const std::size_t> part) const;
   TeacherSignals recorded_signals(const WeightedTeacher& teacher, const Data& data,
                                   std::span<const std::size_t> part) const;
-  std::vector<Sequence> student_answers(const std::vector<std::size_t>& batch, std::int64_t step) const;
+  std::vector<Sequence> student_answers(const std::vector<std::size_t>& batch, std::int64_t step);
 
   DistillationParts parts_;
   DataParallel& parallel_;
+  PolicyEngine engine_;  ///< of the student
 };
 
 }  // namespace retort::train

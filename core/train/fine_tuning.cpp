@@ -1,7 +1,9 @@
 #include "train/fine_tuning.h"
 
+#include <algorithm>
 #include <stdexcept>
 
+#include "task/template_form.h"
 #include "text/bpe_trainer.h"
 #include "train/batch_rows.h"
 #include "train/corpus.h"
@@ -15,16 +17,28 @@
 namespace retort::train {
 namespace {
 
-task::PromptContract new_contract(const FineTuningJob& job) {
-  return {job.call_format, task::read_tools(job.dataset / "tools.json"), job.style};
+task::PromptContract new_contract(const FineTuningJob& job, const std::vector<task::Example>& examples) {
+  std::vector<task::Tool> tools = task::read_tools(job.dataset / "tools.json");
+  if (job.call_format == "chat_template") {
+    if (!job.start)
+      throw std::invalid_argument(
+          "call_format chat_template: expected a pretrained model with a chat template as the input \"model\", found "
+          "none");
+    return task::PromptContract(task::template_form(task::ChatTemplate::load(*job.start)), std::move(tools))
+        .with(job.normalisation);
+  }
+  task::ResponseStyle style = job.style;
+  style.context = std::any_of(examples.begin(), examples.end(),
+                              [](const task::Example& example) { return example.messages.size() > 1; });
+  return task::PromptContract(job.call_format, std::move(tools), style).with(job.normalisation);
 }
 
 CallModule new_module(const FineTuningJob& job, const std::vector<task::Example>& examples) {
-  task::PromptContract contract = new_contract(job);
+  task::PromptContract contract = new_contract(job, examples);
   std::vector<std::string> texts;
   for (const task::Example& example : examples) {
     try {
-      texts.push_back(contract.training_text(example.utterance, *example.calls));
+      texts.push_back(contract.training_text(example, task::answer_of(example)));
     } catch (const std::invalid_argument&) {
       // Calls that the task does not know: tokenised() rejects the row with this reason.
     }
@@ -46,7 +60,8 @@ CallModule new_module(const FineTuningJob& job, const std::vector<task::Example>
 CallModule starting_module(const FineTuningJob& job, const std::vector<task::Example>& examples) {
   if (!job.start) return new_module(job, examples);
   const model::ModelFolder folder(*job.start);
-  return folder.retort().contains("task") ? load_call_module(*job.start) : adapt_to_task(folder, new_contract(job));
+  return folder.retort().contains("task") ? load_call_module(*job.start)
+                                          : adapt_to_task(folder, new_contract(job, examples));
 }
 
 ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {

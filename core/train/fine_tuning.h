@@ -20,8 +20,9 @@ struct FineTuningJob : TrainingJob {
   std::optional<std::filesystem::path> start;
   NewModel model;  ///< used without `start`
   std::string call_format = "functional_tokens";
-  task::ResponseStyle style;      ///< both: of a new model, and of one that knows no task yet
-  double prompt_loss_weight = 0;  ///< of the prompt's tokens in the loss; 0 = responses only
+  task::NormalisationOptions normalisation;  ///< of what users write
+  task::ResponseStyle style;                 ///< all three: of a new model, and of one that knows no task yet
+  double prompt_loss_weight = 0;             ///< of the prompt's tokens in the loss; 0 = responses only
 };
 
 /// Loss: mean negative log-likelihood of a batch's response tokens (and weighted prompt tokens), normalised over the

@@ -2,8 +2,6 @@
 // be stored, so that a compressed layer takes its compressed size. Internal to core/train.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <deque>
 #include <map>
 #include <string>
@@ -11,6 +9,7 @@
 
 #include "model/model_config.h"
 #include "model/stored_tensor.h"
+#include "train/libtorch.h"
 
 namespace retort::train {
 

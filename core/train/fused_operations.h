@@ -3,7 +3,7 @@
 // Internal to core/train. On the CPU; other devices take the composed form, which is also the reference.
 #pragma once
 
-#include <torch/torch.h>
+#include "train/libtorch.h"
 
 namespace retort::train {
 

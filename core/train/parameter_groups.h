@@ -2,13 +2,12 @@
 // a loss, LoRA factors). Internal to core/train.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "train/decoder_module.h"
+#include "train/libtorch.h"
 
 namespace retort::train {
 

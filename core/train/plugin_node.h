@@ -3,11 +3,12 @@
 #pragma once
 
 #include <retort/abi/base.h>
-#include <torch/torch.h>
 
 #include <map>
 #include <string>
 #include <vector>
+
+#include "train/libtorch.h"
 
 namespace retort::train {
 

@@ -54,7 +54,8 @@ PolicyBatches::PolicyBatches(const PolicyGradientJob& job, const CallModule& pol
       sampler_(policy, examples, prompts,
                {.temperature = job.temperature,
                 .max_new_tokens = job.max_new_tokens,
-                .group_size = job.algorithm.front().wanted().group_size},
+                .group_size = job.algorithm.front().wanted().group_size,
+                .precision = rollout_precision(job.rollout_precision)},
                job.threads) {}
 
 PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_t seed, MetricMap& metrics) {

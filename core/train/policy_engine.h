@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "runtime/generate/rollout.h"
@@ -14,8 +15,9 @@ namespace retort::train {
 class PolicyEngine {
  public:
   /// Borrows the decoder. `context`: tokens of prompt and response, at most the model's max_positions. Nothing is
-  /// allocated before the first sample.
-  PolicyEngine(DecoderModule& decoder, std::int64_t threads, std::int64_t context);
+  /// allocated before the first sample. `precision`: of weights and of the key-value cache.
+  PolicyEngine(DecoderModule& decoder, std::int64_t threads, std::int64_t context,
+               runtime::RolloutPrecision precision = runtime::RolloutPrecision::f32);
   /// As runtime::RolloutEngine::sample, with the decoder's present weights.
   std::vector<runtime::Rollout> sample(std::span<const std::vector<runtime::TokenId>> prompts,
                                        const runtime::RolloutOptions& options);
@@ -25,5 +27,8 @@ class PolicyEngine {
   runtime::RolloutEngineOptions options_;
   std::unique_ptr<runtime::RolloutEngine> engine_;
 };
+
+/// "f32" or "bf16"; throws std::invalid_argument for another.
+runtime::RolloutPrecision rollout_precision(const std::string& name);
 
 }  // namespace retort::train

@@ -11,6 +11,7 @@
 #include "train/model_weights.h"
 #include "train/policy_batch.h"
 #include "train/rl_loss.h"
+#include "train/teacher_reward.h"
 #include "train/trainer.h"
 #include "train/validation.h"
 
@@ -21,10 +22,12 @@ namespace {
 class PolicyLearner {
  public:
   PolicyLearner(const PolicyGradientJob& job, const CallModule& policy, DecoderModule* reference,
-                const ValueHead* value_head, const ParameterGroups& groups, PolicyBatches batches)
+                DecoderModule* teacher, const ValueHead* value_head, const ParameterGroups& groups,
+                PolicyBatches batches)
       : job_(job),
         policy_(policy),
         reference_(reference),
+        teacher_(teacher),
         groups_(groups),
         batches_(std::move(batches)),
         instances_(job.algorithm),
@@ -36,7 +39,17 @@ class PolicyLearner {
     batch_ = batches_.make(batch, seed, metrics);
     host::RlStep& step = batch_.step;
     look_at_rollouts(step);
+    metrics["sampler_difference"] = mean_distance(step.old_log_probs, step.sampler_log_probs, step.mask);
+    const bool by_token = first().wants(RETORT_SIGNAL_TOKEN_REWARDS);
+    std::vector<float> from_teacher;
+    if (teacher_ != nullptr) {
+      metrics["teacher_divergence"] = mean_difference(step.old_log_probs, teacher_log_probs_, step.mask);
+      from_teacher =
+          teacher_rewards(step.old_log_probs, teacher_log_probs_, teacher_weight(first(), true, job_.teacher_weight));
+      if (by_token) add_rewards(step.token_rewards, from_teacher);
+    }
     first().advantages(step, metrics);
+    if (teacher_ != nullptr && !by_token) add_rewards(step.advantages, from_teacher);
     metrics["trained_rows"] = std::accumulate(step.keep.begin(), step.keep.end(), 0.0);
     updates_ = host::rl_updates(step, first().wanted(), seed ^ 0x6D696E69ULL);
   }
@@ -69,6 +82,7 @@ class PolicyLearner {
   void look_at_rollouts(host::RlStep& step) {
     const torch::NoGradGuard no_grad;
     const std::size_t all = batch_.sequences.size();
+    teacher_log_probs_.clear();
     const auto micro = static_cast<std::size_t>(std::max<std::int64_t>(job_.training.micro_batch_size, 0));
     const auto append = [](std::vector<float>& to, const torch::Tensor& part) {
       const std::vector<float> values = values_of(part);
@@ -83,22 +97,25 @@ class PolicyLearner {
                            {.temperature = job_.temperature, .value_head = options_.value_head});
       append(step.old_log_probs, old.log_probs);
       append(step.old_values, old.values);
-      if (reference_ == nullptr) continue;
-      append(step.reference_log_probs,
-             response_signals(*reference_, batch_.sequences, rows, step.positions, {.temperature = job_.temperature})
-                 .log_probs);
+      const auto said_by = [&](DecoderModule& model) {
+        return response_signals(model, batch_.sequences, rows, step.positions, {.temperature = job_.temperature})
+            .log_probs;
+      };
+      if (reference_ != nullptr) append(step.reference_log_probs, said_by(*reference_));
+      if (teacher_ != nullptr) append(teacher_log_probs_, said_by(*teacher_));
     }
   }
   const host::RlCall& first() const { return job_.algorithm.front(); }
 
   const PolicyGradientJob& job_;
   const CallModule& policy_;
-  DecoderModule* reference_;
+  DecoderModule *reference_, *teacher_;
   const ParameterGroups& groups_;
   PolicyBatches batches_;
   InstancePool<host::RlCall> instances_;
   SignalOptions options_;
   PolicyBatch batch_;
+  std::vector<float> teacher_log_probs_;  ///< [R,T]
   std::vector<host::RlUpdate> updates_;
 };
 
@@ -107,8 +124,22 @@ void check(const PolicyGradientJob& job) {
   if (!(job.temperature > 0))
     throw std::invalid_argument("temperature: expected a number above 0, found " + std::to_string(job.temperature));
   std::uint64_t offered = policy_gradient_signals;
-  if (job.token_reward) offered |= RETORT_SIGNAL_TOKEN_REWARDS;
+  if (job.token_reward || job.teacher) offered |= RETORT_SIGNAL_TOKEN_REWARDS;
   job.algorithm.front().require_offered(offered, "policy gradient on calls");
+  teacher_weight(job.algorithm.front(), job.teacher.has_value(), job.teacher_weight);
+}
+
+/// The teacher of token rewards. Throws std::invalid_argument where it cannot read what the policy writes.
+std::unique_ptr<DecoderModule> load_teacher(const std::filesystem::path& folder, const CallModule& policy) {
+  CallModule teacher = load_call_module(folder);
+  if (teacher.tokenizer.to_json() != policy.tokenizer.to_json())
+    throw std::invalid_argument("teacher '" + folder.string() +
+                                "' has another tokenizer than the policy; its log-probabilities are of other tokens");
+  if (teacher.decoder->config().max_positions < policy.decoder->config().max_positions)
+    throw std::invalid_argument(
+        "teacher '" + folder.string() + "' holds " + std::to_string(teacher.decoder->config().max_positions) +
+        " tokens, the policy writes up to " + std::to_string(policy.decoder->config().max_positions));
+  return std::move(teacher.decoder);
 }
 
 ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
@@ -118,6 +149,8 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   CallModule policy = load_call_module(job.policy);
   std::unique_ptr<DecoderModule> reference;
   if (algorithm.wants(RETORT_SIGNAL_REFERENCE_LOG_PROBS)) reference = load_call_module(job.policy).decoder;
+  std::unique_ptr<DecoderModule> teacher;
+  if (job.teacher) teacher = load_teacher(*job.teacher, policy);
   std::optional<ValueHead> value_head;
   if (algorithm.wants(RETORT_SIGNAL_VALUES)) value_head.emplace(policy.decoder->config().hidden_size, job.seed);
   const Corpus corpus = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), policy.contract, policy.tokenizer,
@@ -132,7 +165,7 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   const std::int64_t updates = algorithm.wanted().updates * algorithm.wanted().mini_batches;
   Trainer trainer(groups, job.training, batches.total_steps() * updates, job.seed, job.work, hooks);
   trainer.checkpoint_at_multiples_of(updates);
-  PolicyLearner learner(job, policy, reference.get(), value_head ? &*value_head : nullptr, groups,
+  PolicyLearner learner(job, policy, reference.get(), teacher.get(), value_head ? &*value_head : nullptr, groups,
                         PolicyBatches(job, policy, corpus.examples, prompts));
   trainer.run("policy gradient", [&](std::int64_t step) {
     const std::int64_t batch = step / updates;

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "host/algorithm/rl_call.h"
@@ -12,7 +14,8 @@
 
 namespace retort::train {
 
-/// What policy_gradient() can give an algorithm; token rewards only where the job has a source of them.
+/// What policy_gradient() can give an algorithm; token rewards only where the job has a source of them (token_reward or
+/// teacher).
 inline constexpr std::uint64_t policy_gradient_signals = RETORT_SIGNAL_REFERENCE_LOG_PROBS | RETORT_SIGNAL_VALUES |
                                                          RETORT_SIGNAL_ENTROPIES | RETORT_SIGNAL_SAMPLER_LOG_PROBS;
 
@@ -28,13 +31,20 @@ struct PolicyGradientJob : TrainingJob {
   RewardFunction reward;
   std::vector<double> reward_weights;  ///< of the named scores; empty: the first alone
   TokenRewardFunction token_reward;    ///< may be empty
-  double temperature = 1.0;            ///< of the rollouts, and of all log-probabilities; above 0
+  /// Model folder with the policy's tokenizer, whose log-probabilities reward every token (teacher_reward.h): they are
+  /// added to the token rewards of an algorithm that asks for these, and else to the advantages.
+  std::optional<std::filesystem::path> teacher;
+  double teacher_weight = 0;              ///< 0: 1 for an algorithm that asks for token rewards, an error for another
+  std::string rollout_precision = "f32";  ///< of the sampler's weights and cache: "f32" or "bf16"
+  double temperature = 1.0;               ///< of the rollouts, and of all log-probabilities; above 0
   std::int64_t max_new_tokens = 64;
   std::int64_t validation_steps = 10;  ///< batches of rollouts between validations
 };
 
 /// Answers whose reward says "error" leave the batch with their whole group; a batch that nothing is left of is an
-/// error. Throws std::invalid_argument for an algorithm that asks for what the job cannot give.
+/// error. The metric "sampler_difference" is the mean |Δ log-probability| of a token between sampler and trainer,
+/// "teacher_divergence" the mean of log π − log p of the teacher. Throws std::invalid_argument for an algorithm that
+/// asks for what the job cannot give.
 ModelSize policy_gradient(const PolicyGradientJob& job, const RunHooks& hooks);
 
 }  // namespace retort::train

@@ -73,7 +73,7 @@ PreferenceData sample_preferences(const PreferenceJob& job, const CallModule& po
 PreferenceData read(const PreferenceJob& job, const CallModule& policy, const RunHooks& hooks) {
   if (job.samples) return sample_preferences(job, policy, hooks);
   const bool paired = !job.algorithm.front().unpaired();
-  const PreferenceRows rows = read_preferences(job.dataset / "train.jsonl", paired);
+  const PreferenceRows rows = read_preferences(job.dataset / "train.jsonl", paired, job.training.max_rejected_share);
   hooks.metric("rejected_rows", -1, static_cast<double>(rows.rejected.size()));
   return to_preferences(rows, policy.contract, policy.tokenizer, policy.decoder->config().max_positions, paired);
 }

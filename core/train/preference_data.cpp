@@ -1,6 +1,7 @@
 #include "train/preference_data.h"
 
 #include <algorithm>
+#include <sstream>
 #include <stdexcept>
 
 #include "host/base/files.h"
@@ -20,6 +21,12 @@ task::Example answered(const json& row, const char* answer) {
   return task::from_row(whole);
 }
 
+std::string number_text(double number) {
+  std::ostringstream text;
+  text << number;
+  return text.str();
+}
+
 PreferenceRow read_row(const json& text, bool paired) {
   const host::JsonCursor row(text, "row");
   const host::JsonCursor messages = row.object().at("messages").array();
@@ -32,7 +39,7 @@ PreferenceRow read_row(const json& text, bool paired) {
     const host::JsonCursor answer = row.at(name).object();
     if (answer.at("role").string() != "assistant") answer.at("role").refuse("\"assistant\"");
     const task::Example example = answered(text, name);
-    read.utterance = example.utterance;
+    read.prompt = example;
     calls = example.calls;
   };
   read_side("chosen", read.chosen);
@@ -57,7 +64,7 @@ void add(PreferenceData& data, std::int64_t chosen, std::int64_t rejected, doubl
 
 }  // namespace
 
-PreferenceRows read_preferences(const std::filesystem::path& file, bool paired) {
+PreferenceRows read_preferences(const std::filesystem::path& file, bool paired, double max_rejected_share) {
   const std::string content = host::read_file(file);
   PreferenceRows read;
   std::int64_t line = 0;
@@ -73,9 +80,11 @@ PreferenceRows read_preferences(const std::filesystem::path& file, bool paired) 
     }
   }
   const std::size_t all = read.rows.size() + read.rejected.size();
-  if (!read.rows.empty() && 100 * read.rejected.size() <= all) return read;
+  const bool few = static_cast<double>(read.rejected.size()) <= max_rejected_share * static_cast<double>(all);
+  if (!read.rows.empty() && few) return read;
   std::string message = "'" + file.string() + "': " + std::to_string(read.rejected.size()) + " of " +
-                        std::to_string(all) + " rows cannot be used as preferences, more than 1 %";
+                        std::to_string(all) + " rows cannot be used as preferences, expected at most a share of " +
+                        number_text(max_rejected_share) + " (max_rejected_share)";
   if (all == 0) message = "'" + file.string() + "': expected rows of preferences, found none";
   for (std::size_t i = 0; i < std::min<std::size_t>(read.rejected.size(), 3); ++i)
     message += "; line " + std::to_string(read.rejected[i].line) + ": " + read.rejected[i].reason;
@@ -89,7 +98,9 @@ PreferenceData to_preferences(const PreferenceRows& rows, const task::PromptCont
   for (const PreferenceRow& row : rows.rows) {
     const auto place = [&](const std::optional<std::vector<task::Call>>& calls) {
       if (!calls) return std::int64_t{-1};
-      examples.push_back({row.utterance, calls, json::object()});
+      task::Example& example = examples.emplace_back();
+      static_cast<task::Conversation&>(example) = row.prompt;
+      example.calls = calls;
       return static_cast<std::int64_t>(examples.size()) - 1;
     };
     const std::int64_t chosen = place(row.chosen), rejected = place(row.rejected);

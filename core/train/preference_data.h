@@ -27,7 +27,7 @@ struct PreferenceData {
 /// A row of preferences: {"messages": […the prompt], "chosen": assistant message, "rejected": assistant message,
 /// "weight"?: above 0}. Not paired, one of the two may be left out; a row with both makes two items then.
 struct PreferenceRow {
-  std::string utterance;
+  task::Conversation prompt;
   std::optional<std::vector<task::Call>> chosen, rejected;
   double weight = 1;
 };
@@ -37,9 +37,10 @@ struct PreferenceRows {
   std::vector<task::RejectedRow> rejected;
 };
 
-/// Reads one JSONL file. Rows that cannot be used, and pairs of equal answers, go to `rejected`; more than 1 % of them
-/// are a std::runtime_error that names file, count and the first reasons, and so is a file without a usable row.
-PreferenceRows read_preferences(const std::filesystem::path& file, bool paired);
+/// Reads one JSONL file. Rows that cannot be used, and pairs of equal answers, go to `rejected`; more than
+/// `max_rejected_share` of all are a std::runtime_error that names file, count and the first reasons, and so is a file
+/// without a usable row.
+PreferenceRows read_preferences(const std::filesystem::path& file, bool paired, double max_rejected_share);
 
 /// The rows as tokens. Throws std::invalid_argument as to_sequences().
 PreferenceData to_preferences(const PreferenceRows& rows, const task::PromptContract& contract,

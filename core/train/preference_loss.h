@@ -2,13 +2,12 @@
 // Internal to core/train.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <span>
 #include <vector>
 
 #include "host/algorithm/preference_call.h"
 #include "train/decoder_module.h"
+#include "train/libtorch.h"
 #include "train/plugin_node.h"
 #include "train/preference_data.h"
 

@@ -65,7 +65,7 @@ class LentSignals {
 /// The examples that calibrate: drawn at random, as many as the pruner wants.
 std::vector<task::Example> calibration_examples(const PruningJob& job, const host::PrunerCall& pruner,
                                                 const retort_prune_requirements& wanted) {
-  std::vector<task::Example> examples = task::read_split(job.dataset / "train.jsonl").examples;
+  std::vector<task::Example> examples = task::read_split(job.dataset / "train.jsonl", 0.01, task::Turns::all).examples;
   const bool needs_data = wanted.signals != 0 || (wanted.flags & RETORT_PRUNE_EVALUATES) != 0;
   if (needs_data && (examples.empty() || wanted.samples == 0))
     throw std::invalid_argument((job.dataset / "train.jsonl").string() + ": " + pruner.id() +

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "host/plugin/stop_request.h"
 #include "train/sequences.h"
 
 namespace retort::train {
@@ -52,6 +53,7 @@ Rows sample_batch(DecoderModule& decoder, const Rows& prompts, const ReferenceSa
   std::vector<char> done(prompts.size(), 0);
   const std::int64_t steps = capacity - ids.size(1);
   for (std::int64_t step = 0; step < steps; ++step) {
+    host::throw_if_stop_requested();
     const torch::Tensor next = choose(decoder.logits(last), options, streams);
     const auto chosen = next.accessor<std::int64_t, 1>();
     for (std::size_t i = 0; i < prompts.size(); ++i) {

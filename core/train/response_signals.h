@@ -2,13 +2,12 @@
 // response positions, D hidden, V vocabulary.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "train/decoder_module.h"
+#include "train/libtorch.h"
 #include "train/parameter_groups.h"
 #include "train/sequences.h"
 

@@ -2,12 +2,11 @@
 // Internal to core/train.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <span>
 #include <vector>
 
 #include "host/algorithm/rl_call.h"
+#include "train/libtorch.h"
 #include "train/plugin_node.h"
 #include "train/response_signals.h"
 

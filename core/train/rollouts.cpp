@@ -16,11 +16,12 @@ std::int64_t longest_prompt(const std::vector<Sequence>& prompts) {
 
 }  // namespace
 
-task::ParsedResponse parse_answer(const CallModule& policy, const std::vector<text::TokenId>& tokens) {
+task::ParsedResponse parse_answer(const CallModule& policy, const std::vector<text::TokenId>& tokens,
+                                  const task::Conversation& asked) {
   std::string bytes;
   for (const text::TokenId token : tokens) bytes += policy.tokenizer.token_bytes(token);
   if (host::replace_invalid_utf8(bytes) != bytes) return task::Malformed{"its bytes are not UTF-8"};
-  return policy.contract.parse(policy.tokenizer, tokens);
+  return policy.contract.parse(policy.tokenizer, tokens, asked);
 }
 
 RolloutSampler::RolloutSampler(const CallModule& policy, const std::vector<task::Example>& examples,
@@ -30,7 +31,7 @@ RolloutSampler::RolloutSampler(const CallModule& policy, const std::vector<task:
       examples_(examples),
       prompts_(prompts),
       settings_(settings),
-      engine_(*policy.decoder, threads, longest_prompt(prompts) + settings.max_new_tokens) {}
+      engine_(*policy.decoder, threads, longest_prompt(prompts) + settings.max_new_tokens, settings.precision) {}
 
 RolloutBatch RolloutSampler::sample(std::span<const std::size_t> batch, std::uint64_t seed) {
   const auto group = static_cast<std::size_t>(settings_.group_size);
@@ -46,7 +47,8 @@ RolloutBatch RolloutSampler::sample(std::span<const std::size_t> batch, std::uin
   for (std::size_t row = 0; row < sampled.size(); ++row) {
     const Sequence& prompt = prompts_[batch[row / group]];
     runtime::Rollout& response = sampled[row];
-    rollouts.answers.push_back({&examples_[prompt.example], row / group, parse_answer(policy_, response.tokens),
+    rollouts.answers.push_back({&examples_[prompt.example], row / group,
+                                parse_answer(policy_, response.tokens, examples_[prompt.example]),
                                 policy_.tokenizer.decode(response.tokens, true)});
     rollouts.sequences.push_back({prompt.prompt, std::move(response.tokens), prompt.example});
     rollouts.log_probs.push_back(std::move(response.log_probabilities));

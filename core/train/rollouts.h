@@ -16,6 +16,7 @@ struct RolloutSettings {
   double temperature = 1;  ///< above 0
   std::int64_t max_new_tokens = 64;
   std::int64_t group_size = 1;
+  runtime::RolloutPrecision precision = runtime::RolloutPrecision::f32;
 };
 
 /// Row b·G+g is sample g of prompt b.
@@ -42,7 +43,8 @@ class RolloutSampler {
   PolicyEngine engine_;
 };
 
-/// The answer that the tokens are; malformed where their bytes are not UTF-8.
-task::ParsedResponse parse_answer(const CallModule& policy, const std::vector<text::TokenId>& tokens);
+/// The answer to `asked` that the tokens are; malformed where their bytes are not UTF-8.
+task::ParsedResponse parse_answer(const CallModule& policy, const std::vector<text::TokenId>& tokens,
+                                  const task::Conversation& asked);
 
 }  // namespace retort::train

@@ -61,8 +61,8 @@ std::string sequence_hash(const std::vector<text::TokenId>& prompt, const std::v
 Sequence to_sequence(const task::Example& example, const task::PromptContract& contract,
                      const text::Tokenizer& tokenizer, double prompt_weight) {
   Sequence sequence;
-  sequence.prompt = contract.prompt(tokenizer, example.utterance);
-  if (example.calls) sequence.response = contract.response(tokenizer, example.utterance, *example.calls);
+  sequence.prompt = contract.prompt(tokenizer, example);
+  if (example.calls) sequence.response = contract.response(tokenizer, example, task::answer_of(example));
   sequence.mask = token_mask(sequence.prompt.size(), sequence.response.size(), prompt_weight);
   sequence.hash = sequence_hash(sequence.prompt, sequence.response);
   return sequence;
@@ -76,7 +76,7 @@ std::vector<Sequence> to_sequences(const std::vector<task::Example>& examples, c
     Sequence sequence = to_sequence(examples[i], contract, tokenizer);
     sequence.example = i;
     if (static_cast<std::int64_t>(sequence.length()) > max_length)
-      throw std::invalid_argument("example " + std::to_string(i + 1) + " (\"" + examples[i].utterance + "\") has " +
+      throw std::invalid_argument("example " + std::to_string(i + 1) + " (\"" + examples[i].utterance() + "\") has " +
                                   std::to_string(sequence.length()) + " tokens, the model holds " +
                                   std::to_string(max_length) + ": raise max_positions or leave the example out");
     sequences.push_back(std::move(sequence));

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <retort/abi/site.h>
-#include <torch/torch.h>
 
 #include <deque>
 #include <vector>
 
+#include "train/libtorch.h"
 #include "train/plugin_node.h"
 
 namespace retort::train {

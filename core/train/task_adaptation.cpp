@@ -33,9 +33,10 @@ CallModule adapt_to_task(const model::ModelFolder& folder, task::PromptContract 
   const std::unique_ptr<DecoderModule> pretrained = load_decoder(folder);
   model::ModelConfig config = folder.config();
   config.vocabulary_size = std::max(config.vocabulary_size, tokenizer.vocabulary_size());
-  config.bos_token = -1;  // a prompt begins with <|user|>
+  const bool own_tokens = !contract.special_tokens().empty();
+  if (own_tokens) config.bos_token = -1;  // a prompt begins with <|user|>
   config.eos_token = contract.end_token(tokenizer);
-  config.pad_token = tokenizer.find("<|pad|>").value_or(-1);
+  if (own_tokens) config.pad_token = tokenizer.find("<|pad|>").value_or(-1);
 
   auto decoder = std::make_unique<DecoderModule>(config, 0);
   torch::NoGradGuard no_grad;

@@ -2,13 +2,12 @@
 // core/train. nll_t = −log softmax(logits)_t of the next token, in nats.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <map>
 #include <string>
 #include <vector>
 
 #include "train/decoder_module.h"
+#include "train/libtorch.h"
 #include "train/sequences.h"
 
 namespace retort::train {

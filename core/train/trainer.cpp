@@ -2,6 +2,9 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
+#include <torch/nn/utils/clip_grad.h>
+#include <torch/optim/adamw.h>
+#include <torch/serialize.h>
 
 #include <cmath>
 #include <set>
@@ -161,11 +164,24 @@ void Trainer::update(std::int64_t step, double loss) {
 }
 
 void Trainer::run(const std::string& label, const std::function<double(std::int64_t)>& accumulate) {
+  // Also where checkpoint_steps asks for no checkpoints: what was done is not to be lost for a Ctrl-C.
+  const auto save_before_stopping = [&](std::int64_t step) {
+    if (step > last_checkpoint_ && step % checkpoint_multiple_ == 0) save_checkpoint(step);
+  };
   for (std::int64_t step = next_step_; step < total_steps_; ++step) {
-    hooks_.throw_if_stopped();
-    torch::manual_seed(seed_ + static_cast<std::uint64_t>(step) * 0x9E3779B9ULL);
-    optimizer_->zero_grad();
-    const double loss = accumulate(step);
+    double loss = 0;
+    try {
+      hooks_.throw_if_stopped();
+      torch::manual_seed(seed_ + static_cast<std::uint64_t>(step) * 0x9E3779B9ULL);
+      optimizer_->zero_grad();
+      loss = accumulate(step);
+    } catch (const Stopped&) {
+      save_before_stopping(step);
+      throw;
+    } catch (const host::PluginError& error) {
+      if (error.code() == RETORT_ERROR_STOPPED) save_before_stopping(step);
+      throw;
+    }
     update(step, loss);
     hooks_.progress(label, step + 1, total_steps_, "steps");
     const std::int64_t done = step + 1;

@@ -2,8 +2,6 @@
 // norm, averaging of weights, checkpoints. Internal to core/train.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -14,8 +12,13 @@
 #include "host/plugin/plugin_error.h"
 #include "train/hooks.h"
 #include "train/learning_rate.h"
+#include "train/libtorch.h"
 #include "train/parameter_groups.h"
 #include "train/training_options.h"
+
+namespace torch::optim {
+class AdamW;
+}
 
 namespace retort::train {
 
@@ -34,7 +37,7 @@ class Trainer {
   void checkpoint_at_multiples_of(std::int64_t steps) { checkpoint_multiple_ = steps; }
 
   /// Calls `accumulate(step)` for every step that is left. It adds its gradient to the weights and returns the loss to
-  /// plot; a NaN or infinite loss or gradient stops the run with an error that says where.
+  /// plot; a NaN or infinite loss or gradient is an error that says where. Stopped on request, it leaves a checkpoint.
   void run(const std::string& label, const std::function<double(std::int64_t step)>& accumulate);
   /// Replaces the weights by their running average, where one is kept. Once, at the end.
   void use_averaged_weights();

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "train/policy_engine.h"
 
@@ -25,7 +26,12 @@ double exact_match_share(DecoderModule& decoder, const text::Tokenizer& tokenize
   std::vector<const task::Example*> asked;
   std::size_t longest = 1;
   for (const task::Example& example : examples) {
-    std::vector<text::TokenId> prompt = contract.prompt(tokenizer, example.utterance);
+    std::vector<text::TokenId> prompt;
+    try {
+      prompt = contract.prompt(tokenizer, example);
+    } catch (const std::invalid_argument&) {
+      continue;  // what the form cannot show is answered wrong
+    }
     if (static_cast<std::int64_t>(prompt.size()) >= decoder.config().max_positions) continue;  // no room for an answer
     longest = std::max(longest, prompt.size());
     prompts.push_back(std::move(prompt));
@@ -36,7 +42,7 @@ double exact_match_share(DecoderModule& decoder, const text::Tokenizer& tokenize
       prompts, {.temperature = 0, .max_new_tokens = max_new_tokens, .end_token = contract.end_token(tokenizer)});
   std::size_t exact = 0;
   for (std::size_t i = 0; i < asked.size(); ++i) {
-    const task::ParsedResponse parsed = contract.parse(tokenizer, responses[i].tokens);
+    const task::ParsedResponse parsed = contract.parse(tokenizer, responses[i].tokens, *asked[i]);
     const auto* calls = std::get_if<std::vector<task::Call>>(&parsed);
     if (calls != nullptr && task::exact_match(*calls, *asked[i]->calls)) ++exact;
   }

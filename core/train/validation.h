@@ -15,7 +15,7 @@ std::vector<task::Example> validation_examples(const std::filesystem::path& data
                                                double max_rejected_share = 0.01);
 
 /// Share in [0,1] of the examples whose greedy answer is exactly the expected calls. A prompt that leaves the model no
-/// room for an answer counts as one that it got wrong.
+/// room for an answer, or that its form cannot show, counts as one that it got wrong.
 double exact_match_share(DecoderModule& decoder, const text::Tokenizer& tokenizer, const task::PromptContract& contract,
                          const std::vector<task::Example>& examples, std::int64_t max_new_tokens = 96);
 

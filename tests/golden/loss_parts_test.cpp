@@ -241,6 +241,7 @@ TEST_P(PreferenceLoss, PairsWithoutWeightDoNotExist) {
 INSTANTIATE_TEST_SUITE_P(
     All, PreferenceLoss,
     ::testing::Values(Variant{"dpo", DPO_PLUGIN, {}}, Variant{"cdpo", DPO_PLUGIN, {{"label_smoothing", .1}}},
+                      Variant{"kto", KTO_PLUGIN, {}},
                       Variant{"ipo", DPO_PLUGIN, {{"loss", std::string("ipo")}, {"length_normalised", true}}},
                       Variant{"simpo",
                               DPO_PLUGIN,

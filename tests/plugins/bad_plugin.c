@@ -96,6 +96,10 @@ static retort_error* init(const retort_host* given) {
 static void shutdown_plugin(void) {
   const char* path = getenv("RETORT_TEST_SHUTDOWN_FILE");
   FILE* file = path != NULL ? fopen(path, "a") : NULL;
+  const char* fault = getenv("RETORT_TEST_SHUTDOWN");
+  if (fault != NULL && strcmp(fault, "hang") == 0)
+    for (;;) pause();
+  if (fault != NULL && strcmp(fault, "crash") == 0) raise(SIGSEGV);
   if (file == NULL) return;
   fputs(BAD_ID "\n", file);
   fclose(file);

@@ -8,7 +8,8 @@
 
 namespace retort::host {
 
-/// Does nothing for NULL. Otherwise frees the error and throws "`what`: message": std::invalid_argument for
+/// Called after every call of a component: first restores what it did to the processor's floating point settings.
+/// Then does nothing for NULL. Otherwise frees the error and throws "`what`: message": std::invalid_argument for
 /// INVALID_ARGUMENT, retort::Stopped for STOPPED, std::runtime_error for the others.
 void throw_component_failure(retort_error* error, const std::string& what);
 

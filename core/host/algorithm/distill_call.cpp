@@ -82,6 +82,20 @@ std::vector<std::int64_t> resolved(const std::vector<std::int64_t>& given, std::
   return outputs;
 }
 
+/// A teacher with another tokenizer has rows of its own, which top k and states are not laid out for.
+void check_spans(const retort_distill_requirements& out, const std::string& id) {
+  constexpr std::uint64_t together = RETORT_SIGNAL_TEACHER_SPANS | RETORT_SIGNAL_TEACHER_LOGITS | RETORT_SIGNAL_LABELS;
+  if (const std::string others = unknown_signals(out.signals, together); !others.empty())
+    throw std::invalid_argument(id + ": asks for TEACHER_SPANS together with " + others + "; expected only " +
+                                signal_names(together));
+  if ((out.flags & RETORT_DISTILL_WHOLE_SEQUENCES) == 0)
+    throw std::invalid_argument(id + ": asks for TEACHER_SPANS without RETORT_DISTILL_WHOLE_SEQUENCES");
+  if (out.on_policy_fraction > 0)
+    throw std::invalid_argument(id +
+                                ": asks for TEACHER_SPANS and answers of the student; only a data set's answers "
+                                "are read by both tokenizers");
+}
+
 void check_numbers(const retort_distill_requirements& out, const std::string& id) {
   if (const std::string unknown = unknown_signals(out.signals, distill_signals); !unknown.empty())
     throw std::invalid_argument(id + ": asks for " + unknown + ", which retort.distill/1 does not know");
@@ -93,6 +107,7 @@ void check_numbers(const retort_distill_requirements& out, const std::string& id
   if (!(out.on_policy_fraction >= 0 && out.on_policy_fraction <= 1))
     throw std::invalid_argument(id + ": expected an on_policy_fraction in [0,1], found " +
                                 std::to_string(out.on_policy_fraction));
+  if ((out.signals & RETORT_SIGNAL_TEACHER_SPANS) != 0) check_spans(out, id);
   if (out.layer_count < 0 || (out.layer_count > 0 && (out.student_layers == nullptr || out.teacher_layers == nullptr)))
     throw std::runtime_error(id + ": layer_count " + std::to_string(out.layer_count) + " without layers");
 }
@@ -174,6 +189,11 @@ retort_distill_teacher abi_teacher(const DistillRequirements& wanted, const Dist
   teacher.top_log_probs = top ? view.top_log_probs : nullptr;
   teacher.tail_mass = top ? view.tail_mass : nullptr;
   teacher.hidden = addresses(view.hidden, hidden);
+  if (wanted.wants(RETORT_SIGNAL_TEACHER_SPANS)) {
+    expect_given(view.labels != nullptr && view.spans != nullptr, "a teacher's own tokens and spans");
+    teacher.labels = view.labels;
+    teacher.spans = view.spans;
+  }
   return teacher;
 }
 

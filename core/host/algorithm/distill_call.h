@@ -55,6 +55,8 @@ struct DistillTeacherView {
   const retort_tensor* top_log_probs = nullptr;  ///< [N,k]
   const retort_tensor* tail_mass = nullptr;      ///< [N]
   std::vector<const retort_tensor*> hidden;      ///< [Lh] of [N,D_teacher]
+  const retort_tensor* labels = nullptr;  ///< [N_teacher] int64, with TEACHER_SPANS, whose logits are [N_teacher,·]
+  const retort_tensor* spans = nullptr;   ///< [M,4] int64 likewise
 };
 
 /// Views of some rows of a step; they live through the call.
@@ -87,7 +89,7 @@ class DistillCall {
 
   /// `setup` NULL: the models are not known yet. Checked: known signals and flags, k with top-k, a fraction in [0,1],
   /// pairs of layers that the models have, parameters with names of their own and sizes above 0, one teacher unless the
-  /// loss takes several.
+  /// loss takes several, nothing but logits and labels of whole sequences from the data with TEACHER_SPANS.
   DistillRequirements requirements(const DistillSetup* setup) const;
   /// Writes the initial values of trained parameter `index`. Checked: all written and finite.
   void initialise(const DistillSetup& setup, std::uint64_t index, const retort_tensor& values) const;

@@ -6,6 +6,9 @@
 #include <utility>
 
 #include "host/algorithm/component_failure.h"
+#include "host/base/foreign_json.h"
+#include "host/base/numeric_environment.h"
+#include "host/base/printable.h"
 #include "host/plugin/plugin_error.h"
 
 namespace retort::host {
@@ -17,9 +20,9 @@ void refuse_result(const std::string& who, const std::string& expected, const st
 }
 
 Json parse_result(const std::string& who, std::string_view text) {
-  Json parsed = Json::parse(text, nullptr, false);
-  if (parsed.is_discarded()) refuse_result(who, "JSON", "\"" + std::string(text.substr(0, 200)) + "\"");
-  return parsed;
+  std::optional<Json> parsed = try_parse_json(text);
+  if (!parsed) refuse_result(who, "JSON", "\"" + printable(text.substr(0, 200)) + "\"");
+  return std::move(*parsed);
 }
 
 JsonItems::JsonItems(std::string who, std::size_t count, Take take)
@@ -50,6 +53,7 @@ void JsonItems::accept(std::uint64_t index, std::string_view json) {
 
 void JsonItems::finish(retort_error* error) const {
   if (failure_) {
+    restore_floating_point(who_);
     if (error != nullptr) host_services().error_free(error);
     std::rethrow_exception(failure_);
   }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -67,9 +68,21 @@ class Sha256 {
 
 }  // namespace
 
+namespace {
+
+constexpr std::size_t most_of_a_stream = std::size_t{64} << 20;
+
+bool is_regular(int descriptor) {
+  struct stat status{};
+  return ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+}  // namespace
+
 std::string read_file(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) fail("cannot open", path, errno);
+  const bool endless = !is_regular(file.get());
   std::string content;
   std::array<char, 1 << 16> buffer;
   for (;;) {
@@ -77,6 +90,8 @@ std::string read_file(const std::filesystem::path& path) {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail("cannot read", path, errno);
     if (count == 0) return content;
+    if (endless && content.size() > most_of_a_stream)
+      throw std::runtime_error("cannot read '" + path.string() + "': not a file, and more than 64 MiB come out of it");
     content.append(buffer.data(), static_cast<std::size_t>(count));
   }
 }
@@ -93,7 +108,8 @@ void write_all(int descriptor, const void* data, std::size_t bytes) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, const std::function<void(int)>& write) {
-  const std::filesystem::path temporary = path.string() + ".tmp-" + std::to_string(::getpid());
+  const std::filesystem::path temporary =
+      path.parent_path() / (".tmp-" + std::to_string(::getpid()) + "-" + path.filename().string());
   Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (file.get() < 0) fail("cannot write", path, errno);
   try {
@@ -122,8 +138,9 @@ std::string sha256(std::string_view bytes) {
 }
 
 std::string sha256_of_file(const std::filesystem::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) fail("cannot open", path, errno);
+  if (!is_regular(file.get())) throw std::runtime_error("cannot hash '" + path.string() + "': not a regular file");
   Sha256 hash;
   std::array<char, 1 << 16> buffer;
   for (;;) {

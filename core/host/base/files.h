@@ -8,7 +8,7 @@
 
 namespace retort::host {
 
-/// The whole file. Throws std::runtime_error: path and the system's reason.
+/// The whole file; of a pipe or device at most 64 MiB. Throws std::runtime_error: path and the system's reason.
 std::string read_file(const std::filesystem::path& path);
 
 /// Writes under a temporary name in the same folder, fsyncs file and folder, renames. On any error the temporary file
@@ -21,7 +21,7 @@ void write_file_atomically(const std::filesystem::path& path, const std::functio
 /// Writes all bytes to the descriptor; throws std::system_error on failure (a full disk among them).
 void write_all(int descriptor, const void* data, std::size_t bytes);
 
-/// Lower-case hexadecimal SHA-256.
+/// Lower-case hexadecimal SHA-256; of regular files only: a pipe or a device is an error, and never hangs.
 std::string sha256(std::string_view bytes);
 std::string sha256_of_file(const std::filesystem::path& path);
 

@@ -1,11 +1,14 @@
 // JsonCursor and the strict parser for JSON from data.
 #include "host/base/json_cursor.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <set>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
+#include "host/base/json_integers.h"
 #include "host/base/utf8.h"
 
 namespace retort::host {
@@ -117,6 +120,9 @@ Json parse_strict_json(std::string_view text, int greatest_depth) {
     }
     return true;
   };
+  if (const auto integer = integer_beyond_64_bits(text); !integer.empty())
+    throw std::invalid_argument("expected whole numbers of at most 64 bits, found " +
+                                std::string(integer.substr(0, 40)) + ", which would be rounded; write it as a string");
   try {
     return Json::parse(text, watch);
   } catch (const Json::exception& error) {

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "host/base/printable.h"
 #include "host/base/redaction.h"
 #include "host/base/terminal.h"
 
@@ -71,16 +72,16 @@ LogFile::~LogFile() {
 }
 
 void log_debug(const std::string& message) {
-  sinks().logger->debug("{}", redacted(message));
+  sinks().logger->debug("{}", printable(redacted(message)));
 }
 void log_info(const std::string& message) {
-  sinks().logger->info("{}", redacted(message));
+  sinks().logger->info("{}", printable(redacted(message)));
 }
 void log_warning(const std::string& message) {
-  sinks().logger->warn("{}", redacted(message));
+  sinks().logger->warn("{}", printable(redacted(message)));
 }
 void log_error(const std::string& message) {
-  sinks().logger->error("{}", redacted(message));
+  sinks().logger->error("{}", printable(redacted(message)));
 }
 
 }  // namespace retort::host

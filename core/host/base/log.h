@@ -21,7 +21,7 @@ class LogFile {
   LogFile& operator=(const LogFile&) = delete;
 };
 
-/// Each replaces secrets by "***" (host/base/redaction.h).
+/// Each replaces secrets by "***" (host/base/redaction.h), and is made printable (host/base/printable.h).
 /// For a run's log.txt; on stderr only with RETORT_LOG=debug.
 void log_debug(const std::string& message);
 void log_info(const std::string& message);

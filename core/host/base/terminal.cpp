@@ -3,7 +3,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <utility>
+
+#include "host/base/printable.h"
 
 namespace retort::host {
 namespace {
@@ -34,20 +39,35 @@ void Terminal::erase_bar() {
   if (!bar_.empty()) std::fputs("\r\033[K", stream_);
 }
 
+void Terminal::when_closed(void (*action)()) {
+  const std::scoped_lock lock(mutex_);
+  closed_ = action;
+}
+
+void Terminal::flush() {
+  if (std::fflush(stream_) == 0 && std::ferror(stream_) == 0) return;  // standard error is not buffered
+  const bool gone = errno == EPIPE || errno == EIO;  // the reader of a pipe went, or the terminal hung up
+  std::clearerr(stream_);
+  if (gone && closed_ != nullptr) std::exchange(closed_, nullptr)();
+}
+
 void Terminal::line(std::string_view text) {
+  const std::string shown = printable(text);
   const std::scoped_lock lock(mutex_);
   erase_bar();
-  std::fprintf(stream_, "%.*s\n%s", static_cast<int>(text.size()), text.data(), bar_.c_str());
-  std::fflush(stream_);
+  std::fprintf(stream_, "%s\n%s", shown.c_str(), bar_.c_str());
+  flush();
 }
 
 void Terminal::bar(std::string_view text) {
   if (!interactive_) return;
+  std::string shown = printable(text);
+  std::replace(shown.begin(), shown.end(), '\n', ' ');
   const std::scoped_lock lock(mutex_);
   erase_bar();
-  bar_ = cut(text, width(stream_));
+  bar_ = cut(shown, width(stream_));
   std::fputs(bar_.c_str(), stream_);
-  std::fflush(stream_);
+  flush();
 }
 
 Terminal& standard_error() {

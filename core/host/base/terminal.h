@@ -9,7 +9,7 @@
 
 namespace retort::host {
 
-/// [any-thread]
+/// Control characters of a text are shown, not obeyed. [any-thread]
 class Terminal {
  public:
   /// `stream` stays open as long as the object lives.
@@ -17,15 +17,19 @@ class Terminal {
   bool interactive() const { return interactive_; }
   /// Prints a whole line, above the bar if there is one. `text` has no newline at its end.
   void line(std::string_view text);
+  /// `action` is called, once, when nobody reads the stream any more.
+  void when_closed(void (*action)());
   /// Draws the bar anew, cut to the terminal's width; "" takes it away. Does nothing when not interactive.
   void bar(std::string_view text);
 
  private:
   void erase_bar();
+  void flush();
   std::FILE* stream_;
   bool interactive_;
   std::mutex mutex_;
   std::string bar_;
+  void (*closed_)() = nullptr;
 };
 
 /// The process's terminal on stderr.

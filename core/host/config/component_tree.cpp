@@ -21,6 +21,9 @@ void check_paths(const ResolvedComponent& target, Diagnostics& diagnostics) {
     else if (!std::filesystem::exists(path, ignored))
       diagnostics.push_back({pointer, "no such file or folder: " + path.string(),
                              "paths in a config are relative to its file, in " + target.folder.string()});
+    else if (!std::filesystem::is_regular_file(path, ignored) && !std::filesystem::is_directory(path, ignored))
+      diagnostics.push_back({pointer, "expected a file or folder, found a pipe, socket or device: " + path.string(),
+                             "what it gives may differ each time or never end; write it to a file first"});
   };
   visit_format(target.component.parameters_schema, target.parameters, "path-exists", target.pointer, check);
 }

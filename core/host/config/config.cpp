@@ -56,11 +56,26 @@ void add_plugin(const Config& config, const Json& entry, const std::string& poin
       diagnostics.push_back({pointer_to(pointer, key), "unknown key; a plugin has \"path\" and \"sha256\"", ""});
   if (!entry.contains("sha256")) return;
   const Json& pin = entry["sha256"];
-  if (pin.is_string() && is_sha256(pin.get<std::string>()))
-    options.sha256[library.filename().string()] = pin.get<std::string>();
-  else
+  if (!pin.is_string() || !is_sha256(pin.get<std::string>())) {
     diagnostics.push_back(
         {pointer_to(pointer, "sha256"), "expected 64 lower-case hexadecimal digits, found " + pin.dump(), ""});
+    return;
+  }
+  const std::string file = std::filesystem::canonical(library).string();
+  const auto [place, is_new] = options.sha256.emplace(file, pin.get<std::string>());
+  if (!is_new && place->second != pin.get<std::string>())
+    diagnostics.push_back({pointer_to(pointer, "sha256"),
+                           "a second, different pin of " + file + "; the first is " + place->second, "keep one"});
+}
+
+/// What a member of "plugins" names, or nothing.
+std::filesystem::path library_of(const Config& config, const Json& entry) {
+  const Json path = entry.is_object() ? entry.value("path", Json()) : entry;
+  if (!path.is_string()) return {};
+  const std::filesystem::path library = config.file.parent_path() / path.get<std::string>();
+  std::error_code error;
+  const std::filesystem::path file = std::filesystem::canonical(library, error);
+  return error ? std::filesystem::path() : file;
 }
 
 }  // namespace
@@ -74,6 +89,15 @@ void add_config_plugins(const Config& config, SearchOptions& options, std::vecto
   }
   for (std::size_t i = 0; i < plugins->size(); ++i)
     add_plugin(config, (*plugins)[i], pointer_to("/plugins", i), options, diagnostics);
+}
+
+void check_config_plugins(const Config& config, const Registry& registry, std::vector<Diagnostic>& diagnostics) {
+  const auto plugins = config.document.find("plugins");
+  if (plugins == config.document.end() || !plugins->is_array()) return;
+  for (std::size_t i = 0; i < plugins->size(); ++i)
+    for (const PluginInfo& refused : registry.refused())
+      if (refused.library == library_of(config, (*plugins)[i]))
+        diagnostics.push_back({pointer_to("/plugins", i), refused.refusal, ""});
 }
 
 }  // namespace retort::host

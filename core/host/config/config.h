@@ -40,8 +40,12 @@ void apply_override(Json& document, const std::string& override_text, std::vecto
 /// References may refer to values with references; a circle of them is reported.
 void substitute_references(Json& document, std::vector<Diagnostic>& diagnostics);
 
-/// Adds the config's "plugins" to `options`: paths (absolute afterwards) and their SHA-256 pins.
+/// Adds the config's "plugins" to `options`: paths (absolute afterwards) and their SHA-256 pins, by the path that
+/// symbolic links lead to.
 void add_config_plugins(const Config& config, SearchOptions& options, std::vector<Diagnostic>& diagnostics);
+
+/// A library that the config names and the registry refused is a finding: another one must not stand in for it.
+void check_config_plugins(const Config& config, const Registry& registry, std::vector<Diagnostic>& diagnostics);
 
 /// `pointer` + "/" + `key`, with ~ and / escaped (RFC 6901).
 std::string pointer_to(const std::string& pointer, const std::string& key);

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "host/base/foreign_json.h"
+#include "host/base/utf8.h"
 #include "host/config/config.h"
 
 namespace retort::host {
@@ -37,13 +39,17 @@ std::string member_names(const Json& array) {
 }
 
 Json parse_value(const std::string& text) {
-  Json value = Json::parse(text, nullptr, false);
-  return value.is_discarded() ? Json(text) : value;
+  std::optional<Json> value = try_parse_json(text);
+  return value ? std::move(*value) : Json(text);
 }
 
 }  // namespace
 
 void apply_override(Json& document, const std::string& override_text, std::vector<Diagnostic>& diagnostics) {
+  if (replace_invalid_utf8(override_text) != override_text) {
+    diagnostics.push_back({"", "--set: expected UTF-8, found '" + replace_invalid_utf8(override_text) + "'", ""});
+    return;
+  }
   const std::size_t equals = override_text.find('=');
   const std::string path = override_text.substr(0, equals);
   std::vector<std::string> keys = split_at_dots(path);

@@ -143,6 +143,7 @@ ResolvedConfig load_and_resolve(const std::filesystem::path& file, const std::ve
   const Config config = load_config(file, overrides, diagnostics);
   add_config_plugins(config, options, diagnostics);
   registry.emplace(std::move(options));
+  check_config_plugins(config, *registry, diagnostics);
   ResolvedConfig resolved = resolve_config(config, *registry, diagnostics);
   // By place they read better than in the order of the checks.
   std::stable_sort(diagnostics.begin(), diagnostics.end(), comes_before);

@@ -1,6 +1,7 @@
 #include "host/config/stage_key.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "host/base/files.h"
 #include "host/plugin/parameter_schema.h"
@@ -25,9 +26,24 @@ std::string content_hash(const std::filesystem::path& path) {
   return sha256(list);
 }
 
+/// Hashed once a process as long as it does not change.
+std::string library_hash(const std::filesystem::path& library) {
+  static std::mutex mutex;
+  static std::map<std::string, std::pair<FileIdentity, std::string>> known;
+  const FileIdentity file = file_identity(library);
+  const std::lock_guard lock(mutex);
+  auto& [identity, hash] = known[file.path];
+  if (identity != file) {
+    hash = sha256_of_file(library);
+    identity = file;
+  }
+  return hash;
+}
+
 Json component_recipe(const ResolvedComponent& component) {
   Json recipe = {{"component", component.component.id},
                  {"version", component.component.version},
+                 {"library", library_hash(component.component.library)},
                  {"parameters", component.parameters}};
   Json files = Json::object();
   const auto add = [&](const std::string& pointer, const std::string& path, bool) {
@@ -70,6 +86,11 @@ std::string recipe_difference(const Json& before, const Json& after) {
   std::string text;
   for (const Json& change : Json::diff(before, after)) {
     const std::string path = change["path"];
+    if (path == "/library" || path.ends_with("/library")) {
+      text += (text.empty() ? "" : ", ") + path.substr(1) + ": " +
+              (change["op"] == "replace" ? "the plugin was built anew" : "another component");
+      continue;
+    }
     const Json::json_pointer pointer(path);
     const std::string old_value = before.contains(pointer) ? before[pointer].dump() : "nothing";
     const std::string new_value = change["op"] == "remove" ? "nothing" : change["value"].dump();

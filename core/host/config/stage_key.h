@@ -21,7 +21,8 @@ struct InputArtifact {
   std::string sha256;    ///< of its content
 };
 
-/// Everything that the stage's result may depend on: component and version, parameters, content of the files that
+/// Everything that the stage's result may depend on: component, version and the SHA-256 of its library (one that was
+/// rebuilt to the same bytes is the same), parameters, content of the files that
 /// parameters name (schema format "path-exists"), slots, inputs (content and the name that the stage sees), seed,
 /// threads, and Retort's version. Not in it: where the config or the plugin lies, and what the stage makes of itself.
 /// Hashes files: throws std::runtime_error for one that cannot be read.

@@ -2,10 +2,12 @@
 
 #include <stdexcept>
 
+#include "host/base/numeric_environment.h"
 #include "host/plugin/known_interfaces.h"
 #include "host/plugin/parameter_schema.h"
 #include "host/plugin/plugin_error.h"
 #include "host/plugin/plugin_library.h"
+#include "host/plugin/process_end.h"
 #include "host/plugin/secrets.h"
 
 namespace retort::host {
@@ -35,7 +37,10 @@ Component::Component(std::shared_ptr<const ComponentInfo> info, const retort_plu
   const FlatParameters flat(parameters);
   const retort_create_arguments arguments{
       sizeof(retort_create_arguments), index, flat.data(), flat.size(), object_->bound.data(), object_->bound.size()};
-  throw_if_error(entry.create(&arguments, &object_->instance), known.id);
+  const UnaskedExit watch(known.id + ": create()");
+  retort_error* error = entry.create(&arguments, &object_->instance);
+  restore_floating_point(known.id + ": create()");
+  throw_if_error(error, known.id);
   if (object_->instance == nullptr)
     throw std::runtime_error(known.id + ": create() of '" + known.library.string() +
                              "' returned neither an error nor an instance");
@@ -60,10 +65,10 @@ const void* Component::functions(const std::string& interface_id) const {
   return table;
 }
 
-Component load_component(std::shared_ptr<const ComponentInfo> info, const Json& parameters,
+Component load_component(LibraryFile file, std::shared_ptr<const ComponentInfo> info, const Json& parameters,
                          std::vector<FilledSlot> slots) {
   allow_secrets(info->parameters_schema, parameters);
-  const retort_plugin_entry& entry = loaded_plugin(info->library).entry();
+  const retort_plugin_entry& entry = loaded_plugin(std::move(file)).entry();
   for (std::uint32_t index = 0; index < entry.component_count(); ++index) {
     const retort_component* candidate = entry.component(index);
     if (candidate != nullptr && to_std(candidate->id) == info->id)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "host/base/json.h"
+#include "host/plugin/plugin_trust.h"
 
 namespace retort::host {
 
@@ -45,7 +46,7 @@ class Component {
   }
 
  private:
-  friend Component load_component(std::shared_ptr<const ComponentInfo> info, const Json& parameters,
+  friend Component load_component(LibraryFile file, std::shared_ptr<const ComponentInfo> info, const Json& parameters,
                                   std::vector<FilledSlot> slots);
   struct Object;
   Component(std::shared_ptr<const ComponentInfo> info, const retort_plugin_entry& entry, std::uint32_t index,
@@ -59,10 +60,10 @@ struct FilledSlot {
   Component component;
 };
 
-/// Loads the component's library (once in this process, for good) and makes an instance. `parameters` must have passed
-/// validate_parameters; plugins may read the secrets that they name from now on. Whether the library may be loaded is
-/// the registry's affair. Throws PluginError for what the component says, std::runtime_error for its library.
-Component load_component(std::shared_ptr<const ComponentInfo> info, const Json& parameters,
+/// Loads the component's library `file` (once in this process, for good) and makes an instance. `parameters` must have
+/// passed validate_parameters; plugins may read the secrets that they name from now on. Whether the library may be
+/// loaded is the registry's affair. Throws PluginError for what the component says, std::runtime_error for its library.
+Component load_component(LibraryFile file, std::shared_ptr<const ComponentInfo> info, const Json& parameters,
                          std::vector<FilledSlot> slots);
 
 /// The ABI's view of `slot`; borrows its strings.

@@ -12,6 +12,7 @@
 #include <retort/abi/stage.h>
 #include <retort/abi/teacher.h>
 
+#include <algorithm>
 #include <map>
 #include <sstream>
 
@@ -44,11 +45,21 @@ void check_unknown_index(const retort_plugin_entry& entry) {
   expect(refused, "create(component_count()) returned no error");
 }
 
-void check_twice(const retort_plugin_entry& entry, std::uint32_t index, const ComponentInfo& info,
+/// What to create the component with: `given`, or defaults where nothing is.
+Json parameters_for(const ComponentInfo& info, const Json& given) {
+  if (given.is_null()) {
+    if (has_defaults_for_all(info.parameters_schema)) return least_parameters(info.parameters_schema);
+    throw CheckSkipped{"it has required parameters: give them with --parameters"};
+  }
+  Json parameters = given;
+  std::vector<Diagnostic> found;
+  validate_parameters(info.parameters_schema, parameters, "", found);
+  for (const Diagnostic& diagnostic : found) throw CheckFailed{diagnostic.pointer + ": " + diagnostic.message};
+  return parameters;
+}
+
+void check_twice(const retort_plugin_entry& entry, std::uint32_t index, const Json& parameters,
                  const std::vector<retort_bound_component>& components) {
-  Json parameters = Json::object();
-  std::vector<Diagnostic> none;
-  validate_parameters(info.parameters_schema, parameters, "", none);
   const ScopedInstance first(entry, index, parameters, components);
   {
     const ScopedInstance second(entry, index, parameters, components);
@@ -69,7 +80,8 @@ void check_interface_of(CheckLog& log, const Subject& subject, const std::string
   if (const auto found = checks.find(interface); found != checks.end()) found->second(log, subject);
 }
 
-void check_component(CheckLog& log, const retort_plugin_entry& entry, std::uint32_t index, const ComponentInfo& info) {
+void check_component(CheckLog& log, const retort_plugin_entry& entry, std::uint32_t index, const ComponentInfo& info,
+                     const Json& given) {
   const KnownInterface& known = *find_interface(info.interface);
   log.run(info.id, "id and summary", [&] {
     expect(info.id.starts_with(std::string(known.prefix) + "."),
@@ -77,14 +89,14 @@ void check_component(CheckLog& log, const retort_plugin_entry& entry, std::uint3
     expect(!info.summary.empty() && info.summary.find('\n') == std::string::npos, "the summary is not one line");
   });
   std::vector<retort_bound_component> components;
+  Json parameters;
   const bool created = log.run(info.id, "created and destroyed twice", [&] {
-    if (!has_defaults_for_all(info.parameters_schema))
-      throw CheckSkipped{"it has required parameters, so there is no default instance to check"};
+    parameters = parameters_for(info, given);
     components = stand_ins(info);
-    check_twice(entry, index, info, components);
+    check_twice(entry, index, parameters, components);
   });
   if (!created) return;
-  const ScopedInstance instance(entry, index, least_parameters(info.parameters_schema), components);
+  const ScopedInstance instance(entry, index, parameters, components);
   const void* table = nullptr;
   const bool offered = log.run(info.id, "offers " + info.interface + " and nothing unknown", [&] {
     expect(entry.get_interface(instance.get(), to_abi("retort.no-such-interface/1")) == nullptr,
@@ -141,7 +153,7 @@ bool CheckLog::run(const std::string& component, const std::string& name, const 
   return check.outcome == "passed";
 }
 
-int check_plugin_in_this_process(const std::filesystem::path& path, int descriptor) {
+int check_plugin_in_this_process(const std::filesystem::path& path, int descriptor, const Json& parameters) {
   CheckLog log(descriptor);
   std::unique_ptr<PluginLibrary> library;
   PluginInfo info;
@@ -153,19 +165,23 @@ int check_plugin_in_this_process(const std::filesystem::path& path, int descript
   const retort_plugin_entry& entry = library->entry();
   log.run("", "refuses a component index that is out of range", [&] { check_unknown_index(entry); });
   for (std::uint32_t index = 0; index < info.components.size(); ++index)
-    check_component(log, entry, index, info.components[index]);
+    check_component(log, entry, index, info.components[index], parameters.value(info.components[index].id, Json()));
+  for (const auto& [id, ignored] : parameters.items())
+    if (std::none_of(info.components.begin(), info.components.end(), [&](const auto& one) { return one.id == id; }))
+      log.run("", "parameters are of its components", [&] { throw CheckFailed{"it has no component \"" + id + "\""}; });
   log.run("", "shuts down", [&] {
     if (entry.shutdown != nullptr) entry.shutdown();
   });
   return 0;
 }
 
-ConformanceReport check_plugin(const std::filesystem::path& library, double seconds) {
+ConformanceReport check_plugin(const std::filesystem::path& library, double seconds, const Json& parameters) {
   ConformanceReport report;
   report.library = std::filesystem::absolute(library);
   ConformanceCheck unfinished;
   try {
-    const ChildResult child = run_child(scanner_executable(), {"check", report.library.string()}, seconds);
+    const ChildResult child =
+        run_child(scanner_executable(), {"check", report.library.string()}, seconds, parameters.dump());
     read_lines(child.output.substr(0, child.output.rfind('\n') + 1), report, unfinished);
     if (!child.succeeded() || !unfinished.name.empty()) {
       if (unfinished.name.empty()) unfinished.name = "stays alive";

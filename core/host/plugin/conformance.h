@@ -24,11 +24,13 @@ struct ConformanceReport {
 };
 
 /// Runs the checks in a child process. A crash or a hang is one failed check, named; what passed before it stays in the
-/// report. Never throws for a bad library.
-ConformanceReport check_plugin(const std::filesystem::path& library, double seconds = 120);
+/// report. `parameters`: of components by their ids, for those that have required ones; the others get their defaults.
+/// Never throws for a bad library.
+ConformanceReport check_plugin(const std::filesystem::path& library, double seconds = 120,
+                               const Json& parameters = Json::object());
 
 /// The child's side: one JSON object a line to `descriptor`, before and after every check.
-int check_plugin_in_this_process(const std::filesystem::path& library, int descriptor);
+int check_plugin_in_this_process(const std::filesystem::path& library, int descriptor, const Json& parameters);
 
 Json to_json(const ConformanceReport& report);
 

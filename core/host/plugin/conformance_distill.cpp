@@ -4,32 +4,22 @@
 #include <array>
 #include <functional>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <sstream>
 
 #include "host/algorithm/distill_call.h"
 #include "host/plugin/conformance_checks.h"
-#include "host/plugin/conformance_tensor.h"
+#include "host/plugin/conformance_distill_teacher.h"
 
 namespace retort::host {
 namespace {
 
-constexpr std::array<std::int64_t, 3> sequence_rows = {3, 1, 4};
-constexpr std::int64_t N = 8, V = 9, student_width = 5, teacher_width = 7, total_steps = 10;
+using namespace distill_case;
 
 /// Of central differences. Twice, with half the step as well: what the two disagree by is how far they can be trusted.
 constexpr double step_width = 1e-2;
 /// Of the largest derivative. A gradient whose scale is wrong by more than this cannot pass.
 constexpr double tolerance = 0.01;
-
-using Matrix = std::unique_ptr<OwnedTensor<float>>;
-
-Matrix normal_matrix(SeededNumbers& numbers, std::int64_t columns) {
-  auto matrix = std::make_unique<OwnedTensor<float>>(N, columns);
-  matrix->fill([&] { return static_cast<float>(numbers.normal()); });
-  return matrix;
-}
 
 /// A trained parameter, or the gradient of one.
 class Parameter {
@@ -62,32 +52,6 @@ class Parameter {
 };
 
 using Parameters = std::vector<std::unique_ptr<Parameter>>;
-
-struct Teacher {
-  OwnedTensor<float> logits{N, V}, top_log_probs, tail{N};
-  OwnedTensor<std::int64_t> top_ids;
-  std::vector<Matrix> hidden;
-
-  Teacher(SeededNumbers& numbers, std::int64_t kept, std::size_t layers, std::int64_t width)
-      : top_log_probs(N, kept), top_ids(N, kept) {
-    logits.fill([&] { return static_cast<float>(numbers.normal()); });
-    for (std::int64_t n = 0; n < N; ++n) keep_top(n);
-    for (std::size_t i = 0; i < layers; ++i) hidden.push_back(normal_matrix(numbers, width));
-  }
-  void keep_top(std::int64_t n) {
-    std::vector<std::int64_t> order(V);
-    std::iota(order.begin(), order.end(), 0);
-    std::sort(order.begin(), order.end(), [&](auto a, auto b) { return logits.at(n, a) > logits.at(n, b); });
-    double sum = 0, mass = 1;
-    for (std::int64_t v = 0; v < V; ++v) sum += std::exp(logits.at(n, v));
-    for (std::int64_t k = 0; k < top_ids.columns(); ++k) {
-      top_ids.at(n, k) = order[static_cast<std::size_t>(k)];
-      top_log_probs.at(n, k) = static_cast<float>(logits.at(n, top_ids.at(n, k)) - std::log(sum));
-      mass -= std::exp(logits.at(n, top_ids.at(n, k))) / sum;
-    }
-    tail.at(n) = static_cast<float>(std::max(mass, 0.0));
-  }
-};
 
 struct Gradients {
   Gradients(std::size_t layers, const std::vector<DistillParameter>& declared) {
@@ -164,6 +128,7 @@ class Case {
   }
 
   DistillRows rows(std::int64_t first, std::int64_t count) {
+    spans_.clear();
     DistillRows batch;
     batch.on_policy = on_policy;
     batch.student_logits = student.input_rows(first, count);
@@ -176,6 +141,7 @@ class Case {
       view.top_log_probs = teacher->top_log_probs.input_rows(first, count);
       view.tail_mass = teacher->tail.input_rows(first, count);
       for (const Matrix& matrix : teacher->hidden) view.hidden.push_back(matrix->input_rows(first, count));
+      if (wanted.wants(RETORT_SIGNAL_TEACHER_SPANS)) show_spans(first, count, *teacher, view);
     }
     batch.labels = labels_.input_rows(first, count);
     batch.mask = mask.input_rows(first, count);
@@ -190,6 +156,31 @@ class Case {
     return batch;
   }
 
+  /// The teacher's own rows of the sequences that rows [first, first + count) are, and the pieces from there on.
+  void show_spans(std::int64_t first, std::int64_t count, Teacher& teacher, DistillTeacherView& view) {
+    std::vector<std::array<std::int64_t, 4>> spans;
+    std::int64_t row = 0, other = 0, first_other = -1;
+    for (std::size_t s = 0; s < sequence_rows.size(); ++s)
+      for (const auto& [student_rows, teacher_rows] : pieces[s]) {
+        if (row >= first && row < first + count) {
+          if (first_other < 0) first_other = other;
+          spans.push_back({row - first, student_rows, other - first_other, teacher_rows});
+        }
+        row += student_rows;
+        other += teacher_rows;
+      }
+    auto& tensor = spans_.emplace_back(
+        std::make_unique<OwnedTensor<std::int64_t>>(static_cast<std::int64_t>(spans.size()), std::int64_t{4}));
+    for (std::size_t m = 0; m < spans.size(); ++m)
+      for (std::size_t i = 0; i < 4; ++i)
+        tensor->at(static_cast<std::int64_t>(m), static_cast<std::int64_t>(i)) = spans[m][i];
+    const std::int64_t others = spans.back()[2] + spans.back()[3];
+    view.logits = teacher.other_logits.input_rows(first_other, others);
+    view.labels = teacher.other_labels.input_rows(first_other, others);
+    view.spans = tensor->input();
+  }
+
+  std::vector<std::unique_ptr<OwnedTensor<std::int64_t>>> spans_;  ///< of the present call
   DistillCall call_;
   OwnedTensor<std::int64_t> labels_{N}, sequences_{N}, positions_{N}, lengths_{N};
 

@@ -220,7 +220,9 @@ void visit_format(const Json& schema, const Json& value, const std::string& form
     const std::string place = pointer + "/" + pointer_step(key);
     if (properties.contains(key))
       visit_member(properties[key], member, format, place,
-                   std::find(required.begin(), required.end(), Json(key)) != required.end(), visit);
+                   std::find(required.begin(), required.end(), Json(key)) != required.end() ||
+                       properties[key].value("default", Json("")) != Json(""),
+                   visit);
     else if (additional.is_object())
       visit_member(additional, member, format, place, true, visit);
   }

@@ -33,7 +33,8 @@ bool has_defaults_for_all(const Json& schema);
 Json least_parameters(const Json& schema);
 
 /// Calls `visit(pointer, value, required)` for every string of `value` whose schema has this "format"; `required` says
-/// that the schema does not let it be left out. `pointer` is where `value` stands.
+/// that the schema does not let it be left out or empty: no default, or one that says something. `pointer` is where
+/// `value` stands.
 void visit_format(const Json& schema, const Json& value, const std::string& format, const std::string& pointer,
                   const std::function<void(const std::string&, const std::string&, bool)>& visit);
 

@@ -7,10 +7,14 @@
 #include <atomic>
 #include <memory>
 #include <new>
+#include <retort/host.hpp>
 #include <string_view>
 
+#include "host/base/printable.h"
 #include "host/base/redaction.h"
+#include "host/base/utf8.h"
 #include "host/plugin/host_extensions.h"
+#include "host/plugin/stop_request.h"
 
 #ifndef RETORT_VERSION
 #error "the build sets RETORT_VERSION to the product version"
@@ -65,7 +69,7 @@ void log(std::int32_t level, retort_string message) {
                           : level == RETORT_LOG_INFO    ? spdlog::level::info
                           : level == RETORT_LOG_WARNING ? spdlog::level::warn
                                                         : spdlog::level::err;
-    logger()->log(severity, "{}", redacted(to_std(message)));
+    logger()->log(severity, "{}", printable(redacted(to_std(message))));
   } catch (...) {
     // A message that cannot be written is lost; it must not end the plugin's call.
   }
@@ -99,13 +103,16 @@ void request_stop() {
 bool stop_requested() {
   return stop.load(std::memory_order_relaxed);
 }
+void throw_if_stop_requested() {
+  if (stop_requested()) throw Stopped();
+}
 void clear_stop_request() {
   stop.store(false, std::memory_order_relaxed);
 }
 
 void throw_if_error(retort_error* error, const std::string& what) {
   if (error == nullptr) return;
-  const PluginError thrown(error->code, redacted(what + ": " + error->message));
+  const PluginError thrown(error->code, redacted(what + ": " + replace_invalid_utf8(error->message)));
   error_free(error);
   throw thrown;
 }

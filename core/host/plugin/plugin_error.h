@@ -29,7 +29,7 @@ void request_stop();
 bool stop_requested();
 void clear_stop_request();  ///< for tests
 
-/// Throws PluginError with "`what`: message", secrets replaced by "***", and frees the error; does nothing for NULL.
+/// Throws PluginError with "`what`: message" (UTF-8, secrets as "***"), and frees the error; does nothing for NULL.
 void throw_if_error(retort_error* error, const std::string& what);
 
 inline std::string to_std(retort_string text) {

@@ -13,7 +13,9 @@
 #include <stdexcept>
 #include <vector>
 
+#include "host/base/numeric_environment.h"
 #include "host/plugin/plugin_error.h"
+#include "host/plugin/process_end.h"
 
 namespace retort::host {
 
@@ -27,30 +29,43 @@ namespace {
   throw std::runtime_error("'" + path.string() + "' " + why);
 }
 
-std::string header_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
+std::string own_header() {
+  std::ifstream file("/proc/self/exe", std::ios::binary);
   std::string header(sizeof(Elf64_Ehdr), '\0');
   file.read(header.data(), static_cast<std::streamsize>(header.size()));
   header.resize(static_cast<std::size_t>(file.gcount()));
   return header;
 }
 
-/// Says plainly what dlopen would say in its own words.
-void check_file(const std::filesystem::path& path) {
+LibraryFile opened(const std::filesystem::path& path) {
   if (!path.is_absolute()) refuse(path, "is not an absolute path; plugins are never looked up by a bare name");
   std::error_code error;
   if (!std::filesystem::exists(path, error)) refuse(path, "does not exist");
   if (!std::filesystem::is_regular_file(path, error)) refuse(path, "is not a file");
-  const std::string header = header_of(path);
+  return LibraryFile(std::filesystem::canonical(path));
+}
+
+/// Says plainly what dlopen would say in its own words.
+void check_file(const LibraryFile& file) {
+  const std::filesystem::path& path = file.path();
+  const std::string header = file.beginning(sizeof(Elf64_Ehdr));
   if (header.size() < sizeof(Elf64_Ehdr) || std::memcmp(header.data(), ELFMAG, SELFMAG) != 0)
     refuse(path, "is not a shared library: it has no ELF header");
   Elf64_Ehdr found{}, own{};
   std::memcpy(&found, header.data(), sizeof found);
-  const std::string self = header_of("/proc/self/exe");
+  const std::string self = own_header();
   if (self.size() == sizeof own) std::memcpy(&own, self.data(), sizeof own);
   if (found.e_ident[EI_CLASS] != own.e_ident[EI_CLASS] || found.e_machine != own.e_machine)
     refuse(path, "was built for another kind of machine; build the plugin on this one");
   if (found.e_type != ET_DYN) refuse(path, "is not a shared library: its ELF type is " + std::to_string(found.e_type));
+}
+
+/// The loader's text, with the library as people know it.
+std::string with_name(std::string text, const std::filesystem::path& opened_path, const std::filesystem::path& path) {
+  const std::string name = opened_path.string();
+  for (std::size_t at = 0; (at = text.find(name, at)) != std::string::npos; at += path.native().size())
+    text.replace(at, name.size(), path.string());
+  return text;
 }
 
 std::string abi_text(std::uint32_t major, std::uint32_t minor) {
@@ -94,17 +109,23 @@ void check_entry(const std::filesystem::path& path, const retort_plugin_entry& e
 
 }  // namespace
 
-PluginLibrary::PluginLibrary(const std::filesystem::path& path) : path_(path), handle_(std::make_unique<Handle>()) {
-  check_file(path);
+PluginLibrary::PluginLibrary(const std::filesystem::path& path) : PluginLibrary(opened(path)) {}
+
+PluginLibrary::PluginLibrary(LibraryFile file) : file_(std::move(file)), handle_(std::make_unique<Handle>()) {
+  check_file(file_);
+  const std::filesystem::path& path = file_.path();
+  const std::filesystem::path opened_path = file_.loading_path();
   using boost::dll::load_mode::type;
   // All symbols now, so that a missing one is found here; local, so that plugins cannot disturb each other; never
   // unmapped, because LibTorch leaves thread locals and unique symbols behind.
   const auto mode = static_cast<type>(RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   try {
-    handle_->library.load(path, mode);
+    handle_->library.load(opened_path, mode);
   } catch (const std::exception& error) {
-    refuse(path, std::string("cannot be loaded: ") + error.what());  // the error code misleads, the text does not
+    refuse(path, "cannot be loaded: " + with_name(error.what(), opened_path, path));  // the code misleads, not the text
   }
+  file_.loading_path();  // throws if the file was replaced meanwhile
+  restore_floating_point("'" + path.string() + "', when it was loaded");
   if (!handle_->library.has(RETORT_PLUGIN_ENTRY_SYMBOL))
     refuse(path, "exports no symbol " RETORT_PLUGIN_ENTRY_SYMBOL
                  ": it is not a Retort plugin of ABI 1; define the entry with RETORT_PLUGIN or as sdk/README.md shows");
@@ -115,7 +136,9 @@ PluginLibrary::PluginLibrary(const std::filesystem::path& path) : path_(path), h
 PluginLibrary::~PluginLibrary() = default;
 
 void PluginLibrary::start() const {
-  throw_if_error(entry_->init(&host_services()), "'" + path_.string() + "' refused to start");
+  retort_error* error = entry_->init(&host_services());
+  restore_floating_point("'" + path().string() + "': init()");
+  throw_if_error(error, "'" + path().string() + "' refused to start");
 }
 
 namespace {
@@ -123,7 +146,7 @@ namespace {
 struct LoadedPlugins {
   std::mutex mutex;
   std::map<std::filesystem::path, std::unique_ptr<PluginLibrary>> by_path;
-  std::vector<const retort_plugin_entry*> in_order;
+  std::vector<const PluginLibrary*> in_order;
 };
 
 /// Never destroyed: components may outlive every other static object.
@@ -137,22 +160,29 @@ LoadedPlugins& loaded_plugins() {
 void shut_down_last() {
   LoadedPlugins& all = loaded_plugins();
   const std::lock_guard lock(all.mutex);
-  const retort_plugin_entry* entry = all.in_order.back();
+  const PluginLibrary* library = all.in_order.back();
   all.in_order.pop_back();
-  if (entry->shutdown != nullptr) entry->shutdown();
+  if (library->entry().shutdown == nullptr) return;
+  const ExitStep step("shutdown() of '" + library->path().string() + "'");
+  library->entry().shutdown();
 }
 
 }  // namespace
 
 const PluginLibrary& loaded_plugin(const std::filesystem::path& path) {
+  return loaded_plugin(opened(path));
+}
+
+const PluginLibrary& loaded_plugin(LibraryFile&& file) {
   LoadedPlugins& all = loaded_plugins();
   const std::lock_guard lock(all.mutex);
-  std::unique_ptr<PluginLibrary>& slot = all.by_path[path];
+  std::unique_ptr<PluginLibrary>& slot = all.by_path[file.path()];
   if (!slot) {
-    auto library = std::make_unique<PluginLibrary>(path);
+    const UnaskedExit watch("'" + file.path().string() + "', while it was loaded");
+    auto library = std::make_unique<PluginLibrary>(std::move(file));
     library->start();
     slot = std::move(library);
-    all.in_order.push_back(&slot->entry());
+    all.in_order.push_back(slot.get());
     std::atexit(shut_down_last);
   }
   return *slot;

@@ -2,6 +2,7 @@
 
 #include "host/base/child_process.h"
 #include "host/base/files.h"
+#include "host/base/foreign_json.h"
 #include "host/base/installation.h"
 #include "host/plugin/plugin_description.h"
 #include "host/plugin/plugin_error.h"
@@ -19,9 +20,11 @@ ScanResult refusal(const std::filesystem::path& library, const std::string& reas
 
 }  // namespace
 
-ScanResult scan_plugin(const std::filesystem::path& library, double seconds) {
+ScanResult scan_plugin(const FileIdentity& file, double seconds) {
+  const std::filesystem::path library = file.path;
   try {
-    const ChildResult child = run_child(scanner_executable(), {"scan", library.string()}, seconds);
+    const ChildResult child =
+        run_child(scanner_executable(), {"scan", library.string()}, seconds, to_text(to_json(file)));
     if (!child.succeeded() || child.output.empty()) {
       ScanResult result =
           refusal(library,
@@ -48,7 +51,10 @@ int scan_plugin_in_this_process(const std::filesystem::path& library, int descri
   PluginInfo info;
   bool final = false;  // until it is loaded, a library that it needs may be what is missing
   try {
-    const PluginLibrary loaded(library);
+    LibraryFile file(library);
+    if (file.identity() != file_identity_from_json(parse_json(read_file("/dev/stdin"), "the scanned file")))
+      throw std::runtime_error("'" + library.string() + "' was replaced while it was looked at; start again");
+    const PluginLibrary loaded(std::move(file));
     final = true;
     info = describe_plugin(loaded);
   } catch (const std::exception& error) {

@@ -13,7 +13,8 @@ struct ScanResult {
   bool timed_out = false;
 };
 
-/// Never throws for a bad library. `seconds` bound the child's life. [any-thread]
-ScanResult scan_plugin(const std::filesystem::path& library, double seconds);
+/// Never throws for a bad library; refuses another file than `library` was when it was judged. `seconds` bound the
+/// child's life. [any-thread]
+ScanResult scan_plugin(const FileIdentity& library, double seconds);
 
 }  // namespace retort::host

@@ -28,15 +28,6 @@ Json host_identity() {
           {"host", to_std(host_services().product_version)}};
 }
 
-Json to_json(const FileIdentity& file) {
-  return {{"path", file.path}, {"device", file.device},     {"inode", file.inode},
-          {"size", file.size}, {"mtime", file.modified_ns}, {"ctime", file.changed_ns}};
-}
-
-FileIdentity identity_from_json(const Json& json) {
-  return {json.at("path"), json.at("device"), json.at("inode"), json.at("size"), json.at("mtime"), json.at("ctime")};
-}
-
 }  // namespace
 
 PluginScanCache::PluginScanCache(const std::filesystem::path& folder) {
@@ -51,7 +42,7 @@ void PluginScanCache::load() {
     const Json json = read_json(file_);
     if (json.at("scanned_by") != host_identity()) return;
     for (const Json& member : json.at("scans")) {
-      Entry entry{identity_from_json(member.at("file")), plugin_info_from_json(member.at("plugin")),
+      Entry entry{file_identity_from_json(member.at("file")), plugin_info_from_json(member.at("plugin")),
                   member.at("time_limit"), member.at("retry_after")};
       entries_[entry.file.path] = std::move(entry);
     }

@@ -7,6 +7,8 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <iostream>
+#include <iterator>
 #include <string>
 
 #include "host/base/child_process.h"
@@ -19,7 +21,10 @@ namespace {
 int run(const std::string& mode, const std::string& argument) {
   using namespace retort::host;
   if (mode == "scan") return scan_plugin_in_this_process(argument, result_descriptor);
-  if (mode == "check") return check_plugin_in_this_process(argument, result_descriptor);
+  if (mode == "check") {
+    const std::string parameters{std::istreambuf_iterator<char>(std::cin), {}};
+    return check_plugin_in_this_process(argument, result_descriptor, parse_json(parameters, "parameters"));
+  }
   if (mode == "check-stages") return check_stages_in_this_process(std::stoul(argument), result_descriptor);
   std::fprintf(stderr, "unknown mode %s\n", mode.c_str());
   return 2;
@@ -31,7 +36,7 @@ int main(int argc, char** argv) {
   if (argc != 3) {
     std::fprintf(stderr,
                  "usage: retort-plugin-scan scan|check LIBRARY, or check-stages NUMBER (run by retort, with descriptor "
-                 "3 open)\n");
+                 "3 open and its job on standard input)\n");
     return 2;
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);

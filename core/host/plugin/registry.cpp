@@ -24,51 +24,46 @@ struct Offer {
 };
 
 struct Candidate {
-  std::filesystem::path library;
-  FileIdentity file;
   PluginInfo info;
   bool known = false;  ///< `info` is final: refused without a scan, or remembered
 };
 
-std::string pin_refusal(const std::filesystem::path& library, const std::map<std::string, std::string>& pins) {
-  const auto pin = pins.find(library.filename().string());
+std::string pin_refusal(const LibraryFile& library, const std::map<std::string, std::string>& pins) {
+  const auto pin = pins.find(library.path().string());
   if (pin == pins.end()) return "";
   std::string wanted = pin->second;
   std::transform(wanted.begin(), wanted.end(), wanted.begin(), [](unsigned char c) { return std::tolower(c); });
-  const std::string found = sha256_of_file(library);
+  const std::string found = library.sha256();
   if (found == wanted) return "";
   return "has the SHA-256 " + found + ", pinned is " + wanted + ": restore the pinned file, or correct the pin";
 }
 
-/// Why `library` must not even be scanned, or "".
-std::string refusal_before_scan(const std::filesystem::path& library, const SearchOptions& options) {
+/// Opens what may be loaded; throws std::runtime_error for what must not even be scanned.
+LibraryFile open_library(const std::filesystem::path& library, const SearchOptions& options) {
   const std::string name = "'" + library.string() + "' ";
-  try {
-    std::error_code error;
-    if (!std::filesystem::exists(library, error)) return name + "does not exist";
-    if (!std::filesystem::is_regular_file(library, error)) return name + "is not a file";
-    if (!options.allow_writable)
-      if (const std::string reason = distrust_reason(library); !reason.empty())
-        return name + "is not trusted: " + reason + " (or allow writable plugins)";
-    const std::string reason = pin_refusal(library, options.sha256);
-    return reason.empty() ? "" : name + reason;
-  } catch (const std::exception& error) {
-    return name + "cannot be examined: " + error.what();
-  }
+  std::error_code error;
+  if (!std::filesystem::exists(library, error)) throw std::runtime_error(name + "does not exist");
+  if (!std::filesystem::is_regular_file(library, error)) throw std::runtime_error(name + "is not a file");
+  LibraryFile file(library);
+  if (!options.allow_writable && !file.distrust_reason().empty())
+    throw std::runtime_error(name + "is not trusted: " + file.distrust_reason() + " (or allow writable plugins)");
+  if (const std::string reason = pin_refusal(file, options.sha256); !reason.empty())
+    throw std::runtime_error(name + reason);
+  return file;
 }
 
 Candidate examine(const std::filesystem::path& library, const SearchOptions& options, const PluginScanCache& cache) {
   Candidate candidate;
-  candidate.library = library;
   candidate.info.library = library;
-  candidate.info.refusal = refusal_before_scan(library, options);
-  if (!candidate.info.refusal.empty()) {
-    candidate.known = true;
-    return candidate;
-  }
-  candidate.file = file_identity(library);
-  if (auto remembered = cache.find(candidate.file, options.scan_seconds)) {
-    candidate.info = std::move(*remembered);
+  try {
+    const FileIdentity file = open_library(library, options).identity();
+    if (auto remembered = cache.find(file, options.scan_seconds)) {
+      candidate.info = std::move(*remembered);
+      candidate.known = true;
+    }
+    candidate.info.file = file;
+  } catch (const std::exception& refusal) {
+    candidate.info.refusal = refusal.what();
     candidate.known = true;
   }
   return candidate;
@@ -82,7 +77,8 @@ void scan_unknown(std::vector<Candidate>& candidates, double seconds, PluginScan
   std::vector<ScanResult> results(unknown.size());
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
-    for (std::size_t i = next++; i < unknown.size(); i = next++) results[i] = scan_plugin(unknown[i]->library, seconds);
+    for (std::size_t i = next++; i < unknown.size(); i = next++)
+      results[i] = scan_plugin(unknown[i]->info.file, seconds);
   };
   std::vector<std::thread> workers;
   const std::size_t parallel =
@@ -91,7 +87,8 @@ void scan_unknown(std::vector<Candidate>& candidates, double seconds, PluginScan
   work();
   for (std::thread& worker : workers) worker.join();
   for (std::size_t i = 0; i < unknown.size(); ++i) {
-    cache.store(unknown[i]->file, results[i], seconds);
+    cache.store(unknown[i]->info.file, results[i], seconds);
+    results[i].info.file = unknown[i]->info.file;
     unknown[i]->info = std::move(results[i].info);
   }
 }
@@ -119,7 +116,7 @@ struct Registry::State {
   std::map<std::string, Offer> offers;
 
   void sort_out(std::vector<Candidate>& candidates);
-  void check_pins_are_used(const std::vector<Candidate>& candidates);
+  void check_pins_are_used(const std::vector<std::filesystem::path>& candidates) const;
   const Offer& offer(const std::string& id) const;
 };
 
@@ -130,23 +127,18 @@ void Registry::State::sort_out(std::vector<Candidate>& candidates) {
       continue;
     }
     for (const ComponentInfo& component : candidate.info.components)
-      offers.try_emplace(component.id, Offer{std::make_shared<const ComponentInfo>(component), candidate.file});
+      offers.try_emplace(component.id, Offer{std::make_shared<const ComponentInfo>(component), candidate.info.file});
     plugins.push_back(std::move(candidate.info));
   }
 }
 
 /// A misspelt pin would protect nothing.
-void Registry::State::check_pins_are_used(const std::vector<Candidate>& candidates) {
-  for (const auto& [name, hash] : options.sha256) {
-    const bool used = std::any_of(candidates.begin(), candidates.end(),
-                                  [&](const Candidate& candidate) { return candidate.library.filename() == name; });
-    if (used) continue;
-    PluginInfo missing;
-    missing.library = name;
-    missing.refusal =
-        "'" + name + "' is pinned to a SHA-256 but no such library was found; a pin names a file, as my_plugin.so";
-    refused.push_back(std::move(missing));
-  }
+void Registry::State::check_pins_are_used(const std::vector<std::filesystem::path>& candidates) const {
+  for (const auto& [path, hash] : options.sha256)
+    if (std::find(candidates.begin(), candidates.end(), path) == candidates.end())
+      throw std::invalid_argument("'" + path +
+                                  "' is pinned to a SHA-256, but no plugin of that path, with symbolic "
+                                  "links resolved, was found: the pin would protect nothing; correct or remove it");
 }
 
 const Offer& Registry::State::offer(const std::string& id) const {
@@ -166,22 +158,19 @@ Registry::Registry(SearchOptions options) : state_(std::make_unique<State>()) {
   state_->options = std::move(options);
   const SearchOptions& chosen = state_->options;
   PluginScanCache cache(chosen.cache_folder.empty() ? default_cache_folder() : chosen.cache_folder);
+  const std::vector<std::filesystem::path> libraries = candidate_libraries(chosen);
+  state_->check_pins_are_used(libraries);
   std::vector<Candidate> candidates;
-  for (const std::filesystem::path& library : candidate_libraries(chosen))
-    candidates.push_back(examine(library, chosen, cache));
+  for (const std::filesystem::path& library : libraries) candidates.push_back(examine(library, chosen, cache));
   scan_unknown(candidates, chosen.scan_seconds, cache);
   cache.save();
-  state_->check_pins_are_used(candidates);
   state_->sort_out(candidates);
 }
 
 Registry::Registry(SearchOptions options, std::vector<PluginInfo> scanned) : state_(std::make_unique<State>()) {
   state_->options = std::move(options);
   std::vector<Candidate> candidates;
-  for (PluginInfo& info : scanned) {
-    const std::filesystem::path library = info.library;
-    candidates.push_back({library, file_identity(library), std::move(info), true});
-  }
+  for (PluginInfo& info : scanned) candidates.push_back({std::move(info), true});
   state_->sort_out(candidates);
 }
 
@@ -215,11 +204,10 @@ Component Registry::create(const std::string& component_id, const Json& paramete
   const Offer& offer = state_->offer(component_id);
   for (const FilledSlot& slot : slots) check_slot(*offer.info, slot);
   const std::filesystem::path& library = offer.info->library;
-  if (const std::string reason = refusal_before_scan(library, state_->options); !reason.empty())
-    throw std::runtime_error(reason);
-  if (file_identity(library) != offer.file)
+  LibraryFile file = open_library(library, state_->options);
+  if (file.identity() != offer.file)
     throw std::runtime_error("'" + library.string() + "' changed after it was scanned; start again");
-  return load_component(offer.info, parameters, std::move(slots));
+  return load_component(std::move(file), offer.info, parameters, std::move(slots));
 }
 
 }  // namespace retort::host

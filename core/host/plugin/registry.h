@@ -12,6 +12,7 @@
 
 #include "host/base/json.h"
 #include "host/plugin/component.h"
+#include "host/plugin/plugin_trust.h"
 
 namespace retort::host {
 
@@ -23,6 +24,7 @@ struct PluginInfo {
   std::vector<ComponentInfo> components;
   std::string refusal;  ///< why it cannot be used: not a library, no entry symbol, ABI, crash, time limit, writable by
                         ///< others; empty: usable
+  FileIdentity file;    ///< that was scanned
 };
 
 struct SearchOptions {
@@ -30,7 +32,7 @@ struct SearchOptions {
   std::vector<std::filesystem::path> folders;    ///< --plugin-path, in order
   bool environment = true;                    ///< RETORT_PLUGIN_PATH, the user's XDG data folder, the installed folder
   bool allow_writable = false;                ///< accept libraries and folders that group or others can write to
-  std::map<std::string, std::string> sha256;  ///< file name → required hash (config pins)
+  std::map<std::string, std::string> sha256;  ///< pins: resolved path → required hash
   double scan_seconds = 30;                   ///< per library, before it is quarantined
   std::filesystem::path cache_folder;         ///< scan cache; empty: XDG cache folder /retort
 };
@@ -38,9 +40,9 @@ struct SearchOptions {
 class Registry {
  public:
   /// Scans (in a child process per library, or from the cache) without loading anything in this process. Never throws
-  /// for a bad library: see refused().
+  /// for a bad library: see refused(). Throws std::invalid_argument for a pin of a file that is none of the candidates.
   explicit Registry(SearchOptions options);
-  /// Knows what another process's registry knew, `scanned` in its order; scans nothing.
+  /// Knows what another process's registry knew, `scanned` with their files in its order; scans nothing.
   Registry(SearchOptions options, std::vector<PluginInfo> scanned);
   ~Registry();
   Registry(Registry&&) noexcept;

@@ -104,6 +104,9 @@ std::string header_section(const RunFolder& folder, const RunResults& results) {
   html += " · made in " + format_duration(making_seconds(results));
   html += " · " + text_of(record.value("machine", Json()), "cpu") + "</p>";
   if (record.contains("error")) html += "<p class=\"error\">" + text_of(record, "error") + "</p>";
+  for (const Verdict& verdict : results.verdicts)
+    html += std::string("<p class=\"") + (verdict.failed() ? "error" : "soft") + "\">" + escape_html(verdict.stage) +
+            ": " + escape_html(verdict.text) + "</p>";
   return html + headline(results);
 }
 

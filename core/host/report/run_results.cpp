@@ -42,6 +42,8 @@ void add_artifact(const RunFolder& folder, std::size_t index, RunResults& result
       stage.parameters = member(facts, "parameters");
       stage.bytes = member(facts, "bytes");
     }
+    if (const Json verdict = member(facts, "verdict"); verdict.is_string())
+      results.verdicts.push_back({stage.name, verdict.get<std::string>()});
     const std::filesystem::path evaluation = path / "evaluation.json";
     if (stage.kind != "report" || !std::filesystem::exists(evaluation)) return;
     const Json json = read_json(evaluation);
@@ -145,7 +147,12 @@ Json to_json(const RunResults& results) {
                       {"malformed", stage.malformed},
                       {"p50_ms", stage.p50_ms},
                       {"p90_ms", stage.p90_ms}});
-  return {{"name", member(results.record, "name")}, {"state", member(results.record, "state")}, {"stages", stages}};
+  Json verdicts = Json::object();
+  for (const Verdict& verdict : results.verdicts) verdicts[verdict.stage] = verdict.text;
+  return {{"name", member(results.record, "name")},
+          {"state", member(results.record, "state")},
+          {"stages", stages},
+          {"verdicts", verdicts}};
 }
 
 std::string results_table(const RunResults& results) {

@@ -20,6 +20,12 @@ struct StageResult {
   Json evaluation;  ///< the model's entry in evaluation.json
 };
 
+/// What a stage that proves something (fact "verdict") came to: "proved" or "failed: …".
+struct Verdict {
+  std::string stage, text;
+  bool failed() const { return text != "proved"; }
+};
+
 /// An artifact that the run has, in stage order.
 struct ArtifactRecord {
   std::filesystem::path folder;
@@ -34,6 +40,7 @@ struct RunResults {
                                        ///< the first that makes a model
   std::vector<ArtifactRecord> artifacts;
   Json attribution = Json::array();      ///< calls lost between two models: {"kept_by", "lost_at", …}
+  std::vector<Verdict> verdicts;         ///< in stage order
   std::vector<std::string> evaluations;  ///< evaluation.json files used, relative to the run directory
 };
 
@@ -42,7 +49,7 @@ struct RunResults {
 RunResults read_results(const RunFolder& folder);
 
 /// {"name", "state", "stages": [{name, stage, kind, state, artifact, params, bytes, exact_match, malformed, p50_ms,
-/// p90_ms}]}
+/// p90_ms}], "verdicts": {stage: text}}
 Json to_json(const RunResults& results);
 
 /// The table as text, without a final newline; "" when no stage makes a model.

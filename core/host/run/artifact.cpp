@@ -1,6 +1,7 @@
 #include "host/run/artifact.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,9 +9,13 @@
 #include <chrono>
 #include <cstring>
 #include <ctime>
+#include <map>
+#include <mutex>
 #include <stdexcept>
 
 #include "host/base/files.h"
+#include "host/base/utf8.h"
+#include "host/plugin/plugin_trust.h"
 
 namespace retort::host {
 namespace {
@@ -42,7 +47,48 @@ Json to_json(const Manifest& manifest) {
           {"seconds", manifest.seconds}};
 }
 
-/// All files of an artifact in sorted order; also fsyncs them and their folders.
+/// What this process hashed, as long as nobody touches it.
+class HashedFiles {
+ public:
+  std::string hash(const std::filesystem::path& path) {
+    const FileIdentity file = file_identity(path);
+    const std::lock_guard lock(mutex_);
+    auto& [identity, hash] = known_[file.path];
+    if (hash.empty() || identity != file) {
+      hash = sha256_of_file(path);
+      identity = file;
+    }
+    return hash;
+  }
+  /// Moved with its folder: the same file under another name.
+  void moved(const std::filesystem::path& path, const std::string& hash) {
+    const FileIdentity file = file_identity(path);
+    const std::lock_guard lock(mutex_);
+    known_[file.path] = {file, hash};
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::pair<FileIdentity, std::string>> known_;
+};
+
+HashedFiles& hashed_files() {
+  static HashedFiles files;
+  return files;
+}
+
+void make_read_only(const std::filesystem::path& path) {
+  if (::chmod(path.c_str(), S_IRUSR | S_IRGRP | S_IROTH) != 0)
+    throw std::runtime_error("cannot make '" + path.string() + "' read-only: " + std::strerror(errno));
+}
+
+void expect_utf8(const std::filesystem::path& path) {
+  if (replace_invalid_utf8(path.native()) != path.native())
+    throw std::invalid_argument("'" + replace_invalid_utf8(path.native()) +
+                                "': the name of an artifact's file must be UTF-8");
+}
+
+/// All files of an artifact in sorted order; also makes them read-only, and fsyncs them and their folders.
 Json list_and_sync(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
@@ -58,6 +104,8 @@ Json list_and_sync(const std::filesystem::path& folder) {
   std::sort(paths.begin(), paths.end());
   Json files = Json::array();
   for (const auto& path : paths) {
+    expect_utf8(path);
+    make_read_only(path);
     sync_path(path);
     files.push_back({{"path", path.lexically_relative(folder).generic_string()},
                      {"bytes", std::filesystem::file_size(path)},
@@ -122,7 +170,7 @@ std::string damage(const std::filesystem::path& folder, const Manifest& manifest
     if (error) return "'" + path.string() + "': " + error.message();
     if (Json(bytes) != file["bytes"])
       return "'" + path.string() + "': expected " + file["bytes"].dump() + " bytes, found " + std::to_string(bytes);
-    if (verification == Verification::full && sha256_of_file(path) != file["sha256"].get<std::string>())
+    if (verification == Verification::full && hashed_files().hash(path) != file["sha256"].get<std::string>())
       return "'" + path.string() + "': its content does not match its SHA-256";
   }
   return "";
@@ -138,11 +186,13 @@ void seal_artifact(const std::filesystem::path& temporary, const std::filesystem
   Json json = to_json(manifest);
   json["checksum"] = sha256(json.dump());
   write_json(temporary / manifest_name, json);
+  make_read_only(temporary / manifest_name);
   sync_path(temporary);
   std::error_code error;
   std::filesystem::rename(temporary, final_folder, error);
   if (error) throw std::runtime_error("cannot make '" + final_folder.string() + "': " + error.message());
   sync_path(final_folder.parent_path());
+  for (const Json& file : manifest.files) hashed_files().moved(final_folder / file["path"], file["sha256"]);
 }
 
 }  // namespace retort::host

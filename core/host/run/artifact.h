@@ -1,5 +1,6 @@
 // Artifacts: immutable folders with a manifest. Writing makes them whole or absent; reading tells whole ones from
-// others.
+// others. Their files are read-only (0444), the folders are not: without write permission rm -r fails, for an owner who
+// is not root, and a stage that copies an input would pass that on.
 //
 // manifest.json: {"format": 1, "kind", "stage", "sha256": of the content, "key", "recipe", "producer": {"component",
 // "version", "retort"}, "inputs": [{"name", "stage", "artifact", "sha256"}], "files": [{"path", "bytes", "sha256"}],
@@ -36,7 +37,7 @@ std::string content_hash(const std::string& kind, const Json& files);
 
 enum class Verification {
   sizes,  ///< the manifest's own checksum, and every file there with its size
-  full,   ///< and every file's SHA-256
+  full,   ///< and every file's SHA-256; a file that this process hashed is hashed again once it was touched
 };
 
 /// Why the folder does not hold what its manifest says (with the file's path), or "" if it does.
@@ -44,8 +45,8 @@ std::string damage(const std::filesystem::path& folder, const Manifest& manifest
 
 /// Turns `temporary` (what a stage wrote) into the artifact `final_folder`: hashes and fsyncs all files, writes the
 /// manifest last, renames. Fills manifest.files and manifest.sha256. Throws std::runtime_error, and leaves `temporary`
-/// behind, when a file cannot be read or written; std::invalid_argument when the stage left links, devices or a
-/// manifest.json of its own. Both folders must be on one file system; `final_folder` must not exist.
+/// behind, when a file cannot be read or written; std::invalid_argument when the stage left links, devices, names that
+/// are not UTF-8 or a manifest.json of its own. Both folders must be on one file system; `final_folder` must not exist.
 void seal_artifact(const std::filesystem::path& temporary, const std::filesystem::path& final_folder,
                    Manifest& manifest);
 

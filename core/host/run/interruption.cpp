@@ -1,11 +1,13 @@
 #include "host/run/interruption.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
 
+#include "host/base/terminal.h"
 #include "host/plugin/plugin_error.h"
 
 namespace retort::host {
@@ -19,16 +21,29 @@ void on_signal(int) {
   errno = code;
 }
 
+void open_standard_descriptors() {
+  for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor)
+    if (::fcntl(descriptor, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) return;  // takes the lowest free number
+}
+
 }  // namespace
 
 void install_signal_handlers() {
+  open_standard_descriptors();
   struct sigaction action{};
   action.sa_handler = on_signal;
   action.sa_flags = static_cast<int>(SA_RESTART | SA_RESETHAND);
   ::sigemptyset(&action.sa_mask);
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  struct sigaction before{};
+  if (::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
   ::signal(SIGXFSZ, SIG_IGN);
+}
+
+void stop_when_unseen() {
+  ::signal(SIGPIPE, SIG_IGN);
+  standard_error().when_closed(request_stop);
 }
 
 }  // namespace retort::host

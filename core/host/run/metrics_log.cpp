@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "host/base/files.h"
+#include "host/base/foreign_json.h"
 
 namespace retort::host {
 
@@ -15,10 +16,12 @@ std::vector<Json> read_metrics(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return metrics;
   const std::string text = read_file(file);
   for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    Json json = Json::parse(text.substr(begin, end - begin), nullptr, false);
+    const std::optional<Json> line = try_parse_json(std::string_view(text).substr(begin, end - begin));
+    if (!line) continue;
+    const Json& json = *line;
     if (json.is_object() && json.value("name", Json()).is_string() && json.value("step", Json()).is_number_integer() &&
         json.value("stage", Json()).is_string() && json.contains("value"))
-      metrics.push_back(std::move(json));
+      metrics.push_back(json);
   }
   return metrics;
 }

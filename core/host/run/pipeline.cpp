@@ -5,6 +5,7 @@
 
 #include "host/base/log.h"
 #include "host/base/progress.h"
+#include "host/plugin/plugin_error.h"
 #include "host/report/report.h"
 #include "host/run/metrics_log.h"
 #include "host/run/run_record.h"
@@ -46,8 +47,9 @@ class Pipeline {
   RunEnd run() {
     log_info("run " + config_.name + " in " + folder_.path().string() + ": " + std::to_string(config_.stages.size()) +
              " stages, seed " + std::to_string(config_.seed) + ", threads " + std::to_string(config_.threads));
-    const Clock::time_point start = Clock::now();
+    const Clock::time_point start = start_;
     RunEnd end = RunEnd::complete;
+    folder_.remove_results();
     try {
       for (std::size_t i = 0; i < config_.stages.size() && end == RunEnd::complete; ++i) end = stage(i);
       finish({{"state", end == RunEnd::complete ? "complete" : "interrupted"}}, start);
@@ -65,13 +67,40 @@ class Pipeline {
   }
 
  private:
+  /// Makes stages anew whose artifacts, read by the stage at `index`, are not what their manifests say. False when the
+  /// user stopped it.
+  bool mend_inputs(std::size_t index) {
+    const ResolvedStage& stage = config_.stages[index];
+    for (const ResolvedInput& input : stage.inputs)
+      for (const std::size_t source : input.stages) {
+        if (stop_requested()) return false;
+        const Manifest& manifest = *made_[source];
+        const std::string attempt = RunFolder::attempt(config_.stages[source].name, manifest.key);
+        const std::string reason = damage(folder_.artifact(attempt), manifest, Verification::full);
+        if (reason.empty()) continue;
+        log_warning(reason + "; set aside as " + folder_.set_aside(attempt).string());
+        made_[source].reset();
+        if (this->stage(source) == RunEnd::interrupted) return false;
+      }
+    return true;
+  }
+
+  CacheEntry look_up_stage(const ResolvedStage& stage, const std::vector<InputArtifact>& inputs) const {
+    return look_up(folder_, stage.name, stage_recipe(config_, stage, inputs), options_.verification);
+  }
+
   RunEnd stage(std::size_t index) {
     const ResolvedStage& stage = config_.stages[index];
-    const std::vector<InputArtifact> inputs = inputs_of(config_, stage, made_);
-    CacheEntry entry = look_up(folder_, stage.name, stage_recipe(config_, stage, inputs), options_.verification);
     const std::string title =
         "[" + std::to_string(index + 1) + "/" + std::to_string(config_.stages.size()) + "] " + stage.name;
     const Clock::time_point start = Clock::now();
+    std::vector<InputArtifact> inputs = inputs_of(config_, stage, made_);
+    CacheEntry entry = look_up_stage(stage, inputs);
+    if (entry.state != CacheEntry::State::cached) {
+      if (!mend_inputs(index)) return RunEnd::interrupted;
+      inputs = inputs_of(config_, stage, made_);
+      entry = look_up_stage(stage, inputs);
+    }
     if (entry.state == CacheEntry::State::cached) {
       log_info(title + ": cached, " + entry.attempt);
       made_[index] = std::move(entry.manifest);
@@ -96,7 +125,8 @@ class Pipeline {
   /// False when the user stopped it.
   bool make(std::size_t index, const CacheEntry& entry, const std::vector<InputArtifact>& inputs) {
     try {
-      made_[index] = run_stage(config_, config_.stages[index], registry_, folder_, entry, inputs, options_.quiet);
+      made_[index] = run_stage(config_, config_.stages[index], registry_, folder_, entry, inputs, options_.quiet,
+                               [&](const std::string& message) { exited(index, message); });
       return true;
     } catch (const StageInterrupted&) {
       record_.stage(index, {{"state", "interrupted"}});
@@ -109,6 +139,12 @@ class Pipeline {
       }
       throw;
     }
+  }
+
+  /// The process ends inside the stage, and nothing else will say so.
+  void exited(std::size_t index, const std::string& message) {
+    record_.stage(index, {{"state", "failed"}, {"error", message}});
+    finish({{"state", "failed"}, {"error", message}}, start_);
   }
 
   void finish(Json fields, Clock::time_point start) {
@@ -138,6 +174,7 @@ class Pipeline {
   const RunFolder& folder_;
   const RunOptions& options_;
   RunRecord record_;
+  const Clock::time_point start_ = Clock::now();
   std::vector<std::optional<Manifest>> made_;
 };
 

@@ -20,7 +20,7 @@ std::filesystem::path lock_file(const RunFolder& folder) {
 
 /// A symbolic link that replaces an older one in one step. Relative, so that a run directory can be moved.
 void link_atomically(const std::filesystem::path& target, const std::filesystem::path& link) {
-  const std::filesystem::path temporary = link.string() + ".tmp-link";
+  const std::filesystem::path temporary = link.parent_path() / (".tmp-link-" + link.filename().string());
   std::error_code error;
   std::filesystem::remove(temporary, error);
   std::filesystem::create_symlink(target, temporary, error);
@@ -28,8 +28,9 @@ void link_atomically(const std::filesystem::path& target, const std::filesystem:
   if (error) throw std::runtime_error("cannot make the link '" + link.string() + "': " + error.message());
 }
 
+/// Names of stages, and so of what is theirs, never begin with a dot, but may well hold ".tmp-".
 bool is_temporary(const std::string& name) {
-  return name.starts_with(".tmp-") || name.find(".tmp-") != std::string::npos;
+  return name.starts_with(".tmp-");
 }
 
 }  // namespace
@@ -74,6 +75,11 @@ void RunFolder::link_model(const std::string& attempt_name) const {
 void RunFolder::unlink_model() const {
   std::error_code ignored;
   if (std::filesystem::is_symlink(model_link(), ignored)) std::filesystem::remove(model_link(), ignored);
+}
+
+void RunFolder::remove_results() const {
+  unlink_model();
+  for (const std::filesystem::path& file : {report(), metrics()}) std::filesystem::remove(file);
 }
 
 std::filesystem::path RunFolder::set_aside(const std::string& attempt_name) const {

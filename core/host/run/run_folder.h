@@ -43,6 +43,9 @@ class RunFolder {
   void link_stage(const std::string& stage, const std::string& attempt) const;
   void link_model(const std::string& attempt) const;
   void unlink_model() const;
+  /// What an earlier run left as its results: the link to the model, the report, the joined metrics. Nothing of it may
+  /// stand there for a run that has not ended yet.
+  void remove_results() const;
   /// Moves an artifact that is not what its manifest says to damaged/; returns where to.
   std::filesystem::path set_aside(const std::string& attempt) const;
 

@@ -10,7 +10,9 @@
 #include "host/base/child_process.h"
 #include "host/base/files.h"
 #include "host/base/installation.h"
+#include "host/base/log.h"
 #include "host/base/redaction.h"
+#include "host/base/utf8.h"
 #include "host/config/stage_key.h"
 #include "host/plugin/host_extensions.h"
 #include "host/plugin/parameter_schema.h"
@@ -96,7 +98,7 @@ class Child {
     std::string text;
     const retort_text_sink sink = sink_into(text);
     retort_error* error = functions.check(component.instance(), &context.abi(), &sink);
-    std::istringstream lines(text);
+    std::istringstream lines(replace_invalid_utf8(text));
     for (std::string line; std::getline(lines, line);)
       if (!line.empty()) finding(place_of(stage, line), line);
     throw_if_error(error, stage.component.id);
@@ -126,7 +128,8 @@ std::string read_standard_input() {
 
 Json job_of(const ResolvedConfig& config, const Registry& registry) {
   Json plugins = Json::array();
-  for (const PluginInfo& plugin : registry.plugins()) plugins.push_back(to_json(plugin));
+  for (const PluginInfo& plugin : registry.plugins())
+    plugins.push_back({{"plugin", to_json(plugin)}, {"file", to_json(plugin.file)}});
   const SearchOptions& options = registry.options();
   return {{"plugins", plugins},
           {"allow_writable", options.allow_writable},
@@ -194,6 +197,12 @@ std::vector<Diagnostic> check_stages(const ResolvedConfig& config, const Registr
 
 void require_sound_stages(const ResolvedConfig& config, const Registry& registry) {
   std::vector<Diagnostic> findings = check_stages(config, registry);
+  constexpr std::string_view note = "note: ";
+  std::erase_if(findings, [&](const Diagnostic& finding) {
+    const bool is_note = finding.message.starts_with(note);
+    if (is_note) log_info(finding.pointer + ": " + finding.message.substr(note.size()));
+    return is_note;
+  });
   if (!findings.empty()) throw ConfigError(config.file, std::move(findings));
 }
 
@@ -203,7 +212,10 @@ int check_stages_in_this_process(std::size_t first, int descriptor) {
   options.allow_writable = job.at("allow_writable");
   options.sha256 = job.at("sha256").get<std::map<std::string, std::string>>();
   std::vector<PluginInfo> plugins;
-  for (const Json& plugin : job.at("plugins")) plugins.push_back(plugin_info_from_json(plugin));
+  for (const Json& plugin : job.at("plugins")) {
+    plugins.push_back(plugin_info_from_json(plugin.at("plugin")));
+    plugins.back().file = file_identity_from_json(plugin.at("file"));
+  }
   const Registry registry(std::move(options), std::move(plugins));
   register_host_extension(RETORT_HOST_MODELS_EXTENSION, &model_stand_in());
   std::vector<Diagnostic> diagnostics;

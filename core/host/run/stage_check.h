@@ -15,7 +15,8 @@ namespace retort::host {
 /// no child can be started.
 std::vector<Diagnostic> check_stages(const ResolvedConfig& config, const Registry& registry, double seconds = 120);
 
-/// The same as an exception: throws ConfigError where there are findings.
+/// The same as an exception: throws ConfigError where there are findings. A finding that begins with "note: " is no
+/// mistake: it goes to the log.
 void require_sound_stages(const ResolvedConfig& config, const Registry& registry);
 
 /// The child's side, from stage `first` on: reads the job from standard input, writes a JSON object a line to

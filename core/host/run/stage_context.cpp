@@ -2,7 +2,10 @@
 
 #include <stdexcept>
 
+#include "host/base/foreign_json.h"
+#include "host/base/printable.h"
 #include "host/base/redaction.h"
+#include "host/base/utf8.h"
 #include "host/plugin/plugin_error.h"
 
 namespace retort::host {
@@ -49,10 +52,12 @@ const StageInputFolder* StageContext::input(retort_string name, std::uint64_t in
 }
 
 void StageContext::fact(const std::string& name, const std::string& json) {
-  Json value = Json::parse(json, nullptr, false);
-  if (value.is_discarded())
-    throw std::invalid_argument("the stage reported fact \"" + name + "\" with a value that is not JSON: " + json);
-  facts_[name] = redacted(std::move(value));
+  std::optional<Json> value = try_parse_json(json);
+  if (!value)
+    throw std::invalid_argument(
+        "the stage reported fact \"" + name +
+        "\" with a value that is not JSON, or nested too deeply: " + printable(std::string_view(json).substr(0, 200)));
+  facts_[replace_invalid_utf8(name)] = redacted(std::move(*value));
 }
 
 std::uint64_t StageContext::abi_input_count(void* context, retort_string input) {

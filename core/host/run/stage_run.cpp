@@ -5,8 +5,10 @@
 #include <chrono>
 
 #include "host/base/log.h"
+#include "host/base/numeric_environment.h"
 #include "host/base/progress.h"
 #include "host/plugin/plugin_error.h"
+#include "host/plugin/process_end.h"
 #include "host/run/inner_stage.h"
 #include "host/run/metrics_log.h"
 #include "host/run/stage_context.h"
@@ -51,9 +53,12 @@ Manifest describe(const ResolvedStage& stage, const CacheEntry& entry, const std
 void call_stage(const ResolvedStage& stage, const Registry& registry, const StageContext& context) {
   const Component component = make_component(registry, stage, {});
   const auto& functions = component.functions_as<retort_stage_v1>(RETORT_STAGE_INTERFACE);
+  const std::string who = "stage \"" + stage.name + "\" (" + stage.component.id + ")";
   try {
-    throw_if_error(functions.run(component.instance(), &context.abi()),
-                   "stage \"" + stage.name + "\" (" + stage.component.id + ")");
+    const UnaskedExit watch(who);
+    retort_error* error = functions.run(component.instance(), &context.abi());
+    restore_floating_point(who);
+    throw_if_error(error, who);
   } catch (const PluginError& error) {
     if (error.code() == RETORT_ERROR_STOPPED && stop_requested()) throw StageInterrupted();
     throw;
@@ -61,12 +66,33 @@ void call_stage(const ResolvedStage& stage, const Registry& registry, const Stag
   context.rethrow();
 }
 
+void expect_whole(const RunFolder& folder, const std::vector<InputArtifact>& inputs, const std::string& before,
+                  const std::string& after) {
+  for (const InputArtifact& input : inputs)
+    if (const std::string reason = input_damage(folder, input); !reason.empty())
+      throw std::runtime_error(before + "\"" + input.input + "\"" + after + ": " + reason +
+                               "; the next run makes that artifact anew");
+}
+
 }  // namespace
+
+std::string input_damage(const RunFolder& folder, const InputArtifact& input) {
+  try {
+    const std::filesystem::path artifact = folder.artifact(input.artifact);
+    const Manifest manifest = read_manifest(artifact);
+    if (manifest.sha256 != input.sha256) return "'" + artifact.string() + "': another content than when it was chosen";
+    return damage(artifact, manifest, Verification::full);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
 
 Manifest run_stage(const ResolvedConfig& config, const ResolvedStage& stage, const Registry& registry,
                    const RunFolder& folder, const CacheEntry& entry, const std::vector<InputArtifact>& inputs,
-                   bool quiet) {
+                   bool quiet, const std::function<void(const std::string& message)>& on_exit) {
   if (stop_requested()) throw StageInterrupted();
+  const UnaskedExit watch("stage \"" + stage.name + "\" (" + stage.component.id + ")", on_exit);
+  expect_whole(folder, inputs, "stage \"" + stage.name + "\" cannot run: its input ", " is damaged");
   const auto start = std::chrono::steady_clock::now();
   const std::filesystem::path output = folder.temporary(entry.attempt);
   const bool resume = std::filesystem::exists(folder.work(entry.attempt));
@@ -84,6 +110,7 @@ Manifest run_stage(const ResolvedConfig& config, const ResolvedStage& stage, con
     call_stage(stage, registry, context);
     manifest.facts = context.facts();
     metrics.finish();
+    expect_whole(folder, inputs, "stage \"" + stage.name + "\" is void: its input ", " was changed while it ran");
     manifest.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     seal_artifact(output, folder.artifact(entry.attempt), manifest);
   } catch (...) {

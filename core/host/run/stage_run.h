@@ -1,7 +1,9 @@
 // One stage from a recipe to a sealed artifact.
 #pragma once
 
+#include <functional>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "host/config/resolved_config.h"
@@ -17,10 +19,14 @@ struct StageInterrupted : std::runtime_error {
   StageInterrupted() : std::runtime_error("stopped on request") {}
 };
 
+/// Why an input does not hold what its manifest says, its files hashed, or "".
+std::string input_damage(const RunFolder& folder, const InputArtifact& input);
+
 /// Runs the stage in a temporary output folder and seals it as entry.attempt. On any failure the output folder goes and
-/// the work folder stays. Throws StageInterrupted, PluginError ("stage "sft" (stage.sft): …"), std::runtime_error.
+/// the work folder stays. Throws StageInterrupted, PluginError ("stage "sft" (stage.sft): …"), std::runtime_error, also
+/// for an input that is damaged before, or because of, the stage's work. `on_exit`: see process_end.h.
 Manifest run_stage(const ResolvedConfig& config, const ResolvedStage& stage, const Registry& registry,
                    const RunFolder& folder, const CacheEntry& entry, const std::vector<InputArtifact>& inputs,
-                   bool quiet);
+                   bool quiet, const std::function<void(const std::string& message)>& on_exit = {});
 
 }  // namespace retort::host

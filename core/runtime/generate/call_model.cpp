@@ -5,6 +5,7 @@
 #include <chrono>
 #include <stdexcept>
 
+#include "grammar/grammar_options.h"
 #include "host/base/log.h"
 #include "runtime/generate/generation.h"
 #include "runtime/generate/vocabulary_fit.h"
@@ -36,6 +37,14 @@ void check_parts_fit(const model::ModelFolder& folder, const text::Tokenizer& to
   }
 }
 
+/// The texts that values may be taken from.
+std::vector<std::string> said_in(const task::Conversation& conversation) {
+  std::vector<std::string> texts;
+  for (const task::Message& message : conversation.messages)
+    if (message.role == task::Role::user || message.role == task::Role::tool) texts.push_back(message.content);
+  return texts;
+}
+
 }  // namespace
 
 struct CallModel::State {
@@ -44,14 +53,50 @@ struct CallModel::State {
         tokenizer(text::Tokenizer::load(path)),
         contract(contract_of(folder)),
         decoder((check_parts_fit(folder, tokenizer, contract), folder), options),
-        end(contract.end_token(tokenizer)) {}
+        end(contract.end_token(tokenizer)) {
+    if (folder.retort().contains("grammar"))
+      wanted.options = grammar::grammar_options(folder.retort().at("grammar"),
+                                                (folder.path() / "retort.json").string() + " /grammar");
+  }
 
   model::ModelFolder folder;
   text::Tokenizer tokenizer;
   task::PromptContract contract;
   Decoder decoder;
   TokenId end;
+  CallGrammar wanted;
+  std::shared_ptr<const grammar::Vocabulary> vocabulary;
+  /// By tools (null: the task's), the last few; a null grammar is one that could not be made.
+  std::vector<std::pair<task::ToolSet, std::unique_ptr<grammar::Grammar>>> grammars;
+
+  grammar::Grammar* compile(const task::ToolSet& tools);
+  grammar::Grammar* grammar_for(task::ToolSet tools);
 };
+
+grammar::Grammar* CallModel::State::compile(const task::ToolSet& tools) {
+  constexpr std::size_t most_kept = 8;
+  if (grammars.size() >= most_kept) grammars.erase(grammars.begin());
+  grammars.emplace_back(tools, nullptr);
+  if (vocabulary == nullptr) vocabulary = std::make_shared<const grammar::Vocabulary>(tokenizer);
+  const task::CallEnvelope envelope =
+      tools == nullptr ? contract.envelope(tokenizer) : contract.envelope(tokenizer, *tools);
+  grammars.back().second =
+      std::make_unique<grammar::Grammar>(grammar::envelope_program(envelope, wanted.options), vocabulary);
+  return grammars.back().second.get();
+}
+
+grammar::Grammar* CallModel::State::grammar_for(task::ToolSet tools) {
+  if (!wanted.on) return nullptr;
+  if (!contract.form().takes_any_tools()) tools = nullptr;
+  for (const auto& [known, grammar] : grammars)
+    if (known == tools) return grammar.get();
+  try {
+    return compile(tools);
+  } catch (const std::invalid_argument& error) {
+    host::log_warning(folder.path().string() + ": answers are not limited to valid calls: " + error.what());
+    return nullptr;
+  }
+}
 
 CallModel::CallModel(const std::filesystem::path& folder, DecoderOptions options)
     : state_(std::make_unique<State>(folder, options)) {}
@@ -59,19 +104,55 @@ CallModel::CallModel(const std::filesystem::path& folder, DecoderOptions options
 CallModel::~CallModel() = default;
 
 Answer CallModel::answer(std::string_view utterance, std::int64_t max_new_tokens) {
+  return answer(task::conversation_of(std::string(utterance)), max_new_tokens);
+}
+
+Answer CallModel::answer(const task::Conversation& conversation, std::int64_t max_new_tokens) {
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<TokenId> prompt = state_->contract.prompt(state_->tokenizer, utterance);
+  const std::vector<TokenId> prompt = state_->contract.prompt(state_->tokenizer, conversation);
   require_rows(prompt, state_->tokenizer, state_->folder.config());
   if (static_cast<std::int64_t>(prompt.size()) > state_->decoder.context()) {
-    throw std::invalid_argument("utterance: its prompt has " + std::to_string(prompt.size()) +
-                                " tokens, expected at most " + std::to_string(state_->decoder.context()) +
-                                " (the context); shorten it");
+    const bool one = conversation.messages.size() == 1;
+    throw std::invalid_argument((one ? "utterance" : "conversation") + std::string(": its prompt has ") +
+                                std::to_string(prompt.size()) + " tokens, expected at most " +
+                                std::to_string(state_->decoder.context()) + " (the context); shorten it");
   }
-  Generation generation = generate_greedy(state_->decoder, prompt, state_->end, max_new_tokens);
-  task::ParsedResponse parsed = state_->contract.parse(state_->tokenizer, generation.tokens);
-  std::string response = state_->tokenizer.decode(generation.tokens, true);
-  const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
-  return {std::move(parsed), std::move(generation.tokens), std::move(response), elapsed.count()};
+  grammar::Grammar* limits = state_->grammar_for(conversation.tools);
+  if (limits != nullptr && state_->wanted.options.values_from_utterance)
+    limits->set_conversation(said_in(state_->contract.seen(conversation)));
+  const GenerationOptions options{.ends = {state_->end},
+                                  .max_new_tokens = max_new_tokens,
+                                  .grammar = limits,
+                                  .tokenizer = state_->wanted.forced_runs ? &state_->tokenizer : nullptr,
+                                  .allowed_mass = state_->wanted.measure_mass};
+  Generation generation = generate(state_->decoder, prompt, options);
+  Answer answer;
+  answer.cut = generation.tokens.empty() || generation.tokens.back() != state_->end;
+  const auto& enums = state_->wanted.options.enums;
+  answer.parsed = enums.empty()
+                      ? state_->contract.parse(state_->tokenizer, generation.tokens, conversation)
+                      : state_->contract.parse(state_->tokenizer, generation.tokens, conversation,
+                                               task::with_enums(state_->contract.tools_of(conversation), enums));
+  answer.text = state_->tokenizer.decode(generation.tokens, true);
+  answer.forced = generation.forced;
+  if (limits != nullptr && state_->wanted.measure_mass) answer.allowed_log_mass = generation.allowed_log_mass;
+  answer.tokens = std::move(generation.tokens);
+  answer.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return answer;
+}
+
+void CallModel::set_grammar(CallGrammar grammar) {
+  state_->wanted = std::move(grammar);
+  state_->grammars.clear();
+  if (state_->wanted.on) state_->compile(nullptr);
+}
+
+const CallGrammar& CallModel::grammar_settings() const {
+  return state_->wanted;
+}
+
+grammar::Grammar* CallModel::grammar() {
+  return state_->grammar_for(nullptr);
 }
 
 const task::PromptContract& CallModel::contract() const {

@@ -1,22 +1,39 @@
-// A packaged model answering calls: folder → tokenizer + prompt contract + decoder → utterance in, calls out. This is
-// what `retort call`, `retort eval` and the evaluate stage use; measure/evaluation.h scores it.
+// A packaged model answering calls: folder → tokenizer + prompt contract + decoder → conversation in, calls out. This
+// is what `retort call`, `retort eval` and the evaluate stage use; measure/evaluation.h scores it.
 #pragma once
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "grammar/grammar.h"
+#include "grammar/program_builder.h"
 #include "runtime/decoder/decoder.h"
 #include "task/prompt_contract.h"
 
 namespace retort::runtime {
 
 struct Answer {
+  /// Malformed under a grammar only where the answer was cut.
   task::ParsedResponse parsed;
+  bool cut = false;             ///< it ended at max_new_tokens or at the end of the context, not with its end token
   std::vector<TokenId> tokens;  ///< the raw response
   std::string text;             ///< the raw response as text, special tokens included
-  double milliseconds = 0;      ///< tokenisation + prefill + decode + parse
+  std::int64_t forced = 0;      ///< tokens that the grammar left no choice about
+  /// With CallGrammar::measure_mass: the natural logarithm of the probability that the model gave, at every choice, to
+  /// what the grammar allows. Near 0: the model knows the form; far below: it is outside of its training.
+  std::optional<double> allowed_log_mass;
+  double milliseconds = 0;  ///< tokenisation + prefill + decode + parse
+};
+
+/// How answers are limited to what the task allows.
+struct CallGrammar {
+  bool on = true;
+  grammar::GrammarOptions options;
+  bool forced_runs = true;    ///< feed what the grammar leaves no choice about in one go
+  bool measure_mass = false;  ///< Answer::allowed_log_mass; one softmax a token
 };
 
 /// Used by one thread at a time.
@@ -26,6 +43,17 @@ class CallModel {
   CallModel(const std::filesystem::path& folder, DecoderOptions options);
   ~CallModel();
   Answer answer(std::string_view utterance, std::int64_t max_new_tokens = 256);
+  /// With earlier turns and, where the form takes any, tools of its own. Throws std::invalid_argument for a
+  /// conversation that the form cannot show, and for one that the context does not hold: nothing of it is ever cut
+  /// away.
+  Answer answer(const task::Conversation& conversation, std::int64_t max_new_tokens = 256);
+  /// On by default with the options in retort.json ("grammar", core/grammar/grammar_options.h), compiled with the first
+  /// answer. Throws std::invalid_argument for options that do not fit the tools. A task whose schemas have no grammar
+  /// answers without one, after a warning.
+  void set_grammar(CallGrammar grammar);
+  const CallGrammar& grammar_settings() const;
+  /// Of the task's tools; null where it is off.
+  grammar::Grammar* grammar();
   const task::PromptContract& contract() const;
   const text::Tokenizer& tokenizer() const;
   const model::ModelFolder& folder() const;

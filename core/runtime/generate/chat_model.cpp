@@ -5,13 +5,16 @@
 #include <stdexcept>
 #include <utility>
 
+#include "grammar/program_builder.h"
 #include "host/base/files.h"
 #include "host/base/log.h"
 #include "model/generation_config.h"
 #include "model/model_folder.h"
 #include "runtime/generate/vocabulary_fit.h"
+#include "task/chat_row.h"
 #include "task/chat_template.h"
 #include "task/prompt_contract.h"
+#include "task/template_form.h"
 
 namespace retort::runtime {
 namespace {
@@ -36,18 +39,41 @@ const model::ModelFolder& checked(const model::ModelFolder& folder, const text::
   return folder;
 }
 
-/// The one thing that a task's prompt forms ask.
-std::string utterance_of(const nlohmann::ordered_json& messages, const std::string& form) {
-  const std::string expected = "/messages: a model of the form \"" + form + "\" answers one user message";
-  if (!messages.is_array() || messages.size() != 1)
+/// What a task's prompt form is asked. Throws beginning with the place in the request.
+task::Conversation conversation_of(const nlohmann::ordered_json& messages, const nlohmann::ordered_json& tools,
+                                   const task::PromptContract& contract) {
+  const bool any_tools = contract.form().takes_any_tools();
+  if (!tools.is_null() && !any_tools && Json(tools) != task::tools_to_json(contract.tools()))
     throw std::invalid_argument(
-        expected + ", found " +
-        (messages.is_array() ? std::to_string(messages.size()) + " messages" : messages.dump()));
-  const nlohmann::ordered_json& message = messages.front();
-  if (!message.is_object() || message.value("role", "") != "user" || !message.contains("content") ||
-      !message.at("content").is_string())
-    throw std::invalid_argument(expected + " with a text as \"content\", found " + message.dump());
-  return message.at("content").get<std::string>();
+        "/tools: this model was trained for the tools of its task, found others; leave them out");
+  task::ReadingNotes notes;
+  task::Conversation conversation;
+  try {
+    conversation.messages = task::messages_from_json(Json(messages), "request", "/messages", notes);
+    if (!tools.is_null() && any_tools) conversation.tools = task::tool_set_from_json(Json(tools), "/tools", notes);
+  } catch (const std::invalid_argument& error) {
+    const std::string reason = error.what();
+    throw std::invalid_argument(reason.starts_with("request: ") ? reason.substr(9) : reason);
+  }
+  return conversation;
+}
+
+std::vector<TokenId> prompt_of(const task::PromptContract& contract, const text::Tokenizer& tokenizer,
+                               const task::Conversation& conversation) {
+  try {
+    return contract.prompt(tokenizer, conversation);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument("/messages: " + std::string(error.what()));
+  }
+}
+
+/// Where any tools may come, those of the prompt are not known here: calls are not held against schemas then.
+task::ParsedResponse parsed_answer(const task::PromptContract& contract, const text::Tokenizer& tokenizer,
+                                   const std::vector<TokenId>& tokens) {
+  if (!contract.form().takes_any_tools()) return contract.parse(tokenizer, tokens);
+  std::vector<TokenId> body = tokens;
+  if (!body.empty() && body.back() == contract.end_token(tokenizer)) body.pop_back();
+  return contract.form().parse(tokenizer, body);
 }
 
 }  // namespace
@@ -75,6 +101,9 @@ struct ChatModel::State {
   Decoder decoder;
   std::string form;
   std::vector<TokenId> ends;
+  std::shared_ptr<const grammar::Vocabulary> vocabulary;
+  std::shared_ptr<grammar::Grammar> grammar;
+  nlohmann::ordered_json grammar_tools;  // that `grammar` is for
 };
 
 ChatModel::ChatModel(const std::filesystem::path& folder, DecoderOptions options)
@@ -112,12 +141,32 @@ std::vector<TokenId> ChatModel::prompt(const nlohmann::ordered_json& messages,
     // The template writes the beginning itself.
     return continuation(state.chat->render({.messages = messages, .tools = tools, .add_generation_prompt = true}));
   }
-  if (!tools.is_null() && Json(tools) != task::tools_to_json(state.contract->tools()))
-    throw std::invalid_argument(
-        "/tools: this model was trained for the tools of its task, found others; leave them out");
-  const std::vector<TokenId> tokens = state.contract->prompt(state.tokenizer, utterance_of(messages, state.form));
+  const std::vector<TokenId> tokens =
+      prompt_of(*state.contract, state.tokenizer, conversation_of(messages, tools, *state.contract));
   require_rows(tokens, state.tokenizer, state.folder.config());
   return tokens;
+}
+
+std::shared_ptr<grammar::Grammar> ChatModel::grammar(const nlohmann::ordered_json& tools) {
+  State& state = *state_;
+  if (state.grammar != nullptr && state.grammar_tools == tools) return state.grammar;
+  if (!state.contract && !state.chat)
+    throw std::invalid_argument(
+        "a call grammar: expected a model with a task or a chat template, found one of the form \"" + state.form +
+        "\"");
+  if (state.vocabulary == nullptr) state.vocabulary = std::make_shared<const grammar::Vocabulary>(state.tokenizer);
+  task::CallEnvelope envelope;
+  if (state.contract && (tools.is_null() || !state.contract->form().takes_any_tools())) {
+    envelope = state.contract->envelope(state.tokenizer);
+  } else {
+    const auto known = task::tools_from_json(Json(tools.is_null() ? Json::array() : Json(tools)), "/tools");
+    envelope = state.contract ? state.contract->envelope(state.tokenizer, known)
+                              : task::template_form(*state.chat)->envelope(state.tokenizer, known);
+    if (!state.contract) envelope.style.order = task::KeyOrder::any;  // who knows what it was trained on
+  }
+  state.grammar = std::make_shared<grammar::Grammar>(grammar::envelope_program(envelope), state.vocabulary);
+  state.grammar_tools = tools;
+  return state.grammar;
 }
 
 std::vector<TokenId> ChatModel::prompt(std::string_view text) const {
@@ -137,14 +186,16 @@ Json ChatModel::message(const std::vector<TokenId>& tokens, const std::string& t
   malformed.clear();
   Json message = {{"role", "assistant"}, {"content", text}};
   if (!state_->contract) return message;
-  const task::ParsedResponse parsed = state_->contract->parse(state_->tokenizer, tokens);
+  const task::ParsedResponse parsed = parsed_answer(*state_->contract, state_->tokenizer, tokens);
   if (const auto* wrong = std::get_if<task::Malformed>(&parsed)) {
     malformed = wrong->reason;
     return message;
   }
+  const auto& parsed_calls = std::get<std::vector<task::Call>>(parsed);
+  if (parsed_calls.empty() && state_->contract->form().takes_any_tools()) return message;
   message["content"] = nullptr;
   Json calls = Json::array();
-  for (const task::Call& call : std::get<std::vector<task::Call>>(parsed))
+  for (const task::Call& call : parsed_calls)
     calls.push_back({{"id", "call_" + std::to_string(calls.size())},
                      {"type", "function"},
                      {"function", {{"name", call.name}, {"arguments", call.arguments.dump()}}}});

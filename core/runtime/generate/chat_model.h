@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "grammar/grammar.h"
 #include "runtime/decoder/decoder.h"
 #include "text/tokenizer.h"
 
@@ -26,14 +27,17 @@ class ChatModel {
   const std::string& form() const;
   /// The prompt of OpenAI `messages` with OpenAI `tools` (null: the model's own, or none), ready for the assistant's
   /// answer. Throws std::invalid_argument, beginning with the place in the request, for what the form cannot say:
-  /// messages at all where it is "text"; anything but one user message, or other tools than the task's, where it is a
-  /// task's.
+  /// messages at all where it is "text"; other tools than the task's, or turns that its training did not have, where it
+  /// is a task's of fixed tools.
   std::vector<TokenId> prompt(const nlohmann::ordered_json& messages, const nlohmann::ordered_json& tools) const;
   /// Of a text as it stands, special tokens included, behind the token that the tokenizer puts first.
   std::vector<TokenId> prompt(std::string_view text) const;
   /// What follows a prompt, special tokens included. Throws where a token has no row in the embedding.
   std::vector<TokenId> continuation(std::string_view text) const;
   const std::vector<TokenId>& ends() const;  ///< the tokens that end an answer; may be empty
+  /// What an answer with OpenAI `tools` (null: the model's own) may be: calls of them, or none. The last one is kept.
+  /// Throws std::invalid_argument where the form has no calls, and for a schema without a grammar.
+  std::shared_ptr<grammar::Grammar> grammar(const nlohmann::ordered_json& tools);
 
   /// Whether an answer's text has its special tokens, which the calls of a task are made of.
   bool shows_special_tokens() const;

@@ -84,18 +84,19 @@ struct Completion {
   std::size_t index = 0;
   std::vector<TokenId> prompt;
   GenerationOptions options;
+  std::shared_ptr<grammar::Grammar> grammar;  // that the options name
   std::vector<std::string> stops;
   std::int64_t choices = 1, top = -1;  // top: −1, no log-probabilities
   std::int64_t left = 0, tokens = 0;
   Json answers;
 };
 
-Completion read_completion(const ChatModel& model, std::size_t index, const Ordered& ordered) {
+Completion read_completion(ChatModel& model, std::size_t index, const Ordered& ordered) {
   const Json plain = ordered;
   const host::JsonCursor request(plain, "");
   require_keys(request, {"messages", "prompt", "tools", "n", "temperature", "top_k", "top_p", "seed", "max_tokens",
                          "stop", "top_logprobs", "grammar"});
-  if (request.has("grammar")) request.at("grammar").refuse("none: call grammars are not offered yet");
+  if (request.has("grammar") && request.at("grammar").string() != "calls") request.at("grammar").refuse("\"calls\"");
   Completion read;
   read.index = index;
   read.options.ends = model.ends();
@@ -113,6 +114,11 @@ Completion read_completion(const ChatModel& model, std::size_t index, const Orde
   }
   read.prompt = prompt_of(model, request, ordered);
   require_room(model.decoder(), read.prompt.size(), static_cast<std::size_t>(model.decoder().context()), "prompt");
+  if (request.has("grammar")) {
+    read.grammar = model.grammar(ordered.value("tools", Ordered()));
+    read.options.grammar = read.grammar.get();
+    read.options.tokenizer = &model.tokenizer();
+  }
   read.left = read.choices;
   read.answers = Json(std::vector<Json>(static_cast<std::size_t>(read.choices)));
   return read;

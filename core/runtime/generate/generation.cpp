@@ -5,6 +5,8 @@
 #include <chrono>
 #include <memory>
 
+#include "runtime/generate/allowed_tokens.h"
+
 namespace retort::runtime {
 namespace {
 
@@ -26,25 +28,32 @@ class Run {
     most_ = static_cast<std::size_t>(std::max<std::int64_t>(0, std::min(options.max_new_tokens, room)));
     tokens_.reserve(prompt.size() + most_);
     tokens_.assign(prompt.begin(), prompt.end());
+    fed_ = tokens_.size();
     if (options.log_probabilities > 0) result_.log_probabilities.reserve(most_);
     result_.prefill_ms = prefill_ms;
     start_ = Clock::now();
     goes_on_ = most_ > 0;
-    if (goes_on_) take(logits);
+    if (goes_on_ && options.grammar != nullptr) {
+      state_ = options.grammar->begin();
+      force();
+    }
+    if (goes_on_ && fed_ == tokens_.size()) choose(logits);
   }
 
   bool goes_on() const { return goes_on_; }
-  SequenceStep step() const { return {sequence_, tokens_.back()}; }
+  /// The next token to feed, of which take() gets the logits.
+  SequenceStep step() const { return {sequence_, tokens_[fed_]}; }
+  /// All tokens to feed; take_all() gets the logits of the last one.
+  std::span<const TokenId> steps() const { return std::span(tokens_).subspan(fed_); }
 
-  /// The next token from the logits [V] that step() gave.
+  /// `logits` [V] that step() gave. Nothing is chosen while forced tokens are left to feed.
   void take(std::span<const float> logits) {
-    const TokenId token = sampler_.next(logits, tokens_);
-    tokens_.push_back(token);
-    if (options_.log_probabilities > 0)
-      result_.log_probabilities.push_back(log_probabilities(logits, token, options_.log_probabilities));
-    const bool ended = std::find(options_.ends.begin(), options_.ends.end(), token) != options_.ends.end();
-    goes_on_ = !ended && tokens_.size() - prompt_size_ < most_;
-    if (options_.token && !options_.token(token)) goes_on_ = false;
+    ++fed_;
+    if (fed_ == tokens_.size()) choose(logits);
+  }
+  void take_all(std::span<const float> logits) {
+    fed_ = tokens_.size();
+    choose(logits);
   }
 
   Generation finish() {
@@ -54,11 +63,43 @@ class Run {
   }
 
  private:
+  void choose(std::span<const float> logits) {
+    const grammar::TokenMask* allowed = options_.grammar == nullptr ? nullptr : &options_.grammar->mask(state_);
+    const TokenId token = sampler_.next(logits, tokens_, allowed);
+    if (options_.allowed_mass && allowed != nullptr) result_.allowed_log_mass += allowed_log_mass(logits, *allowed);
+    if (options_.log_probabilities > 0)
+      result_.log_probabilities.push_back(log_probabilities(logits, token, options_.log_probabilities));
+    append(token);
+    if (options_.grammar == nullptr) return;
+    options_.grammar->advance(state_, token);
+    if (goes_on_) force();
+  }
+
+  /// Appends what the grammar leaves no choice about.
+  void force() {
+    if (options_.tokenizer == nullptr || options_.log_probabilities > 0) return;
+    for (const TokenId token : options_.grammar->forced(state_, *options_.tokenizer)) {
+      if (!goes_on_) return;
+      options_.grammar->advance(state_, token);
+      append(token);
+      ++result_.forced;
+    }
+  }
+
+  void append(TokenId token) {
+    tokens_.push_back(token);
+    const bool ended = std::find(options_.ends.begin(), options_.ends.end(), token) != options_.ends.end();
+    goes_on_ = !ended && tokens_.size() - prompt_size_ < most_;
+    if (options_.token && !options_.token(token)) goes_on_ = false;
+  }
+
   const GenerationOptions& options_;
   std::int64_t sequence_;
   std::size_t prompt_size_, most_ = 0;
   Sampler sampler_;
   std::vector<TokenId> tokens_;  // prompt and answer
+  std::size_t fed_ = 0;          // of them
+  grammar::GrammarState state_;
   Generation result_;
   Clock::time_point start_;
   bool goes_on_ = false;
@@ -151,10 +192,7 @@ Generation generate(Decoder& decoder, std::span<const TokenId> prompt, const Gen
   const Clock::time_point start = Clock::now();
   const std::span<const float> logits = decoder.prompt(prompt, 0);
   Run run(decoder, 0, prompt, options, logits, milliseconds_since(start));
-  while (run.goes_on()) {
-    const SequenceStep step = run.step();
-    run.take(decoder.forward({&step.token, 1}));
-  }
+  while (run.goes_on()) run.take_all(decoder.forward(run.steps()));
   return run.finish();
 }
 

@@ -15,6 +15,8 @@ namespace retort::runtime {
 struct Generation {
   std::vector<TokenId> tokens;                      ///< without the prompt; ends with an end token unless cut short
   std::vector<LogProbabilities> log_probabilities;  ///< of each token, if asked for
+  std::int64_t forced = 0;                          ///< tokens that the grammar left no choice about
+  double allowed_log_mass = 0;  ///< sum over the others of the logarithm of what the model gave to allowed tokens
   double prefill_ms = 0;
   double decode_ms = 0;
 };
@@ -25,6 +27,13 @@ struct GenerationOptions {
   SamplingOptions sampling;            ///< greedy by default
   std::int64_t log_probabilities = 0;  ///< how many of the likeliest tokens to tell with each; 0: no log-probabilities
   std::function<bool(TokenId)> token;  ///< sees every token as it comes; false stops. May be empty
+  /// What the answer may be: every token is masked by it, and its end tokens should be among `ends`. Null: anything.
+  /// Borrowed, used by the thread that generates; may serve several requests.
+  grammar::Grammar* grammar = nullptr;
+  /// With it, tokens that the grammar leaves no choice about are fed together without asking the model (not where
+  /// log-probabilities are asked for). Null: one by one.
+  const text::Tokenizer* tokenizer = nullptr;
+  bool allowed_mass = false;  ///< whether to sum Generation::allowed_log_mass; one softmax a token
 };
 
 /// From an empty sequence 0 until an end token, `max_new_tokens` or a full cache. Throws std::invalid_argument as

@@ -2,11 +2,13 @@
 #include "runtime/generate/rollout.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <stdexcept>
 #include <utility>
 
 #include "model/model_folder.h"
+#include "runtime/generate/allowed_tokens.h"
 #include "runtime/kernels/onednn_engine.h"
 #include "runtime/kernels/parallel.h"
 #include "runtime/kernels/vector_kernels.h"
@@ -89,7 +91,9 @@ class Sampling {
         options_(options),
         group_(static_cast<std::size_t>(options.group_size)),
         results_(prompts.size() * group_),
-        slots_(static_cast<std::size_t>(decoder.sequences())) {}
+        slots_(static_cast<std::size_t>(decoder.sequences())) {
+    if (options.grammar != nullptr) states_.resize(results_.size());
+  }
 
   std::vector<Rollout> run() {
     const ThreadCountScope threads(decoder_.threads());
@@ -120,6 +124,7 @@ class Sampling {
                       static_cast<std::int64_t>(length(prompt)));
       }
       slots_[slot] = {prompt, row};
+      if (options_.grammar != nullptr) states_[row] = options_.grammar->begin();
       draw(slot, first_logits_);
     }
   }
@@ -136,7 +141,19 @@ class Sampling {
   void draw(std::size_t slot, std::span<const float> logits) {
     const std::size_t row = slots_[slot].row;
     Rollout& rollout = results_[row];
+    if (options_.grammar != nullptr) {
+      first_masked_.resize(logits.size());
+      mask(row, logits, first_masked_);
+      logits = first_masked_;
+    }
     append(slot, draw_token(logits, options_.temperature, draw_number(options_.seed, row, rollout.tokens.size())));
+  }
+
+  /// `logits` with what the row's grammar does not allow as NaN, which is impossible to draw.
+  void mask(std::size_t row, std::span<const float> logits, std::span<float> masked) {
+    std::fill(masked.begin(), masked.end(), std::numeric_limits<float>::quiet_NaN());
+    for_each_allowed(options_.grammar->mask(states_[row]), logits.size(),
+                     [&](std::size_t token) { masked[token] = logits[token]; });
   }
 
   void append(std::size_t slot, const DrawnToken& drawn) {
@@ -147,6 +164,7 @@ class Sampling {
     rollout.tokens.push_back(drawn.token);
     rollout.log_probabilities.push_back(drawn.log_probability);
     rollout.finished = drawn.token == options_.end_token;
+    if (options_.grammar != nullptr) options_.grammar->advance(states_[slots_[slot].row], drawn.token);
     const std::int64_t room = decoder_.context() - static_cast<std::int64_t>(length(slots_[slot].prompt));
     const auto most = static_cast<std::size_t>(std::min(options_.max_new_tokens, room));
     if (rollout.finished || rollout.tokens.size() >= most) slots_[slot].row = kNone;
@@ -159,8 +177,15 @@ class Sampling {
       if (slots_[i].row != kNone)
         steps_.push_back({static_cast<std::int64_t>(i), results_[slots_[i].row].tokens.back()});
     if (steps_.empty()) return false;
-    const std::span<const float> logits = decoder_.step(steps_);
+    std::span<const float> logits = decoder_.step(steps_);
     const std::size_t vocabulary = logits.size() / steps_.size();
+    if (options_.grammar != nullptr) {
+      masked_.resize(logits.size());
+      for (std::size_t i = 0; i < steps_.size(); ++i)
+        mask(slots_[static_cast<std::size_t>(steps_[i].sequence)].row, logits.subspan(i * vocabulary, vocabulary),
+             std::span(masked_).subspan(i * vocabulary, vocabulary));
+      logits = masked_;
+    }
     drawn_.resize(steps_.size());
     const auto count = static_cast<std::int64_t>(steps_.size());
     parallel_for(count, 8 * static_cast<std::int64_t>(logits.size()), [&](std::int64_t i, std::int64_t) {
@@ -179,8 +204,10 @@ class Sampling {
   std::size_t group_;
   std::vector<Rollout> results_;
   std::vector<Slot> slots_;
-  std::size_t next_ = 0;             // row
-  std::vector<float> first_logits_;  // behind the prompt of row next_ − 1
+  std::size_t next_ = 0;                       // row
+  std::vector<float> first_logits_;            // behind the prompt of row next_ − 1
+  std::vector<grammar::GrammarState> states_;  // [rows], under a grammar
+  std::vector<float> first_masked_, masked_;
   std::vector<SequenceStep> steps_;
   std::vector<DrawnToken> drawn_;
 };

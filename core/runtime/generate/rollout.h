@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "grammar/grammar.h"
 #include "model/model_config.h"
 #include "runtime/decoder/decoder.h"
 #include "runtime/generate/token_draw.h"
@@ -40,6 +41,9 @@ struct RolloutOptions {
   TokenId end_token = -1;            ///< -1: none, all responses are cut
   std::int64_t group_size = 1;       ///< G samples of every prompt, which is computed once
   std::uint64_t seed = 0;
+  /// What responses may be; null: anything. Borrowed, used by the calling thread. Tokens that it does not allow are
+  /// impossible: log-probabilities are those of what was drawn from, over the tokens that it allows.
+  grammar::Grammar* grammar = nullptr;
 };
 
 struct Rollout {

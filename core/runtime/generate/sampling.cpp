@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "runtime/generate/allowed_tokens.h"
 #include "runtime/kernels/vector_kernels.h"
 
 namespace retort::runtime {
@@ -26,6 +28,20 @@ TokenId largest(std::span<const float> logits) {
   throw std::runtime_error(
       "generate: every logit is NaN although the weights are finite: activations overflowed; the model is damaged, "
       "train or quantise it again");
+}
+
+TokenId largest_allowed(std::span<const float> logits, const grammar::TokenMask& allowed) {
+  TokenId best = -1;
+  float most = -std::numeric_limits<float>::infinity();
+  for_each_allowed(allowed, logits.size(), [&](std::size_t token) {
+    if (logits[token] > most || (best < 0 && !std::isnan(logits[token]))) {
+      best = static_cast<TokenId>(token);
+      most = logits[token];
+    }
+  });
+  if (best >= 0) return best;
+  throw std::runtime_error(
+      "generate: the logits of all tokens that the grammar allows are NaN, or the embedding has no row for them");
 }
 
 }  // namespace
@@ -109,10 +125,15 @@ TokenId Sampler::draw() {
   return candidates_[weights_.size() - 1].token;
 }
 
-TokenId Sampler::next(std::span<const float> logits, std::span<const TokenId> seen) {
+TokenId Sampler::next(std::span<const float> logits, std::span<const TokenId> seen, const grammar::TokenMask* allowed) {
   if (options_.temperature == 0 && options_.logit_bias.empty() && options_.repetition_penalty == 1)
-    return largest(logits);
-  logits_.assign(logits.begin(), logits.end());
+    return allowed == nullptr ? largest(logits) : largest_allowed(logits, *allowed);
+  if (allowed == nullptr) {
+    logits_.assign(logits.begin(), logits.end());
+  } else {
+    logits_.assign(logits.size(), std::numeric_limits<float>::quiet_NaN());
+    for_each_allowed(*allowed, logits.size(), [&](std::size_t token) { logits_[token] = logits[token]; });
+  }
   adjust(seen);
   return options_.temperature == 0 ? largest(logits_) : draw();
 }

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "grammar/grammar.h"
 #include "runtime/decoder/decoder.h"
 
 namespace retort::runtime {
@@ -32,8 +33,10 @@ class Sampler {
   explicit Sampler(SamplingOptions options);
 
   /// `logits` [V]; `seen`: prompt and answer so far. Ties go to the smaller id. Throws std::invalid_argument for a bias
-  /// of a token outside of V, std::runtime_error when every logit is NaN.
-  TokenId next(std::span<const float> logits, std::span<const TokenId> seen);
+  /// of a token outside of V, std::runtime_error when every logit is NaN. `allowed`: the only tokens that may come, all
+  /// others being impossible before any option applies; null: all.
+  TokenId next(std::span<const float> logits, std::span<const TokenId> seen,
+               const grammar::TokenMask* allowed = nullptr);
 
  private:
   struct Candidate {

@@ -25,8 +25,10 @@ std::set<std::string> tools_of(const std::vector<task::Call>& calls) {
 }
 
 /// What is wrong with a parsed response; nothing if it is right.
-std::optional<std::string> miss_reason(const task::ParsedResponse& parsed, const std::vector<task::Call>& expected) {
-  if (const auto* malformed = std::get_if<task::Malformed>(&parsed)) return "malformed: " + malformed->reason;
+std::optional<std::string> miss_reason(const task::ParsedResponse& parsed, bool cut,
+                                       const std::vector<task::Call>& expected) {
+  if (const auto* malformed = std::get_if<task::Malformed>(&parsed))
+    return (cut ? "cut short: " : "malformed: ") + malformed->reason;
   const auto& found = std::get<std::vector<task::Call>>(parsed);
   if (task::exact_match(found, expected)) return std::nullopt;
   if (found.size() != expected.size()) {
@@ -41,9 +43,9 @@ std::optional<std::string> miss_reason(const task::ParsedResponse& parsed, const
 
 /// An utterance that cannot be answered (its prompt is too long) counts as malformed: one bad row must not end the
 /// rest.
-Answer answer_or_malformed(CallModel& model, const std::string& utterance) {
+Answer answer_or_malformed(CallModel& model, const LabelledUtterance& row) {
   try {
-    return model.answer(utterance);
+    return row.conversation.messages.empty() ? model.answer(row.utterance) : model.answer(row.conversation);
   } catch (const std::invalid_argument& error) {
     Answer refused;
     refused.parsed = task::Malformed{error.what()};
@@ -53,14 +55,16 @@ Answer answer_or_malformed(CallModel& model, const std::string& utterance) {
 
 void warm_up(CallModel& model, const std::vector<LabelledUtterance>& data) {
   for (std::int64_t i = 0; i < kWarmUp; ++i) {
-    answer_or_malformed(model, data[static_cast<std::size_t>(i) % data.size()].utterance);
+    answer_or_malformed(model, data[static_cast<std::size_t>(i) % data.size()]);
   }
 }
 
-void summarize(Evaluation& result, std::vector<double> milliseconds, std::int64_t exact, std::int64_t malformed) {
+void summarize(Evaluation& result, std::vector<double> milliseconds, std::int64_t exact, std::int64_t malformed,
+               std::int64_t cut) {
   const auto count = static_cast<double>(result.utterances);
   result.exact_match = static_cast<double>(exact) / count;
   result.malformed = static_cast<double>(malformed) / count;
+  result.cut = static_cast<double>(cut) / count;
   std::sort(milliseconds.begin(), milliseconds.end());
   result.p50_ms = percentile(milliseconds, 0.50);
   result.p90_ms = percentile(milliseconds, 0.90);
@@ -75,18 +79,18 @@ Evaluation evaluate(CallModel& model, const std::vector<LabelledUtterance>& data
   warm_up(model, data);
   Evaluation result;
   std::vector<double> milliseconds;
-  std::int64_t exact = 0, malformed = 0;
+  std::int64_t exact = 0, malformed = 0, cut = 0;
   const auto total = static_cast<std::int64_t>(data.size());
   for (const LabelledUtterance& row : data) {
-    Answer answer = answer_or_malformed(model, row.utterance);
+    Answer answer = answer_or_malformed(model, row);
     milliseconds.push_back(answer.milliseconds);
-    const std::optional<std::string> reason = miss_reason(answer.parsed, row.calls);
+    const std::optional<std::string> reason = miss_reason(answer.parsed, answer.cut, row.calls);
     for (const std::string& tool : tools_of(row.calls)) {
       ToolScore& score = result.tools[tool];
       ++score.utterances;
       if (!reason) ++score.exact;
     }
-    if (std::holds_alternative<task::Malformed>(answer.parsed)) ++malformed;
+    if (std::holds_alternative<task::Malformed>(answer.parsed)) ++(answer.cut ? cut : malformed);
     if (reason) {
       result.misses.push_back({row.utterance, row.calls, answer.text, *reason});
     } else {
@@ -99,7 +103,7 @@ Evaluation evaluate(CallModel& model, const std::vector<LabelledUtterance>& data
                                std::to_string(total) + " utterances");
     }
   }
-  summarize(result, std::move(milliseconds), exact, malformed);
+  summarize(result, std::move(milliseconds), exact, malformed, cut);
   return result;
 }
 

@@ -13,8 +13,9 @@ namespace retort::runtime {
 
 /// One labelled utterance of a dataset.
 struct LabelledUtterance {
-  std::string utterance;
+  std::string utterance;  ///< the last user message: what reports show
   std::vector<task::Call> calls;
+  task::Conversation conversation = {};  ///< all that is asked; without messages: the utterance alone
 };
 
 struct ToolScore {
@@ -26,6 +27,7 @@ struct Evaluation {
   std::int64_t utterances = 0;
   double exact_match = 0;                     ///< share in [0,1]
   double malformed = 0;                       ///< share in [0,1]
+  double cut = 0;                             ///< share in [0,1] of answers that did not end in time; not malformed
   double p50_ms = 0, p90_ms = 0, p99_ms = 0;  ///< of one whole call
   std::map<std::string, ToolScore> tools;
   struct Miss {

@@ -236,7 +236,8 @@ Utterance Grammar::draw(Split split, Random& random) const {
   return utterance;
 }
 
-std::vector<Utterance> Grammar::generate(Split split, std::int64_t count, std::uint64_t seed) const {
+std::vector<Utterance> Grammar::generate(Split split, std::int64_t count, std::uint64_t seed,
+                                         const std::function<void()>& poll) const {
   Random random(seed * 3 + static_cast<std::uint64_t>(split));
   std::vector<Utterance> utterances;
   std::set<std::string> seen;
@@ -246,6 +247,7 @@ std::vector<Utterance> Grammar::generate(Split split, std::int64_t count, std::u
                                   std::to_string(utterances.size()) + " of " + std::to_string(count) +
                                   "; ask for fewer");
     }
+    poll();
     Utterance utterance = draw(split, random);
     if (!belongs(utterance.text, split) || seen.count(utterance.text) != 0) continue;
     if (!execute(utterance.calls).ok) continue;

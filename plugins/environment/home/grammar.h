@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -51,7 +52,9 @@ class Grammar {
   /// `count` distinct utterances, the same for the same arguments. Train and validation draw from the same templates
   /// and share no utterance whatever the seeds; test draws from templates and frames that no other split uses. Throws
   /// std::invalid_argument when so many distinct utterances are not found.
-  std::vector<Utterance> generate(Split split, std::int64_t count, std::uint64_t seed) const;
+  /// `poll` is called again and again, and may throw to end the work.
+  std::vector<Utterance> generate(
+      Split split, std::int64_t count, std::uint64_t seed, const std::function<void()>& poll = [] {}) const;
 
  private:
   void add_intent(const nlohmann::json& tool);

@@ -42,7 +42,9 @@ class HomeEnvironment final : public retort::Environment {
   void generate(std::string_view split, std::int64_t count, std::uint64_t seed,
                 const retort::ItemSink& rows) const override {
     std::uint64_t index = 0;
-    for (const auto& utterance : grammar_.generate(retort::home::split_named(std::string(split)), count, seed)) {
+    for (const auto& utterance : grammar_.generate(retort::home::split_named(std::string(split)), count, seed,
+                                                   [] { retort::throw_if_stopped(); })) {
+      retort::throw_if_stopped();
       rows.item(index++, retort::home::to_chat_row(utterance).dump());
     }
   }

@@ -20,7 +20,8 @@ std::unique_ptr<schema::ArgumentSchema> compile(const json& function, const std:
   try {
     return std::make_unique<schema::ArgumentSchema>(parameters);
   } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument("tools" + place + "/parameters: " + error.what());
+    throw std::invalid_argument("tools" + place + "/parameters: " + error.what() + " (tool " +
+                                excerpt(function["name"]) + ")");
   }
 }
 

@@ -5,13 +5,9 @@
 #include <cstdint>
 #include <span>
 
-namespace retort::sparsify {
+#include "pattern.h"
 
-/// What goes of a row: a share of its columns, or of every `of` neighbouring ones all but `keep`.
-struct Pattern {
-  double fraction = .5;           ///< floor(fraction·I) columns; not read where `of` > 0
-  std::int64_t keep = 0, of = 0;  ///< n of m, as 2 of 4
-};
+namespace retort::sparsify {
 
 /// mask [I] becomes 1 where `weights` [I] stay, 0 where they go. `square_sum` [I]: ‖X_j‖₂². Of equal scores the lower
 /// column goes first. Throws std::invalid_argument for what is not finite or a negative sum, naming the column, and

@@ -1,5 +1,4 @@
 // sparsify.wanda: parameters, statistics and masks around wanda.h.
-#include <charconv>
 #include <retort/plugin.hpp>
 #include <retort/sparsifier.hpp>
 #include <stdexcept>
@@ -11,19 +10,6 @@
 namespace {
 
 using retort::sparsify::Pattern;
-
-Pattern parsed(const std::string& text, double fraction) {
-  Pattern pattern;
-  pattern.fraction = fraction;
-  if (text.empty()) return pattern;
-  const char* const end = text.data() + text.size();
-  const auto [middle, first_error] = std::from_chars(text.data(), end, pattern.keep);
-  const bool separated = first_error == std::errc() && middle != end && *middle == ':';
-  const auto [last, second_error] = std::from_chars(separated ? middle + 1 : end, end, pattern.of);
-  if (!separated || second_error != std::errc() || last != end || pattern.keep < 1 || pattern.keep >= pattern.of)
-    throw std::invalid_argument("pattern: expected \"\" or \"N:M\" with 0 < N < M, as \"2:4\", found \"" + text + "\"");
-  return pattern;
-}
 
 class Wanda : public retort::Sparsifier {
  public:
@@ -47,7 +33,8 @@ class Wanda : public retort::Sparsifier {
         .doc("calibration rows");
   }
 
-  explicit Wanda(const Params& params) : params_(params), pattern_(parsed(params.pattern, params.fraction)) {}
+  explicit Wanda(const Params& params)
+      : params_(params), pattern_(retort::sparsify::parse_pattern(params.pattern, params.fraction)) {}
 
   retort::SparsifyRequirements requirements() const override {
     return {RETORT_SIGNAL_INPUT_SQUARE_SUM, params_.samples};

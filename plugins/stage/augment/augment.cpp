@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "host/base/diagnostic.h"
+#include "host/plugin/stop_request.h"
 
 namespace retort::stages {
 namespace {
@@ -73,7 +74,7 @@ json schema_of(const std::vector<task::Tool>& tools, const std::string& tool, co
 void add_site(const Example& example, SwapSite site, const json& value, std::vector<SwapSite>& sites) {
   if (!value.is_string() || value.get_ref<const std::string&>().empty()) return;
   const auto& words = value.get_ref<const std::string&>();
-  site.begin = only_occurrence(example.utterance, words);
+  site.begin = only_occurrence(example.utterance(), words);
   if (site.begin == std::string::npos) return;
   site.end = site.begin + words.size();
   sites.push_back(std::move(site));
@@ -102,9 +103,10 @@ class Augmenter {
     std::map<Place, std::set<std::string>> values;
     std::map<Place, std::set<std::string>> words;
     for (const Example& example : examples) {
+      host::throw_if_stop_requested();
       std::vector<SwapSite> sites = swap_sites(example, tools, options.closed);
       for (const SwapSite& site : sites) {
-        const std::string value = example.utterance.substr(site.begin, site.end - site.begin);
+        const std::string value = example.utterance().substr(site.begin, site.end - site.begin);
         const Place pool = pool_of(place_of(example, site));
         values[pool].insert(value);
         std::istringstream stream(value);
@@ -130,7 +132,7 @@ class Augmenter {
       if (i != sure && fraction(random_) >= options_.swap_share) continue;
       const SwapSite& site = source.sites[i];
       const std::string value = new_value(place_of(result, site));
-      result.utterance.replace(site.begin, site.end - site.begin, value);
+      result.messages.back().content.replace(site.begin, site.end - site.begin, value);
       value_at(*result.calls, site) = value;
     }
     result.metadata["augmented"] = true;
@@ -206,7 +208,7 @@ void require_known_arguments(const AugmentOptions& options, const std::vector<ta
 
 std::vector<SwapSite> swap_sites(const Example& example, const std::vector<task::Tool>& tools, bool closed) {
   std::vector<SwapSite> sites;
-  if (!example.calls) return sites;
+  if (!example.calls || example.has_context()) return sites;
   for (std::size_t i = 0; i < example.calls->size(); ++i) {
     const task::Call& call = (*example.calls)[i];
     for (const auto& argument : call.arguments.items()) {
@@ -235,16 +237,17 @@ std::vector<Example> augment(const std::vector<Example>& examples, const std::ve
   std::vector<Example> result = examples;
   std::set<std::string> utterances;
   for (const auto* known : {&examples, &held_out}) {
-    for (const Example& example : *known) utterances.insert(example.utterance);
+    for (const Example& example : *known) utterances.insert(example.utterance());
   }
   Augmenter augmenter(examples, tools, options);
   const auto target = static_cast<std::size_t>(static_cast<double>(examples.size()) * std::max(options.factor, 1.0));
   constexpr std::size_t kAttemptsPerExample = 20;
   std::size_t attempts = augmenter.has_sources() ? kAttemptsPerExample * (target - examples.size()) : 0;
   for (; attempts > 0 && result.size() < target; --attempts) {
+    host::throw_if_stop_requested();
     Example example = augmenter.make();
-    if (utterances.count(example.utterance) != 0 || !augmenter.valid(example)) continue;
-    utterances.insert(example.utterance);
+    if (utterances.count(example.utterance()) != 0 || !augmenter.valid(example)) continue;
+    utterances.insert(example.utterance());
     result.push_back(std::move(example));
   }
   return result;

@@ -37,7 +37,8 @@ struct SwapSite {
 };
 
 /// The sites of an example, by place: values that stand exactly once in the utterance, as whole words, apart from each
-/// other. Unlabelled examples have none.
+/// other. Unlabelled examples have none, and neither have those with earlier turns or tools of their own, where a value
+/// may stand in several messages.
 std::vector<SwapSite> swap_sites(const task::Example& example, const std::vector<task::Tool>& tools, bool closed);
 
 /// The originals in their order, then new examples with distinct utterances and metadata "augmented": true, whose calls

@@ -1,4 +1,5 @@
 // ABI glue of stage.augment: enlarges the train split and passes the rest of the dataset on.
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <retort/plugin.hpp>
@@ -85,7 +86,7 @@ class AugmentStage final : public retort::Stage {
     const std::vector<task::Tool> tools = task::read_tools(input / "tools.json");
     const stages::AugmentOptions options = options_of(context);
     stages::require_known_arguments(options, tools);
-    const task::Split train = task::read_split(input / "train.jsonl", params_.max_unreadable_share);
+    const task::Split train = task::read_split(input / "train.jsonl", params_.max_unreadable_share, task::Turns::all);
     std::vector<task::RejectedRow> rejected = train.rejected;
     std::vector<task::Example> held_out;
     for (const std::string name : {"validation.jsonl", "test.jsonl"}) {
@@ -100,7 +101,17 @@ class AugmentStage final : public retort::Stage {
     task::write_split(output / "train.jsonl", examples);
     task::write_rejected(output / "rejected.jsonl", rejected);
     retort::host::write_file_atomically(output / "tools.json", retort::host::read_file(input / "tools.json"));
-    if (!rejected.empty()) context.fact("rejected", std::to_string(rejected.size()));
+    if (!rejected.empty()) {
+      context.fact("rejected", std::to_string(rejected.size()));
+      retort::log_warning(train.tally.summary("stage.augment: train") + "; rejected.jsonl has the rejected ones");
+    }
+    const auto kept_as_they_are = std::count_if(train.examples.begin(), train.examples.end(),
+                                                [](const task::Example& example) { return example.has_context(); });
+    if (kept_as_they_are > 0) {
+      context.fact("not_augmented", std::to_string(kept_as_they_are));
+      retort::log_info("stage.augment: " + std::to_string(kept_as_they_are) +
+                       " rows with earlier turns or tools of their own are passed on as they are");
+    }
     context.fact("train", std::to_string(examples.size()));
     context.fact("added", std::to_string(examples.size() - train.examples.size()));
   }

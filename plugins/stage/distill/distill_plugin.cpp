@@ -58,7 +58,7 @@ class DistillStage : public retort::Stage {
     static const retort::StageShape shape =
         retort::StageShape("model")
             .input("dataset", "dataset", "labelled utterances")
-            .input("teacher", "model", "whose distributions are learnt; several with one tokenizer", RETORT_INPUT_LIST)
+            .input("teacher", "model", "whose distributions are learnt; with one tokenizer, unless the algorithm compares pieces of text", RETORT_INPUT_LIST)
             .input("signals", "signals", "what the teacher said about this data set, read instead of asking it",
                    RETORT_INPUT_OPTIONAL)
             .input("student", "model", "where to start; without it a new model", RETORT_INPUT_OPTIONAL)

@@ -23,6 +23,7 @@ class Evaluate : public retort::Stage {
  public:
   struct Params {
     std::string split = "test";
+    std::string turns = "last";
     std::int64_t limit = 0;
     std::int64_t threads = 1;
     double max_rejected_share = 0.1;
@@ -31,6 +32,9 @@ class Evaluate : public retort::Stage {
     return retort::params<Params>()
         .string("split", &Params::split)
         .doc("split of the dataset to answer")
+        .string("turns", &Params::turns)
+        .one_of({"last", "all"})
+        .doc("which assistant turns of a conversation are asked for")
         .integer("limit", &Params::limit)
         .at_least(0)
         .unit("utterance")
@@ -67,22 +71,51 @@ class Evaluate : public retort::Stage {
   ReportSubject read_subject(const StageContext& context) const {
     const auto file = std::filesystem::path(context.input_folder("dataset")) / (params_.split + ".jsonl");
     ReportSubject subject{context.input_name("dataset"), params_.split, {}};
-    const retort::task::Split split = retort::task::read_split(file, params_.max_rejected_share);
+    const auto turns = params_.turns == "all" ? retort::task::Turns::all : retort::task::Turns::last;
+    const retort::task::Split split = retort::task::read_split(file, params_.max_rejected_share, turns);
     for (const auto& example : split.examples) {
       if (params_.limit > 0 && static_cast<std::int64_t>(subject.data.size()) == params_.limit) break;
-      if (example.calls) subject.data.push_back({example.utterance, *example.calls});
+      if (example.calls) subject.data.push_back({example.utterance(), *example.calls, example});
     }
     if (!split.rejected.empty()) {
       context.fact("rejected", std::to_string(split.rejected.size()));
       retort::task::write_rejected(std::filesystem::path(context.output_folder()) / "rejected.jsonl", split.rejected);
-      retort::log_warning("stage.evaluate: " + std::to_string(split.rejected.size()) + " rows of " + file.string() +
-                          " cannot be used; rejected.jsonl says why");
+      retort::log_warning(split.tally.summary("stage.evaluate: " + params_.split) + "; rejected.jsonl has them");
     }
     if (subject.data.empty())
       throw std::invalid_argument(file.string() + ": expected labelled utterances, found none among " +
                                   std::to_string(split.examples.size()) +
                                   " rows; label the split first, or name another with \"split\"");
+    count_impossible(context, subject);
     return subject;
+  }
+
+  /// Labels that the tools do not allow: no model can make them, so they count as wrong, and that is said.
+  static void count_impossible(const StageContext& context, ReportSubject& subject) {
+    const auto file = std::filesystem::path(context.input_folder("dataset")) / "tools.json";
+    if (!std::filesystem::exists(file)) return;
+    const std::vector<retort::task::Tool> tools = retort::task::read_tools(file);
+    std::string first;
+    std::size_t labels = 0;
+    for (const auto& row : subject.data) {
+      const auto& allowed = row.conversation.tools ? *row.conversation.tools : tools;
+      labels += row.calls.empty() ? 0 : 1;
+      for (const auto& call : row.calls) {
+        const auto reason = retort::task::invalid_reason(call, allowed);
+        if (!reason) continue;
+        if (first.empty()) first = "\"" + row.utterance + "\": " + *reason;
+        ++subject.impossible;
+        break;
+      }
+    }
+    if (subject.impossible == 0) return;
+    const std::string found = std::to_string(subject.impossible) + " of " + std::to_string(subject.data.size()) +
+                              " rows have labels that no tool allows; the first: " + first;
+    if (static_cast<std::size_t>(subject.impossible) == labels)
+      throw std::invalid_argument(found + ". No model could make one call of this split: see to the labels or to " +
+                                  file.string());
+    context.fact("impossible", std::to_string(subject.impossible));
+    retort::log_warning("stage.evaluate: " + found + ". They count as wrong");
   }
 
   MeasuredModel measure(const StageContext& context, std::uint64_t index, const ReportSubject& subject) const {

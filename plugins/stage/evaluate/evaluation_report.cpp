@@ -72,11 +72,13 @@ Json evaluation_report(const ReportSubject& subject, const std::vector<MeasuredM
                                {"reason", host::replace_invalid_utf8(current[i]->reason)}});
     previous = current;
   }
-  return {{"dataset", subject.dataset},
-          {"split", subject.split},
-          {"utterances", subject.data.size()},
-          {"models", std::move(measured)},
-          {"attribution", std::move(attribution)}};
+  Json report = {{"dataset", subject.dataset},
+                 {"split", subject.split},
+                 {"utterances", subject.data.size()},
+                 {"models", std::move(measured)},
+                 {"attribution", std::move(attribution)}};
+  if (subject.impossible > 0) report["impossible"] = subject.impossible;
+  return report;
 }
 
 }  // namespace retort::stages

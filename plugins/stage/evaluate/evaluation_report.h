@@ -24,10 +24,11 @@ struct ReportSubject {
   std::string dataset;  ///< name of the stage that made it
   std::string split;
   std::vector<runtime::LabelledUtterance> data;
+  std::int64_t impossible = 0;  ///< rows whose labels no tool allows; they count as wrong
 };
 
 /// The report:
-///   {"dataset", "split", "utterances",
+///   {"dataset", "split", "utterances", "impossible"? (where there are such rows),
 ///    "models": [{"name", "parameters", "bytes", "exact_match", "malformed", "p50_ms", "p90_ms", "p99_ms",
 ///                "tools": {tool: {"utterances", "exact", "exact_match"}},
 ///                "misses": [{"utterance", "expected", "found", "reason"}]}],

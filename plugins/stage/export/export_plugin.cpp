@@ -66,7 +66,9 @@ class Export : public retort::Stage {
         retort::StageShape("model")
             .input("model", "model", "what to export")
             .input("report", "report", "what was measured, for the model card", RETORT_INPUT_OPTIONAL)
-            .input("dataset", "dataset", "utterances for golden calls", RETORT_INPUT_OPTIONAL);
+            .input("dataset", "dataset", "utterances for golden calls", RETORT_INPUT_OPTIONAL)
+            .input("verification", "report", "whether the runtime computes what was trained, as stage.verify says it",
+                   RETORT_INPUT_OPTIONAL);
     return shape;
   }
 
@@ -79,6 +81,9 @@ class Export : public retort::Stage {
     description["lineage"] = retort::stages::lineage_of(source);
     description.erase("measured");
     if (const json measured = measured_of(report, name); !measured.is_null()) description["measured"] = measured;
+
+    description.erase("verification");
+    if (const json verified = verification_of(context); !verified.is_null()) description["verification"] = verified;
 
     retort::runtime::DecoderOptions options;
     options.threads = params_.threads;
@@ -118,6 +123,18 @@ class Export : public retort::Stage {
     return nullptr;
   }
 
+  /// The verdict and its figures, without the differences, which stay in the report.
+  static json verification_of(const StageContext& context) {
+    if (!context.has_input("verification")) return nullptr;
+    const Path file = Path(context.input_folder("verification")) / "agreement.json";
+    json verified = retort::host::read_json(file);
+    if (!verified.is_object() || !verified.value("verdict", json()).is_string())
+      throw std::invalid_argument(file.string() + ": expected a text \"verdict\", as stage.verify writes it");
+    verified.erase("differences");
+    if (verified.value("int8_activations", json()).is_object()) verified["int8_activations"].erase("differences");
+    return verified;
+  }
+
   json golden_calls(const StageContext& context, retort::runtime::CallModel& model) const {
     json golden = json::array();
     if (!context.has_input("dataset")) return golden;
@@ -126,9 +143,19 @@ class Export : public retort::Stage {
     for (std::int64_t i = 0; i < total; ++i) {
       retort::throw_if_stopped();
       context.progress("golden calls", i, total, "utterance");
-      const std::string& utterance = split.examples[static_cast<std::size_t>(i)].utterance;
-      const retort::runtime::Answer answer = model.answer(utterance);
-      json entry = {{"utterance", utterance}, {"response", retort::host::replace_invalid_utf8(answer.text)}};
+      const retort::task::Example& example = split.examples[static_cast<std::size_t>(i)];
+      json entry = {{"utterance", example.utterance()}};
+      if (example.has_context()) {
+        entry["messages"] = retort::task::messages_to_json(example.messages);
+        if (example.tools) entry["tools"] = retort::task::tools_to_json(*example.tools);
+      }
+      retort::runtime::Answer answer;
+      try {
+        answer = model.answer(example);
+      } catch (const std::invalid_argument& error) {
+        answer.parsed = retort::task::Malformed{error.what()};
+      }
+      entry["response"] = retort::host::replace_invalid_utf8(answer.text);
       if (const auto* malformed = std::get_if<retort::task::Malformed>(&answer.parsed))
         entry["malformed"] = retort::host::replace_invalid_utf8(malformed->reason);
       else
@@ -154,6 +181,7 @@ class Export : public retort::Stage {
     card.example_utterance = golden.empty() ? "…" : golden.front().at("utterance").get<std::string>();
     card.report = report;
     card.lineage = description.at("lineage");
+    if (description.contains("verification")) card.verdict = description["verification"].at("verdict");
     try {
       retort::host::write_file_atomically(Path(context.output_folder()) / "README.md",
                                           retort::stages::to_markdown(card));

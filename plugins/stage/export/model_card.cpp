@@ -105,6 +105,9 @@ std::string to_markdown(const ModelCard& card) {
       "; `retort.json` holds the task (tools and prompt format), the lineage, what was measured, and golden calls to "
       "check an installation against.\n\n";
   if (!card.report.is_null()) out += measured_table(card);
+  if (!card.verdict.empty())
+    out += "\nThat the runtime computes what was trained is " +
+           (card.verdict == "proved" ? "proved" : "not proved; the proof " + cell(card.verdict)) + ".\n";
   out += tools_table(card) + lineage_list(card);
   out.pop_back();
   return out;

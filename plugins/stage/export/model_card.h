@@ -22,6 +22,7 @@ struct ModelCard {
   std::string example_utterance;  ///< of the command line shown
   nlohmann::json report;          ///< evaluation.json, or null
   nlohmann::json lineage;         ///< array as lineage.h makes it
+  std::string verdict;            ///< of stage.verify: "proved" or "failed: …"; empty: not verified
 };
 
 /// Markdown, with the front matter that model hubs read.

@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "host/plugin/stop_request.h"
+
 namespace retort::stages {
 namespace {
 
@@ -30,12 +32,13 @@ class DistinctUtterances {
  public:
   void add(const std::string& split, const std::vector<Example>& examples) {
     for (std::size_t i = 0; i < examples.size(); ++i) {
-      const auto [place, added] = seen_.emplace(normalized(examples[i].utterance), split);
-      const bool punctuation_only = !added && place->second == split && exact_.count(examples[i].utterance) == 0;
+      host::throw_if_stop_requested();
+      const auto [place, added] = seen_.emplace(normalized(examples[i].utterance()), split);
+      const bool punctuation_only = !added && place->second == split && exact_.count(examples[i].utterance()) == 0;
       if (!added && !punctuation_only) {
-        fail(split, i + 1, "expected a new utterance, found \"" + examples[i].utterance + "\" of " + place->second);
+        fail(split, i + 1, "expected a new utterance, found \"" + examples[i].utterance() + "\" of " + place->second);
       }
-      exact_.insert(examples[i].utterance);
+      exact_.insert(examples[i].utterance());
     }
   }
 
@@ -47,6 +50,7 @@ class DistinctUtterances {
 std::set<std::string> parts_of(const std::vector<Example>& examples) {
   std::set<std::string> parts;
   for (const Example& example : examples) {
+    host::throw_if_stop_requested();
     const auto id = example.metadata.find("template");
     if (id == example.metadata.end() || !id->is_string()) continue;
     for (std::string& part : template_parts(id->get_ref<const std::string&>())) parts.insert(std::move(part));
@@ -56,6 +60,7 @@ std::set<std::string> parts_of(const std::vector<Example>& examples) {
 
 void require_apart(const std::string& split, const std::set<std::string>& parts, const std::vector<Example>& test) {
   for (std::size_t i = 0; i < test.size(); ++i) {
+    host::throw_if_stop_requested();
     for (const std::string& part : parts_of({test[i]})) {
       if (parts.count(part) != 0) fail("test", i + 1, "template " + part + " was used in " + split + " too");
     }
@@ -95,7 +100,10 @@ GeneratedDataset assemble(std::vector<Example> train, std::vector<Example> valid
   utterances.add("test", dataset.test);
   require_apart("train", parts_of(dataset.train), dataset.test);
   require_apart("validation", parts_of(dataset.validation), dataset.test);
-  for (Example& example : dataset.train) example.calls.reset();
+  for (Example& example : dataset.train) {
+    example.calls.reset();
+    example.text.clear();
+  }
   return dataset;
 }
 

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "host/base/files.h"
+#include "host/plugin/stop_request.h"
 
 namespace retort::stages {
 namespace {
@@ -60,21 +61,6 @@ void append_rejected(const std::string& split, const std::vector<task::RejectedR
   for (const task::RejectedRow& row : rows) all.push_back({row.line, split + ": " + row.reason, row.text});
 }
 
-/// Moves the examples whose calls do not fit the tools to `rejected`. Their line is no longer known: 0.
-void keep_valid(const std::string& split, const std::vector<task::Tool>& tools, std::vector<Example>& examples,
-                std::vector<task::RejectedRow>& rejected) {
-  std::vector<Example> kept;
-  for (Example& example : examples) {
-    const auto reason = task::invalid_reason(example.calls->front(), tools);
-    if (reason) {
-      rejected.push_back({0, split + ": " + *reason, example.utterance});
-    } else {
-      kept.push_back(std::move(example));
-    }
-  }
-  examples = std::move(kept);
-}
-
 }  // namespace
 
 Example to_example(std::string_view tokens, std::string_view tags, std::string_view label) {
@@ -90,15 +76,14 @@ Example to_example(std::string_view tokens, std::string_view tags, std::string_v
     throw std::invalid_argument("label: expected one name of letters, digits, '_', '-' or '.', found \"" +
                                 std::string(label) + "\"");
   }
-  Example example;
+  std::string utterance;
   task::Call call{intents.front(), nlohmann::json::object()};
   std::string open;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    example.utterance += (i == 0 ? "" : " ") + words[i];
+    utterance += (i == 0 ? "" : " ") + words[i];
     add_token(call.arguments, words[i], marks[i], open);
   }
-  example.calls = std::vector<task::Call>{std::move(call)};
-  return example;
+  return {std::move(utterance), std::vector<task::Call>{std::move(call)}};
 }
 
 task::Split read_bio(const std::filesystem::path& folder) {
@@ -112,6 +97,7 @@ task::Split read_bio(const std::filesystem::path& folder) {
   }
   task::Split split;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
+    host::throw_if_stop_requested();
     try {
       split.examples.push_back(to_example(tokens[i], tags[i], labels[i]));
     } catch (const std::invalid_argument& error) {
@@ -158,19 +144,20 @@ ImportedCorpus import_bio(const std::filesystem::path& folder, double max_reject
   corpus.train = std::move(train.examples);
   corpus.validation = std::move(validation.examples);
   corpus.test = std::move(test.examples);
-  keep_valid("test", corpus.tools, corpus.test, corpus.rejected);
+  for (const Example& example : corpus.test)
+    corpus.test_without_tool += task::invalid_reason(example.calls->front(), corpus.tools).has_value() ? 1 : 0;
 
   const std::size_t kept = corpus.train.size() + corpus.validation.size() + corpus.test.size();
   const auto rows = static_cast<double>(kept + corpus.rejected.size());
   if (static_cast<double>(corpus.rejected.size()) > max_rejected_share * rows) {
     throw std::runtime_error("'" + folder.string() + "': expected at most a share of " +
-                             std::to_string(max_rejected_share) + " bad rows, found " +
+                             nlohmann::json(max_rejected_share).dump() + " bad rows, found " +
                              std::to_string(corpus.rejected.size()) + "; the first: " + corpus.rejected.front().reason);
   }
   std::set<std::string> utterances;
-  for (const Example& example : corpus.train) utterances.insert(example.utterance);
+  for (const Example& example : corpus.train) utterances.insert(example.utterance());
   for (const Example& example : corpus.test)
-    corpus.test_utterances_in_train += utterances.count(example.utterance) != 0;
+    corpus.test_utterances_in_train += utterances.count(example.utterance()) != 0;
   return corpus;
 }
 

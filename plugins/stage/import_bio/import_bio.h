@@ -33,10 +33,10 @@ struct ImportedCorpus {
   std::vector<task::Example> train, validation, test;
   std::vector<task::RejectedRow> rejected;  ///< each reason begins with its split
   std::int64_t test_utterances_in_train = 0;
+  std::int64_t test_without_tool = 0;  ///< rows of test that call what neither other split has: they count as wrong
 };
 
-/// <folder>/train, valid and test. A row of test that calls what neither other split has is rejected. Throws
-/// std::runtime_error as read_bio does, and when more than `max_rejected_share` of all rows are rejected.
+/// <folder>/train, valid and test. Throws std::runtime_error as read_bio does, and when more than `max_rejected_share` of all rows are rejected.
 ImportedCorpus import_bio(const std::filesystem::path& folder, double max_rejected_share);
 
 }  // namespace retort::stages

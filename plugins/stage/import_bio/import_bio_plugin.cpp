@@ -49,10 +49,27 @@ class ImportBioStage final : public retort::Stage {
     context.fact("validation", std::to_string(corpus.validation.size()));
     context.fact("test", std::to_string(corpus.test.size()));
     context.fact("rejected", std::to_string(corpus.rejected.size()));
+    say(corpus);
+    if (corpus.test_without_tool > 0) context.fact("test_without_tool", std::to_string(corpus.test_without_tool));
     context.fact("test_utterances_in_train", std::to_string(corpus.test_utterances_in_train));
   }
 
  private:
+  static void say(const retort::stages::ImportedCorpus& corpus) {
+    task::RowTally tally;
+    for (std::size_t i = corpus.train.size() + corpus.validation.size() + corpus.test.size(); i > 0; --i) tally.keep();
+    for (const task::RejectedRow& row : corpus.rejected) tally.reject(row.reason);
+    const std::string text = tally.summary("stage.import_bio");
+    if (tally.rejected() > 0)
+      retort::log_warning(text + "; rejected.jsonl has them");
+    else
+      retort::log_info(text);
+    if (corpus.test_without_tool > 0)
+      retort::log_warning("stage.import_bio: " + std::to_string(corpus.test_without_tool) + " of " +
+                          std::to_string(corpus.test.size()) +
+                          " test rows call what training has not: they will count as wrong");
+  }
+
   Params params_;
 };
 

@@ -18,6 +18,7 @@ using task::Example;
 /// The teacher's answer to one row.
 struct Reply {
   std::vector<task::Call> calls;
+  std::string text;       ///< beside the calls, or in their place
   std::string malformed;  ///< not empty: it is no list of calls
   json message;           ///< as the teacher wrote it
 };
@@ -28,9 +29,10 @@ struct Rejection {
 };
 
 json to_request(const Example& example) {
-  const json row = task::to_row(example);
-  json request = {{"messages", json::array({row["messages"][0]})}};
-  if (example.calls) request["recorded"] = row["messages"][1];
+  json request = {{"messages", task::messages_to_json(example.messages)}};
+  for (json& message : request["messages"]) message.erase("weight");
+  if (example.tools) request["tools"] = task::tools_to_json(*example.tools);
+  if (example.calls) request["recorded"] = task::to_json(task::answer_of(example));
   return request;
 }
 
@@ -45,13 +47,13 @@ std::variant<Reply, Rejection> read_reply(const Example& example, const json& an
   if (message.contains("refusal") && message["refusal"].is_string())
     return Rejection{"refused", message["refusal"].get<std::string>()};
   if (choice["finish_reason"] == "content_filter") return Rejection{"refused", "a content filter withheld the answer"};
-  if (choice["finish_reason"] == "length") return Reply{{}, "the answer was cut off at the token limit", message};
+  if (choice["finish_reason"] == "length") return Reply{{}, "", "the answer was cut off at the token limit", message};
   try {
-    const json question = {{"role", "user"}, {"content", example.utterance}};
+    const json question = {{"role", "user"}, {"content", example.utterance()}};
     Example answered = task::from_row({{"messages", json::array({question, message})}});
-    return Reply{std::move(*answered.calls), "", message};
+    return Reply{std::move(*answered.calls), std::move(answered.text), "", message};
   } catch (const std::invalid_argument& error) {
-    return Reply{{}, error.what(), message};
+    return Reply{{}, "", error.what(), message};
   }
 }
 
@@ -63,7 +65,8 @@ std::string text_of(const json& message) {
 }
 
 json to_item(const Example& example, const Reply& reply, const json& execution) {
-  json item = {{"messages", {{{"role", "user"}, {"content", example.utterance}}}}, {"text", text_of(reply.message)}};
+  json item = {{"messages", task::messages_to_json(example.messages)}, {"text", text_of(reply.message)}};
+  if (example.tools) item["tools"] = task::tools_to_json(*example.tools);
   item["response"] = reply.malformed.empty() ? json{{"calls", task::calls_to_json(reply.calls)}}
                                              : json{{"malformed", reply.malformed}};
   if (!execution.is_null()) item["execution"] = execution;
@@ -149,7 +152,7 @@ class Labeller {
       const Example& example = examples[answered[k].row];
       const host::RewardItem& verdict = verdicts[k];
       if (verdict.error.empty() && !verdict.malformed && verdict.scores[0] >= options_.threshold)
-        result.accepted.push_back({example.utterance, answered[k].reply.calls, example.metadata});
+        result.accepted.push_back(accepted(example, answered[k].reply));
       else
         reject(example, answered[k].row, rejection_of(verdict, answered[k].execution), result);
     }
@@ -157,6 +160,13 @@ class Labeller {
 
   json execute(const std::vector<task::Call>& calls) const {
     return components_.execute ? components_.execute(task::calls_to_json(calls)) : json();
+  }
+
+  static Example accepted(const Example& example, const Reply& reply) {
+    Example labelled = example;
+    labelled.calls = reply.calls;
+    labelled.text = reply.text;
+    return labelled;
   }
 
   static void reject(const Example& example, std::size_t index, const Rejection& rejection, Labelled& result) {

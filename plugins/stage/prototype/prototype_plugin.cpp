@@ -101,7 +101,7 @@ class PrototypeStage final : public retort::Stage {
   void run(const retort::StageContext& context) override {
     const fs::path input = context.input_folder("dataset");
     const fs::path output = context.output_folder();
-    const task::Split train = task::read_split(input / "train.jsonl", params_.max_rejected_share);
+    const task::Split train = task::read_split(input / "train.jsonl", params_.max_rejected_share, task::Turns::all);
     const std::vector<task::RejectedRow> held_out = pass_on_held_out(input, output);
     stages::AnswerJournal journal(fs::path(context.work_folder()) / "answers.jsonl");
     if (journal.size() > 0)
@@ -116,6 +116,7 @@ class PrototypeStage final : public retort::Stage {
         });
     const std::size_t unreadable = train.rejected.size();
     labelled.rejected.insert(labelled.rejected.end(), train.rejected.begin(), train.rejected.end());
+    say(train, labelled);
     require_enough(labelled);
     task::write_split(output / "train.jsonl", labelled.accepted);
     std::vector<task::RejectedRow> rejected = labelled.rejected;
@@ -133,6 +134,19 @@ class PrototypeStage final : public retort::Stage {
   }
 
  private:
+  /// How many rows of the train split were kept and why the others were not: always, and on the console.
+  static void say(const task::Split& train, const stages::Labelled& labelled) {
+    task::RowTally tally;
+    for (std::size_t i = 0; i < labelled.accepted.size(); ++i) tally.keep();
+    for (const task::RejectedRow& row : labelled.rejected) tally.reject(row.reason);
+    tally.add(train.tally.notes());
+    const std::string text = tally.summary("stage.prototype: train");
+    if (tally.rejected() > 0)
+      retort::log_warning(text + "; rejected.jsonl has them");
+    else
+      retort::log_info(text);
+  }
+
   /// Returns the rows of validation and test that were left out.
   std::vector<task::RejectedRow> pass_on_held_out(const fs::path& input, const fs::path& output) const {
     std::vector<task::RejectedRow> rejected;
@@ -153,11 +167,13 @@ class PrototypeStage final : public retort::Stage {
     const bool too_many =
         static_cast<double>(labelled.rejected.size()) > params_.max_rejected_share * static_cast<double>(rows);
     if (!labelled.accepted.empty() && !too_many) return;
-    throw std::runtime_error(
-        "stage.prototype: " + std::to_string(labelled.rejected.size()) + " of " + std::to_string(rows) +
-        " rows were rejected, expected at most a share of " + std::to_string(params_.max_rejected_share) +
-        "; the first: " + (labelled.rejected.empty() ? "there are no rows" : labelled.rejected.front().reason) +
-        "; see to the teacher, or raise max_rejected_share");
+    if (rows == 0) throw std::runtime_error("stage.prototype: the dataset has no rows to label");
+    throw std::runtime_error("stage.prototype: " + std::to_string(labelled.rejected.size()) + " of " +
+                             std::to_string(rows) + " rows were rejected, expected " +
+                             (too_many ? "a share of at most " + nlohmann::json(params_.max_rejected_share).dump()
+                                       : "one at least to be accepted") +
+                             "; the first: " + labelled.rejected.front().reason + "; see to the teacher" +
+                             (too_many ? ", or raise max_rejected_share" : ", the reward or the environment"));
   }
 
   Params params_;

@@ -2,6 +2,7 @@
 #include "../common/answer_scoring.h"
 #include "../common/training_stage.h"
 #include "train/policy_gradient.h"
+#include "train/teacher_reward.h"
 
 namespace {
 
@@ -15,7 +16,9 @@ class RlStage : public retort::Stage {
     retort::train::TrainingOptions training;
     double temperature = 1.0;
     std::int64_t max_new_tokens = 64;
+    std::string rollout_precision = "f32";
     std::vector<double> reward_weights;
+    double teacher_weight = 0;
     std::int64_t validation_limit = 200;
     std::int64_t validation_steps = 10;
   };
@@ -29,8 +32,18 @@ class RlStage : public retort::Stage {
         .at_least(1)
         .unit("tokens")
         .doc("of one answer")
+        .string("rollout_precision", &Params::rollout_precision)
+        .one_of({"f32", "bf16"})
+        .doc(
+            "of the sampler's weights and cache; bf16 is faster, and draws from a distribution that is off by what the "
+            "metric sampler_difference says")
         .numbers("reward_weights", &Params::reward_weights)
         .doc("of the reward's scores, in their order, in the sum that is learned from; empty: the first score alone")
+        .number("teacher_weight", &Params::teacher_weight)
+        .at_least(0)
+        .doc(
+            "of what the teacher thinks of each token more than the policy does (log-probabilities), added to the "
+            "algorithm's token rewards, or to its advantages where it asks for none; 0: 1 if it asks for token rewards")
         .integer("validation_limit", &Params::validation_limit)
         .at_least(0)
         .unit("utterances")
@@ -47,6 +60,8 @@ class RlStage : public retort::Stage {
         retort::StageShape("model")
             .input("dataset", "dataset", "prompts, with the calls that references are made of")
             .input("model", "model", "the policy to start from")
+            .input("teacher", "model", "rewards every token by its log-probability (on-policy distillation)",
+                   RETORT_INPUT_OPTIONAL)
             .slot("algorithm", RETORT_RL_INTERFACE, "advantages and loss")
             .slot("reward", RETORT_REWARD_INTERFACE, "scores an answer")
             .slot("environment", RETORT_ENVIRONMENT_INTERFACE, "executes the calls", RETORT_SLOT_OPTIONAL);
@@ -56,7 +71,11 @@ class RlStage : public retort::Stage {
   std::vector<std::string> check(const retort::StageContext& context) override {
     std::vector<std::string> findings;
     retort::stages::collect(findings, "algorithm", [&] {
-      algorithm_of(*context.slot("algorithm")).require_offered(retort::train::policy_gradient_signals, "stage.rl");
+      const retort::host::RlCall algorithm = algorithm_of(*context.slot("algorithm"));
+      const bool teacher = context.has_input("teacher");
+      algorithm.require_offered(retort::train::policy_gradient_signals | (teacher ? RETORT_SIGNAL_TOKEN_REWARDS : 0),
+                                teacher ? "stage.rl" : "stage.rl without the input \"teacher\"");
+      retort::train::teacher_weight(algorithm, teacher, params_.teacher_weight);
     });
     retort::stages::check_reward(findings, context, params_.reward_weights);
     return findings;
@@ -71,7 +90,10 @@ class RlStage : public retort::Stage {
       job.algorithm.push_back(algorithm_of(context.create("algorithm")));
     job.reward = retort::stages::answer_reward(context, params_.reward_weights);
     job.reward_weights = params_.reward_weights;
+    job.rollout_precision = params_.rollout_precision;
     job.temperature = params_.temperature;
+    if (context.has_input("teacher")) job.teacher = context.input_folder("teacher");
+    job.teacher_weight = params_.teacher_weight;
     job.max_new_tokens = params_.max_new_tokens;
     job.validation_steps = params_.validation_steps;
     retort::stages::record_size(context, retort::train::policy_gradient(job, retort::stages::hooks(context)));
@@ -83,6 +105,6 @@ class RlStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.rl", "1.0.0", "Apache-2.0",
-                   retort::component<RlStage>("stage.rl", "1.0.0",
+RETORT_PLUGIN_LIST("stage.rl", "1.1.0", "Apache-2.0",
+                   retort::component<RlStage>("stage.rl", "1.1.0",
                                               "reinforcement learning with rewards from executed calls"));

@@ -11,6 +11,7 @@ class SftStage : public retort::Stage {
     std::string call_format = "functional_tokens";
     std::string conjunction = "and";
     std::string argument_order = "spoken";
+    retort::task::NormalisationOptions normalisation;
     double prompt_loss_weight = 0;
     std::int64_t validation_limit = 200;
   };
@@ -19,13 +20,16 @@ class SftStage : public retort::Stage {
         .object("model", &Params::model, retort::stages::new_model_parameters())
         .object("training", &Params::training, retort::stages::training_parameters())
         .string("call_format", &Params::call_format)
-        .one_of({"functional_tokens", "json"})
-        .doc("how a new model writes calls")
+        .one_of({"functional_tokens", "json", "chat_template"})
+        .doc(
+            "how a model without a task is taught to write calls; chat_template: by the pretrained model's own "
+            "template, with any tools")
         .string("conjunction", &Params::conjunction)
         .doc("before the last item of a list, in the language of the utterances; \"\" = lists stand item by item")
         .string("argument_order", &Params::argument_order)
         .one_of({"spoken", "alphabetical"})
         .doc("of a new model's calls; spoken = as the utterance says the values, the rest last")
+        .object("normalisation", &Params::normalisation, normalisation_parameters())
         .number("prompt_loss_weight", &Params::prompt_loss_weight)
         .at_least(0)
         .at_most(1)
@@ -34,6 +38,26 @@ class SftStage : public retort::Stage {
         .at_least(0)
         .unit("utterances")
         .doc("answered after every epoch; 0 = off");
+  }
+  /// Of a model without a task; one that has one keeps its own.
+  static auto normalisation_parameters() {
+    using N = retort::task::NormalisationOptions;
+    return retort::params<N>()
+        .string("letters", &N::letters)
+        .one_of({"keep", "lower"})
+        .doc("what users write, in training and at run time: lower = without capitals")
+        .string("unicode", &N::unicode)
+        .one_of({"keep", "nfc", "nfkc"})
+        .doc("Unicode normalisation form")
+        .string("marks", &N::marks)
+        .one_of({"keep", "plain"})
+        .doc("plain = typographic quotes, apostrophes, dashes and spaces as on a keyboard")
+        .string("ends", &N::ends)
+        .one_of({"keep", "strip"})
+        .doc("strip = no punctuation at the end, no white space at the ends")
+        .string("numbers", &N::numbers)
+        .one_of({"keep", "spaced", "joined"})
+        .doc("spaced = 7pm as 7 pm, 10% as 10 %; joined = the other way round");
   }
   explicit SftStage(Params params) : params_(std::move(params)) {}
 
@@ -51,6 +75,7 @@ class SftStage : public retort::Stage {
     if (context.has_input("model")) job.start = context.input_folder("model");
     job.model = params_.model;
     job.call_format = params_.call_format;
+    job.normalisation = params_.normalisation;
     job.style = {params_.conjunction, params_.argument_order};
     job.prompt_loss_weight = params_.prompt_loss_weight;
     retort::stages::record_size(context, retort::train::fine_tune(job, retort::stages::hooks(context)));

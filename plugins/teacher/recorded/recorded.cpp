@@ -2,12 +2,21 @@
 #include "recorded.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
+#include <vector>
 
 namespace retort::recorded {
 namespace {
 
 using nlohmann::json;
+
+/// How often the answer is asked for; nothing where that is no number from 1 to 128.
+std::optional<std::int64_t> asked_answers(const json& request) {
+  const json n = request.value("n", json(1));
+  if (!n.is_number_integer() || n.get<double>() < 1 || n.get<double>() > 128) return std::nullopt;
+  return n.get<std::int64_t>();
+}
 
 json replay(const json& request) {
   if (!request.is_object() || !request.contains("recorded") || request["recorded"].is_null()) {
@@ -17,8 +26,11 @@ json replay(const json& request) {
   if (!message.is_object() || message.value("role", json()) != "assistant") {
     return {{"error", "\"recorded\": expected an object with role \"assistant\""}};
   }
+  const auto n = asked_answers(request);
+  if (!n) return {{"error", "\"n\": expected a number from 1 to 128"}};
   const bool calls = message.contains("tool_calls") && !message["tool_calls"].empty();
-  return {{"choices", {{{"message", message}, {"finish_reason", calls ? "tool_calls" : "stop"}}}},
+  const json choice = {{"message", message}, {"finish_reason", calls ? "tool_calls" : "stop"}};
+  return {{"choices", std::vector<json>(static_cast<std::size_t>(*n), choice)},
           {"usage", {{"prompt_tokens", 0}, {"completion_tokens", 0}}}};
 }
 

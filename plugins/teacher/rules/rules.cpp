@@ -136,11 +136,14 @@ json to_message(const Answer& answer) {
 json respond(const json& request) {
   const auto utterance = utterance_of(request);
   if (!utterance) return {{"error", "expected a user message with text in \"messages\""}};
+  const json n = request.value("n", json(1));
+  if (!n.is_number_integer() || n.get<double>() < 1 || n.get<double>() > 128)
+    return {{"error", "\"n\": expected a number from 1 to 128"}};
   const Answer found = answer(*utterance);
   const auto tokens = static_cast<std::int64_t>(split_words(*utterance).size());
-  return {
-      {"choices", {{{"message", to_message(found)}, {"finish_reason", found.calls.empty() ? "stop" : "tool_calls"}}}},
-      {"usage", {{"prompt_tokens", tokens}, {"completion_tokens", 0}}}};
+  const json choice = {{"message", to_message(found)}, {"finish_reason", found.calls.empty() ? "stop" : "tool_calls"}};
+  return {{"choices", std::vector<json>(n.get<std::size_t>(), choice)},
+          {"usage", {{"prompt_tokens", tokens}, {"completion_tokens", 0}}}};
 }
 
 }  // namespace

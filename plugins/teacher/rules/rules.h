@@ -19,8 +19,9 @@ struct Answer {
 /// Reads the utterance as one clause or several joined ones; the reading with the fewest clauses wins. Thread-safe.
 Answer answer(std::string_view utterance);
 
-/// `requests`: JSON array of chat requests. Gives `take` an item each, as retort/abi/teacher.h defines them; a request
-/// without a user message gets an error. Throws std::invalid_argument for text that is not a JSON array.
+/// `requests`: JSON array of chat requests. Gives `take` an item each, as retort/abi/teacher.h defines them, with the
+/// same choice "n" times, since rules have but one answer; a request without a user message gets an error. Throws
+/// std::invalid_argument for text that is not a JSON array.
 void complete(std::string_view requests, const std::function<void(std::size_t index, const std::string& item)>& take);
 
 }  // namespace retort::rules

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <retort/abi/base.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <stdexcept>
 

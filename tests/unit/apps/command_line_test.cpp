@@ -97,6 +97,7 @@ TEST_F(CommandLineTest, WrongArgumentsAreUsageErrors) {
                                              {"run", "--no-such-option"},
                                              {"check", "a", "b"},
                                              {"call", "model"},
+                                             {"call", "m", "t", "--messages", "f"},
                                              {"call", "m", "t", "--time", "x"},
                                              {"call", "m", "t", "--time", "-1"},
                                              {"eval"},

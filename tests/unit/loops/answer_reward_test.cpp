@@ -142,10 +142,11 @@ TEST(ParseAnswer, BytesThatAreNotUtf8AreMalformed) {
     if (policy.tokenizer.token_bytes(id) == "\xE2") broken = id;
   ASSERT_GE(broken, 0);
   const auto response = policy.contract.response(policy.tokenizer, "dim the hall", {{"dim", {{"room", "hall"}}}});
-  EXPECT_TRUE(std::holds_alternative<std::vector<task::Call>>(parse_answer(policy, response)));
+  EXPECT_TRUE(std::holds_alternative<std::vector<task::Call>>(
+      parse_answer(policy, response, task::conversation_of("dim the hall"))));
   std::vector<text::TokenId> cut = response;
   cut.insert(cut.end() - 1, broken);
-  const task::ParsedResponse parsed = parse_answer(policy, cut);
+  const task::ParsedResponse parsed = parse_answer(policy, cut, task::conversation_of("dim the hall"));
   ASSERT_TRUE(std::holds_alternative<task::Malformed>(parsed));
   EXPECT_EQ(std::get<task::Malformed>(parsed).reason, "its bytes are not UTF-8");
 }

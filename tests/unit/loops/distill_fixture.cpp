@@ -65,6 +65,8 @@ SeenDistill remember(const FakeDistill& fake, const retort_distill_batch& batch)
     add(prefix + "top_log_probs", teacher.top_log_probs);
     add(prefix + "tail_mass", teacher.tail_mass);
     add_integers(prefix + "top_ids", teacher.top_ids);
+    add_integers(prefix + "labels", teacher.labels);
+    add_integers(prefix + "spans", teacher.spans);
     seen.floats[prefix + "weight"] = {static_cast<float>(teacher.weight)};
     for (std::size_t i = 0; teacher.hidden != nullptr && i < fake.teacher_layers.size(); ++i)
       add(prefix + "hidden" + std::to_string(i), teacher.hidden[i]);
@@ -135,7 +137,8 @@ retort_error* fake_loss(retort_instance* instance, const retort_distill_batch* b
   const auto rows = static_cast<double>(seen.floats["mask"].size());
   std::vector<float> gradient(seen.floats["student_logits"].size(), 0.0F), by_hidden, by_parameter;
   result->loss = 0;
-  if ((fake.signals & RETORT_SIGNAL_TEACHER_LOGITS) != 0) result->loss += kl_loss(fake, seen, gradient);
+  const bool by_row = (fake.signals & RETORT_SIGNAL_TEACHER_SPANS) == 0;  // pieces are looked at, not learnt from
+  if (by_row && (fake.signals & RETORT_SIGNAL_TEACHER_LOGITS) != 0) result->loss += kl_loss(fake, seen, gradient);
   if (fake.projection) result->loss += projection_loss(fake, seen, by_hidden, by_parameter);
   if (fake.mean_instead_of_sum) {
     result->loss /= rows;

@@ -364,9 +364,15 @@ TEST(DistillationLoop, NamesWhatALossLeftUnwritten) {
 TEST(DistillationLoop, RefusesWhatItCannotGiveByName) {
   FakeDistill loss;
   EXPECT_TRUE(distillation_findings(loss.plugin()).empty());
-  loss.signals = RETORT_SIGNAL_TEACHER_SPANS;
+  loss.signals = RETORT_SIGNAL_TEACHER_SPANS | RETORT_SIGNAL_TEACHER_LOGITS;
   ASSERT_EQ(distillation_findings(loss.plugin()).size(), 1u);
-  EXPECT_NE(distillation_findings(loss.plugin()).front().find("TEACHER_SPANS"), std::string::npos);
+  EXPECT_NE(distillation_findings(loss.plugin()).front().find("TEACHER_SPANS without"), std::string::npos);
+  loss.flags = RETORT_DISTILL_WHOLE_SEQUENCES;
+  EXPECT_TRUE(distillation_findings(loss.plugin()).empty());
+  loss.signals |= RETORT_SIGNAL_TEACHER_TOP_K;
+  loss.top_k = 2;
+  EXPECT_NE(distillation_findings(loss.plugin()).front().find("together with TEACHER_TOP_K"), std::string::npos);
+  loss.flags = 0;
   loss.signals = RETORT_SIGNAL_BLOCK_INFLUENCE;
   EXPECT_NE(distillation_findings(loss.plugin()).front().find("BLOCK_INFLUENCE"), std::string::npos);
   loss.signals = RETORT_SIGNAL_TEACHER_TOP_K;

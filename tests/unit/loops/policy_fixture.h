@@ -4,7 +4,7 @@
 
 #include <retort/abi/preference.h>
 #include <retort/abi/rl.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <deque>
 #include <filesystem>

@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <functional>
 #include <numeric>
 #include <set>
 
+#include "distill_fixture.h"
 #include "policy_fixture.h"
 #include "train/response_signals.h"
+#include "train/teacher_reward.h"
 
 namespace retort::train {
 namespace {
@@ -28,7 +32,7 @@ struct Scores {
     job.reward = [this](const std::vector<task::Tool>&, const std::vector<SampledAnswer>& asked) {
       answers = asked;
       utterances.clear();
-      for (const SampledAnswer& answer : asked) utterances.push_back(answer.example->utterance);
+      for (const SampledAnswer& answer : asked) utterances.push_back(answer.example->utterance());
       std::vector<host::RewardItem> items(asked.size());
       for (std::size_t i = 0; i < items.size(); ++i) items[i].scores = of_row.at(i % of_row.size());
       return items;
@@ -66,6 +70,7 @@ struct OneStep : ::testing::Test {
   Scores scores;
   PolicyGradientJob job;
   Recorder recorder;
+  std::function<void(PolicyGradientJob&)> prepare;
 
   void run(const std::string& name, std::int64_t steps = 1) {
     job = place.job<PolicyGradientJob>(name, steps);
@@ -73,6 +78,7 @@ struct OneStep : ::testing::Test {
     job.temperature = 0.7;
     job.max_new_tokens = 6;
     scores.give_to(job);
+    if (prepare) prepare(job);
     policy_gradient(job, recorder.hooks());
   }
 };
@@ -407,6 +413,108 @@ TEST(ResponseSignals, EntropyHasItsGradient) {
   const double below = entropy().item<double>();
   EXPECT_LT(gradient, -.1);
   EXPECT_NEAR((above - below) / 2e-2, gradient, 1e-3);
+}
+
+TEST(TeacherReward, GoldenNumbers) {
+  // "opd" of slime 624b824 (loss.py:663-697), with a task advantage of 0.2.
+  const std::vector<float> policy{-.7F, -.4F, -.9F}, teacher{-.5F, -2.0F, -.3F};
+  const std::vector<float> rewards = teacher_rewards(policy, teacher, 1);
+  std::vector<float> sums(3, .2F);
+  add_rewards(sums, rewards);
+  for (std::size_t t = 0; t < 3; ++t) {
+    EXPECT_NEAR(rewards[t], (std::vector<double>{.2, -1.6, .6})[t], 1e-6) << t;
+    EXPECT_NEAR(teacher_rewards(policy, teacher, .5)[t], (std::vector<double>{.1, -.8, .3})[t], 1e-6) << t;
+    EXPECT_NEAR(sums[t], (std::vector<double>{.4, -1.4, .8})[t], 1e-6) << t;
+  }
+  EXPECT_NEAR(mean_difference(policy, teacher, {1, 1, 0}), .7, 1e-6);
+  EXPECT_NEAR(mean_distance(policy, teacher, {1, 1, 0}), .9, 1e-6);
+  EXPECT_EQ(mean_distance(policy, teacher, {0, 0, 0}), 0);
+}
+
+/// log p of the teacher minus log π of the policy, one position after the other in double.
+std::vector<double> slow_rewards(const Workplace& place, const std::filesystem::path& teacher,
+                                 const Sequence& sequence) {
+  std::vector<double> rewards = testing::reference_log_probs(teacher, sequence, 0.7);
+  const std::vector<double> own = testing::reference_log_probs(place.policy(), sequence, 0.7);
+  for (std::size_t t = 0; t < rewards.size(); ++t) rewards[t] -= own[t];
+  return rewards;
+}
+
+TEST_F(PolicyGradientLoop, ATeacherRewardsTokensWhereTheseAreAskedFor) {
+  const std::filesystem::path teacher = testing::trained_teacher(place, "teacher", 10);
+  fake.wanted.group_size = 2;
+  fake.wanted.signals = RETORT_SIGNAL_TOKEN_REWARDS;
+  scores.of_row = {{1}, {0}};
+  prepare = [&](PolicyGradientJob& made) { made.teacher = teacher; };
+  run("asked");
+  const SeenRl& seen = fake.advantages.at(0);
+  const std::vector<Sequence> sequences = sequences_of(place, scores);
+  double divergence = 0, tokens = 0;
+  for (std::size_t row = 0; row < sequences.size(); ++row) {
+    const std::vector<double> expected = slow_rewards(place, teacher, sequences[row]);
+    for (std::size_t t = 0; t < expected.size(); ++t) {  // the job's own token rewards count from 1
+      const double found =
+          static_cast<double>(seen.tensors.at("token_rewards")[row * static_cast<std::size_t>(seen.positions) + t]);
+      EXPECT_NEAR(found, static_cast<double>(t + 1) + expected[t], 5e-4) << row << ", " << t;
+      divergence -= expected[t];
+      ++tokens;
+    }
+  }
+  EXPECT_NEAR(recorder.metrics.at("teacher_divergence").at(0), divergence / tokens, 5e-4);
+  EXPECT_GT(std::abs(divergence / tokens), 1e-2);  // the teacher is another model
+  EXPECT_LT(recorder.metrics.at("sampler_difference").at(0), 2e-4);
+}
+
+TEST_F(PolicyGradientLoop, AWeightedTeacherIsAddedToTheAdvantages) {
+  const std::filesystem::path teacher = testing::trained_teacher(place, "teacher", 10);
+  fake.wanted.group_size = 2;
+  fake.wanted.signals = 0;
+  scores.of_row = {{3}, {1}};  // the fake's advantages are the rewards
+  prepare = [&](PolicyGradientJob& made) {
+    made.teacher = teacher;
+    made.teacher_weight = .5;
+  };
+  run("weighted");
+  const SeenRl& seen = fake.losses.at(0);
+  EXPECT_EQ(fake.advantages.at(0).tensors.count("token_rewards"), 0u);
+  const std::vector<Sequence> sequences = sequences_of(place, scores);
+  ASSERT_EQ(seen.rows.size(), sequences.size());
+  for (std::size_t row = 0; row < sequences.size(); ++row) {
+    const std::vector<double> expected = slow_rewards(place, teacher, sequences[row]);
+    for (std::size_t t = 0; t < expected.size(); ++t)
+      EXPECT_NEAR(seen.tensors.at("advantages")[row * static_cast<std::size_t>(seen.positions) + t],
+                  (row % 2 == 0 ? 3 : 1) + .5 * expected[t], 5e-4)
+          << row << ", " << t;
+  }
+}
+
+TEST_F(PolicyGradientLoop, ATeacherThatNothingIsLearntFromIsRefused) {
+  const auto refusal = [&](bool with_teacher, double weight, std::uint64_t signals) {
+    fake.wanted.signals = signals;
+    try {
+      teacher_weight(fake.call(), with_teacher, weight);
+    } catch (const std::invalid_argument& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(refusal(true, 0, 0).find("asks for no token rewards and teacher_weight is 0"), std::string::npos);
+  EXPECT_NE(refusal(false, 1, 0).find("teacher_weight: weighs what a teacher says, and none is given"),
+            std::string::npos);
+  EXPECT_EQ(refusal(true, .1, 0), "");
+  EXPECT_EQ(refusal(true, 0, RETORT_SIGNAL_TOKEN_REWARDS), "");
+  EXPECT_EQ(refusal(false, 0, 0), "");
+}
+
+TEST_F(PolicyGradientLoop, RolloutsInBfloat16SayHowFarOffTheyAre) {
+  fake.wanted.group_size = 2;
+  scores.of_row = {{1}, {0}};
+  prepare = [](PolicyGradientJob& made) { made.rollout_precision = "bf16"; };
+  run("bf16");
+  EXPECT_GT(recorder.metrics.at("sampler_difference").at(0), 1e-6);
+  EXPECT_LT(recorder.metrics.at("sampler_difference").at(0), 0.05);
+  prepare = [](PolicyGradientJob& made) { made.rollout_precision = "f16"; };
+  EXPECT_THROW(run("f16"), std::invalid_argument);
 }
 
 }  // namespace

@@ -221,12 +221,23 @@ TEST_F(PreferenceLoop, ARunThatStoppedEndsWithTheSameBytes) {
   EXPECT_EQ(place.bytes_of(whole), place.bytes_of(broken));
 }
 
+TEST(PreferenceData, HowManyRowsMayBeUnusableIsTheCallersToSay) {
+  const runtime::testing::TemporaryFolder folder;
+  std::string text = row("dim it", "hall", "hall");
+  for (int i = 0; i < 3; ++i) text += row("dim it", "hall", "bath");
+  host::write_file_atomically(folder.path() / "rows.jsonl", text);
+  EXPECT_THROW(read_preferences(folder.path() / "rows.jsonl", true, 0.2), std::runtime_error);
+  const PreferenceRows read = read_preferences(folder.path() / "rows.jsonl", true, 0.25);
+  EXPECT_EQ(read.rows.size(), 3u);
+  EXPECT_EQ(read.rejected.size(), 1u);
+}
+
 TEST(PreferenceData, RefusesRowsThatPreferNothing) {
   const runtime::testing::TemporaryFolder folder;
   const auto reason = [&](const std::string& text) {
     host::write_file_atomically(folder.path() / "rows.jsonl", text);
     try {
-      read_preferences(folder.path() / "rows.jsonl", true);
+      read_preferences(folder.path() / "rows.jsonl", true, 0.01);
     } catch (const std::runtime_error& error) {
       return std::string(error.what());
     }

@@ -1,8 +1,12 @@
 // Signals that a teacher gave once: read as it said them, and never for another row.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
+
 #include "distill_fixture.h"
 #include "host/base/files.h"
+#include "train/signal_recording.h"
 
 namespace retort::train {
 namespace {
@@ -113,6 +117,95 @@ TEST(RecordedSignals, RefusesSignalsOfOtherRows) {
   EXPECT_NE(failure(job).find("the signals hold 2"), std::string::npos) << failure(job);
   loss.signals = RETORT_SIGNAL_TEACHER_LOGITS;
   EXPECT_NE(failure(job).find("TEACHER_LOGITS"), std::string::npos) << failure(job);
+}
+
+namespace {
+
+/// Hooks that stop a recording before its batch `stop_before`, and remember how many batches were reported and logged.
+struct RecordingHooks {
+  int stop_before = -1, begun = 0;
+  std::string log;
+  RunHooks hooks() {
+    return {[](std::string_view, std::int64_t, double) {},
+            [](std::string_view, std::int64_t, std::int64_t, std::string_view) {},
+            [this] {
+              if (begun++ == stop_before) throw testing::Stop();
+            },
+            [this](std::string_view message) { log += message; }};
+  }
+};
+
+SignalRecordingJob recording_job(const Workplace& place, const std::filesystem::path& teacher,
+                                 const std::filesystem::path& folder) {
+  SignalRecordingJob job;
+  job.dataset = place.dataset();
+  job.teacher = teacher;
+  job.top_k = 3;
+  job.batch_size = 6;
+  job.output = folder / "signals";
+  job.work = folder / "work";
+  std::filesystem::create_directories(job.output);
+  std::filesystem::create_directories(job.work);
+  return job;
+}
+
+}  // namespace
+
+TEST(SignalRecording, LossesAreThoseOfAskingTheTeacher) {
+  const Workplace place;
+  const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
+  FakeDistill asked, read;
+  asked.signals = read.signals = RETORT_SIGNAL_TEACHER_TOP_K;
+  asked.top_k = read.top_k = 3;
+  const std::vector<double> expected = distil(distill_job(place, "asked", 4, teacher, asked));
+  DistillLoopJob job = distill_job(place, "read", 4, teacher, read);
+  const SignalRecordingJob recording = recording_job(place, teacher, job.work);
+  RecordingHooks hooks;
+  const RecordedAmount amount = record_signals(recording, hooks.hooks());
+  EXPECT_EQ(amount.rows, 20);
+  EXPECT_GT(amount.tokens, 40);
+  EXPECT_GT(amount.mean_tail, 0);
+  EXPECT_LT(amount.mean_tail, 1);
+  job.signals = recording.output;
+  const std::vector<double> found = distil(job);
+  ASSERT_EQ(found.size(), 4u);
+  for (std::size_t step = 0; step < found.size(); ++step) EXPECT_NEAR(found[step], expected[step], 1e-5) << step;
+  EXPECT_EQ(read.seen.at(0).integers.at("teacher0.top_ids"), asked.seen.at(0).integers.at("teacher0.top_ids"));
+  EXPECT_LT(distance(read.seen.at(0).floats.at("teacher0.top_log_probs"),
+                     asked.seen.at(0).floats.at("teacher0.top_log_probs")),
+            2e-6);
+}
+
+TEST(SignalRecording, AKilledRecordingRepaysNothing) {
+  const Workplace place;
+  const auto folder = place.dataset().parent_path();
+  const SignalRecordingJob whole = recording_job(place, place.policy(), folder / "whole");
+  const SignalRecordingJob broken = recording_job(place, place.policy(), folder / "broken");
+  RecordingHooks all, stopped, resumed;
+  record_signals(whole, all.hooks());
+  stopped.stop_before = 2;  // of four batches
+  EXPECT_THROW(record_signals(broken, stopped.hooks()), testing::Stop);
+  {  // a line that the kill cut short
+    std::ofstream journal(broken.work / "signals.lines", std::ios::app);
+    journal << std::string(64, 'a') << "{\"hash";
+  }
+  const std::string kept = host::read_file(broken.work / "signals.lines");
+  record_signals(broken, resumed.hooks());
+  EXPECT_NE(resumed.log.find("12 rows are known"), std::string::npos) << resumed.log;
+  EXPECT_EQ(host::read_file(broken.output / "signals.jsonl"), host::read_file(whole.output / "signals.jsonl"));
+  const std::string now = host::read_file(broken.work / "signals.lines");
+  EXPECT_EQ(now.substr(0, kept.rfind('\n')), kept.substr(0, kept.rfind('\n')));
+  EXPECT_EQ(std::count(now.begin(), now.end(), '\n'), 20);
+}
+
+TEST(SignalRecording, RefusesWhatCannotBeAsked) {
+  const Workplace place;
+  SignalRecordingJob job = recording_job(place, place.policy(), place.dataset().parent_path() / "refused");
+  RecordingHooks hooks;
+  job.top_k = 0;
+  EXPECT_THROW(record_signals(job, hooks.hooks()), std::invalid_argument);
+  job.top_k = 1 << 20;  // the whole vocabulary
+  EXPECT_NEAR(record_signals(job, hooks.hooks()).mean_tail, 0, 1e-5);
 }
 
 }  // namespace retort::train

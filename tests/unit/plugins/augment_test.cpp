@@ -88,10 +88,10 @@ TEST(Augment, KeepsOriginalsAndMakesDistinctValidExamples) {
   ASSERT_EQ(result.size(), originals.size() * 3 / 2);
   std::set<std::string> utterances;
   for (std::size_t i = 0; i < result.size(); ++i) {
-    EXPECT_TRUE(utterances.insert(result[i].utterance).second) << result[i].utterance;
+    EXPECT_TRUE(utterances.insert(result[i].utterance()).second) << result[i].utterance();
     EXPECT_EQ(result[i].metadata.contains("augmented"), i >= originals.size());
     if (i < originals.size()) {
-      EXPECT_EQ(result[i].utterance, originals[i].utterance);
+      EXPECT_EQ(result[i].utterance(), originals[i].utterance());
       EXPECT_EQ(*result[i].calls, *originals[i].calls);
     }
     for (const task::Call& call : *result[i].calls) {
@@ -101,7 +101,7 @@ TEST(Augment, KeepsOriginalsAndMakesDistinctValidExamples) {
   }
   const auto again = augment(originals, tools(), options);
   ASSERT_EQ(again.size(), result.size());
-  EXPECT_EQ(again.back().utterance, result.back().utterance);
+  EXPECT_EQ(again.back().utterance(), result.back().utterance());
 }
 
 TEST(Augment, SwapsUtteranceAndCallAlike) {
@@ -118,9 +118,9 @@ TEST(Augment, SwapsUtteranceAndCallAlike) {
     const json& arguments = one.calls->front().arguments;
     const std::string person = arguments["person"];
     const std::string text = arguments["text"];
-    const bool first = one.utterance == "tell " + person + " that " + text;
-    const bool second = one.utterance == "message " + person + " " + text;
-    EXPECT_TRUE(first != second) << one.utterance;
+    const bool first = one.utterance() == "tell " + person + " that " + text;
+    const bool second = one.utterance() == "message " + person + " " + text;
+    EXPECT_TRUE(first != second) << one.utterance();
   }
 }
 
@@ -135,8 +135,8 @@ TEST(Augment, RandomWordsStandInTheUtteranceToo) {
     for (const task::Call& call : *result[i].calls) {
       for (const char* argument : {"text", "query", "person", "city", "label"}) {
         if (!call.arguments.contains(argument)) continue;
-        EXPECT_NE(result[i].utterance.find(call.arguments[argument].get<std::string>()), std::string::npos)
-            << result[i].utterance;
+        EXPECT_NE(result[i].utterance().find(call.arguments[argument].get<std::string>()), std::string::npos)
+            << result[i].utterance();
       }
     }
   }
@@ -156,7 +156,7 @@ TEST(Augment, OwnWordsComeFromValuesOfTheSameArgument) {
   std::set<std::string> persons;
   for (const task::Example& one : augment(originals, tools(), options)) {
     std::istringstream words(one.calls->front().arguments["person"].get<std::string>());
-    for (std::string word; words >> word;) EXPECT_TRUE(names.contains(word)) << one.utterance;
+    for (std::string word; words >> word;) EXPECT_TRUE(names.contains(word)) << one.utterance();
     persons.insert(words.str());
   }
   EXPECT_GT(persons.size(), 4U);
@@ -187,7 +187,7 @@ TEST(Augment, ToolsDrawSharedArgumentsFromEachOther) {
   EXPECT_EQ(augment(originals, phone, options).size(), 2U);  // each tool has one value only
   options.shared_arguments = {"person"};
   std::set<std::string> utterances;
-  for (const task::Example& one : augment(originals, phone, options)) utterances.insert(one.utterance);
+  for (const task::Example& one : augment(originals, phone, options)) utterances.insert(one.utterance());
   EXPECT_EQ(utterances, (std::set<std::string>{"tell anna that dinner is ready", "tell tom that dinner is ready",
                                                "call tom", "call anna"}));
 }

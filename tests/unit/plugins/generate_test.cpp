@@ -32,7 +32,7 @@ TEST(Generate, RefusesRowsThatAreNotLabelledChats) {
   const auto read = [](const char* text) { return read_generated("train", 1, nlohmann::json::parse(text)); };
   EXPECT_THROW(read(R"({"messages":7})"), std::runtime_error);
   EXPECT_THROW(read(R"({"messages":[{"role":"user","content":"a"}]})"), std::runtime_error);
-  EXPECT_EQ(read(R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":""}]})").utterance, "a");
+  EXPECT_EQ(read(R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":""}]})").utterance(), "a");
 }
 
 TEST(Generate, TakesIdsApart) {

@@ -162,7 +162,7 @@ TEST(Grammar, FreeTextStandsInTheUtterance) {
 TEST(Grammar, RowsAreWhatDatasetsRead) {
   for (std::size_t i = 0; i < 200; ++i) {
     const task::Example example = task::from_row(to_chat_row(train()[i]));
-    EXPECT_EQ(example.utterance, train()[i].text);
+    EXPECT_EQ(example.utterance(), train()[i].text);
     ASSERT_TRUE(example.calls.has_value());
     EXPECT_EQ(task::calls_to_json(*example.calls), train()[i].calls);
     EXPECT_EQ(example.metadata["template"], train()[i].template_id);

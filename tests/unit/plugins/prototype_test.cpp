@@ -90,7 +90,7 @@ TEST(Prototype, SaysWhyItRejects) {
     EXPECT_EQ(result.rejected[0].line, 1) << kind;
     EXPECT_EQ(result.rejected[0].reason.rfind(kind + ": ", 0), 0U) << result.rejected[0].reason;
     EXPECT_EQ(result.rejected_by.at(kind), 1) << kind;
-    EXPECT_EQ(task::from_row(json::parse(result.rejected[0].text)).utterance, "do it");
+    EXPECT_EQ(task::from_row(json::parse(result.rejected[0].text)).utterance(), "do it");
   }
 }
 
@@ -239,7 +239,7 @@ TEST(Prototype, LabelsTheHomeWithRules) {
   EXPECT_GE(result.rejected.size(), 1U);
   std::size_t wrong = 0;
   for (const task::Example& example : result.accepted) {
-    wrong += task::calls_to_json(*example.calls) == gold.at(example.utterance) ? 0 : 1;
+    wrong += task::calls_to_json(*example.calls) == gold.at(example.utterance()) ? 0 : 1;
   }
   EXPECT_LE(wrong * 100, result.accepted.size());
 }

@@ -35,6 +35,17 @@ TEST(Recorded, ReplaysWhatIsThereAndSaysWhatIsNot) {
   for (std::size_t i = 1; i < 4; ++i) EXPECT_TRUE(answers[i]["error"].is_string()) << i;
 }
 
+TEST(Recorded, GivesAsManyChoicesAsAreAskedFor) {
+  const json message = {{"role", "assistant"}, {"content", "hello"}};
+  const json requests = {
+      {{"recorded", message}, {"n", 3}}, {{"recorded", message}, {"n", 0}}, {{"recorded", message}, {"n", "two"}}};
+  const std::vector<json> answers = items_of(requests.dump());
+  ASSERT_EQ(answers[0]["choices"].size(), 3U);
+  EXPECT_EQ(answers[0]["choices"][2]["message"], message);
+  for (std::size_t i = 1; i < 3; ++i)
+    EXPECT_EQ(answers[i]["error"], "\"n\": expected a number from 1 to 128") << answers[i];
+}
+
 TEST(Recorded, RefusesWhatIsNoList) {
   EXPECT_THROW(items_of("{\"messages\": []}"), std::invalid_argument);
 }

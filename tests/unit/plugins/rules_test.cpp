@@ -101,6 +101,12 @@ TEST(Rules, AnswerInTheChatForm) {
   EXPECT_FALSE(choice(2)["message"].contains("refusal"));
   EXPECT_TRUE(answers[3].contains("error"));
   EXPECT_TRUE(answers[4].contains("error"));
+  const std::vector<json> several = items_of(R"([
+    {"messages": [{"role": "user", "content": "dock the robot"}], "n": 2},
+    {"messages": [{"role": "user", "content": "dock the robot"}], "n": 1000}])");
+  ASSERT_EQ(several[0]["choices"].size(), 2U);
+  EXPECT_EQ(several[0]["choices"][0], several[0]["choices"][1]);
+  EXPECT_TRUE(several[1]["error"].is_string());
   EXPECT_THROW(items_of("{}"), std::invalid_argument);
   EXPECT_THROW(items_of("nonsense"), std::invalid_argument);
 }

@@ -137,7 +137,9 @@ TEST(Call, AgreesWithTheJsonSchemaTestSuite) {
                               "minLength", "maxLength", "items", "minItems", "maxItems", "anyOf", "allOf", "const"}) {
     for (const Json& group : host::read_json(folder / (std::string(keyword) + ".json"))) {
       // The suite's schemas are those of one argument here.
-      const Json parameters = {{"type", "object"}, {"properties", {{"value", group.at("schema")}}}};
+      const Json parameters = {{"$schema", "http://json-schema.org/draft-07/schema#"},
+                               {"type", "object"},
+                               {"properties", {{"value", group.at("schema")}}}};
       const std::vector<Tool> tools = {{"f", "", parameters}};
       if (contains(group.at("schema").dump(), "$ref")) continue;
       for (const Json& test : group.at("tests")) {

@@ -30,7 +30,7 @@ TEST(Dataset, RowsRoundTrip) {
       {"unlabelled", std::nullopt, Json::object()}};
   for (const Example& example : examples) {
     const Example again = from_row(to_row(example));
-    EXPECT_EQ(again.utterance, example.utterance);
+    EXPECT_EQ(again.utterance(), example.utterance());
     EXPECT_EQ(again.calls, example.calls);
     EXPECT_EQ(again.metadata, example.metadata);
   }
@@ -42,7 +42,8 @@ TEST(Dataset, ReadsTheLastTurn) {
                                 assistant_call("\"a\"", "\"{}\"") + R"(,{"role":"tool","content":"ok"},
     {"role":"assistant","content":"done"},{"role":"user","content":"second"}]})");
   const Example example = from_row(json);
-  EXPECT_EQ(example.utterance, "second");
+  EXPECT_EQ(example.utterance(), "second");
+  EXPECT_EQ(example.messages.size(), 6U);
   EXPECT_EQ(example.calls, std::nullopt);
 }
 
@@ -59,13 +60,13 @@ TEST(Dataset, EachBadRowHasItsReason) {
       {R"({"messages":[{"content":"u"}]})", "the key \"role\""},
       {R"({"messages":["u"]})", "/messages/0: expected an object"},
       {row("1", ""), "/messages/0/content: expected a string"},
-      {row(R"([{"type":"text","text":"u"}])", ""), "/messages/0/content: expected a string"},
+      {row(R"([{"type":"image_url","image_url":{}}])", ""), "/messages/0/content/0/type: expected \"text\""},
       {row("\" \"", ""), "not blank"},
       {row("\"u\"", R"({"role":"assistant","tool_calls":{}})"), "/tool_calls: expected an array"},
       {row("\"u\"", R"({"role":"assistant","tool_calls":[{}]})"), "the key \"function\""},
       {row("\"u\"", R"({"role":"assistant","tool_calls":[{"type":"x"}]})"), "expected \"function\""},
       {row("\"u\"", assistant_call("1", "\"{}\"")), "/function/name: expected a string"},
-      {row("\"u\"", assistant_call("\"a\"", "{}")), "as JSON text (a string)"},
+      {row("\"u\"", assistant_call("\"a\"", "7")), "an object, or its JSON text"},
       {row("\"u\"", assistant_call("\"a\"", "\"{\"")), "not valid JSON"},
       {row("\"u\"", assistant_call("\"a\"", "\"[]\"")), "an object as JSON text"},
       {row("\"u\"", assistant_call("\"a\"", R"("{\"x\":1,\"x\":2}")")), "twice"},
@@ -106,7 +107,7 @@ TEST(Dataset, WritesSplitsAndRejectedRows) {
   const Split split = read_split(folder / "train.jsonl");
   ASSERT_EQ(split.examples.size(), 2U);
   EXPECT_EQ(split.examples[0].calls, examples[0].calls);
-  EXPECT_EQ(split.examples[1].utterance, "b\uFFFD");
+  EXPECT_EQ(split.examples[1].utterance(), "b\uFFFD");
   write_rejected(folder / "rejected.jsonl", {{7, "why", "te\xFFxt"}});
   const Json rejected = Json::parse(host::read_file(folder / "rejected.jsonl"));
   EXPECT_EQ(rejected, (Json{{"line", 7}, {"reason", "why"}, {"text", "te\uFFFDxt"}}));

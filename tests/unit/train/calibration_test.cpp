@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <retort/abi/pruner.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "runtime/random_model.h"
 

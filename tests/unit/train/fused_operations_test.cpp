@@ -2,7 +2,7 @@
 #include "train/fused_operations.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "gradient_difference.h"
 

@@ -1,7 +1,7 @@
 // How far a fused operation is from the composed one, in values and gradients.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <functional>

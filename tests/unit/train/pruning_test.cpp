@@ -2,7 +2,7 @@
 #include "train/pruning.h"
 
 #include <retort/abi/pruner.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <functional>

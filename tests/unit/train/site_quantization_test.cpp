@@ -1,7 +1,7 @@
 // stage.quantize's work site by site: schemes that differ, zero points, scales below 0, smoothing and statistics, with
 // a quantizer that is written here from its definition.
 #include <retort/abi/quantizer.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>
@@ -117,7 +117,8 @@ class SiteQuantization : public CompressionJobTest {
   }
   /// The runtime, which computes on the codes, says what LibTorch says with the restored weights.
   void expect_runs() {
-    AgreementJob job{.model = output_, .dataset = dataset_, .split = "train", .max_new_tokens = 8};
+    AgreementJob job{
+        .model = output_, .dataset = dataset_, .work = dataset_.parent_path(), .split = "train", .max_new_tokens = 8};
     EXPECT_EQ(agreement(job, hooks()).at("same_tokens"), 1.0);
   }
   StorageOptions storage_;

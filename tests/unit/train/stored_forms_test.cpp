@@ -1,7 +1,7 @@
 // The runtime's kernels against LibTorch on the same dequantised weights: every stored form, at sizes that leave tails,
 // for prompts of one row and more, and one row at a time. CTest runs it again on lesser instruction sets.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 

@@ -3,7 +3,7 @@
 #include "train/task_adaptation.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "host/base/files.h"
 #include "runtime/random_model.h"

@@ -1,7 +1,7 @@
 // Whole training jobs on a handful of utterances: micro-batches, resuming, learning, pruning and quantising.
 #include <gtest/gtest.h>
 #include <retort/abi/pruner.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <fstream>
 

@@ -29,7 +29,8 @@ TEST_F(StageKeyTest, WrittenOutDefaultsChangeNothing) {
 TEST_F(StageKeyTest, LibraryPathChangesNothing) {
   ResolvedConfig config = resolve(chain());
   const std::string before = stage_key(stage_recipe(config, config.stages[1], {}));
-  config.stages[1].component.library = "/elsewhere/test.so";
+  std::filesystem::copy_file(config.stages[1].component.library, folder_ / "elsewhere.so");
+  config.stages[1].component.library = folder_ / "elsewhere.so";
   EXPECT_EQ(stage_key(stage_recipe(config, config.stages[1], {})), before);
 }
 

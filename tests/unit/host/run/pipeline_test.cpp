@@ -176,10 +176,10 @@ TEST_F(PipelineRunTest, OrphansOfKilledRunsAreRemoved) {
   run(chain());
   const std::filesystem::path orphan = run_folder().artifacts() / ".tmp-count-0123456789ab";
   std::filesystem::create_directories(orphan / "deep");
-  write_file_atomically(run_folder().path() / "run.json.tmp-99999", "{");
+  write_file_atomically(run_folder().path() / ".tmp-99999-run.json", "{");
   run(chain());
   EXPECT_FALSE(std::filesystem::exists(orphan));
-  EXPECT_FALSE(std::filesystem::exists(run_folder().path() / "run.json.tmp-99999"));
+  EXPECT_FALSE(std::filesystem::exists(run_folder().path() / ".tmp-99999-run.json"));
 }
 
 TEST_F(PipelineRunTest, ResultsJoinManifestsAndEvaluationByName) {

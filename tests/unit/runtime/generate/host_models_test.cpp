@@ -138,7 +138,7 @@ TEST_F(HostModels, WrongRequestsAreItemsAndTheOthersGoOn) {
       {Json::object(), "found neither"},
       {Json(7), "expected an object"},
       {with("tools", Json::array()), "/tools: this model was trained for the tools of its task"},
-      {{{"messages", Json::array({{{"role", "system"}, {"content", "x"}}})}}, "answers one user message"},
+      {{{"messages", Json::array({{{"role", "system"}, {"content", "x"}}})}}, "/messages: a prompt: expected messages that end with a user"},
       {{{"messages", Json::array()}}, "found 0 messages"},
       {{{"messages", user(std::string(5000, 'z'))}}, "prompt: expected at most"}};
   Json requests = Json::array({good});

@@ -1,0 +1,256 @@
+// See byte_automaton.h: states and transitions. What instructions lead to is in program_steps.cpp.
+#include "grammar/byte_automaton.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <unordered_set>
+
+#include "grammar/text_reader.h"
+
+namespace retort::grammar {
+namespace {
+
+using Kind = Instruction::Kind;
+
+constexpr std::size_t most_configurations = 20000;
+constexpr std::size_t most_stack_frames = 4000000;
+
+void mix(std::size_t& hash, std::size_t value) {
+  hash ^= value + 0x9E3779B97F4A7C15U + (hash << 6U) + (hash >> 2U);
+}
+
+}  // namespace
+
+std::size_t ByteAutomaton::Hash::operator()(const Configuration& one) const {
+  std::size_t hash = static_cast<std::size_t>(one.place);
+  for (const std::size_t value : {static_cast<std::size_t>(one.a), std::size_t{one.b}, std::size_t{one.needed},
+                                  std::size_t{one.left}, static_cast<std::size_t>(one.stack)})
+    mix(hash, value);
+  return hash;
+}
+
+std::size_t ByteAutomaton::Hash::operator()(const std::vector<Configuration>& list) const {
+  std::size_t hash = list.size();
+  for (const Configuration& one : list) mix(hash, (*this)(one));
+  return hash;
+}
+
+ByteAutomaton::ByteAutomaton(std::shared_ptr<const Program> program,
+                             std::shared_ptr<const CharacterAutomaton> conversation, std::size_t longest_token)
+    : program_(std::move(program)),
+      conversation_(std::move(conversation)),
+      longest_token_(static_cast<std::uint32_t>(longest_token)) {
+  if (conversation_ != nullptr)
+    for (const Instruction& instruction : program_->code) {
+      if (!instruction.from_conversation) continue;
+      const schema::Counts length = instruction.text->length;
+      const std::pair key(length.least, length.most);
+      if (said_.contains(key)) continue;
+      CountedText text = counted(*conversation_, length);
+      if (text.automaton.empty()) text = *instruction.text;  // nothing that was said is as long: any text may come
+      said_.emplace(key, std::move(text));
+    }
+  forget();
+}
+
+void ByteAutomaton::forget() {
+  states_.clear();
+  known_.clear();
+  frames_.assign(1, Frame{});
+  known_frames_.clear();
+  canonical_stacks_.assign(1, 0);
+  sets_.assign(1, {});
+  known_sets_ = {{{}, 0}};
+  start_ = unknown;
+}
+
+std::size_t ByteAutomaton::bytes() const {
+  return states_.size() * (sizeof(State) + 96) + frames_.size() * (2 * sizeof(Frame) + 48);
+}
+
+StateId ByteAutomaton::start() {
+  if (start_ == unknown) start_ = close({Configuration{program_->start}});
+  return start_;
+}
+
+const CountedText& ByteAutomaton::text_of(const Instruction& instruction) const {
+  if (!instruction.from_conversation || conversation_ == nullptr) return *instruction.text;
+  return said_.at({instruction.text->length.least, instruction.text->length.most});
+}
+
+bool ByteAutomaton::is_reader(const Configuration& configuration) const {
+  const Kind kind = program_->code[static_cast<std::size_t>(configuration.place)].kind;
+  return kind == Kind::literal || kind == Kind::token || kind == Kind::text || kind == Kind::space ||
+         kind == Kind::accept;
+}
+
+StateId ByteAutomaton::close(Work work) {
+  std::vector<Configuration> readers;
+  std::unordered_set<Configuration, Hash> seen;
+  while (!work.empty()) {
+    const Configuration next = work.back();
+    work.pop_back();
+    if (!seen.insert(next).second) continue;
+    if (seen.size() > most_configurations)
+      throw std::runtime_error("grammar: more than " + std::to_string(most_configurations) +
+                               " ways to read the same text; make the alternatives of the schema differ earlier");
+    if (is_reader(next)) readers.push_back(next);
+    expand(next, work);
+  }
+  if (readers.empty()) return no_state;
+  std::sort(readers.begin(), readers.end());
+  return intern(std::move(readers));
+}
+
+StateId ByteAutomaton::intern(std::vector<Configuration> configurations) {
+  const auto [found, fresh] = known_.emplace(std::move(configurations), static_cast<StateId>(states_.size()));
+  if (!fresh) return found->second;
+  State& state = states_.emplace_back();
+  state.configurations = found->first;
+  state.next.fill(unknown);
+  for (const Configuration& one : state.configurations) {
+    const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
+    if (instruction.kind == Kind::accept) state.accepts = true;
+    if (instruction.kind == Kind::token) state.tokens.push_back(instruction.token);
+  }
+  std::sort(state.tokens.begin(), state.tokens.end());
+  state.tokens.erase(std::unique(state.tokens.begin(), state.tokens.end()), state.tokens.end());
+  return found->second;
+}
+
+StateId ByteAutomaton::discover(StateId state, std::uint8_t byte) {
+  Work work;
+  for (const Configuration& one : states_[static_cast<std::size_t>(state)].configurations) read(one, byte, work);
+  const StateId next = work.empty() ? no_state : close(std::move(work));
+  return states_[static_cast<std::size_t>(state)].next[byte] = next;
+}
+
+StateId ByteAutomaton::step_token(StateId state, TokenId token) {
+  State& from = states_[static_cast<std::size_t>(state)];
+  for (const auto& [known, next] : from.token_steps)
+    if (known == token) return next;
+  Work work;
+  for (const Configuration& one : from.configurations) {
+    const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
+    if (instruction.kind != Kind::token || instruction.token != token) continue;
+    work.push_back(one);
+    work.back().place = instruction.next;
+  }
+  if (work.empty()) return no_state;
+  const StateId next = close(std::move(work));
+  states_[static_cast<std::size_t>(state)].token_steps.emplace_back(token, next);
+  return next;
+}
+
+void ByteAutomaton::read(const Configuration& from, std::uint8_t byte, Work& work) const {
+  const Instruction& instruction = program_->code[static_cast<std::size_t>(from.place)];
+  Configuration next = from;
+  if (instruction.kind == Kind::literal) {
+    if (static_cast<std::uint8_t>(instruction.bytes[from.b]) != byte) return;
+    if (++next.b == instruction.bytes.size()) next.b = 0, next.place = instruction.next;
+    work.push_back(next);
+  } else if (instruction.kind == Kind::space) {
+    constexpr std::uint32_t most_spaces = 8;
+    if (from.b == most_spaces || (byte != ' ' && byte != '\t' && byte != '\n' && byte != '\r')) return;
+    ++next.b;
+    work.push_back(next);
+  } else if (instruction.kind == Kind::text) {
+    const TextStep step = read_text(text_of(instruction), instruction.writing, byte, next);
+    if (step == TextStep::dead) return;
+    if (step == TextStep::ended) next = {instruction.next, 0, 0, 0, UINT32_MAX, from.stack};
+    work.push_back(next);
+  }
+}
+
+Forced ByteAutomaton::forced(StateId id) {
+  State& state = states_[static_cast<std::size_t>(id)];
+  if (state.forced_known) return state.forced;
+  Forced found;
+  bool several = false;
+  const auto may = [&](const Forced& one) {
+    if (found.kind == Forced::Kind::nothing)
+      found = one;
+    else if (found.kind != one.kind || found.byte != one.byte || found.token != one.token)
+      several = true;
+  };
+  for (const Configuration& one : state.configurations) {
+    if (several) break;
+    const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
+    if (instruction.kind == Kind::token) {
+      may({Forced::Kind::token, 0, instruction.token});
+    } else if (instruction.kind == Kind::accept) {
+      if (program_->ends.size() == 1)
+        may({Forced::Kind::end, 0, program_->ends.front()});
+      else
+        several = true;
+    } else {
+      for (int byte = 0; byte < 256 && !several; ++byte) {
+        Work work;
+        read(one, static_cast<std::uint8_t>(byte), work);
+        if (!work.empty()) may({Forced::Kind::byte, static_cast<std::uint8_t>(byte), -1});
+      }
+    }
+  }
+  state.forced = several ? Forced{} : found;
+  state.forced_known = true;
+  return state.forced;
+}
+
+std::int32_t ByteAutomaton::push(const Configuration& back) {
+  const auto [found, fresh] = known_frames_.emplace(back, static_cast<std::int32_t>(frames_.size()));
+  if (!fresh) return found->second;
+  if (frames_.size() > most_stack_frames) throw std::runtime_error("grammar: nested too deeply");
+  frames_.push_back({back});
+  canonical_stacks_.push_back(unknown);
+  return found->second;
+}
+
+std::int32_t ByteAutomaton::canonical_stack(std::int32_t stack) {
+  if (canonical_stacks_[static_cast<std::size_t>(stack)] != unknown)
+    return canonical_stacks_[static_cast<std::size_t>(stack)];
+  Configuration back = frames_[static_cast<std::size_t>(stack)].back;
+  back.stack = canonical_stack(back.stack);
+  const Kind kind = program_->code[static_cast<std::size_t>(back.place)].kind;
+  if (kind == Kind::list_after) {
+    back.needed = std::min(back.needed, longest_token_ + 1);
+    if (back.left != UINT32_MAX) back.left = std::min(back.left, longest_token_ + 1);
+  }
+  return canonical_stacks_[static_cast<std::size_t>(stack)] = push(back);
+}
+
+Configuration ByteAutomaton::canonical(Configuration configuration) {
+  configuration.stack = canonical_stack(configuration.stack);
+  const Instruction& instruction = program_->code[static_cast<std::size_t>(configuration.place)];
+  if (instruction.kind != Kind::text) return configuration;
+  const CharacterAutomaton& automaton = text_of(instruction).automaton;
+  // Elsewhere counters are weighed against what the automaton still needs.
+  if (automaton.states() != 1 || automaton.free[0] == 0) return configuration;
+  configuration.needed = std::min(configuration.needed, longest_token_ + 1);
+  if (configuration.left != UINT32_MAX) configuration.left = std::min(configuration.left, longest_token_ + 1);
+  return configuration;
+}
+
+StateId ByteAutomaton::canonical(StateId id) {
+  if (states_[static_cast<std::size_t>(id)].canonical != unknown)
+    return states_[static_cast<std::size_t>(id)].canonical;
+  std::vector<Configuration> list = states_[static_cast<std::size_t>(id)].configurations;
+  for (Configuration& one : list) one = canonical(one);
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+  const StateId result = intern(std::move(list));
+  states_[static_cast<std::size_t>(result)].canonical = result;
+  return states_[static_cast<std::size_t>(id)].canonical = result;
+}
+
+std::uint32_t ByteAutomaton::free_characters(StateId id) const {
+  std::uint32_t most = 0;
+  for (const Configuration& one : states_[static_cast<std::size_t>(id)].configurations) {
+    const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
+    if (instruction.kind != Kind::text || one.b != 0) continue;
+    const CharacterAutomaton& automaton = text_of(instruction).automaton;
+    if (automaton.free[static_cast<std::size_t>(one.a)] != 0) most = std::max(most, one.left);
+  }
+  return most;
+}
+
+}  // namespace retort::grammar

@@ -1,0 +1,397 @@
+// See character_automaton.h. Products and measures; expressions become automata in expression_automaton.cpp.
+#include "grammar/character_automaton.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <stdexcept>
+
+#include "grammar/limits.h"
+#include "schema/code_points.h"
+
+namespace retort::grammar {
+namespace {
+
+constexpr std::int32_t dead = CharacterAutomaton::dead;
+
+std::int32_t cell(const CharacterAutomaton& a, std::int32_t state, std::int32_t column) {
+  return state == dead || column == dead ? dead : a.next[static_cast<std::size_t>(state * a.classes + column)];
+}
+
+/// Characters at once: the intervals of both, each with a pair of classes.
+struct SharedClasses {
+  std::vector<std::uint32_t> starts;
+  std::vector<std::int32_t> class_of;
+  std::vector<std::pair<std::int32_t, std::int32_t>> pairs;
+};
+
+SharedClasses shared_classes(const CharacterAutomaton& a, const CharacterAutomaton& b) {
+  SharedClasses shared;
+  std::map<std::pair<std::int32_t, std::int32_t>, std::int32_t> known;
+  for (std::size_t i = 0, j = 0; i < a.starts.size() && j < b.starts.size();) {
+    shared.starts.push_back(std::max(a.starts[i], b.starts[j]));
+    const std::pair pair(a.class_of[i], b.class_of[j]);
+    if (pair.first == dead && pair.second == dead) {
+      shared.class_of.push_back(dead);
+    } else {
+      const auto [found, fresh] = known.emplace(pair, static_cast<std::int32_t>(shared.pairs.size()));
+      if (fresh) shared.pairs.push_back(pair);
+      shared.class_of.push_back(found->second);
+    }
+    const std::uint32_t end_a = i + 1 < a.starts.size() ? a.starts[i + 1] : UINT32_MAX;
+    const std::uint32_t end_b = j + 1 < b.starts.size() ? b.starts[j + 1] : UINT32_MAX;
+    if (end_a <= end_b) ++i;
+    if (end_b <= end_a) ++j;
+  }
+  return shared;
+}
+
+enum class Join : std::uint8_t { both, either };
+
+CharacterAutomaton product(const CharacterAutomaton& a, const CharacterAutomaton& b, Join join) {
+  CharacterAutomaton result;
+  if (join == Join::both && (a.empty() || b.empty())) return result;
+  if (a.empty()) return b;
+  if (b.empty()) return a;
+  const SharedClasses shared = shared_classes(a, b);
+  result.starts = shared.starts;
+  result.class_of = shared.class_of;
+  result.classes = static_cast<std::int32_t>(shared.pairs.size());
+  std::map<std::pair<std::int32_t, std::int32_t>, std::int32_t> known{{{0, 0}, 0}};
+  std::vector<std::pair<std::int32_t, std::int32_t>> list{{0, 0}};
+  const auto accepting = [](const CharacterAutomaton& one, std::int32_t state) {
+    return state != dead && one.accepts[static_cast<std::size_t>(state)] != 0;
+  };
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    check_limits(list.size(), most_automaton_states, "states of an automaton");
+    const auto [left, right] = list[i];
+    const bool ends_left = accepting(a, left), ends_right = accepting(b, right);
+    result.accepts.push_back(join == Join::both ? ends_left && ends_right : ends_left || ends_right);
+    for (const auto& [column_a, column_b] : shared.pairs) {
+      const std::pair target(cell(a, left, column_a), cell(b, right, column_b));
+      const bool gone = join == Join::both ? target.first == dead || target.second == dead
+                                           : target.first == dead && target.second == dead;
+      if (gone) {
+        result.next.push_back(dead);
+        continue;
+      }
+      const auto [found, fresh] = known.emplace(target, static_cast<std::int32_t>(list.size()));
+      if (fresh) list.push_back(target);
+      result.next.push_back(found->second);
+    }
+  }
+  return finished(std::move(result));
+}
+
+/// Which states lead to an accepting one, nearest first: least_left.
+std::vector<std::int64_t> distances(const CharacterAutomaton& a) {
+  std::vector<std::vector<std::int32_t>> sources(a.states());
+  for (std::size_t s = 0; s < a.states(); ++s)
+    for (std::int32_t c = 0; c < a.classes; ++c)
+      if (const std::int32_t target = cell(a, static_cast<std::int32_t>(s), c); target != dead)
+        sources[static_cast<std::size_t>(target)].push_back(static_cast<std::int32_t>(s));
+  std::vector<std::int64_t> distance(a.states(), -1);
+  std::deque<std::int32_t> queue;
+  for (std::size_t s = 0; s < a.states(); ++s)
+    if (a.accepts[s] != 0) distance[s] = 0, queue.push_back(static_cast<std::int32_t>(s));
+  for (; !queue.empty(); queue.pop_front())
+    for (const std::int32_t source : sources[static_cast<std::size_t>(queue.front())])
+      if (auto& known = distance[static_cast<std::size_t>(source)]; known < 0)
+        known = distance[static_cast<std::size_t>(queue.front())] + 1, queue.push_back(source);
+  return distance;
+}
+
+/// Keeps the states that `kept` numbers (dead: not), in that numbering of `count` states.
+CharacterAutomaton renumbered(const CharacterAutomaton& a, const std::vector<std::int32_t>& kept, std::size_t count) {
+  CharacterAutomaton result;
+  result.starts = a.starts;
+  result.class_of = a.class_of;
+  result.classes = a.classes;
+  result.accepts.assign(count, 0);
+  result.next.assign(count * static_cast<std::size_t>(a.classes), dead);
+  for (std::size_t s = 0; s < a.states(); ++s) {
+    if (kept[s] == dead) continue;
+    result.accepts[static_cast<std::size_t>(kept[s])] = a.accepts[s];
+    for (std::int32_t c = 0; c < a.classes; ++c) {
+      const std::int32_t target = cell(a, static_cast<std::int32_t>(s), c);
+      result.next[static_cast<std::size_t>(kept[s] * a.classes + c)] =
+          target == dead ? dead : kept[static_cast<std::size_t>(target)];
+    }
+  }
+  return result;
+}
+
+CharacterAutomaton trimmed(const CharacterAutomaton& a) {
+  if (a.empty()) return {};
+  const std::vector<std::int64_t> distance = distances(a);
+  if (distance[0] < 0) return {};
+  std::vector<std::int32_t> kept(a.states(), dead);
+  std::vector<std::int32_t> list{0};
+  kept[0] = 0;
+  for (std::size_t i = 0; i < list.size(); ++i)
+    for (std::int32_t c = 0; c < a.classes; ++c) {
+      const std::int32_t target = cell(a, list[i], c);
+      if (target == dead || distance[static_cast<std::size_t>(target)] < 0) continue;
+      auto& number = kept[static_cast<std::size_t>(target)];
+      if (number == dead) number = static_cast<std::int32_t>(list.size()), list.push_back(target);
+    }
+  return renumbered(a, kept, list.size());
+}
+
+/// Moore's algorithm; long chains would make it slow, and have little to join.
+CharacterAutomaton minimal(const CharacterAutomaton& a) {
+  constexpr std::size_t most_states = 400, most_rounds = 24;
+  if (a.states() < 2 || a.states() > most_states) return a;
+  std::vector<std::int32_t> group(a.accepts.begin(), a.accepts.end());
+  std::size_t count = 0;
+  for (std::size_t round = 0;; ++round) {
+    if (round == most_rounds) return a;
+    std::map<std::vector<std::int32_t>, std::int32_t> known;
+    std::vector<std::int32_t> refined(a.states());
+    for (std::size_t s = 0; s < a.states(); ++s) {
+      std::vector<std::int32_t> signature{group[s]};
+      for (std::int32_t c = 0; c < a.classes; ++c) {
+        const std::int32_t target = cell(a, static_cast<std::int32_t>(s), c);
+        signature.push_back(target == dead ? dead : group[static_cast<std::size_t>(target)]);
+      }
+      refined[s] = known.emplace(std::move(signature), static_cast<std::int32_t>(known.size())).first->second;
+    }
+    group = std::move(refined);
+    if (known.size() == count) break;
+    count = known.size();
+  }
+  return renumbered(a, group, count);  // state 0 is seen first and stays 0
+}
+
+/// Joins classes whose columns are equal, and neighbouring intervals of one class.
+void join_classes(CharacterAutomaton& a) {
+  std::map<std::vector<std::int32_t>, std::int32_t> known;
+  std::vector<std::int32_t> renamed;
+  for (std::int32_t c = 0; c < a.classes; ++c) {
+    std::vector<std::int32_t> column;
+    for (std::size_t s = 0; s < a.states(); ++s) column.push_back(cell(a, static_cast<std::int32_t>(s), c));
+    const bool unused = std::all_of(column.begin(), column.end(), [](std::int32_t target) { return target == dead; });
+    renamed.push_back(unused ? dead : known.emplace(column, static_cast<std::int32_t>(known.size())).first->second);
+  }
+  CharacterAutomaton result;
+  result.classes = static_cast<std::int32_t>(known.size());
+  result.accepts = a.accepts;
+  result.next.assign(a.states() * known.size(), dead);
+  for (const auto& [column, number] : known)
+    for (std::size_t s = 0; s < a.states(); ++s)
+      result.next[s * known.size() + static_cast<std::size_t>(number)] = column[s];
+  for (std::size_t i = 0; i < a.starts.size(); ++i) {
+    const std::int32_t number = a.class_of[i] == dead ? dead : renamed[static_cast<std::size_t>(a.class_of[i])];
+    if (!result.class_of.empty() && result.class_of.back() == number) continue;
+    result.starts.push_back(a.starts[i]);
+    result.class_of.push_back(number);
+  }
+  a = std::move(result);
+}
+
+/// [S]: characters to the farthest accepting state. Every state leads to an accepting one, so a cycle that a state
+/// reaches makes its texts as long as one likes: what is not left when leaves are taken away, one after the other.
+std::vector<std::int64_t> farthest(const CharacterAutomaton& a) {
+  std::vector<std::vector<std::int32_t>> sources(a.states());
+  std::vector<std::int32_t> open(a.states(), 0);  // targets that are not measured yet
+  for (std::size_t s = 0; s < a.states(); ++s)
+    for (std::int32_t c = 0; c < a.classes; ++c)
+      if (const std::int32_t target = cell(a, static_cast<std::int32_t>(s), c); target != dead)
+        sources[static_cast<std::size_t>(target)].push_back(static_cast<std::int32_t>(s)), ++open[s];
+  std::vector<std::int64_t> most(a.states(), schema::unlimited);
+  std::vector<std::int64_t> below(a.states(), 0);
+  std::deque<std::int32_t> queue;
+  for (std::size_t s = 0; s < a.states(); ++s)
+    if (open[s] == 0) queue.push_back(static_cast<std::int32_t>(s));
+  for (; !queue.empty(); queue.pop_front()) {
+    const auto state = static_cast<std::size_t>(queue.front());
+    most[state] = below[state];
+    for (const std::int32_t source : sources[state]) {
+      const auto index = static_cast<std::size_t>(source);
+      below[index] = std::max(below[index], most[state] + 1);
+      if (--open[index] == 0) queue.push_back(source);
+    }
+  }
+  return most;
+}
+
+}  // namespace
+
+std::pair<std::size_t, std::size_t> CharacterAutomaton::intervals(std::uint32_t first, std::uint32_t last) const {
+  const auto index = [&](std::uint32_t character) {
+    return static_cast<std::size_t>(std::upper_bound(starts.begin(), starts.end(), character) - starts.begin());
+  };
+  return {index(first) - 1, index(last)};
+}
+
+std::int32_t CharacterAutomaton::step(std::int32_t state, std::uint32_t character) const {
+  if (starts.empty() || character > 0x10FFFF) return dead;
+  return cell(*this, state, class_of[intervals(character, character).first]);
+}
+
+bool CharacterAutomaton::contains(const std::string& text) const {
+  if (empty()) return false;
+  std::int32_t state = 0;
+  for (std::size_t at = 0; at < text.size() && state != dead;) state = step(state, schema::next_character(text, at));
+  return state != dead && accepts[static_cast<std::size_t>(state)] != 0;
+}
+
+CharacterAutomaton finished(CharacterAutomaton automaton) {
+  CharacterAutomaton result = minimal(trimmed(automaton));
+  if (result.empty()) return {};
+  join_classes(result);
+  result.least_left = distances(result);
+  result.most_left = farthest(result);
+  result.free.assign(result.states(), 0);
+  for (std::size_t s = 0; s < result.states(); ++s) {
+    bool loops = result.accepts[s] != 0;
+    for (std::size_t i = 0; i < result.starts.size() && loops; ++i) {
+      const bool surrogates =
+          result.starts[i] == 0xD800 && i + 1 < result.starts.size() && result.starts[i + 1] == 0xE000;
+      loops =
+          surrogates || cell(result, static_cast<std::int32_t>(s), result.class_of[i]) == static_cast<std::int32_t>(s);
+    }
+    result.free[s] = loops ? 1 : 0;
+  }
+  return result;
+}
+
+CharacterAutomaton every_text() {
+  CharacterAutomaton a;
+  a.starts = {0, 0xD800, 0xE000};
+  a.class_of = {0, dead, 0};
+  a.classes = 1;
+  a.next = {0};
+  a.accepts = {1};
+  return finished(std::move(a));
+}
+
+CharacterAutomaton from_texts(const std::vector<std::string>& texts) {
+  std::map<std::uint32_t, std::int32_t> letters;
+  std::vector<std::map<std::int32_t, std::int32_t>> nodes(1);
+  CharacterAutomaton a;
+  a.accepts.push_back(0);
+  for (const std::string& text : texts) {
+    std::size_t node = 0;
+    for (std::size_t at = 0; at < text.size();) {
+      const std::uint32_t character = schema::next_character(text, at);
+      const std::int32_t letter = letters.emplace(character, static_cast<std::int32_t>(letters.size())).first->second;
+      const auto [found, fresh] = nodes[node].emplace(letter, static_cast<std::int32_t>(nodes.size()));
+      node = static_cast<std::size_t>(found->second);
+      if (fresh) nodes.emplace_back(), a.accepts.push_back(0);
+      check_limits(nodes.size(), std::size_t{1} << 20U, "characters of the values of an enum");
+    }
+    a.accepts[node] = 1;
+  }
+  if (texts.empty()) return {};
+  a.classes = static_cast<std::int32_t>(letters.size());
+  a.starts = {0};
+  a.class_of = {dead};
+  for (const auto& [character, letter] : letters) {
+    if (a.starts.back() == character)
+      a.class_of.back() = letter;
+    else
+      a.starts.push_back(character), a.class_of.push_back(letter);
+    a.starts.push_back(character + 1);
+    a.class_of.push_back(dead);
+  }
+  a.next.assign(nodes.size() * letters.size(), dead);
+  for (std::size_t n = 0; n < nodes.size(); ++n)
+    for (const auto& [letter, target] : nodes[n])
+      a.next[n * letters.size() + static_cast<std::size_t>(letter)] = target;
+  return finished(std::move(a));
+}
+
+CharacterAutomaton intersection(const CharacterAutomaton& a, const CharacterAutomaton& b) {
+  return product(a, b, Join::both);
+}
+
+CharacterAutomaton united(const CharacterAutomaton& a, const CharacterAutomaton& b) {
+  return product(a, b, Join::either);
+}
+
+CharacterAutomaton complement(const CharacterAutomaton& a) {
+  if (a.empty()) return every_text();
+  CharacterAutomaton whole = every_text();
+  // What `a` does not take goes to a last state that takes everything.
+  const SharedClasses shared = shared_classes(a, whole);
+  CharacterAutomaton result;
+  result.starts = shared.starts;
+  result.class_of = shared.class_of;
+  result.classes = static_cast<std::int32_t>(shared.pairs.size());
+  const auto sink = static_cast<std::int32_t>(a.states());
+  for (std::int32_t s = 0; s <= sink; ++s) {
+    result.accepts.push_back(s == sink || a.accepts[static_cast<std::size_t>(s)] == 0 ? 1 : 0);
+    for (const auto& [column, any] : shared.pairs) {
+      const std::int32_t target = s == sink ? dead : cell(a, s, column);
+      result.next.push_back(any == dead ? dead : target == dead ? sink : target);
+    }
+  }
+  return finished(std::move(result));
+}
+
+namespace {
+
+/// Whether the lengths of the texts from each state are without gaps, up to `most` characters.
+bool without_gaps(const CharacterAutomaton& a, std::int64_t most) {
+  std::vector<std::uint8_t> now(a.accepts), begun(a.states(), 0), ended(a.states(), 0);
+  for (std::int64_t length = 0; length <= most; ++length) {
+    for (std::size_t s = 0; s < a.states(); ++s) {
+      if (now[s] != 0 && ended[s] != 0) return false;
+      if (now[s] != 0) begun[s] = 1;
+      if (now[s] == 0 && begun[s] != 0) ended[s] = 1;
+    }
+    std::vector<std::uint8_t> longer(a.states(), 0);
+    for (std::size_t s = 0; s < a.states(); ++s)
+      for (std::int32_t c = 0; c < a.classes && longer[s] == 0; ++c)
+        if (const std::int32_t target = cell(a, static_cast<std::int32_t>(s), c); target != dead)
+          longer[s] = now[static_cast<std::size_t>(target)];
+    if (now == longer) return true;  // for all longer ones as well
+    now = std::move(longer);
+  }
+  return true;
+}
+
+CharacterAutomaton multiplied(const CharacterAutomaton& a, schema::Counts length) {
+  const bool bounded = length.most != schema::unlimited;
+  const std::int64_t top = bounded ? length.most : length.least;  // unbounded: `top` or more
+  CharacterAutomaton result;
+  result.starts = a.starts;
+  result.class_of = a.class_of;
+  result.classes = a.classes;
+  check_limits(static_cast<std::size_t>(top), most_automaton_states, "characters of a string with a pattern");
+  check_limits(a.states() * static_cast<std::size_t>(top + 1), 20 * most_automaton_states,
+               "states of a pattern with its lengths");
+  const auto width = static_cast<std::int32_t>(a.states());
+  for (std::int64_t count = 0; count <= top; ++count)
+    for (std::int32_t s = 0; s < width; ++s) {
+      result.accepts.push_back(a.accepts[static_cast<std::size_t>(s)] != 0 && count >= length.least ? 1 : 0);
+      const std::int64_t above = count < top ? count + 1 : bounded ? -1 : top;
+      for (std::int32_t c = 0; c < a.classes; ++c) {
+        const std::int32_t target = above < 0 ? dead : cell(a, s, c);
+        result.next.push_back(target == dead ? dead : static_cast<std::int32_t>(above) * width + target);
+      }
+    }
+  return finished(std::move(result));
+}
+
+}  // namespace
+
+CountedText counted(CharacterAutomaton a, schema::Counts length) {
+  if (length.most != schema::unlimited && length.most < length.least) return {};
+  if (a.empty() || (length.least == 0 && length.most == schema::unlimited)) return {std::move(a), {}};
+  const bool fully_free = a.states() == 1 && a.free[0] != 0;
+  if (fully_free) return {std::move(a), length};
+  // Lengths that repeat do so with a period below the number of states.
+  const std::int64_t period = 2 * static_cast<std::int64_t>(a.states()) + 2;
+  const std::int64_t far = std::max(length.least, length.most) + period;
+  if (far * static_cast<std::int64_t>(a.states()) < 2000000 && without_gaps(a, far)) {
+    const bool possible = (length.most == schema::unlimited || a.least_left[0] <= length.most) &&
+                          (a.most_left[0] == schema::unlimited || a.most_left[0] >= length.least);
+    if (!possible) return {};
+    return {std::move(a), length};
+  }
+  return {multiplied(a, length), {}};
+}
+
+}  // namespace retort::grammar

@@ -1,0 +1,85 @@
+// A grammar over tokens: which may come next, as masks over the vocabulary, and which must. README.md says how it works
+// and what it refuses.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "grammar/byte_automaton.h"
+#include "grammar/vocabulary.h"
+
+namespace retort::grammar {
+
+/// The tokens that may come: a list where they are few, else bits.
+struct TokenMask {
+  std::vector<std::uint64_t> bits;  ///< [V/64]; empty: see `few`
+  std::vector<TokenId> few;         ///< ascending
+  std::int64_t count = 0;
+
+  bool allows(TokenId token) const;
+};
+
+/// Where one answer stands in a Grammar. A value; belongs to the grammar that made it.
+struct GrammarState {
+  StateId state = no_state;
+  bool ended = false;            ///< an end token was read
+  std::vector<TokenId> tokens;   ///< read so far
+  std::uint64_t generation = 0;  ///< of the grammar's memory that `state` is a number of
+};
+
+struct GrammarLimits {
+  std::size_t mask_bytes = 32U << 20U;   ///< kept masks (19 kB each at 152k tokens)
+  std::size_t state_bytes = 64U << 20U;  ///< kept states
+};
+
+/// Used by one thread at a time. Shares program and vocabulary, which are immutable.
+class Grammar {
+ public:
+  Grammar(std::shared_ptr<const Program> program, std::shared_ptr<const Vocabulary> vocabulary,
+          GrammarLimits limits = {});
+
+  /// The texts that values are taken from (GrammarOptions::values_from_utterance). Voids what was kept.
+  void set_conversation(const std::vector<std::string>& texts);
+
+  GrammarState begin();
+  /// Goes on with `token`; false, with the state as it was, where it may not come.
+  bool advance(GrammarState& state, TokenId token);
+  /// Valid until the next call of a member.
+  const TokenMask& mask(const GrammarState& state);
+  /// Whether the answer may end here; with end tokens, by one of them.
+  bool accepts(const GrammarState& state);
+  /// The tokens that come next whatever the model says, as the tokenizer writes them there: what a longer token could
+  /// still replace is left out, and nothing is forced behind tokens that the tokenizer would not have made. `before`:
+  /// tokens that precede the answer.
+  std::vector<TokenId> forced(const GrammarState& state, const text::Tokenizer& tokenizer);
+
+  const Vocabulary& vocabulary() const { return *vocabulary_; }
+  const Program& program() const { return *program_; }
+  std::size_t states() const { return automaton_->states(); }
+  std::size_t kept_masks() const { return masks_.size(); }
+
+ private:
+  void refresh(GrammarState& state);
+  StateId state_of(const GrammarState& state);
+  StateId replay(const std::vector<TokenId>& tokens);
+  StateId step(StateId state, TokenId token);
+  TokenMask computed(StateId state);
+  void walk(const TokenTrie& trie, StateId state, std::vector<std::uint64_t>& bits);
+  bool continues(StateId state, std::string_view tail);
+  void forget();
+
+  std::shared_ptr<const Program> program_;
+  std::shared_ptr<const Vocabulary> vocabulary_;
+  GrammarLimits limits_;
+  std::shared_ptr<const CharacterAutomaton> conversation_;
+  std::unique_ptr<ByteAutomaton> automaton_;
+  std::vector<std::int32_t> mask_of_;  ///< [states] into masks_, or -1
+  std::vector<TokenMask> masks_;
+  std::size_t mask_bytes_ = 0;
+  std::uint64_t generation_ = 0;
+};
+
+}  // namespace retort::grammar

@@ -1,0 +1,41 @@
+// See grammar_options.h.
+#include "grammar/grammar_options.h"
+
+#include <set>
+
+#include "host/base/json_cursor.h"
+
+namespace retort::grammar {
+namespace {
+
+void read_enums(GrammarOptions& options, const host::JsonCursor& json) {
+  for (const auto& tool : json.object().json().items())
+    for (const auto& argument : json.at(tool.key()).object().json().items()) {
+      const host::JsonCursor list = json.at(tool.key()).at(argument.key()).array();
+      std::vector<std::string>& values = options.enums[tool.key()][argument.key()];
+      values.clear();
+      for (std::size_t i = 0; i < list.size(); ++i) values.push_back(list.at(i).string());
+      if (values.empty()) list.refuse("at least one text");
+    }
+}
+
+}  // namespace
+
+GrammarOptions grammar_options(const nlohmann::json& json, const std::string& origin) {
+  static const std::set<std::string> known = {"values_from_utterance", "no_call", "ask_back", "enums"};
+  const host::JsonCursor root(json, origin);
+  for (const auto& item : root.object().json().items())
+    if (!known.contains(item.key())) root.at(item.key()).refuse("values_from_utterance, no_call, ask_back or enums");
+  GrammarOptions options;
+  if (root.has("values_from_utterance")) options.values_from_utterance = root.at("values_from_utterance").boolean();
+  if (root.has("no_call")) options.no_call = root.at("no_call").boolean();
+  if (root.has("ask_back")) options.ask_back = root.at("ask_back").boolean();
+  if (root.has("enums")) read_enums(options, root.at("enums"));
+  return options;
+}
+
+void add_enums(GrammarOptions& options, const nlohmann::json& json, const std::string& origin) {
+  read_enums(options, host::JsonCursor(json, origin));
+}
+
+}  // namespace retort::grammar

@@ -1,0 +1,20 @@
+// Internal to core/grammar: one byte of a text, decoded (UTF-8, escapes of JSON) and given to its automaton.
+#pragma once
+
+#include "grammar/byte_automaton.h"
+
+namespace retort::grammar {
+
+enum class TextStep : std::uint8_t { dead, inside, ended };
+
+/// Reads `byte` in place, where `configuration` stands in `text`: a, b, needed and left change. `ended`: it was the
+/// closing quote. Never begins what cannot be ended: a character, an escape or a text.
+TextStep read_text(const CountedText& text, Writing writing, std::uint8_t byte, Configuration& configuration);
+
+/// Whether the text may end where `configuration` stands.
+bool may_end(const CountedText& text, const Configuration& configuration);
+
+/// A text's first configuration fields.
+void begin_text(const CountedText& text, Configuration& configuration);
+
+}  // namespace retort::grammar

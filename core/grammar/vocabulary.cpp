@@ -1,0 +1,110 @@
+// See vocabulary.h.
+#include "grammar/vocabulary.h"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include "schema/code_points.h"
+
+namespace retort::grammar {
+namespace {
+
+constexpr std::size_t longest_in_trie = 255;
+
+/// Characters of a token that any free string takes as it stands; 0 for another token.
+std::uint32_t plain_characters(std::string_view bytes) {
+  std::uint32_t count = 0;
+  for (std::size_t at = 0; at < bytes.size(); ++count) {
+    const std::uint32_t character = schema::next_character(bytes, at);
+    if (character > 0x10FFFF || character < 0x20 || character == 0x7F || character == '"' || character == '\\')
+      return 0;
+  }
+  return count;
+}
+
+bool named_like_special(std::string_view text) {
+  return text.size() > 2 && text.front() == '<' && text.back() == '>';
+}
+
+}  // namespace
+
+TokenTrie::TokenTrie(const std::vector<std::pair<std::string, TokenId>>& tokens) {
+  std::vector<std::size_t> open;  // nodes from the root to the last one
+  const auto close = [&](std::size_t depth) {
+    for (; open.size() > depth; open.pop_back())
+      nodes_[open.back()].size_and_depth |= static_cast<std::uint32_t>(nodes_.size() - open.back()) << 8U;
+  };
+  std::string_view last;
+  for (const auto& [bytes, token] : tokens) {
+    const auto shared = static_cast<std::size_t>(
+        std::mismatch(last.begin(), last.end(), bytes.begin(), bytes.end()).first - last.begin());
+    close(shared);
+    for (std::size_t depth = shared; depth < bytes.size(); ++depth) {
+      open.push_back(nodes_.size());
+      nodes_.push_back({static_cast<std::uint8_t>(bytes[depth]), static_cast<std::uint32_t>(depth + 1)});
+    }
+    nodes_[open.back()].token_and_byte |= static_cast<std::uint32_t>(token + 1) << 8U;
+    last = bytes;
+  }
+  close(0);
+  if (nodes_.size() >= (1U << 24U)) throw std::invalid_argument("vocabulary: too large for a grammar");
+}
+
+Vocabulary::Vocabulary(const text::Tokenizer& tokenizer) {
+  bytes_.resize(static_cast<std::size_t>(tokenizer.vocabulary_size()));
+  for (TokenId id = 0; id < static_cast<TokenId>(bytes_.size()); ++id) {
+    const std::string_view name = tokenizer.token(id);
+    if (name.empty() || tokenizer.is_special(id) || (tokenizer.is_added(id) && named_like_special(name))) continue;
+    bytes_[static_cast<std::size_t>(id)] = tokenizer.token_bytes(id);
+  }
+  index();
+}
+
+Vocabulary::Vocabulary(std::vector<std::string> tokens) : bytes_(std::move(tokens)) {
+  index();
+}
+
+std::string_view Vocabulary::bytes(TokenId token) const {
+  if (token < 0 || token >= static_cast<TokenId>(bytes_.size())) return {};
+  return bytes_[static_cast<std::size_t>(token)];
+}
+
+void Vocabulary::index() {
+  constexpr std::array<std::uint32_t, 3> limits = {10, 30, UINT32_MAX};
+  std::vector<std::pair<std::string, TokenId>> all, others;
+  std::array<std::vector<std::pair<std::string, TokenId>>, limits.size()> plain;
+  for (std::size_t i = 0; i < bytes_.size(); ++i) {
+    longest_ = std::max(longest_, bytes_[i].size());
+    if (bytes_[i].empty()) continue;
+    if (bytes_[i].size() > longest_in_trie)
+      long_tokens_.push_back(static_cast<TokenId>(i));
+    else
+      all.emplace_back(bytes_[i], static_cast<TokenId>(i));
+  }
+  std::sort(all.begin(), all.end());
+  const auto twin = [&](const auto& token) { return &token != all.data() && (&token - 1)->first == token.first; };
+  std::vector<std::pair<std::string, TokenId>> distinct;
+  for (const auto& token : all) {
+    if (twin(token)) {
+      twins_.emplace_back(distinct.back().second, token.second);
+      continue;
+    }
+    distinct.push_back(token);
+    const std::uint32_t characters = plain_characters(token.first);
+    const auto slice = static_cast<std::size_t>(
+        std::find_if(limits.begin(), limits.end(), [&](std::uint32_t limit) { return characters <= limit; }) -
+        limits.begin());
+    (characters == 0 ? others : plain[slice]).push_back(token);
+  }
+  for (std::size_t i = 0; i < limits.size(); ++i) {
+    std::vector<std::uint64_t> mask(words(), 0);
+    for (const auto& [bytes, token] : plain[i])
+      mask[static_cast<std::size_t>(token) / 64] |= std::uint64_t{1} << (token % 64);
+    slices_.push_back({limits[i], std::move(mask), TokenTrie(plain[i])});
+  }
+  all_ = std::make_unique<const TokenTrie>(distinct);
+  others_ = std::make_unique<const TokenTrie>(others);
+}
+
+}  // namespace retort::grammar

@@ -1,0 +1,77 @@
+// A tokenizer's tokens as bytes, in a trie that is one array: walked beside a byte automaton to find the tokens that
+// may come. Flat in depth-first order, 8 bytes a node, as in llguidance (docs/toktrie.md).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace retort::grammar {
+
+using text::TokenId;
+
+/// Tokens in depth-first order of their bytes.
+class TokenTrie {
+ public:
+  struct Node {
+    std::uint32_t token_and_byte;  ///< token + 1 in the upper 24 bits, 0 for none; the byte that leads here
+    std::uint32_t size_and_depth;  ///< nodes of the subtree, itself included, in the upper 24 bits; its depth from 1
+    std::uint8_t byte() const { return static_cast<std::uint8_t>(token_and_byte); }
+    TokenId token() const { return static_cast<TokenId>(token_and_byte >> 8U) - 1; }
+    std::uint32_t size() const { return size_and_depth >> 8U; }
+    std::uint32_t depth() const { return size_and_depth & 0xFFU; }
+  };
+
+  /// Distinct texts of 1 to 255 bytes, sorted.
+  explicit TokenTrie(const std::vector<std::pair<std::string, TokenId>>& tokens);
+  const std::vector<Node>& nodes() const { return nodes_; }
+
+ private:
+  std::vector<Node> nodes_;
+};
+
+/// Immutable; any thread.
+class Vocabulary {
+ public:
+  /// Takes every token but special ones, those named like them (<…> among the added ones) and those without bytes.
+  explicit Vocabulary(const text::Tokenizer& tokenizer);
+  /// Of given bytes; "" for tokens that are matched by id alone.
+  explicit Vocabulary(std::vector<std::string> tokens);
+
+  std::int64_t size() const { return static_cast<std::int64_t>(bytes_.size()); }  ///< V
+  /// The bytes that a token stands for in a text, "" for one that is matched by its id.
+  std::string_view bytes(TokenId token) const;
+  std::size_t longest() const { return longest_; }  ///< bytes
+
+  /// Tokens of 1 to `characters` characters other than quotes, backslashes and control characters: any of them fits a
+  /// free string that has room for so many. A mask of them is ready, so the trie need not be walked.
+  struct Slice {
+    std::uint32_t characters = 0;  ///< UINT32_MAX: longer than all others
+    std::vector<std::uint64_t> mask;
+    TokenTrie trie;
+  };
+  const std::vector<Slice>& slices() const { return slices_; }
+  const TokenTrie& others() const { return *others_; }  ///< of tokens that are in no slice
+  const TokenTrie& all() const { return *all_; }
+  /// Tokens with the same bytes as another, which is first.
+  const std::vector<std::pair<TokenId, TokenId>>& twins() const { return twins_; }
+  /// Tokens that are too long for the trie; to be tried one by one.
+  const std::vector<TokenId>& long_tokens() const { return long_tokens_; }
+  std::size_t words() const { return (bytes_.size() + 63) / 64; }
+
+ private:
+  void index();
+
+  std::vector<std::string> bytes_;
+  std::size_t longest_ = 0;
+  std::vector<Slice> slices_;
+  std::unique_ptr<const TokenTrie> all_, others_;
+  std::vector<std::pair<TokenId, TokenId>> twins_;
+  std::vector<TokenId> long_tokens_;
+};
+
+}  // namespace retort::grammar

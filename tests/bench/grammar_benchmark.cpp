@@ -1,0 +1,174 @@
+// Grammars at 151,936 tokens over real schemas (compile times, masks when first met and when kept), and what a grammar
+// costs and gains in a call of a super-tiny model. Data from $RETORT_SHARED.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <numeric>
+
+#include "fixtures.h"
+#include "grammar/grammar.h"
+#include "grammar/instance_text.h"
+#include "grammar/program_builder.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
+#include "random_model.h"
+#include "runtime/generate/call_model.h"
+#include "text/bpe_trainer.h"
+
+namespace retort {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using schema::OrderedJson;
+
+double microseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+}
+
+void print(const char* name, std::vector<double> values, const char* unit) {
+  if (values.empty()) return;
+  std::sort(values.begin(), values.end());
+  const auto at = [&](double share) {
+    return values[std::min(values.size() - 1, static_cast<std::size_t>(share * static_cast<double>(values.size())))];
+  };
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  std::printf("%-34s n %7zu  mean %9.2f  p50 %9.2f  p90 %9.2f  p99 %9.2f  max %9.2f %s\n", name, values.size(), mean,
+              at(0.5), at(0.9), at(0.99), values.back(), unit);
+}
+
+void measure_masks() {
+  const auto tokenizer = text::Tokenizer::load(tests::shared_data("tokenizer-qwen3"));
+  const auto vocabulary = std::make_shared<const grammar::Vocabulary>(tokenizer);
+  std::ifstream lines(tests::shared_data("../cases/json-schema/handed.jsonl"));
+  std::vector<double> compile, all, cold, kept, forced_runs;
+  std::int64_t tokens = 0, forced = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const OrderedJson group = OrderedJson::parse(line);
+    std::shared_ptr<const grammar::Program> program;
+    const auto start = Clock::now();
+    try {
+      program = grammar::schema_program(grammar::schema_rules(schema::SchemaDocument(group.at("schema"))),
+                                        {task::JsonSpacing::compact, task::KeyOrder::schema});
+    } catch (const std::invalid_argument&) {
+      continue;
+    }
+    compile.push_back(microseconds_since(start) / 1000);
+    grammar::Grammar masks(program, vocabulary);
+    for (const OrderedJson& test : group.at("tests")) {
+      if (!test.at("valid").get<bool>()) continue;
+      grammar::GrammarState state = masks.begin();
+      for (const text::TokenId token : tokenizer.encode(grammar::compact_text(test.at("data")))) {
+        const std::size_t before = masks.kept_masks();
+        const auto first = Clock::now();
+        masks.mask(state);
+        const double once = microseconds_since(first);
+        const auto second = Clock::now();
+        masks.mask(state);
+        kept.push_back(microseconds_since(second));
+        all.push_back(once);
+        if (masks.kept_masks() != before) cold.push_back(once);
+        const auto third = Clock::now();
+        forced += masks.forced(state, tokenizer).empty() ? 0 : 1;
+        forced_runs.push_back(microseconds_since(third));
+        ++tokens;
+        if (!masks.advance(state, token)) break;
+      }
+    }
+  }
+  print("compile", compile, "ms");
+  print("mask, as met along instances", all, "us");
+  print("mask, first time in its state", cold, "us");
+  print("mask, kept", kept, "us");
+  print("forced run (asked at every token)", forced_runs, "us");
+  std::printf("tokens that begin a forced run: %.1f %%\n",
+              100.0 * static_cast<double>(forced) / static_cast<double>(tokens));
+}
+
+/// Microseconds of a call, the median of many, for each way; the ways take turns so that other load hits all.
+void compare_calls(const char* name, const std::filesystem::path& folder, const std::vector<std::string>& utterances) {
+  const std::pair<const char*, runtime::CallGrammar> ways[] = {{"no grammar", {.on = false}},
+                                                               {"grammar", {.forced_runs = false}},
+                                                               {"grammar, forced runs", {}},
+                                                               {"  and mass", {.measure_mass = true}}};
+  std::vector<std::unique_ptr<runtime::CallModel>> models;
+  for (const auto& [way, options] : ways) {
+    models.push_back(std::make_unique<runtime::CallModel>(folder, runtime::DecoderOptions{.threads = 1}));
+    models.back()->set_grammar(options);
+  }
+  std::vector<std::vector<double>> times(std::size(ways));
+  std::vector<std::int64_t> tokens(std::size(ways)), forced(std::size(ways));
+  for (int round = 0; round < 60; ++round)
+    for (const std::string& utterance : utterances)
+      for (std::size_t i = 0; i < models.size(); ++i) {
+        const runtime::Answer answer = models[i]->answer(utterance, 96);
+        if (round < 5) continue;
+        times[i].push_back(answer.milliseconds * 1000);
+        tokens[i] += static_cast<std::int64_t>(answer.tokens.size());
+        forced[i] += answer.forced;
+      }
+  std::printf("%s\n", name);
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    print(ways[i].first, times[i], "us");
+    std::printf("    tokens %lld, forced %lld\n", static_cast<long long>(tokens[i]), static_cast<long long>(forced[i]));
+  }
+}
+
+/// The call model of a shared case, whose one bad pattern is mended.
+void measure_functional_calls() {
+  const auto source = tests::shared_data("../cases/files/10-schema-pattern-compiled-late/model");
+  const tests::TemporaryFolder folder;
+  std::filesystem::copy(source, folder / "model", std::filesystem::copy_options::recursive);
+  std::string text = host::read_file(source / "retort.json");
+  const std::size_t at = text.find("(unclosed");
+  if (at != std::string::npos) text.replace(at, 9, "^.+$");
+  host::write_file_atomically(folder / "model/retort.json", text);
+  std::vector<std::string> utterances;
+  for (const auto& golden : host::Json::parse(text).at("golden")) utterances.push_back(golden.at("utterance"));
+  compare_calls("a call in functional_tokens form (126 k parameters, trained)", folder / "model", utterances);
+}
+
+/// A model of the same size with random weights, which under a grammar still writes calls.
+void measure_json_calls() {
+  const auto tools = task::tools_from_json(host::Json::parse(R"([
+    {"type":"function","function":{"name":"light_set","parameters":{"type":"object","required":["room","state"],"properties":{
+      "room":{"enum":["kitchen","living room","bedroom","hall"]},"state":{"enum":["on","off"]},"level":{"type":"integer","minimum":0,"maximum":100}}}}},
+    {"type":"function","function":{"name":"thermostat_set","parameters":{"type":"object","required":["room","temperature"],"properties":{
+      "room":{"enum":["kitchen","living room","bedroom","hall"]},"temperature":{"type":"integer","minimum":5,"maximum":30}}}}},
+    {"type":"function","function":{"name":"timer_start","parameters":{"type":"object","required":["minutes"],"properties":{
+      "minutes":{"type":"integer","minimum":1,"maximum":600},"label":{"enum":["eggs","tea","laundry"]}}}}}])"),
+                                           "tools");
+  const task::PromptContract contract("json", tools);
+  std::vector<std::string> texts;
+  for (const char* room : {"kitchen", "living room", "bedroom", "hall"})
+    for (int i = 0; i < 8; ++i) {
+      texts.push_back(contract.training_text(
+          std::string("turn on the light in the ") + room,
+          {{"light_set", {{"room", room}, {"state", i % 2 == 0 ? "on" : "off"}, {"level", i * 10}}}}));
+      texts.push_back(
+          contract.training_text(std::string("set it to ") + std::to_string(15 + i) + " degrees in the " + room,
+                                 {{"thermostat_set", {{"room", room}, {"temperature", 15 + i}}}}));
+      texts.push_back(
+          contract.training_text("start a timer for tea", {{"timer_start", {{"minutes", i + 3}, {"label", "tea"}}}}));
+    }
+  const tests::TemporaryFolder folder;
+  model::ModelConfig config = runtime::testing::grouped_config("qwen3", true);
+  config.vocabulary_size = 512;
+  runtime::testing::write_model(folder.path(), config, runtime::testing::random_weights(config, 3),
+                                runtime::testing::Storage::int8);
+  host::write_file_atomically(
+      folder / "tokenizer.json",
+      text::train_byte_level_bpe(texts, {.vocabulary_size = 512, .special_tokens = contract.special_tokens()}));
+  host::write_json(folder / "retort.json", {{"task", contract.to_json()}});
+  compare_calls("a call in json form (random weights)", folder.path(),
+                {"turn on the light in the kitchen", "set it to 20 degrees in the hall", "start a timer for tea"});
+}
+
+}  // namespace
+}  // namespace retort
+
+int main() {
+  retort::measure_masks();
+  retort::measure_functional_calls();
+  retort::measure_json_calls();
+}
