@@ -9,14 +9,16 @@ namespace retort::grammar {
 namespace {
 
 void read_enums(GrammarOptions& options, const host::JsonCursor& json) {
-  for (const auto& tool : json.object().json().items())
-    for (const auto& argument : json.at(tool.key()).object().json().items()) {
-      const host::JsonCursor list = json.at(tool.key()).at(argument.key()).array();
+  for (const auto& tool : json.object().json().items()) {
+    const host::JsonCursor arguments = json.at(tool.key()).object();
+    for (const auto& argument : arguments.json().items()) {
+      const host::JsonCursor list = arguments.at(argument.key()).array();
       std::vector<std::string>& values = options.enums[tool.key()][argument.key()];
       values.clear();
       for (std::size_t i = 0; i < list.size(); ++i) values.push_back(list.at(i).string());
       if (values.empty()) list.refuse("at least one text");
     }
+  }
 }
 
 }  // namespace
