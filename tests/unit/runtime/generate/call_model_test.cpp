@@ -54,6 +54,7 @@ TEST(CallModel, AResponseCutShortIsMalformed) {
   CallModel model(folder.path(), {});
   const Answer answer = model.answer("turn the light on", 2);
   EXPECT_EQ(answer.tokens.size(), 2u);
+  EXPECT_TRUE(answer.cut);
   EXPECT_TRUE(std::holds_alternative<task::Malformed>(answer.parsed));
 }
 
@@ -61,6 +62,7 @@ TEST(CallModel, AResponseThatFillsTheContextIsMalformed) {
   const TemporaryFolder folder;
   testing::write_markov_model(folder.path(), {{"<|assistant|>", "<|state|>"}, {"<|state|>", "<|state|>"}});
   CallModel model(folder.path(), {});
+  model.set_grammar({.on = false});
   const Answer answer = model.answer("on");
   EXPECT_EQ(model.decoder().position(), model.decoder().context());
   EXPECT_TRUE(std::holds_alternative<task::Malformed>(answer.parsed));
