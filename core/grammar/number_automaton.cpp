@@ -245,7 +245,7 @@ CharacterAutomaton number_texts(const NumberBounds& bounds) {
   if (bounds.least || bounds.most) return Machine(bounds, false).automaton();
   static const CharacterAutomaton any =
       united(from_pattern("^-?((0|[1-9][0-9]{0,19})(\\.[0-9]{1,24}([eE][-+]?[0-9]{1,2})?|[eE][-+]?[0-9]{1,2})|"
-                          "[0-9](\\.[0-9]{1,24})?[eE][-+]?[12][0-9]{2})$"),
+                          "[0-9](\\.[0-9]{1,24})?[eE][-+]?([12][0-9]{2}|30[0-7]))$"),
              Machine(within_64_bits({}), true).automaton());
   return any;
 }

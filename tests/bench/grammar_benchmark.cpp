@@ -124,7 +124,8 @@ void measure_functional_calls() {
   if (at != std::string::npos) text.replace(at, 9, "^.+$");
   host::write_file_atomically(folder / "model/retort.json", text);
   std::vector<std::string> utterances;
-  for (const auto& golden : host::Json::parse(text).at("golden")) utterances.push_back(golden.at("utterance"));
+  const host::Json package = host::Json::parse(text);
+  for (const auto& golden : package.at("golden")) utterances.push_back(golden.at("utterance"));
   compare_calls("a call in functional_tokens form (126 k parameters, trained)", folder / "model", utterances);
 }
 

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "grammar/character_automaton.h"
+#include "grammar/limits.h"
 #include "grammar/number_automaton.h"
 #include "grammar/utterance_automaton.h"
 #include "schema/code_points.h"
@@ -59,7 +60,7 @@ TEST(NumberAutomaton, FractionsWithinBounds) {
                            : i % 10 == 1 ? high
                                          : low - 5 + (high - low + 10) * (static_cast<int>(random() % 10000) / 10000.0);
       const std::string text = Json(std::round(value * 1e6) / 1e6).dump();
-      if (text.find('e') != std::string::npos) continue;
+      if (text.find('e') != std::string::npos || text.size() > 14) continue;  // more digits than a bound is told from
       const double read = std::stod(text);
       bool inside = !bounds.least || (bounds.least_exclusive ? read > low : read >= low);
       inside = inside && (!bounds.most || (bounds.most_exclusive ? read < high : read <= high));
@@ -105,6 +106,7 @@ TEST(ExpressionAutomaton, ProductsAndLengths) {
   EXPECT_TRUE(united(even, words).contains("aab"));
   EXPECT_TRUE(from_texts({}).empty());
   EXPECT_TRUE(every_text().free[0] != 0);
+  const CompileClock clock(0.5);
   EXPECT_THROW(from_pattern("^(a?){3000}(b?){3000}$"), std::invalid_argument);
 }
 

@@ -20,7 +20,8 @@ struct Mended {
     std::string text = host::read_file(source() / "retort.json");
     if (const std::size_t at = text.find("(unclosed"); at != std::string::npos) text.replace(at, 9, "^.+$");
     host::write_file_atomically(folder / "model/retort.json", text);
-    for (const auto& golden : host::Json::parse(text).at("golden")) utterances.push_back(golden.at("utterance"));
+    const host::Json package = host::Json::parse(text);
+    for (const auto& golden : package.at("golden")) utterances.push_back(golden.at("utterance"));
     for (const char* more : {"hello", "what is the meaning of life", "mail to nobody about nothing with priority 99",
                              "cancel cancel cancel", "cr\u00e9e un rendez-vous demain", ""})
       utterances.emplace_back(more);
