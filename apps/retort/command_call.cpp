@@ -4,6 +4,7 @@
 #include <iostream>
 #include <variant>
 
+#include "call_grammar.h"
 #include "call_question.h"
 #include "host/base/json.h"
 #include "host/base/log.h"
@@ -40,6 +41,7 @@ void print_json(const runtime::Answer& answer, const host::Json& timing) {
   const auto* calls = std::get_if<std::vector<task::Call>>(&answer.parsed);
   const host::Json json = {{"calls", calls != nullptr ? task::calls_to_json(*calls) : host::Json()},
                            {"malformed", malformed != nullptr ? host::Json(malformed->reason) : host::Json()},
+                           {"cut", answer.cut},
                            {"text", answer.text},
                            {"milliseconds", answer.milliseconds},
                            {"timing", timing}};
@@ -61,8 +63,9 @@ int call_command(const Arguments& arguments) {
   po::positional_options_description positional;
   options.add_options()("time", po::value<std::int64_t>()->default_value(0)->value_name("N"),
                         "answer N times more and print the latency to stderr")(
-      "json", po::bool_switch(), "one JSON object: calls, malformed, text, milliseconds, timing");
+      "json", po::bool_switch(), "one JSON object: calls, malformed, cut, text, milliseconds, timing");
   add_question_options(options);
+  add_grammar_options(options);
   add_model_options(options);
   hidden.add_options()("model", po::value<std::string>()->required())("text", po::value<std::string>());
   positional.add("model", 1).add("text", 1);
@@ -80,6 +83,7 @@ int call_command(const Arguments& arguments) {
 
   expect_one_question(*variables);
   runtime::CallModel model = open_model((*variables)["model"].as<std::string>(), *variables);
+  apply_grammar_options(*variables, model);
   const task::Conversation asked = read_question(*variables, model.contract());
   apply_enums(*variables, model);
   const runtime::Answer answer = model.answer(asked);
@@ -91,7 +95,7 @@ int call_command(const Arguments& arguments) {
   if (host::stop_requested()) return exit_interrupted;
   const auto* malformed = std::get_if<task::Malformed>(&answer.parsed);
   if (malformed == nullptr) return exit_success;
-  host::log_error("malformed response: " + malformed->reason + "; the model said: " + answer.text);
+  host::log_error((answer.cut ? "the answer was cut short: " : "malformed response: ") + malformed->reason + "; the model said: " + answer.text);
   return exit_failure;
 }
 

@@ -1,6 +1,7 @@
 // retort eval MODEL DATA
 #include <iostream>
 
+#include "call_grammar.h"
 #include "host/base/json.h"
 #include "host/base/log.h"
 #include "host/base/number_format.h"
@@ -108,11 +109,11 @@ int eval_command(const Arguments& arguments) {
   po::options_description options("options"), hidden;
   po::positional_options_description positional;
   options.add_options()("json", po::bool_switch(), "as JSON, every miss included")(
-      "no-grammar", po::bool_switch(), "let the model write anything, not only valid calls of its tools")(
       "turns", po::value<std::string>()->default_value("last")->value_name("last|all"),
       "which assistant turns of a conversation are asked for")(
       "max-rejected-share", po::value<double>()->default_value(0.01)->value_name("SHARE"),
       "stop when a larger share of the rows cannot be used");
+  add_grammar_options(options);
   add_model_options(options);
   hidden.add_options()("model", po::value<std::string>()->required())("data", po::value<std::string>()->required());
   positional.add("model", 1).add("data", 1);
@@ -131,7 +132,7 @@ int eval_command(const Arguments& arguments) {
                                 turns == "all" ? task::Turns::all : task::Turns::last);
   const std::string path = (*variables)["model"].as<std::string>();
   runtime::CallModel model = open_model(path, *variables);
-  if ((*variables)["no-grammar"].as<bool>()) model.set_grammar({.on = false});
+  apply_grammar_options(*variables, model);
   count_impossible(model.contract(), data);
   host::Progress progress(host::standard_error());
   runtime::Evaluation evaluation;

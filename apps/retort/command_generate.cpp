@@ -2,6 +2,7 @@
 #include <cmath>
 #include <iostream>
 
+#include "grammar/program_builder.h"
 #include "host/base/json.h"
 #include "host/base/log.h"
 #include "host/base/number_format.h"
@@ -9,6 +10,7 @@
 #include "model_options.h"
 #include "runtime/generate/text_model.h"
 #include "task/chat_template.h"
+#include "task/template_form.h"
 
 namespace retort::apps {
 
@@ -83,6 +85,32 @@ std::string prompt_of(const po::variables_map& variables) {
   return task::ChatTemplate::load(variables["model"].as<std::string>()).render(input);
 }
 
+/// The grammar of answers that may call the tools of a file, and the prompt that shows them.
+struct ToolChat {
+  std::string prompt;
+  std::unique_ptr<grammar::Grammar> grammar;
+  std::vector<runtime::TokenId> ends;
+};
+
+ToolChat tool_chat(const po::variables_map& variables, const text::Tokenizer& tokenizer) {
+  if (variables.count("chat") == 0) throw std::invalid_argument("--tools: expected with --chat TEXT");
+  const std::string file = variables["tools"].as<std::string>();
+  const std::vector<task::Tool> tools = task::tools_from_json(host::read_json(file), file);
+  const auto form = task::template_form(task::ChatTemplate::load(variables["model"].as<std::string>()));
+  task::Conversation conversation = task::conversation_of(variables["chat"].as<std::string>());
+  if (variables.count("system") > 0)
+    conversation.messages.insert(conversation.messages.begin(),
+                                 {.role = task::Role::system, .content = variables["system"].as<std::string>()});
+  task::CallEnvelope envelope = form->envelope(tokenizer, tools);
+  envelope.style.order = task::KeyOrder::any;  // who knows what it was trained on
+  ToolChat chat;
+  chat.prompt = tokenizer.decode(form->prompt(tokenizer, conversation, tools), true);
+  chat.grammar = std::make_unique<grammar::Grammar>(grammar::envelope_program(envelope),
+                                                    std::make_shared<const grammar::Vocabulary>(tokenizer));
+  chat.ends = envelope.ends;
+  return chat;
+}
+
 double per_second(std::size_t tokens, double milliseconds) {
   return milliseconds > 0 ? static_cast<double>(tokens) * 1000 / milliseconds : 0;
 }
@@ -144,6 +172,8 @@ int generate_command(const Arguments& arguments) {
       "chat", po::value<std::string>()->value_name("TEXT"),
       "instead of PROMPT: what the user says, put into the model's chat template")(
       "system", po::value<std::string>()->value_name("TEXT"), "with --chat: the system message")(
+      "tools", po::value<std::string>()->value_name("FILE"),
+      "with --chat: OpenAI tools that the model may call; its answer is then a text or valid calls of them")(
       "json", po::bool_switch(),
       "one JSON object: prompt_token_ids, token_ids, text, ended, stop, log_probabilities, timings");
   add_sampling_options(options);
@@ -172,9 +202,17 @@ int generate_command(const Arguments& arguments) {
   if (variables->count("stop") > 0) stops = (*variables)["stop"].as<std::vector<std::string>>();
   generation.token = [](runtime::TokenId) { return !host::stop_requested(); };
 
-  const std::string prompt = prompt_of(*variables);
+  std::string prompt = prompt_of(*variables);
   const bool json = (*variables)["json"].as<bool>();
   runtime::TextModel model(model_path((*variables)["model"].as<std::string>()), decoder_options(*variables));
+  ToolChat tools;
+  if (variables->count("tools") > 0) {
+    tools = tool_chat(*variables, model.tokenizer());
+    prompt = tools.prompt;
+    generation.grammar = tools.grammar.get();
+    generation.tokenizer = &model.tokenizer();
+    generation.ends = tools.ends;
+  }
   const auto [first, end] = model.padding_rows();
   if (first < end)
     host::log_info("embedding rows " + std::to_string(first) + " to " + std::to_string(end - 1) +

@@ -85,6 +85,11 @@ bool ByteAutomaton::is_reader(const Configuration& configuration) const {
 }
 
 StateId ByteAutomaton::close(Work work) {
+  if (work.size() == 1) {  // most often: one reader that leads nowhere else before it has read
+    const Instruction& instruction = program_->code[static_cast<std::size_t>(work.front().place)];
+    const bool quoted = instruction.kind == Kind::text && instruction.writing == Writing::quoted;
+    if (quoted || instruction.kind == Kind::literal || instruction.kind == Kind::token) return intern(std::move(work));
+  }
   std::vector<Configuration> readers;
   std::unordered_set<Configuration, Hash> seen;
   while (!work.empty()) {
@@ -118,7 +123,21 @@ StateId ByteAutomaton::intern(std::vector<Configuration> configurations) {
   return found->second;
 }
 
+/// In a string of any characters and any length, characters that stand for themselves change nothing.
+bool ByteAutomaton::stays(const State& state, std::uint8_t byte) const {
+  if (state.configurations.size() != 1 || byte < 0x20 || byte >= 0x7F || byte == '"' || byte == '\\') return false;
+  const Configuration& one = state.configurations.front();
+  const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
+  return instruction.kind == Kind::text && instruction.writing == Writing::quoted && one.b == 0 && one.needed == 0 &&
+         one.left == UINT32_MAX && text_of(instruction).automaton.free[static_cast<std::size_t>(one.a)] != 0;
+}
+
 StateId ByteAutomaton::discover(StateId state, std::uint8_t byte) {
+  if (stays(states_[static_cast<std::size_t>(state)], byte)) {
+    for (std::uint8_t other = 0x20; other < 0x7F; ++other)
+      if (other != '"' && other != '\\') states_[static_cast<std::size_t>(state)].next[other] = state;
+    return state;
+  }
   Work work;
   for (const Configuration& one : states_[static_cast<std::size_t>(state)].configurations) read(one, byte, work);
   const StateId next = work.empty() ? no_state : close(std::move(work));

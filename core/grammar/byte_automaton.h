@@ -86,6 +86,7 @@ class ByteAutomaton {
   };
   using Work = std::vector<Configuration>;
 
+  bool stays(const State& state, std::uint8_t byte) const;
   StateId discover(StateId state, std::uint8_t byte);
   StateId close(Work work);
   StateId intern(std::vector<Configuration> configurations);

@@ -7,7 +7,7 @@ namespace retort::grammar {
 namespace {
 
 constexpr std::size_t most_forced_bytes = 512;
-constexpr std::size_t look_back_tokens = 4, look_back_bytes = 7;
+constexpr std::size_t look_back_bytes = 7;
 constexpr std::size_t context_tokens = 4;
 
 }  // namespace
@@ -70,12 +70,12 @@ std::vector<TokenId> Grammar::forced(const GrammarState& from, const text::Token
       if (!same_begin || written != text + bytes) return result;
       const bool token_follows = next.kind == Forced::Kind::token || next.kind == Forced::Kind::end;
       if (!token_follows) {
-        std::size_t kept = tokens.size(), tail_bytes = 0;
-        for (std::size_t back = 1; back <= look_back_tokens && back <= tokens.size() - known; ++back) {
-          const std::size_t index = tokens.size() - back;
-          tail_bytes += vocabulary_->bytes(tokens[index]).size();
-          if (back > 1 && tail_bytes > look_back_bytes) break;
-          if (continues(at, std::string_view(written).substr(written.size() - tail_bytes))) kept = index;
+        // A longer token may begin anywhere in the last ones: what tokenisers merge first depends on what follows.
+        std::size_t kept = tokens.size(), begin = written.size();
+        for (std::size_t back = 1; back <= look_back_bytes && back <= bytes.size(); ++back) {
+          const std::size_t place = written.size() - back;
+          if (!continues(at, std::string_view(written).substr(place))) continue;
+          while (kept > known && begin > place) begin -= vocabulary_->bytes(tokens[--kept]).size();
         }
         tokens.resize(kept);
       }

@@ -9,13 +9,15 @@ namespace retort::grammar {
 namespace {
 
 void read_enums(GrammarOptions& options, const host::JsonCursor& json) {
-  for (const auto& tool : json.object().json().items()) {
-    const host::JsonCursor arguments = json.at(tool.key()).object();
-    for (const auto& argument : arguments.json().items()) {
-      const host::JsonCursor list = arguments.at(argument.key()).array();
+  json.object();
+  for (auto tool = json.json().begin(); tool != json.json().end(); ++tool) {
+    const host::JsonCursor arguments = json.at(tool.key());
+    arguments.object();
+    for (auto argument = tool->begin(); argument != tool->end(); ++argument) {
+      const host::JsonCursor list = arguments.at(argument.key());
       std::vector<std::string>& values = options.enums[tool.key()][argument.key()];
       values.clear();
-      for (std::size_t i = 0; i < list.size(); ++i) values.push_back(list.at(i).string());
+      for (std::size_t i = 0; i < list.array().size(); ++i) values.push_back(list.at(i).string());
       if (values.empty()) list.refuse("at least one text");
     }
   }
@@ -26,7 +28,8 @@ void read_enums(GrammarOptions& options, const host::JsonCursor& json) {
 GrammarOptions grammar_options(const nlohmann::json& json, const std::string& origin) {
   static const std::set<std::string> known = {"values_from_utterance", "no_call", "ask_back", "enums"};
   const host::JsonCursor root(json, origin);
-  for (const auto& item : root.object().json().items())
+  root.object();
+  for (auto item = json.begin(); item != json.end(); ++item)
     if (!known.contains(item.key())) root.at(item.key()).refuse("values_from_utterance, no_call, ask_back or enums");
   GrammarOptions options;
   if (root.has("values_from_utterance")) options.values_from_utterance = root.at("values_from_utterance").boolean();

@@ -16,7 +16,8 @@
 namespace retort::runtime {
 
 struct Answer {
-  /// Malformed under a grammar only where the answer was cut.
+  /// Malformed under a grammar only where the answer was cut, or, with GrammarOptions::ask_back, where a required
+  /// argument is missing: the reason names what to ask for.
   task::ParsedResponse parsed;
   bool cut = false;             ///< it ended at max_new_tokens or at the end of the context, not with its end token
   std::vector<TokenId> tokens;  ///< the raw response

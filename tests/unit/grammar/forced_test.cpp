@@ -1,6 +1,7 @@
 // Forced runs: what they write is what the tokenizer writes.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "fixtures.h"
@@ -36,13 +37,20 @@ TEST(ForcedRuns, AreCanonicalAlongRealInstances) {
     for (const OrderedJson& test : group.at("tests")) {
       if (!test.at("valid").get<bool>()) continue;
       const std::vector<TokenId> tokens = tokenizer.encode(compact_text(test.at("data")));
+      GrammarState whole = grammar.begin();
+      if (!std::all_of(tokens.begin(), tokens.end(), [&](TokenId token) { return grammar.advance(whole, token); }))
+        continue;  // its keys stand in another order than the schema's
       GrammarState state = grammar.begin();
       for (std::size_t at = 0; at < tokens.size();) {
         const std::vector<TokenId> run = grammar.forced(state, tokenizer);
         for (std::size_t i = 0; i < run.size(); ++i) {
           const bool same = at + i < tokens.size() && run[i] == tokens[at + i];
           other += same ? 0 : 1;
-          if (!same) break;
+          if (same) continue;
+          std::vector<TokenId> read(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(at));
+          ADD_FAILURE() << "behind " << tokenizer.decode(read) << " forced " << tokenizer.decode(run) << ", expected "
+                        << (at + i < tokens.size() ? tokenizer.decode({tokens[at + i]}) : "the end") << " at " << i;
+          break;
         }
         forced += static_cast<std::int64_t>(run.size());
         const std::size_t steps = std::max<std::size_t>(run.size(), 1);

@@ -28,6 +28,7 @@ std::vector<TokenId> ref_allowed(ByteAutomaton& automaton, StateId from, const V
 }
 
 std::vector<TokenId> listed(const TokenMask& mask, std::int64_t size) {
+  if (mask.bits.empty()) return mask.few;
   std::vector<TokenId> tokens;
   for (TokenId token = 0; token < size; ++token)
     if (mask.allows(token)) tokens.push_back(token);

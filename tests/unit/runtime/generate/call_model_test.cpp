@@ -54,6 +54,7 @@ TEST(CallModel, AResponseCutShortIsMalformed) {
   CallModel model(folder.path(), {});
   const Answer answer = model.answer("turn the light on", 2);
   EXPECT_EQ(answer.tokens.size(), 2u);
+  EXPECT_TRUE(answer.cut);
   EXPECT_TRUE(std::holds_alternative<task::Malformed>(answer.parsed));
 }
 
@@ -61,6 +62,7 @@ TEST(CallModel, AResponseThatFillsTheContextIsMalformed) {
   const TemporaryFolder folder;
   testing::write_markov_model(folder.path(), {{"<|assistant|>", "<|state|>"}, {"<|state|>", "<|state|>"}});
   CallModel model(folder.path(), {});
+  model.set_grammar({.on = false});
   const Answer answer = model.answer("on");
   EXPECT_EQ(model.decoder().position(), model.decoder().context());
   EXPECT_TRUE(std::holds_alternative<task::Malformed>(answer.parsed));
@@ -72,6 +74,18 @@ TEST(CallModel, RefusesAnUtteranceLongerThanTheContext) {
   CallModel model(folder.path(), {.context = 8});
   expect_invalid([&] { model.answer("zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"); }, {"utterance", "at most 8"});
   EXPECT_EQ(model.answer("on").tokens.size(), 4u);  // and goes on working
+}
+
+TEST(CallModel, RefusesConversationsThatItHasNeverSeenAndNamesThem) {
+  const TemporaryFolder folder;
+  testing::write_markov_model(folder.path(), kLightOn);
+  CallModel model(folder.path(), {});
+  task::Conversation asked = task::conversation_of("turn the light on");
+  EXPECT_EQ(model.answer(asked).text, model.answer("turn the light on").text);
+  asked.messages.insert(asked.messages.begin(), {.role = task::Role::system, .content = "be kind"});
+  expect_invalid([&] { model.answer(asked); }, {"expected one user message", "2 messages that begin with system"});
+  asked.messages.push_back({.role = task::Role::assistant, .content = "done"});
+  expect_invalid([&] { model.answer(asked); }, {"message 2 is of the assistant"});
 }
 
 TEST(CallModel, NamesWhatAFolderLacks) {

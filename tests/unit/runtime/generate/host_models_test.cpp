@@ -110,6 +110,13 @@ TEST_F(HostModels, AnswerWithCallsOfTheirTask) {
   }
 }
 
+TEST_F(HostModels, AnswersUnderACallGrammar) {
+  open();
+  const Json choice =
+      complete({{"messages", user("on")}, {"grammar", "calls"}, {"temperature", 50}, {"seed", 3}}).at("choices").at(0);
+  EXPECT_TRUE(!choice.contains("malformed") || choice.at("finish_reason") == "length") << choice;
+}
+
 TEST_F(HostModels, SayWhyAnAnswerIsNoCall) {
   open();
   const Json choice = complete({{"messages", user("on")}, {"max_tokens", 2}}).at("choices").at(0);
@@ -129,7 +136,7 @@ TEST_F(HostModels, WrongRequestsAreItemsAndTheOthersGoOn) {
   };
   const std::pair<Json, std::string> wrong[] = {
       {with("frequency_penalty", 1), "/frequency_penalty: this host knows no such key"},
-      {with("grammar", "calls"), "call grammars are not offered yet"},
+      {with("grammar", "json"), "/grammar: expected \"calls\""},
       {with("temperature", -1), "/temperature: expected a number from 0"},
       {with("top_logprobs", 21), "/top_logprobs: "},
       {with("n", 0), "/n: "},
@@ -138,7 +145,8 @@ TEST_F(HostModels, WrongRequestsAreItemsAndTheOthersGoOn) {
       {Json::object(), "found neither"},
       {Json(7), "expected an object"},
       {with("tools", Json::array()), "/tools: this model was trained for the tools of its task"},
-      {{{"messages", Json::array({{{"role", "system"}, {"content", "x"}}})}}, "/messages: a prompt: expected messages that end with a user"},
+      {{{"messages", Json::array({{{"role", "system"}, {"content", "x"}}})}},
+       "/messages: a prompt: expected messages that end with a user"},
       {{{"messages", Json::array()}}, "found 0 messages"},
       {{{"messages", user(std::string(5000, 'z'))}}, "prompt: expected at most"}};
   Json requests = Json::array({good});

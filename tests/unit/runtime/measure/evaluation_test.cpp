@@ -78,6 +78,8 @@ TEST_F(Evaluate, MalformedResponsesAreCounted) {
   const TemporaryFolder folder;
   testing::write_markov_model(folder.path(), {{"<|assistant|>", "<|state|>"}});
   CallModel model(folder.path(), {});
+  EXPECT_DOUBLE_EQ(evaluate(model, {{"on", {light("on")}}}).malformed, 0.0);  // its grammar allows calls only
+  model.set_grammar({.on = false});
   const Evaluation result = evaluate(model, {{"on", {light("on")}}});
   EXPECT_DOUBLE_EQ(result.malformed, 1.0);
   EXPECT_EQ(result.misses.at(0).reason.find("malformed: "), 0u) << result.misses.at(0).reason;
