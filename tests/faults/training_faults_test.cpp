@@ -109,7 +109,7 @@ TEST_F(TrainingFaults, CheckMakesEveryComponentAndAsksEveryStage) {
   EXPECT_HAS(scheme, "/stages/4/algorithm: algorithm: quantize.rtn asks for symmetric 4 bits per channel");
   const std::string tail = findings({"student.algorithm.top_k=8", "student.algorithm.temperature=2"});
   EXPECT_HAS(tail, "/stages/3/algorithm: distill.forward_kl: tail: ");
-  const std::string data = findings({"super_tiny.algorithm.use=quantize.awq"});
+  const std::string data = findings({"super_tiny.algorithm.use=quantize.awq", "super_tiny.algorithm.bits=4"});
   EXPECT_HAS(data, "quantize.awq wants calibration data");
 }
 
@@ -132,9 +132,9 @@ class StopFaults : public TrainingFaults {
 
 TEST_F(StopFaults, EveryStageOfTheAlgorithmsStopsInTwoSeconds) {
   expect_quick(smoke("algorithms.json",
-                     {"utterances.train=6000", "utterances.test=600", "teacher.training.steps=4000",
-                      "rloo.training.steps=200", "ppo.training.steps=200", "student.training.steps=2000",
-                      "imitator.training.steps=2000", "verification.limit=600", "verification.minimum_tokens=0"}),
+                     {"utterances.train=1500", "utterances.test=200", "teacher.training.steps=150",
+                      "rloo.training.steps=12", "ppo.training.steps=12", "student.training.steps=150",
+                      "imitator.training.steps=150", "verification.limit=200", "verification.minimum_tokens=0"}),
                {"teacher", "rloo", "ppo", "student", "imitator"});
 }
 
