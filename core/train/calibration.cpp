@@ -2,35 +2,16 @@
 
 #include <retort/abi/pruner.h>
 
-#include <algorithm>
-#include <functional>
+#include <limits>
+#include <span>
 
-#include "train/reference_sampling.h"
+#include "train/calibration_batches.h"
 
 namespace retort::train {
 namespace {
 
 using torch::Tensor;
-constexpr std::size_t calibration_batch = 64;
-
-/// Runs the model over the sequences; the observer sees each batch with `lengths` [B] set before.
-void run_over(DecoderModule& decoder, const std::vector<Sequence>& sequences, Tensor& lengths,
-              const Observer& observer) {
-  torch::NoGradGuard no_grad;
-  decoder.observer = observer;
-  for (std::size_t begin = 0; begin < sequences.size(); begin += calibration_batch) {
-    std::vector<std::vector<text::TokenId>> rows;
-    std::vector<std::int64_t> sizes;
-    for (std::size_t i = begin; i < std::min(sequences.size(), begin + calibration_batch); ++i) {
-      rows.push_back(sequences[i].prompt);
-      rows.back().insert(rows.back().end(), sequences[i].response.begin(), sequences[i].response.end());
-      sizes.push_back(static_cast<std::int64_t>(rows.back().size()));
-    }
-    lengths = torch::tensor(sizes, torch::kInt64);
-    decoder.hidden(pad(rows));
-  }
-  decoder.observer = nullptr;
-}
+constexpr std::int64_t similarity_bytes = std::int64_t{1} << 28;  // of layer inputs that block similarity keeps
 
 /// [B,T] 1 where a position holds a token.
 Tensor valid_positions(const Tensor& lengths, std::int64_t time) {
@@ -49,50 +30,123 @@ Tensor squared_mean_absolute(const Tensor& activation, const Tensor& lengths) {
   return mean.square().sum(0);
 }
 
+namespace {
+
+/// Sums over calibration batches, of which a part goes through all layers at a time.
+class SignalSums {
+ public:
+  SignalSums(DecoderModule& decoder, std::uint64_t signals)
+      : decoder_(decoder),
+        wants_similarity_((signals & RETORT_SIGNAL_BLOCK_SIMILARITY) != 0),
+        feed_forward_(static_cast<std::size_t>(decoder.config().layers)),
+        heads_(feed_forward_.size()) {}
+
+  void add(std::span<CalibrationBatch> batches) {
+    const Tensor& embedding = decoder_.weight("model.embed_tokens.weight");
+    for (CalibrationBatch& batch : batches) {
+      batch.state = torch::embedding(embedding, batch.ids);
+      positions_ += batch.lengths.sum().item<double>();
+    }
+    std::vector<std::vector<Tensor>> inputs;  // by layer, of every batch, where their similarity is wanted
+    for (std::int64_t layer = 0; layer < decoder_.config().layers; ++layer) {
+      if (wants_similarity_) inputs.emplace_back();
+      for (CalibrationBatch& batch : batches) {
+        if (wants_similarity_) inputs.back().push_back(batch.state);
+        batch.state = through(layer, batch);
+      }
+      for (std::size_t i = 0; i < inputs.size(); ++i)
+        for (std::size_t b = 0; b < batches.size(); ++b)
+          similarity_[static_cast<std::int64_t>(i)][layer] +=
+              cosines(inputs[i][b], batches[b].state, batches[b].lengths);
+    }
+    for (CalibrationBatch& batch : batches) {
+      add_to(hidden_, squared_mean_absolute(decoder_.final_norm(batch.state), batch.lengths));
+      batch.state = {};
+    }
+  }
+
+  PruneSignalTensors means(std::uint64_t signals) const {
+    PruneSignalTensors out;
+    if ((signals & RETORT_SIGNAL_HIDDEN_NORMS) != 0) out.hidden_norms = hidden_.sqrt();
+    if ((signals & RETORT_SIGNAL_FEED_FORWARD_NORMS) != 0) out.feed_forward_norms = torch::stack(feed_forward_).sqrt();
+    if ((signals & RETORT_SIGNAL_HEAD_NORMS) != 0) out.head_norms = torch::stack(heads_).sqrt();
+    if ((signals & RETORT_SIGNAL_BLOCK_INFLUENCE) != 0)
+      out.block_influence = (1 - cosine_ / positions_).to(torch::kFloat32);
+    if (wants_similarity_) out.block_similarity = (similarity_ / positions_).to(torch::kFloat32);
+    return out;
+  }
+
+ private:
+  /// Σ over the positions that hold a token.
+  static Tensor cosines(const Tensor& a, const Tensor& b, const Tensor& lengths) {
+    return (torch::cosine_similarity(a, b, -1) * valid_positions(lengths, a.size(1))).sum(torch::kFloat64);
+  }
+
+  /// The layer's output for the batch; what lies on the way is added to the sums.
+  Tensor through(std::int64_t layer, const CalibrationBatch& batch) {
+    const model::ModelConfig& config = decoder_.config();
+    const auto l = static_cast<std::size_t>(layer);
+    decoder_.observer = [&](Site site, std::int64_t, const Tensor& a) {
+      if (site == Site::attention_input || site == Site::feed_forward_input)
+        add_to(hidden_, squared_mean_absolute(a, batch.lengths));
+      if (site == Site::feed_forward_hidden) add_to(feed_forward_[l], squared_mean_absolute(a, batch.lengths));
+      if (site == Site::attention_output)
+        add_to(heads_[l],
+               squared_mean_absolute(a.view({a.size(0), a.size(1), config.heads, config.head_dim}).norm(2, -1),
+                                     batch.lengths));
+    };
+    Tensor out = decoder_.activation(batch.state, layer, Site::layer_output);
+    decoder_.observer = nullptr;
+    cosine_[layer] += cosines(batch.state, out, batch.lengths);
+    return out;
+  }
+
+  DecoderModule& decoder_;
+  bool wants_similarity_;
+  double positions_ = 0;
+  Tensor hidden_;                     ///< [D]
+  std::vector<Tensor> feed_forward_;  ///< [L] of [F]
+  std::vector<Tensor> heads_;         ///< [L] of [H]
+  Tensor cosine_ = torch::zeros({static_cast<std::int64_t>(feed_forward_.size())}, torch::kFloat64);
+  Tensor similarity_ = torch::zeros({cosine_.size(0), cosine_.size(0)}, torch::kFloat64);
+};
+
+/// How many batches go through the layers together: all, but where the inputs of all layers are kept.
+std::size_t together(const model::ModelConfig& config, std::span<const CalibrationBatch> batches, bool similarity) {
+  std::size_t count = 0;
+  for (std::int64_t bytes = 0; count < batches.size(); ++count) {
+    bytes += batches[count].ids.numel() * config.layers * config.hidden_size * static_cast<std::int64_t>(sizeof(float));
+    if (similarity && count > 0 && bytes > similarity_bytes) break;
+  }
+  return count;
+}
+
+Tensor token_counts(const std::vector<Sequence>& sequences, std::int64_t vocabulary) {
+  Tensor counted = torch::zeros({vocabulary});
+  auto counts = counted.accessor<float, 1>();
+  for (const Sequence& sequence : sequences)
+    for (const auto& part : {sequence.prompt, sequence.response})
+      for (const text::TokenId token : part) counts[token] += 1;
+  return counted;
+}
+
+}  // namespace
+
 PruneSignalTensors prune_signals(DecoderModule& decoder, const std::vector<Sequence>& sequences,
                                  std::uint64_t signals) {
-  const model::ModelConfig& config = decoder.config();
-  const auto layers = static_cast<std::size_t>(config.layers);
-  Tensor lengths, hidden, cosine = torch::zeros({config.layers}),
-                          similarity = torch::zeros({config.layers, config.layers}, torch::kFloat64), input;
-  const bool wants_similarity = (signals & RETORT_SIGNAL_BLOCK_SIMILARITY) != 0;
-  std::vector<Tensor> inputs(layers);  // of every layer, where their similarity is wanted
-  std::vector<Tensor> feed_forward(layers), heads(layers);
-  double positions = 0;
-  const auto observe = [&](Site site, std::int64_t layer, const Tensor& a) {
-    const auto l = static_cast<std::size_t>(std::max<std::int64_t>(layer, 0));
-    if (site == Site::attention_input || site == Site::feed_forward_input || site == Site::head_input)
-      add_to(hidden, squared_mean_absolute(a, lengths));
-    if (site == Site::feed_forward_hidden) add_to(feed_forward[l], squared_mean_absolute(a, lengths));
-    if (site == Site::attention_output)
-      add_to(heads[l],
-             squared_mean_absolute(a.view({a.size(0), a.size(1), config.heads, config.head_dim}).norm(2, -1), lengths));
-    if (site == Site::layer_input) input = a;
-    if (site == Site::layer_input && wants_similarity) inputs[l] = a;
-    if (site == Site::layer_output) {
-      const Tensor mask = valid_positions(lengths, a.size(1));
-      cosine[layer] += (torch::cosine_similarity(input, a, -1) * mask).sum();
-      if (layer == 0) positions += mask.sum().item<double>();
-      for (std::size_t i = 0; wants_similarity && i <= l; ++i)
-        similarity[static_cast<std::int64_t>(i)][layer] +=
-            (torch::cosine_similarity(inputs[i], a, -1) * mask).sum(torch::kFloat64);
+  torch::NoGradGuard no_grad;
+  SignalSums sums(decoder, signals);
+  if ((signals & ~RETORT_SIGNAL_TOKEN_COUNTS) != 0) {
+    std::vector<CalibrationBatch> batches = calibration_batches(sequences, std::numeric_limits<std::int64_t>::max());
+    for (std::span<CalibrationBatch> rest = batches; !rest.empty();) {
+      const std::size_t count = together(decoder.config(), rest, (signals & RETORT_SIGNAL_BLOCK_SIMILARITY) != 0);
+      sums.add(rest.first(count));
+      rest = rest.subspan(count);
     }
-  };
-  if ((signals & ~RETORT_SIGNAL_TOKEN_COUNTS) != 0) run_over(decoder, sequences, lengths, observe);
-
-  PruneSignalTensors out;
-  if ((signals & RETORT_SIGNAL_HIDDEN_NORMS) != 0) out.hidden_norms = hidden.sqrt();
-  if ((signals & RETORT_SIGNAL_FEED_FORWARD_NORMS) != 0) out.feed_forward_norms = torch::stack(feed_forward).sqrt();
-  if ((signals & RETORT_SIGNAL_HEAD_NORMS) != 0) out.head_norms = torch::stack(heads).sqrt();
-  if ((signals & RETORT_SIGNAL_BLOCK_INFLUENCE) != 0) out.block_influence = 1 - cosine / positions;
-  if (wants_similarity) out.block_similarity = (similarity / positions).to(torch::kFloat32);
-  if ((signals & RETORT_SIGNAL_TOKEN_COUNTS) != 0) {
-    out.token_counts = torch::zeros({config.vocabulary_size});
-    auto counts = out.token_counts.accessor<float, 1>();
-    for (const Sequence& sequence : sequences)
-      for (const auto& part : {sequence.prompt, sequence.response})
-        for (const text::TokenId token : part) counts[token] += 1;
   }
+  PruneSignalTensors out = sums.means(signals);
+  if ((signals & RETORT_SIGNAL_TOKEN_COUNTS) != 0)
+    out.token_counts = token_counts(sequences, decoder.config().vocabulary_size);
   return out;
 }
 

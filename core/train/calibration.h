@@ -19,6 +19,8 @@ struct PruneSignalTensors {
 /// a [B,T,C], lengths [B] → [C], the sum of squares before the root, so that batches add up.
 torch::Tensor squared_mean_absolute(const torch::Tensor& activation, const torch::Tensor& lengths);
 
+/// All sequences go through one layer after the other, so that what is held at a time are the activations at one
+/// layer's input; with block similarity those of all layers, for as many sequences at a time as take 256 MB.
 PruneSignalTensors prune_signals(DecoderModule& decoder, const std::vector<Sequence>& sequences, std::uint64_t signals);
 
 }  // namespace retort::train

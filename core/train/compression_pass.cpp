@@ -7,16 +7,15 @@
 #include <span>
 #include <stdexcept>
 
+#include "train/calibration_batches.h"
 #include "train/decoder_module.h"
 #include "train/plugin_node.h"
-#include "train/reference_sampling.h"
 #include "train/site_statistics.h"
 
 namespace retort::train {
 namespace {
 
 using torch::Tensor;
-constexpr std::size_t batch_positions = 4096;  // bounds what a layer's inside takes, whatever the sequences are
 
 /// A tensor that owns `values`.
 Tensor owned(std::vector<float> values, const std::vector<std::int64_t>& shape) {
@@ -52,37 +51,6 @@ std::unique_ptr<DecoderModule> layer_of(const model::ModelFolder& source, std::i
   return decoder;
 }
 
-/// Sequences of one batch on their way through the layers.
-struct Batch {
-  Tensor ids;    ///< [B,T] int64
-  Tensor index;  ///< [N] int64: b·T + t of the positions that count
-  Tensor state;  ///< [B,T,D] the input of the layer at hand
-};
-
-std::vector<Batch> batches_of(const CalibrationSet& calibration) {
-  std::vector<Batch> batches;
-  std::int64_t counted = 0;
-  for (std::size_t begin = 0; begin < calibration.sequences.size() && counted < calibration.rows;) {
-    std::vector<std::vector<text::TokenId>> rows;
-    std::size_t longest = 1;
-    for (; begin < calibration.sequences.size(); ++begin) {
-      const Sequence& sequence = calibration.sequences[begin];
-      longest = std::max(longest, sequence.length());
-      if (!rows.empty() && longest * (rows.size() + 1) > batch_positions) break;
-      rows.push_back(sequence.prompt);
-      rows.back().insert(rows.back().end(), sequence.response.begin(), sequence.response.end());
-    }
-    Batch batch{pad(rows), {}, {}};
-    std::vector<std::int64_t> index;
-    for (std::size_t b = 0; b < rows.size(); ++b)
-      for (std::size_t t = 0; t < rows[b].size() && counted < calibration.rows; ++t, ++counted)
-        index.push_back(static_cast<std::int64_t>(b) * batch.ids.size(1) + static_cast<std::int64_t>(t));
-    batch.index = torch::tensor(index, torch::kInt64);
-    batches.push_back(std::move(batch));
-  }
-  return batches;
-}
-
 Site observed_place(SitePlace place) {
   switch (place) {
     case SitePlace::attention_input:
@@ -105,10 +73,10 @@ class Pass {
  public:
   Pass(const model::ModelFolder& source, const CalibrationSet& calibration, CompressionMethod& method)
       : source_(source), signals_(calibration.signals), method_(method) {
-    if (signals_ != 0) batches_ = batches_of(calibration);
+    if (signals_ != 0) batches_ = calibration_batches(calibration.sequences, calibration.rows);
     if (batches_.empty()) return;
     const Tensor embedding = matrix_of(source, "model.embed_tokens");
-    for (Batch& batch : batches_) batch.state = torch::embedding(embedding, batch.ids);
+    for (CalibrationBatch& batch : batches_) batch.state = torch::embedding(embedding, batch.ids);
   }
 
   void embedding(const LinearSite& site) {
@@ -132,7 +100,7 @@ class Pass {
       compress(site, weights, statistics(site));
       for (std::size_t i = 0; i < weights.size(); ++i) weight(site.modules[i] + ".weight")->copy_(weights[i]);
     }
-    for (Batch& batch : batches_) batch.state = decoder->activation(batch.state, 0, Site::layer_output);
+    for (CalibrationBatch& batch : batches_) batch.state = decoder->activation(batch.state, 0, Site::layer_output);
     const std::string alone = "model.layers.0.", there = "model.layers." + std::to_string(index) + ".";
     for (const auto& [name, tensor] : decoder->weights())
       if (tensor.dim() == 1 && name.starts_with(alone))
@@ -174,7 +142,7 @@ class Pass {
                                               const std::function<Tensor(const Tensor&)>& input) const {
     if (signals_ == 0 || !method_.needs_statistics(site)) return std::nullopt;
     SiteStatistics seen(site.view.columns, signals_);
-    for (const Batch& batch : batches_)
+    for (const CalibrationBatch& batch : batches_)
       seen.add(input(batch.state).reshape({-1, site.view.columns}).index_select(0, batch.index));
     return seen;
   }
@@ -205,7 +173,7 @@ class Pass {
   const model::ModelFolder& source_;
   std::uint64_t signals_;
   CompressionMethod& method_;
-  std::vector<Batch> batches_;
+  std::vector<CalibrationBatch> batches_;
 };
 
 }  // namespace

@@ -179,17 +179,23 @@ Tensor DecoderModule::full_attention(const Tensor& h, const Layer& layer, std::i
 
 Tensor DecoderModule::activation(const Tensor& x, std::int64_t index, Site until) const {
   const Layer& layer = layers_.at(static_cast<std::size_t>(index));
-  if (until == Site::layer_input) return x;
+  const auto seen = [&](Site site, const Tensor& a) {
+    observe(site, index, a);
+    return until == site;
+  };
+  if (seen(Site::layer_input, x)) return x;
   const Tensor h = norm(x, layer.input_norm);
-  if (until == Site::attention_input) return h;
+  if (seen(Site::attention_input, h)) return h;
   const Tensor mixed = full_attention(h, layer, index);
-  if (until == Site::attention_output) return mixed;
+  if (seen(Site::attention_output, mixed)) return mixed;
   const Tensor middle = x + torch::linear(mixed, layer.o, layer.o_bias);
   const Tensor g = norm(middle, layer.post_norm);
-  if (until == Site::feed_forward_input) return g;
+  if (seen(Site::feed_forward_input, g)) return g;
   const Tensor hidden = swiglu(torch::linear(g, layer.gate), torch::linear(g, layer.up));
-  if (until == Site::feed_forward_hidden) return hidden;
-  return middle + torch::linear(hidden, layer.down);
+  if (seen(Site::feed_forward_hidden, hidden)) return hidden;
+  const Tensor out = middle + torch::linear(hidden, layer.down);
+  observe(Site::layer_output, index, out);
+  return out;
 }
 
 Tensor DecoderModule::hidden(const Tensor& ids, const Dropout& dropout, std::vector<Tensor>* layer_outputs) {

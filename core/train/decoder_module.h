@@ -59,7 +59,7 @@ class DecoderModule {
   torch::Tensor hidden(const torch::Tensor& ids, const Dropout& dropout = {},
                        std::vector<torch::Tensor>* layer_outputs = nullptr);
   /// One layer from its input x [B,T,D], positions from 0, as far as `until`: what hidden() shows an observer there.
-  /// Observers are not called.
+  /// An observer sees what is on the way.
   torch::Tensor activation(const torch::Tensor& x, std::int64_t layer, Site until) const;
   /// x [B,T,D], the last layer's output → [B,T,D] the head's input.
   torch::Tensor final_norm(const torch::Tensor& x) const { return norm(x, final_norm_); }

@@ -77,4 +77,40 @@ TEST(Calibration, BlockSimilarityComparesEveryInputWithEveryLaterOutput) {
     EXPECT_NEAR(signals.block_influence[i].item<double>(), 1 - signals.block_similarity[i][i].item<double>(), 1e-5);
 }
 
+TEST(Calibration, NormsOfSeveralBatchesAreThoseOfSequencesOnTheirOwn) {
+  const model::ModelConfig config = runtime::testing::awkward_config();
+  DecoderModule decoder(config, 1);
+  std::vector<Sequence> sequences;
+  for (std::int64_t i = 0; i < 300; ++i) {  // lengths 3 to 30, more positions than a batch holds
+    Sequence sequence;
+    for (std::int64_t t = 0; t < 3 + i % 28; ++t)
+      sequence.prompt.push_back(static_cast<text::TokenId>((7 * i + 3 * t) % config.vocabulary_size));
+    sequences.push_back(sequence);
+  }
+  const PruneSignalTensors signals = prune_signals(
+      decoder, sequences, RETORT_SIGNAL_HIDDEN_NORMS | RETORT_SIGNAL_FEED_FORWARD_NORMS | RETORT_SIGNAL_HEAD_NORMS);
+  torch::NoGradGuard no_grad;
+  torch::Tensor hidden = torch::zeros({config.hidden_size}, torch::kFloat64);
+  torch::Tensor wide = torch::zeros({config.layers, config.intermediate_size}, torch::kFloat64);
+  torch::Tensor heads = torch::zeros({config.layers, config.heads}, torch::kFloat64);
+  decoder.observer = [&](Site site, std::int64_t layer, const torch::Tensor& a) {
+    const torch::Tensor mean = a[0].abs().to(torch::kFloat64).mean(0);
+    if (site == Site::attention_input || site == Site::feed_forward_input || site == Site::head_input)
+      hidden += mean.square();
+    if (site == Site::feed_forward_hidden) wide[layer] += mean.square();
+    if (site == Site::attention_output)
+      heads[layer] +=
+          a[0].view({a.size(1), config.heads, config.head_dim}).to(torch::kFloat64).norm(2, -1).mean(0).square();
+  };
+  for (const Sequence& sequence : sequences)
+    decoder.hidden(
+        torch::tensor(std::vector<std::int64_t>(sequence.prompt.begin(), sequence.prompt.end())).unsqueeze(0));
+  const auto expect_near = [](const torch::Tensor& found, const torch::Tensor& squares) {
+    EXPECT_LT(((found.to(torch::kFloat64) - squares.sqrt()).abs() / squares.sqrt()).max().item<double>(), 1e-5);
+  };
+  expect_near(signals.hidden_norms, hidden);
+  expect_near(signals.feed_forward_norms, wide);
+  expect_near(signals.head_norms, heads);
+}
+
 }  // namespace retort::train
