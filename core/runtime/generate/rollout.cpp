@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "host/plugin/stop_request.h"
 #include "model/model_folder.h"
 #include "runtime/generate/allowed_tokens.h"
 #include "runtime/kernels/onednn_engine.h"
@@ -98,6 +99,7 @@ class Sampling {
   std::vector<Rollout> run() {
     const ThreadCountScope threads(decoder_.threads());
     while (true) {
+      host::throw_if_stop_requested();
       for (std::size_t i = 0; i < slots_.size() && next_ < results_.size(); ++i) fill(i);
       if (!step()) return std::move(results_);
     }
