@@ -101,7 +101,9 @@ void Vocabulary::index() {
     std::vector<std::uint64_t> mask(words(), 0);
     for (const auto& [bytes, token] : plain[i])
       mask[static_cast<std::size_t>(token) / 64] |= std::uint64_t{1} << (token % 64);
-    slices_.push_back({limits[i], std::move(mask), TokenTrie(plain[i])});
+    std::uint32_t most = 0;
+    for (const auto& [bytes, token] : plain[i]) most = std::max(most, plain_characters(bytes));
+    slices_.push_back({std::max(most, 1U), std::move(mask), TokenTrie(plain[i])});
   }
   all_ = std::make_unique<const TokenTrie>(distinct);
   others_ = std::make_unique<const TokenTrie>(others);

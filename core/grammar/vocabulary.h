@@ -50,7 +50,7 @@ class Vocabulary {
   /// Tokens of 1 to `characters` characters other than quotes, backslashes and control characters: any of them fits a
   /// free string that has room for so many. A mask of them is ready, so the trie need not be walked.
   struct Slice {
-    std::uint32_t characters = 0;  ///< UINT32_MAX: longer than all others
+    std::uint32_t characters = 0;  ///< of the longest one
     std::vector<std::uint64_t> mask;
     TokenTrie trie;
   };
