@@ -3,13 +3,15 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup build quickstart test test-asan test-tsan fuzz format lint package bench bench-peer clean
+.PHONY: help setup build quickstart test test-asan test-tsan soak fuzz format lint package bench bench-peer clean
 
 # Where the tests and some configs find real data; tests that need it are skipped where it is absent.
 export RETORT_SHARED ?= $(abspath ../shared)
 JOBS ?= $(shell nproc)
 # How long `make fuzz` runs each target.
 FUZZ_SECONDS ?= 60
+# How often `make soak` kills a run.
+SOAK_KILLS ?= 100
 
 retort := build/release/bin/retort
 step = @printf '\n== %s\n' '$(1)'
@@ -61,6 +63,12 @@ test-tsan: build/tsan/build.ninja ## tests without LibTorch under the thread san
 	@$(call compile,tsan)
 	$(call step,test: tsan)
 	@ctest --preset tsan
+
+soak: build/release/build.ninja ## kill runs at random moments, SOAK_KILLS times, and expect equal bytes at the end
+	$(call step,build: what the quickstart needs)
+	@$(call compile,release) --target quickstart
+	$(call step,soak: $(SOAK_KILLS) kills)
+	@SOAK_KILLS=$(SOAK_KILLS) tests/faults/soak $(retort) configs/quickstart.json
 
 fuzz: ## feed anything to the readers of files, FUZZ_SECONDS each, with libFuzzer (clang)
 	@packaging/setup --fuzz

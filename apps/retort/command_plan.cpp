@@ -41,7 +41,8 @@ int plan_command(const Arguments& arguments) {
                 << (stage.reason.empty() ? "" : ", " + stage.reason)
                 << (stage.artifact.empty() ? "" : ", " + stage.artifact) << "\n";
   }
-  if ((*variables)["json"].as<bool>()) std::cout << json.dump(2, ' ', false, host::Json::error_handler_t::replace) << "\n";
+  if ((*variables)["json"].as<bool>())
+    std::cout << json.dump(2, ' ', false, host::Json::error_handler_t::replace) << "\n";
   return exit_success;
 }
 

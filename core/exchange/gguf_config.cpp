@@ -52,15 +52,11 @@ double default_attention_factor(double factor) {
   return factor <= 1 ? 1.0 : 0.1 * std::log(factor) + 1.0;
 }
 
-/// llama.cpp (src/llama-model.cpp, src/llama-context.cpp) multiplies the two keys.
+/// llama.cpp multiplies it with its own factor (src/llama-context.cpp; the other key is read for other architectures).
 double attention_factor_beyond_yarn(const GgufLookup& keys, const std::string& scaling) {
-  double product = 1;
-  for (const char* key : {"attn_factor", "yarn_attn_factor"}) {
-    const double factor = keys.find_number(scaling + key).value_or(1);
-    if (!(factor > 0)) keys.refuse(scaling + key, "a number above 0");
-    product *= factor;
-  }
-  return product;
+  const double factor = keys.find_number(scaling + "attn_factor").value_or(1);
+  if (!(factor > 0)) keys.refuse(scaling + "attn_factor", "a number above 0");
+  return factor;
 }
 
 /// Keys of YaRN that change the maths in a way that is not implemented, or that no YaRN is there for.
@@ -69,6 +65,8 @@ void refuse_unusual_scaling(const GgufLookup& keys, const std::string& scaling, 
   const auto extent = keys.find_number(scaling + "yarn_ext_factor");
   if (extent && *extent >= 0 && *extent != share)
     keys.refuse(scaling + "yarn_ext_factor", yarn ? "1 (others are not implemented)" : "0 without YaRN");
+  if (keys.find_number(scaling + "yarn_attn_factor").value_or(1) != 1)
+    keys.refuse(scaling + "yarn_attn_factor", "1 (others are not implemented)");
   if (keys.find_number(scaling + "yarn_log_multiplier").value_or(0) != 0)
     keys.refuse(scaling + "yarn_log_multiplier", "0 (others are not implemented)");
   if (!yarn && attention_factor_beyond_yarn(keys, scaling) != 1)

@@ -39,7 +39,7 @@ std::vector<AlignedRows> align(Corpus& corpus, const text::Tokenizer& student,
       for (const TeacherReading& teacher : teachers)
         rows.push_back(read(corpus.examples[i], corpus.sequences[i], student, teacher));
     } catch (const std::invalid_argument& error) {
-      if (rejected++ < reasons_shown) reasons += "; \"" + corpus.examples[i].utterance + "\": " + error.what();
+      if (rejected++ < reasons_shown) reasons += "; \"" + corpus.examples[i].utterance() + "\": " + error.what();
       continue;
     }
     Sequence sequence = std::move(corpus.sequences[i]);

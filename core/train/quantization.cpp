@@ -134,7 +134,9 @@ ModelSize quantize(const QuantizationJob& job, const RunHooks& hooks) {
 }
 
 bool check_quantizer(const retort_bound_component& quantizer) {
-  return call_of(quantizer).requirements().signals != 0;
+  const host::QuantizerCall call = call_of(quantizer);
+  check_storable(call);
+  return call.requirements().signals != 0;
 }
 
 }  // namespace retort::train

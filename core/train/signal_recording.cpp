@@ -1,7 +1,6 @@
 #include "train/signal_recording.h"
 
 #include <fcntl.h>
-#include "train/libtorch.h"
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include "host/base/files.h"
 #include "train/batch_rows.h"
 #include "train/corpus.h"
+#include "train/libtorch.h"
 #include "train/model_weights.h"
 #include "train/trainer.h"
 

@@ -19,9 +19,9 @@ bool holds(const retort_quantize_scheme& scheme) {
   return scheme.bits == 4 && (scheme.group_size == 32 || scheme.group_size == 64 || scheme.group_size == 128);
 }
 
-void check_format(const host::QuantizerCall& quantizer, const LinearSite& site, const retort_quantize_scheme& scheme) {
+void check_format(const host::QuantizerCall& quantizer, const std::string& site, const retort_quantize_scheme& scheme) {
   if (scheme.bits == 0 || holds(scheme)) return;
-  throw std::invalid_argument(quantizer.id() + " asks for " + host::name_of(scheme) + " for " + site.view.name +
+  throw std::invalid_argument(quantizer.id() + " asks for " + host::name_of(scheme) + " for " + site +
                               "; the model format holds symmetric 8 bits per channel (group_size 0) and 4 bits, "
                               "symmetric or not, in groups of 32, 64 or 128");
 }
@@ -33,6 +33,16 @@ model::WeightScheme weight_scheme(const ModuleStorage& storage) {
 
 }  // namespace
 
+void check_storable(const host::QuantizerCall& quantizer) {
+  constexpr std::int64_t width = 4096;  // a multiple of every group
+  host::SiteView site;
+  site.name = "model.layers.0.self_attn.qkv";
+  site.columns = width;
+  for (const char* module : {"q_proj", "k_proj", "v_proj"})
+    site.modules.push_back({std::string("model.layers.0.self_attn.") + module, width, width});
+  check_format(quantizer, site.name, quantizer.scheme(site));
+}
+
 StoragePlan::StoragePlan(const model::ModelConfig& config, const std::vector<LinearSite>& sites,
                          const host::QuantizerCall& quantizer, const StorageOptions& options)
     : options_(options), tied_(config.tie_word_embeddings), calibrated_(quantizer.requirements().signals != 0) {
@@ -42,7 +52,7 @@ StoragePlan::StoragePlan(const model::ModelConfig& config, const std::vector<Lin
     retort_quantize_scheme scheme{};
     if (is_wanted(site)) {
       scheme = quantizer.scheme(site.view);
-      check_format(quantizer, site, scheme);
+      check_format(quantizer, site.view.name, scheme);
     }
     add(site, scheme);
     if (!is_layer(site) || scheme.group_size == 0 || scheme.bits == 0) continue;

@@ -31,6 +31,10 @@ struct ModuleStorage {
   retort_quantize_scheme scheme{};  ///< of the quantizer
 };
 
+/// Asks for the scheme of a layer as large models have it. Throws std::invalid_argument where no model folder can hold
+/// it: what is known before any model is there.
+void check_storable(const host::QuantizerCall& quantizer);
+
 class StoragePlan {
  public:
   /// Asks the quantizer for every site that is to be quantised. An embedding of its own has no input to calibrate on:

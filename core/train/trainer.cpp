@@ -171,7 +171,7 @@ void Trainer::run(const std::string& label, const std::function<double(std::int6
   for (std::int64_t step = next_step_; step < total_steps_; ++step) {
     double loss = 0;
     try {
-      hooks_.throw_if_stopped();
+      if (step % checkpoint_multiple_ == 0) hooks_.throw_if_stopped();  // else there is nothing to go on from
       torch::manual_seed(seed_ + static_cast<std::uint64_t>(step) * 0x9E3779B9ULL);
       optimizer_->zero_grad();
       loss = accumulate(step);

@@ -114,7 +114,9 @@ void cut(benchmark::State& state, const char* pattern, Regex::Engine engine) {
     for (auto _ : state)
       for (const std::string& text : texts) {
         Regex::Matches matches(regex, text);
-        while (const auto match = matches.next()) benchmark::DoNotOptimize(match->end);
+        std::size_t count = 0;
+        while (matches.next()) ++count;
+        benchmark::DoNotOptimize(count);
       }
     state.SetBytesProcessed(state.iterations() * size_of(texts));
   });

@@ -52,7 +52,9 @@ TEST_F(GenerationCases, AHeadOfItsOwnIsUsedWhateverTheFlagSays) {
     const std::string target = path(std::string("out.") + format);
     ASSERT_EQ(retort({"export", model.string(), target, "--format", format}).code, 0);
     const std::string opened = format == std::string("hf") ? target : path("back");
-    if (opened != target) ASSERT_EQ(retort({"import", target, opened}).code, 0);
+    if (opened != target) {
+      ASSERT_EQ(retort({"import", target, opened}).code, 0);
+    }
     EXPECT_EQ(tokens(opened), untied) << format;
     EXPECT_FALSE(contains(said_, "tie_word_embeddings")) << format << ": the copy says what it is\n" << said_;
   }

@@ -21,6 +21,18 @@ void on_signal(int) {
   errno = code;
 }
 
+bool installed = false, with_hang_up = false;
+
+void take_signals() {
+  struct sigaction action{};
+  action.sa_handler = on_signal;
+  action.sa_flags = static_cast<int>(SA_RESTART | SA_RESETHAND);
+  ::sigemptyset(&action.sa_mask);
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+  if (with_hang_up) ::sigaction(SIGHUP, &action, nullptr);
+}
+
 void open_standard_descriptors() {
   for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor)
     if (::fcntl(descriptor, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) return;  // takes the lowest free number
@@ -30,15 +42,15 @@ void open_standard_descriptors() {
 
 void install_signal_handlers() {
   open_standard_descriptors();
-  struct sigaction action{};
-  action.sa_handler = on_signal;
-  action.sa_flags = static_cast<int>(SA_RESTART | SA_RESETHAND);
-  ::sigemptyset(&action.sa_mask);
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
   struct sigaction before{};
-  if (::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
+  with_hang_up = ::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN;
+  installed = true;
+  take_signals();
   ::signal(SIGXFSZ, SIG_IGN);
+}
+
+void keep_signal_handlers() {
+  if (installed && !stop_requested()) take_signals();
 }
 
 void stop_when_unseen() {

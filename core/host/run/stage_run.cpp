@@ -10,6 +10,7 @@
 #include "host/plugin/plugin_error.h"
 #include "host/plugin/process_end.h"
 #include "host/run/inner_stage.h"
+#include "host/run/interruption.h"
 #include "host/run/metrics_log.h"
 #include "host/run/stage_context.h"
 #include "host/run/stage_services.h"
@@ -56,6 +57,7 @@ void call_stage(const ResolvedStage& stage, const Registry& registry, const Stag
   const std::string who = "stage \"" + stage.name + "\" (" + stage.component.id + ")";
   try {
     const UnaskedExit watch(who);
+    keep_signal_handlers();
     retort_error* error = functions.run(component.instance(), &context.abi());
     restore_floating_point(who);
     throw_if_error(error, who);

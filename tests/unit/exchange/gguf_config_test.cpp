@@ -216,6 +216,7 @@ TEST(GgufConfig, WhatIsNotImplementedIsRefusedByKey) {
   EXPECT_TRUE(contains(with("llama.attention.sliding_window", number(4)), "sliding window"));
   EXPECT_TRUE(contains(with("llama.rope.scaling.type", std::string("longrope")), R"("none", "linear" or "yarn")"));
   EXPECT_TRUE(contains(with("llama.rope.scaling.attn_factor", 0.5F), "expected 1 without YaRN"));
+  EXPECT_TRUE(contains(with("llama.rope.scaling.yarn_attn_factor", 0.5F), "expected 1 (others are not implemented)"));
   EXPECT_TRUE(contains(with("llama.rope.scaling.yarn_ext_factor", 0.5F), "expected 0 without YaRN"));
   EXPECT_TRUE(contains(with("llama.rope.freq_base", 0.0F), "expected a number above 0"));
   EXPECT_TRUE(contains(with("llama.block_count", number(0)), "key 'llama.block_count'"));

@@ -373,6 +373,7 @@ TEST(DistillationLoop, RefusesWhatItCannotGiveByName) {
   loss.top_k = 2;
   EXPECT_NE(distillation_findings(loss.plugin()).front().find("together with TEACHER_TOP_K"), std::string::npos);
   loss.flags = 0;
+  loss.top_k = 0;
   loss.signals = RETORT_SIGNAL_BLOCK_INFLUENCE;
   EXPECT_NE(distillation_findings(loss.plugin()).front().find("BLOCK_INFLUENCE"), std::string::npos);
   loss.signals = RETORT_SIGNAL_TEACHER_TOP_K;

@@ -201,7 +201,7 @@ TEST_F(ProcessWorld, ARunGeneratesAndExecutesInIt) {
 
   std::size_t tens = 0, all = 0;
   for (const task::Example& row : task::read_split(run.stage_link("utterances") / "train.jsonl").examples) {
-    tens += row.utterance.ends_with("0") ? 1 : 0;
+    tens += row.utterance().ends_with("0") ? 1 : 0;
     ++all;
   }
   EXPECT_EQ(all, 60U);

@@ -286,7 +286,7 @@ TEST(DataCases, OtherEncodingsAreNamed) {
   ASSERT_EQ(split.rejected.size(), 1U);
   EXPECT_TRUE(contains(split.rejected[0].reason, "not UTF-8 from byte 43 on")) << split.rejected[0].reason;
   host::write_file_atomically(temporary / "broken.jsonl", "\n{x\n");
-  EXPECT_TRUE(contains(read_split(temporary / "broken.jsonl", 1).rejected[0].reason, "at column 2"));
+  EXPECT_TRUE(contains(read_split(temporary / "broken.jsonl", 1).rejected[0].reason, "not valid JSON: column 2"));
   host::write_file_atomically(temporary / "lfs.jsonl", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
   EXPECT_TRUE(contains(error_of([&] { read_split(temporary / "lfs.jsonl"); }), "Git LFS pointer"));
 }

@@ -31,7 +31,7 @@ typedef struct retort_reward_v1 {
   retort_error* (*scores)(retort_instance* instance, const retort_text_sink* names);
   /* One item each: {"scores": {name: number in its bounds, for every name}, "reason": text, empty for a full score}, or
    * {"malformed": true, "scores": {…}, "reason"} for an answer that is no answer, or {"error": reason} for an item that
-   * this reward cannot score: the stage decides what becomes of it. [one-at-a-time per instance] */
+   * this reward cannot score or parse. Texts that are no JSON array: INVALID_ARGUMENT. [one-at-a-time per instance] */
   retort_error* (*score)(retort_instance* instance, const retort_reward_batch* batch, const retort_item_sink* scores);
 } retort_reward_v1;
 

@@ -32,7 +32,7 @@ typedef struct retort_teacher_v1 {
    *    "usage"?: {"prompt_tokens", "completion_tokens"}}
    * or {"error": reason} for a request that failed or cannot be parsed: the others go on. How many run at once is the
    * plugin's affair. An error is returned only when the whole batch failed or was stopped; items given before it
-   * count. Polls should_stop(). [one-at-a-time per instance] */
+   * count. Texts that are no JSON array: INVALID_ARGUMENT. Polls should_stop(). [one-at-a-time per instance] */
   retort_error* (*complete)(retort_instance* instance, const retort_teacher_batch* batch,
                             const retort_item_sink* responses);
   /* Log-probabilities of given continuations: requests are {"messages", "tools"?, "continuation": text}; an item is

@@ -76,6 +76,18 @@ TEST(CallModel, RefusesAnUtteranceLongerThanTheContext) {
   EXPECT_EQ(model.answer("on").tokens.size(), 4u);  // and goes on working
 }
 
+TEST(CallModel, RefusesConversationsThatItHasNeverSeenAndNamesThem) {
+  const TemporaryFolder folder;
+  testing::write_markov_model(folder.path(), kLightOn);
+  CallModel model(folder.path(), {});
+  task::Conversation asked = task::conversation_of("turn the light on");
+  EXPECT_EQ(model.answer(asked).text, model.answer("turn the light on").text);
+  asked.messages.insert(asked.messages.begin(), {.role = task::Role::system, .content = "be kind"});
+  expect_invalid([&] { model.answer(asked); }, {"expected one user message", "2 messages that begin with system"});
+  asked.messages.push_back({.role = task::Role::assistant, .content = "done"});
+  expect_invalid([&] { model.answer(asked); }, {"message 2 is of the assistant"});
+}
+
 TEST(CallModel, NamesWhatAFolderLacks) {
   for (const char* file : {"config.json", "model.safetensors", "tokenizer.json"}) {
     const TemporaryFolder folder;
