@@ -96,6 +96,11 @@ void Vocabulary::index() {
         std::find_if(limits.begin(), limits.end(), [&](std::uint32_t limit) { return characters <= limit; }) -
         limits.begin());
     (characters == 0 ? others : plain[slice]).push_back(token);
+    if (characters == 0) continue;
+    most_plain_ = std::max(most_plain_, characters);
+    std::vector<std::uint64_t>& same_begin = plain_masks_[static_cast<std::uint8_t>(token.first.front())];
+    same_begin.resize(words(), 0);
+    same_begin[static_cast<std::size_t>(token.second) / 64] |= std::uint64_t{1} << (token.second % 64);
   }
   for (std::size_t i = 0; i < limits.size(); ++i) {
     std::vector<std::uint64_t> mask(words(), 0);
