@@ -3,6 +3,27 @@
 
 namespace {
 
+/// Of a model without a task; one that has one keeps its own.
+auto normalisation_parameters() {
+  using N = retort::task::NormalisationOptions;
+  return retort::params<N>()
+      .string("letters", &N::letters)
+      .one_of({"keep", "lower"})
+      .doc("what users write, in training and at run time: lower = without capitals")
+      .string("unicode", &N::unicode)
+      .one_of({"keep", "nfc", "nfkc"})
+      .doc("Unicode normalisation form")
+      .string("marks", &N::marks)
+      .one_of({"keep", "plain"})
+      .doc("plain = typographic quotes, apostrophes, dashes and spaces as on a keyboard")
+      .string("ends", &N::ends)
+      .one_of({"keep", "strip"})
+      .doc("strip = no punctuation at the end, no white space at the ends")
+      .string("numbers", &N::numbers)
+      .one_of({"keep", "spaced", "joined"})
+      .doc("spaced = 7pm as 7 pm, 10% as 10 %; joined = the other way round");
+}
+
 class SftStage : public retort::Stage {
  public:
   struct Params {
@@ -38,26 +59,6 @@ class SftStage : public retort::Stage {
         .at_least(0)
         .unit("utterances")
         .doc("answered after every epoch; 0 = off");
-  }
-  /// Of a model without a task; one that has one keeps its own.
-  static auto normalisation_parameters() {
-    using N = retort::task::NormalisationOptions;
-    return retort::params<N>()
-        .string("letters", &N::letters)
-        .one_of({"keep", "lower"})
-        .doc("what users write, in training and at run time: lower = without capitals")
-        .string("unicode", &N::unicode)
-        .one_of({"keep", "nfc", "nfkc"})
-        .doc("Unicode normalisation form")
-        .string("marks", &N::marks)
-        .one_of({"keep", "plain"})
-        .doc("plain = typographic quotes, apostrophes, dashes and spaces as on a keyboard")
-        .string("ends", &N::ends)
-        .one_of({"keep", "strip"})
-        .doc("strip = no punctuation at the end, no white space at the ends")
-        .string("numbers", &N::numbers)
-        .one_of({"keep", "spaced", "joined"})
-        .doc("spaced = 7pm as 7 pm, 10% as 10 %; joined = the other way round");
   }
   explicit SftStage(Params params) : params_(std::move(params)) {}
 
