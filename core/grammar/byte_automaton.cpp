@@ -241,11 +241,15 @@ Configuration ByteAutomaton::canonical(Configuration configuration) {
   configuration.stack = canonical_stack(configuration.stack);
   const Instruction& instruction = program_->code[static_cast<std::size_t>(configuration.place)];
   if (instruction.kind != Kind::text) return configuration;
+  // What is left is weighed against what the automaton still needs, so that much is kept beyond a token.
   const CharacterAutomaton& automaton = text_of(instruction).automaton;
-  // Elsewhere counters are weighed against what the automaton still needs.
-  if (automaton.states() != 1 || automaton.free[0] == 0) return configuration;
-  configuration.needed = std::min(configuration.needed, longest_token_ + 1);
-  if (configuration.left != UINT32_MAX) configuration.left = std::min(configuration.left, longest_token_ + 1);
+  const auto most_needed =
+      static_cast<std::uint32_t>(*std::max_element(automaton.least_left.begin(), automaton.least_left.end()));
+  const bool endless = std::all_of(automaton.most_left.begin(), automaton.most_left.end(),
+                                   [](std::int64_t most) { return most == schema::unlimited; });
+  if (endless) configuration.needed = std::min(configuration.needed, longest_token_ + 1);
+  if (configuration.left != UINT32_MAX)
+    configuration.left = std::min(configuration.left, longest_token_ + 1 + most_needed + configuration.needed);
   return configuration;
 }
 

@@ -106,10 +106,34 @@ bool Grammar::accepts(const GrammarState& state) {
 }
 
 void Grammar::walk(const TokenTrie& trie, StateId state, std::vector<std::uint64_t>& bits) {
+  walk(trie, 0, trie.nodes().size(), state, bits);
+}
+
+/// Where a text is free behind its first byte (a key that no name begins like), the plain tokens need no walk.
+void Grammar::walk_by_first_byte(StateId state, std::vector<std::uint64_t>& bits) {
+  const auto& all = vocabulary_->all().nodes();
+  std::array<bool, 256> free{};
+  for (std::size_t i = 0; i < all.size(); i += all[i].size()) {
+    const std::uint8_t byte = all[i].byte();
+    const std::vector<std::uint64_t>& plain = vocabulary_->plain_mask(byte);
+    const StateId next = plain.empty() || byte >= 0x80 ? no_state : automaton_->step(state, byte);
+    free[byte] = next != no_state && automaton_->free_characters(next) >= vocabulary_->most_plain_characters();
+    if (free[byte])
+      std::transform(bits.begin(), bits.end(), plain.begin(), bits.begin(), std::bit_or<>());
+    else
+      walk(vocabulary_->all(), i, i + all[i].size(), state, bits);
+  }
+  const auto& others = vocabulary_->others().nodes();
+  for (std::size_t i = 0; i < others.size(); i += others[i].size())
+    if (free[others[i].byte()]) walk(vocabulary_->others(), i, i + others[i].size(), state, bits);
+}
+
+void Grammar::walk(const TokenTrie& trie, std::size_t begin, std::size_t end, StateId state,
+                   std::vector<std::uint64_t>& bits) {
   std::array<StateId, 256> path;
   path[0] = state;
   const auto& nodes = trie.nodes();
-  for (std::size_t i = 0; i < nodes.size();) {
+  for (std::size_t i = begin; i < end;) {
     const TokenTrie::Node node = nodes[i];
     const StateId next = automaton_->step(path[node.depth() - 1], node.byte());
     if (next == no_state) {
@@ -134,7 +158,7 @@ TokenMask Grammar::computed(StateId state) {
     }
     walk(vocabulary_->others(), state, bits);
   } else {
-    walk(vocabulary_->all(), state, bits);
+    walk_by_first_byte(state, bits);
   }
   for (const auto& [first, other] : vocabulary_->twins())
     if (has_bit(bits, first)) set_bit(bits, other);

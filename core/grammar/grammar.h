@@ -68,6 +68,8 @@ class Grammar {
   StateId step(StateId state, TokenId token);
   TokenMask computed(StateId state);
   void walk(const TokenTrie& trie, StateId state, std::vector<std::uint64_t>& bits);
+  void walk(const TokenTrie& trie, std::size_t begin, std::size_t end, StateId state, std::vector<std::uint64_t>& bits);
+  void walk_by_first_byte(StateId state, std::vector<std::uint64_t>& bits);
   bool continues(StateId state, std::string_view tail);
   void forget();
 

@@ -96,12 +96,19 @@ void Vocabulary::index() {
         std::find_if(limits.begin(), limits.end(), [&](std::uint32_t limit) { return characters <= limit; }) -
         limits.begin());
     (characters == 0 ? others : plain[slice]).push_back(token);
+    if (characters == 0) continue;
+    most_plain_ = std::max(most_plain_, characters);
+    std::vector<std::uint64_t>& same_begin = plain_masks_[static_cast<std::uint8_t>(token.first.front())];
+    same_begin.resize(words(), 0);
+    same_begin[static_cast<std::size_t>(token.second) / 64] |= std::uint64_t{1} << (token.second % 64);
   }
   for (std::size_t i = 0; i < limits.size(); ++i) {
     std::vector<std::uint64_t> mask(words(), 0);
     for (const auto& [bytes, token] : plain[i])
       mask[static_cast<std::size_t>(token) / 64] |= std::uint64_t{1} << (token % 64);
-    slices_.push_back({limits[i], std::move(mask), TokenTrie(plain[i])});
+    std::uint32_t most = 0;
+    for (const auto& [bytes, token] : plain[i]) most = std::max(most, plain_characters(bytes));
+    slices_.push_back({std::max(most, 1U), std::move(mask), TokenTrie(plain[i])});
   }
   all_ = std::make_unique<const TokenTrie>(distinct);
   others_ = std::make_unique<const TokenTrie>(others);

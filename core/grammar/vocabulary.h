@@ -2,6 +2,7 @@
 // may come. Flat in depth-first order, 8 bytes a node, as in llguidance (docs/toktrie.md).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -50,11 +51,14 @@ class Vocabulary {
   /// Tokens of 1 to `characters` characters other than quotes, backslashes and control characters: any of them fits a
   /// free string that has room for so many. A mask of them is ready, so the trie need not be walked.
   struct Slice {
-    std::uint32_t characters = 0;  ///< UINT32_MAX: longer than all others
+    std::uint32_t characters = 0;  ///< of the longest one
     std::vector<std::uint64_t> mask;
     TokenTrie trie;
   };
   const std::vector<Slice>& slices() const { return slices_; }
+  /// The tokens of all slices that begin with `byte`; empty for none.
+  const std::vector<std::uint64_t>& plain_mask(std::uint8_t byte) const { return plain_masks_[byte]; }
+  std::uint32_t most_plain_characters() const { return most_plain_; }
   const TokenTrie& others() const { return *others_; }  ///< of tokens that are in no slice
   const TokenTrie& all() const { return *all_; }
   /// Tokens with the same bytes as another, which is first.
@@ -69,6 +73,8 @@ class Vocabulary {
   std::vector<std::string> bytes_;
   std::size_t longest_ = 0;
   std::vector<Slice> slices_;
+  std::array<std::vector<std::uint64_t>, 256> plain_masks_;
+  std::uint32_t most_plain_ = 0;
   std::unique_ptr<const TokenTrie> all_, others_;
   std::vector<std::pair<TokenId, TokenId>> twins_;
   std::vector<TokenId> long_tokens_;
