@@ -16,8 +16,8 @@ class VerifyStage : public retort::Stage {
   struct Params {
     std::string split = "test";
     std::int64_t limit = 0;
-    double minimum = 1;
-    double minimum_tokens = 0;
+    double minimum = 0.9;
+    double minimum_tokens = 1;
     double tie = 0.05;
   };
   static auto schema() {
@@ -34,13 +34,14 @@ class VerifyStage : public retort::Stage {
         .at_most(1)
         .doc(
             "share of the utterances on which both must answer the same well-formed calls, or part at a tie; two "
-            "malformed answers are not the same")
+            "malformed answers are not the same: a model that has learned little proves little")
         .number("minimum_tokens", &Params::minimum_tokens)
         .at_least(0)
         .at_most(1)
         .doc(
-            "share on which both must say the same tokens, well-formed or not, or part at a tie: proves the arithmetic "
-            "of a model that has not learned to call yet; 0 = not asserted")
+            "share on which both must say the same tokens, well-formed or not, or part at a tie: both multiply the "
+            "same "
+            "codes")
         .number("tie", &Params::tie)
         .at_least(0)
         .unit("logits")
