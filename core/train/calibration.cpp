@@ -61,7 +61,7 @@ class SignalSums {
     }
     for (CalibrationBatch& batch : batches) {
       add_to(hidden_, squared_mean_absolute(decoder_.final_norm(batch.state), batch.lengths));
-      batch.state = {};
+      batch.state = Tensor();
     }
   }
 
