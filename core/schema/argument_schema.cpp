@@ -17,7 +17,7 @@ Json require_object_schema(Json parameters) {
 void add_names(const Schema& schema, NamedProperties& named, std::set<const Schema*>& seen) {
   if (!seen.insert(&schema).second) return;
   for (const auto& [name, part] : schema.properties) named.names.insert(name);
-  if (schema.additional_properties != nullptr) named.open = true;
+  if (schema.additional_properties != nullptr && !schema.additional_properties->never) named.open = true;
   for (const auto& [pattern, part] : schema.pattern_properties) named.patterns.push_back(pattern);
   std::vector<const Schema*> parts = {schema.reference, schema.condition, schema.then_schema, schema.else_schema};
   for (const auto* list : {&schema.all_of, &schema.any_of, &schema.one_of})

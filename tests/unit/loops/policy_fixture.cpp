@@ -15,7 +15,9 @@ RunHooks Recorder::hooks() {
             metrics[std::string(name)].push_back(value);
             if (name == "loss") step = at + 1;
           },
-          [](std::string_view, std::int64_t, std::int64_t, std::string_view) {},
+          [this](std::string_view, std::int64_t done, std::int64_t, std::string_view unit) {
+            if (unit == "steps" && done == kill_after) throw Stop();
+          },
           [this] {
             if (step == stop_before) throw Stop();
           },

@@ -30,10 +30,11 @@ struct Stop : std::runtime_error {
   Stop() : std::runtime_error("stopped by the test") {}
 };
 
-/// Remembers metrics; throws Stop before optimiser step `stop_before`.
+/// Remembers metrics; throws Stop where it is asked whether to stop before optimiser step `stop_before`, or as soon as
+/// step `kill_after` is reported.
 struct Recorder {
   std::map<std::string, std::vector<double>> metrics;
-  std::int64_t stop_before = -1, step = 0;
+  std::int64_t stop_before = -1, kill_after = -1, step = 0;
   RunHooks hooks();
 };
 

@@ -280,7 +280,7 @@ TEST_F(PolicyGradientLoop, ARunThatStoppedBetweenUpdatesEndsWithTheSameBytes) {
   const std::size_t steps = recorder.metrics.at("loss").size();
   EXPECT_EQ(steps, 12u);
   Recorder stopped;
-  stopped.stop_before = 6;  // in the middle of the second batch
+  stopped.kill_after = 6;  // in the middle of the second batch
   EXPECT_THROW(policy_gradient(broken, stopped.hooks()), testing::Stop);
   Recorder resumed;
   policy_gradient(broken, resumed.hooks());

@@ -121,17 +121,16 @@ TEST(RecordedSignals, RefusesSignalsOfOtherRows) {
 
 namespace {
 
-/// Hooks that stop a recording before its batch `stop_before`, and remember how many batches were reported and logged.
+/// Hooks that end a recording when `kill_after` batches are reported, and remember what is logged.
 struct RecordingHooks {
-  int stop_before = -1, begun = 0;
+  std::int64_t kill_after = -1;
   std::string log;
   RunHooks hooks() {
     return {[](std::string_view, std::int64_t, double) {},
-            [](std::string_view, std::int64_t, std::int64_t, std::string_view) {},
-            [this] {
-              if (begun++ == stop_before) throw testing::Stop();
+            [this](std::string_view, std::int64_t done, std::int64_t, std::string_view) {
+              if (done == kill_after) throw testing::Stop();
             },
-            [this](std::string_view message) { log += message; }};
+            [] {}, [this](std::string_view message) { log += message; }};
   }
 };
 
@@ -183,7 +182,7 @@ TEST(SignalRecording, AKilledRecordingRepaysNothing) {
   const SignalRecordingJob broken = recording_job(place, place.policy(), folder / "broken");
   RecordingHooks all, stopped, resumed;
   record_signals(whole, all.hooks());
-  stopped.stop_before = 2;  // of four batches
+  stopped.kill_after = 2;  // of four batches
   EXPECT_THROW(record_signals(broken, stopped.hooks()), testing::Stop);
   {  // a line that the kill cut short
     std::ofstream journal(broken.work / "signals.lines", std::ios::app);

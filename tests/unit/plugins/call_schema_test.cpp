@@ -91,7 +91,7 @@ TEST(CallSchema, DecidesAsTheHostDoesOnRealSchemas) {
     }
   }
   EXPECT_GT(agreed, 1500);
-  EXPECT_GT(compiled, 900);
+  EXPECT_GT(compiled, 880);  // the others use keywords that are refused, or refer to their own root
   EXPECT_GT(valid, 200);
 }
 

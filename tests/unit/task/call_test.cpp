@@ -57,7 +57,7 @@ TEST(Call, InvalidCallsSayWhy) {
       {"light_set", R"({"room":"hall","colour":[1,2,3,4]})", "/colour: "},
       {"light_set", R"({"room":"hall","fade":{"a/b":1}})", "fade"},
       {"light_set", "[]", "expected an object, found []"},
-      {"pattern", R"({"y":1})", "arguments of pattern"},
+      {"pattern", R"({"y":1})", "unknown argument \"y\" of pattern"},
       {"pattern", R"({"x1":"a"})", "arguments of pattern"}};
   for (const auto& [tool, arguments, first, second] : cases) {
     const std::string found = reason(tool, arguments);
