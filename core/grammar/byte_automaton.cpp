@@ -50,6 +50,7 @@ ByteAutomaton::ByteAutomaton(std::shared_ptr<const Program> program,
       if (text.automaton.empty()) text = *instruction.text;  // nothing that was said is as long: any text may come
       said_.emplace(key, std::move(text));
     }
+  facts_of_.assign(program_->code.size(), nullptr);
   forget();
 }
 
@@ -90,12 +91,19 @@ StateId ByteAutomaton::close(Work work) {
     const bool quoted = instruction.kind == Kind::text && instruction.writing == Writing::quoted;
     if (quoted || instruction.kind == Kind::literal || instruction.kind == Kind::token) return intern(std::move(work));
   }
-  std::vector<Configuration> readers;
+  constexpr std::size_t most_searched = 16;  // as a list; more: hashed
+  std::vector<Configuration> readers, few;
   std::unordered_set<Configuration, Hash> seen;
+  const auto first_time = [&](const Configuration& one) {
+    if (seen.empty() && std::find(few.begin(), few.end(), one) != few.end()) return false;
+    if (seen.empty() && few.size() < most_searched) return few.push_back(one), true;
+    if (seen.empty()) seen.insert(few.begin(), few.end());
+    return seen.insert(one).second;
+  };
   while (!work.empty()) {
     const Configuration next = work.back();
     work.pop_back();
-    if (!seen.insert(next).second) continue;
+    if (!first_time(next)) continue;
     if (seen.size() > most_configurations)
       throw std::runtime_error("grammar: more than " + std::to_string(most_configurations) +
                                " ways to read the same text; make the alternatives of the schema differ earlier");
@@ -123,25 +131,81 @@ StateId ByteAutomaton::intern(std::vector<Configuration> configurations) {
   return found->second;
 }
 
-/// In a string of any characters and any length, characters that stand for themselves change nothing.
-bool ByteAutomaton::stays(const State& state, std::uint8_t byte) const {
-  if (state.configurations.size() != 1 || byte < 0x20 || byte >= 0x7F || byte == '"' || byte == '\\') return false;
-  const Configuration& one = state.configurations.front();
-  const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
-  return instruction.kind == Kind::text && instruction.writing == Writing::quoted && one.b == 0 && one.needed == 0 &&
-         one.left == UINT32_MAX && text_of(instruction).automaton.free[static_cast<std::size_t>(one.a)] != 0;
+const TextFacts& ByteAutomaton::facts(Address place) {
+  const TextFacts*& known = facts_of_[static_cast<std::size_t>(place)];
+  if (known != nullptr) return *known;
+  const CountedText& text = text_of(program_->code[static_cast<std::size_t>(place)]);
+  std::unique_ptr<const TextFacts>& found = facts_[&text];
+  if (found == nullptr) found = std::make_unique<const TextFacts>(text.automaton);
+  return *(known = found.get());
 }
 
-StateId ByteAutomaton::discover(StateId state, std::uint8_t byte) {
-  if (stays(states_[static_cast<std::size_t>(state)], byte)) {
-    for (std::uint8_t other = 0x20; other < 0x7F; ++other)
-      if (other != '"' && other != '\\') states_[static_cast<std::size_t>(state)].next[other] = state;
-    return state;
+/// Marks the bytes that no configuration can read.
+void ByteAutomaton::prepare(State& state) {
+  std::array<bool, 256> possible{};
+  const auto allow = [&](unsigned first, unsigned last) {
+    std::fill(possible.begin() + first, possible.begin() + last + 1, true);
+  };
+  for (const Configuration& one : state.configurations) {
+    const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
+    if (instruction.kind == Kind::literal) {
+      possible[static_cast<std::uint8_t>(instruction.bytes[one.b])] = true;
+    } else if (instruction.kind == Kind::space) {
+      allow(0, ' ');
+    } else if (instruction.kind == Kind::text && one.b != 0) {
+      inside_character(one) ? allow(0x80, 0xBF) : allow(0x20, 0x7F);
+    } else if (instruction.kind == Kind::text) {
+      const TextFacts& known = facts(one.place);
+      for (unsigned byte = instruction.writing == Writing::quoted ? 0x20 : 0; byte < 256; ++byte)
+        if (known.groups[byte] != TextFacts::dead_group) possible[byte] = true;
+    }
   }
+  for (std::size_t byte = 0; byte < possible.size(); ++byte)
+    if (!possible[byte]) state.next[byte] = no_state;
+  state.prepared = true;
+}
+
+/// Whether two bytes lead a configuration to the same place; may say no of what does.
+bool ByteAutomaton::alike(const Configuration& from, std::uint8_t a, std::uint8_t b) {
+  const Instruction& instruction = program_->code[static_cast<std::size_t>(from.place)];
+  switch (instruction.kind) {
+    case Kind::literal: {
+      const auto expected = static_cast<std::uint8_t>(instruction.bytes[from.b]);
+      return a != expected && b != expected;
+    }
+    case Kind::space:
+      return a > ' ' && b > ' ';
+    case Kind::text: {
+      if (from.b == 0) {
+        const TextFacts& known = facts(from.place);
+        return known.groups[a] == known.groups[b];
+      }
+      if (!inside_character(from)) return false;
+      const bool continues = (a & 0xC0U) == 0x80U;
+      if (continues != ((b & 0xC0U) == 0x80U)) return false;
+      return !continues || alike_continuations(text_of(instruction), from);
+    }
+    default:
+      return true;
+  }
+}
+
+StateId ByteAutomaton::discover(StateId id, std::uint8_t byte) {
+  State& state = states_[static_cast<std::size_t>(id)];  // of a deque: stays where it is
+  if (!state.prepared) prepare(state);
+  if (state.next[byte] != unknown) return state.next[byte];
   Work work;
-  for (const Configuration& one : states_[static_cast<std::size_t>(state)].configurations) read(one, byte, work);
+  for (const Configuration& one : state.configurations) read(one, byte, work);
   const StateId next = work.empty() ? no_state : close(std::move(work));
-  return states_[static_cast<std::size_t>(state)].next[byte] = next;
+  state.next[byte] = next;
+  for (unsigned other = 0; other < state.next.size(); ++other) {
+    if (state.next[other] != unknown) continue;
+    const bool same =
+        std::all_of(state.configurations.begin(), state.configurations.end(),
+                    [&](const Configuration& one) { return alike(one, byte, static_cast<std::uint8_t>(other)); });
+    if (same) state.next[other] = next;
+  }
+  return next;
 }
 
 StateId ByteAutomaton::step_token(StateId state, TokenId token) {
@@ -265,15 +329,45 @@ StateId ByteAutomaton::canonical(StateId id) {
   return states_[static_cast<std::size_t>(id)].canonical = result;
 }
 
-std::uint32_t ByteAutomaton::free_characters(StateId id) const {
+std::uint32_t ByteAutomaton::free_characters(StateId id) {
   std::uint32_t most = 0;
   for (const Configuration& one : states_[static_cast<std::size_t>(id)].configurations) {
     const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
     if (instruction.kind != Kind::text || one.b != 0) continue;
-    const CharacterAutomaton& automaton = text_of(instruction).automaton;
-    if (automaton.free[static_cast<std::size_t>(one.a)] != 0) most = std::max(most, one.left);
+    const TextFacts& known = facts(one.place);
+    if (known.free[static_cast<std::size_t>(one.a)] == 0) continue;
+    most = std::max(most, one.left == UINT32_MAX ? one.left : one.left - std::min(one.left, known.most_left_to_end));
   }
   return most;
+}
+
+std::uint32_t ByteAutomaton::most_characters(StateId id) const {
+  std::uint32_t most = 0;
+  for (const Configuration& one : states_[static_cast<std::size_t>(id)].configurations) {
+    const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
+    if (instruction.kind == Kind::token || instruction.kind == Kind::accept) continue;
+    const bool text = instruction.kind == Kind::text && instruction.writing == Writing::quoted && one.b == 0;
+    const std::size_t border =
+        instruction.kind == Kind::literal ? instruction.bytes.find_first_of("\"\\", one.b) : std::string::npos;
+    if (!text && border == std::string::npos) return UINT32_MAX;
+    most = std::max(most, text ? one.left : static_cast<std::uint32_t>(border - one.b));
+  }
+  return most;
+}
+
+bool ByteAutomaton::refuses_controls(StateId id) const {
+  const auto& list = states_[static_cast<std::size_t>(id)].configurations;
+  return std::all_of(list.begin(), list.end(), [&](const Configuration& one) {
+    const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
+    if (instruction.kind == Kind::token || instruction.kind == Kind::accept) return true;
+    if (instruction.kind == Kind::text) return instruction.writing == Writing::quoted;
+    if (instruction.kind != Kind::literal) return false;
+    const std::size_t border = instruction.bytes.find_first_of("\"\\", one.b);
+    return border != std::string::npos &&
+           std::all_of(instruction.bytes.begin() + one.b,
+                       instruction.bytes.begin() + static_cast<std::ptrdiff_t>(border),
+                       [](char byte) { return static_cast<std::uint8_t>(byte) >= 0x20; });
+  });
 }
 
 }  // namespace retort::grammar

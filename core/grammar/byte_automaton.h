@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "grammar/program.h"
+#include "grammar/text_facts.h"
 
 namespace retort::grammar {
 
@@ -56,8 +57,12 @@ class ByteAutomaton {
   Forced forced(StateId state);
   /// A state with the same mask: counters that no single token exhausts are made equal.
   StateId canonical(StateId state);
-  /// Characters of free text that may follow whatever they are: 0 none, UINT32_MAX any number.
-  std::uint32_t free_characters(StateId state) const;
+  /// Plain characters (TextFacts::free) that may follow whatever they are: 0 none, UINT32_MAX any number.
+  std::uint32_t free_characters(StateId state);
+  /// The most plain characters that may follow at all; more than there are, where that is not known.
+  std::uint32_t most_characters(StateId state) const;
+  /// Whether plain characters never lead to a place where a control character may come.
+  bool refuses_controls(StateId state) const;
   const Program& program() const { return *program_; }
   std::size_t bytes() const;  ///< of memory, about
   std::size_t states() const { return states_.size(); }
@@ -77,6 +82,7 @@ class ByteAutomaton {
     std::vector<std::pair<TokenId, StateId>> token_steps;
     StateId canonical = unknown;
     bool accepts = false;
+    bool prepared = false;  ///< bytes that cannot come are known
     bool forced_known = false;
     Forced forced;
   };
@@ -86,7 +92,9 @@ class ByteAutomaton {
   };
   using Work = std::vector<Configuration>;
 
-  bool stays(const State& state, std::uint8_t byte) const;
+  void prepare(State& state);
+  bool alike(const Configuration& from, std::uint8_t a, std::uint8_t b);
+  const TextFacts& facts(Address place);
   StateId discover(StateId state, std::uint8_t byte);
   StateId close(Work work);
   StateId intern(std::vector<Configuration> configurations);
@@ -114,6 +122,8 @@ class ByteAutomaton {
   std::map<std::pair<std::int64_t, std::int64_t>, CountedText> said_;  ///< by counts
   std::shared_ptr<const CharacterAutomaton> conversation_;
   std::uint32_t longest_token_;
+  std::unordered_map<const CountedText*, std::unique_ptr<const TextFacts>> facts_;
+  std::vector<const TextFacts*> facts_of_;  ///< [instructions]; null: not yet found
   std::deque<State> states_;
   std::unordered_map<std::vector<Configuration>, StateId, Hash> known_;
   std::vector<Frame> frames_;

@@ -146,20 +146,24 @@ void Grammar::walk(const TokenTrie& trie, std::size_t begin, std::size_t end, St
   }
 }
 
+/// Inside a text that is free for `free` characters.
+void Grammar::walk_beside_slices(StateId state, std::uint32_t free, std::vector<std::uint64_t>& bits) {
+  const auto& slices = vocabulary_->slices();
+  const auto fitting = std::find_if(slices.begin(), slices.end(),
+                                    [&](const Vocabulary::Slice& slice) { return slice.characters > free; });
+  if (fitting != slices.begin()) bits = std::prev(fitting)->mask;
+  const std::uint32_t most = automaton_->most_characters(state);
+  for (auto slice = fitting; slice != slices.end() && slice->least <= most; ++slice) walk(slice->trie, state, bits);
+  walk(automaton_->refuses_controls(state) ? vocabulary_->others_without_controls() : vocabulary_->others(), state,
+       bits);
+}
+
 TokenMask Grammar::computed(StateId state) {
   std::vector<std::uint64_t> bits(vocabulary_->words(), 0);
-  const std::uint32_t free = automaton_->free_characters(state);
-  if (free >= vocabulary_->slices().front().characters) {
-    for (const Vocabulary::Slice& slice : vocabulary_->slices()) {
-      if (free >= slice.characters)
-        std::transform(bits.begin(), bits.end(), slice.mask.begin(), bits.begin(), std::bit_or<>());
-      else
-        walk(slice.trie, state, bits);
-    }
-    walk(vocabulary_->others(), state, bits);
-  } else {
+  if (const std::uint32_t free = automaton_->free_characters(state); free > 0)
+    walk_beside_slices(state, free, bits);
+  else
     walk_by_first_byte(state, bits);
-  }
   for (const auto& [first, other] : vocabulary_->twins())
     if (has_bit(bits, first)) set_bit(bits, other);
   for (const TokenId token : vocabulary_->long_tokens())

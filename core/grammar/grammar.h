@@ -69,6 +69,7 @@ class Grammar {
   TokenMask computed(StateId state);
   void walk(const TokenTrie& trie, StateId state, std::vector<std::uint64_t>& bits);
   void walk(const TokenTrie& trie, std::size_t begin, std::size_t end, StateId state, std::vector<std::uint64_t>& bits);
+  void walk_beside_slices(StateId state, std::uint32_t free, std::vector<std::uint64_t>& bits);
   void walk_by_first_byte(StateId state, std::vector<std::uint64_t>& bits);
   bool continues(StateId state, std::string_view tail);
   void forget();

@@ -18,9 +18,9 @@ struct NumberBounds {
 /// a bound lies above).
 CharacterAutomaton integer_texts(const NumberBounds& bounds);
 
-/// Integers as above and decimal fractions. Without bounds also exponents, of two digits or, behind one digit, below 308. With bounds no exponent: a
-/// departure from JSON, as every value has a text without one. Fractions have at most 24 digits, and with an exclusive
-/// bound so few that a double tells the text from the bound.
+/// Integers as above and decimal fractions. Without bounds also exponents, of two digits or, behind one digit, below
+/// 308. With bounds no exponent: a departure from JSON, as every value has a text without one. Fractions have at most
+/// 24 digits, and with an exclusive bound so few that a double tells the text from the bound.
 CharacterAutomaton number_texts(const NumberBounds& bounds);
 
 }  // namespace retort::grammar

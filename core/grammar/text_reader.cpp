@@ -50,6 +50,16 @@ bool any_of(const CountedText& text, const Configuration& at, std::uint32_t firs
   return false;
 }
 
+/// The first bits that stand for `bits`: where all characters that begin so are of one interval, what it matters is
+/// only how many bytes are to come, and such characters share their states.
+std::uint32_t representative(const CountedText& text, std::uint32_t bits, std::uint32_t rest, std::uint32_t least) {
+  const std::uint32_t size = 1U << (6 * rest), first = bits * size, last = first + size - 1;
+  if (first < least || last > 0x10FFFF) return bits;
+  const auto [begin, end] = text.automaton.intervals(first, last);
+  if (end != begin + 1) return bits;
+  return (std::max(text.automaton.starts[begin], least) + size - 1) / size;
+}
+
 TextStep take(const CountedText& text, std::uint32_t code_point, Configuration& at) {
   return consume(text, text.automaton.step(at.a, code_point), at) ? TextStep::inside : TextStep::dead;
 }
@@ -65,7 +75,7 @@ TextStep read_lead(const CountedText& text, std::uint32_t byte, Configuration& a
   const std::uint32_t first = std::max(bits << (6 * rest), least);
   const std::uint32_t last = std::min(((bits + 1) << (6 * rest)) - 1, 0x10FFFFU);
   if (!any_of(text, at, first, last)) return TextStep::dead;
-  at.b = pack(character, rest, length - 2, bits);
+  at.b = pack(character, rest, length - 2, representative(text, bits, rest, least));
   return TextStep::inside;
 }
 
@@ -78,7 +88,7 @@ TextStep read_continuation(const CountedText& text, std::uint32_t byte, Configur
   const std::uint32_t first = std::max(bits << (6 * rest), least);
   const std::uint32_t last = std::min(((bits + 1) << (6 * rest)) - 1, 0x10FFFFU);
   if (!any_of(text, at, first, last)) return TextStep::dead;
-  at.b = pack(character, rest, length - 2, bits);
+  at.b = pack(character, rest, length - 2, representative(text, bits, rest, least));
   return TextStep::inside;
 }
 
@@ -192,6 +202,19 @@ TextStep read_text(const CountedText& text, Writing writing, std::uint8_t byte, 
     }
   }
   return take(text, byte, at);
+}
+
+bool inside_character(const Configuration& at) {
+  return at.b >> 28U == character;
+}
+
+bool alike_continuations(const CountedText& text, const Configuration& at) {
+  const std::uint32_t rest = at.b >> 26U & 3U, length = (at.b >> 24U & 3U) + 2, bits = at.b & 0xFFFFFFU;
+  const std::uint32_t least = length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000;
+  const std::uint32_t first = bits << (6 * rest), last = first + (1U << (6 * rest)) - 1;
+  if (first < least || last > 0x10FFFF) return false;
+  const auto [begin, end] = text.automaton.intervals(first, last);
+  return end == begin + 1;
 }
 
 bool may_end(const CountedText& text, const Configuration& at) {

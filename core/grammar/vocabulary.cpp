@@ -12,15 +12,26 @@ namespace {
 
 constexpr std::size_t longest_in_trie = 255;
 
+bool is_plain(std::uint32_t character) {
+  return character <= 0x10FFFF && character >= 0x20 && character != 0x7F && character != '"' && character != '\\' &&
+         character != 0x2028 && character != 0x2029 && (character < 0xD800 || character > 0xDFFF);
+}
+
 /// Characters of a token that any free string takes as it stands; 0 for another token.
 std::uint32_t plain_characters(std::string_view bytes) {
   std::uint32_t count = 0;
   for (std::size_t at = 0; at < bytes.size(); ++count) {
     const std::uint32_t character = schema::next_character(bytes, at);
-    if (character > 0x10FFFF || character < 0x20 || character == 0x7F || character == '"' || character == '\\')
-      return 0;
+    if (!is_plain(character)) return 0;
   }
   return count;
+}
+
+bool controls_first(std::string_view bytes) {
+  for (std::size_t at = 0; at < bytes.size();)
+    if (const std::uint32_t character = schema::next_character(bytes, at); !is_plain(character))
+      return character < 0x20;
+  return false;
 }
 
 bool named_like_special(std::string_view text) {
@@ -71,8 +82,8 @@ std::string_view Vocabulary::bytes(TokenId token) const {
 }
 
 void Vocabulary::index() {
-  constexpr std::array<std::uint32_t, 3> limits = {10, 30, UINT32_MAX};
-  std::vector<std::pair<std::string, TokenId>> all, others;
+  constexpr std::array<std::uint32_t, 14> limits = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 30, UINT32_MAX};
+  std::vector<std::pair<std::string, TokenId>> all, others, without_controls;
   std::array<std::vector<std::pair<std::string, TokenId>>, limits.size()> plain;
   for (std::size_t i = 0; i < bytes_.size(); ++i) {
     longest_ = std::max(longest_, bytes_[i].size());
@@ -96,21 +107,24 @@ void Vocabulary::index() {
         std::find_if(limits.begin(), limits.end(), [&](std::uint32_t limit) { return characters <= limit; }) -
         limits.begin());
     (characters == 0 ? others : plain[slice]).push_back(token);
+    if (characters == 0 && !controls_first(token.first)) without_controls.push_back(token);
     if (characters == 0) continue;
     most_plain_ = std::max(most_plain_, characters);
     std::vector<std::uint64_t>& same_begin = plain_masks_[static_cast<std::uint8_t>(token.first.front())];
     same_begin.resize(words(), 0);
     same_begin[static_cast<std::size_t>(token.second) / 64] |= std::uint64_t{1} << (token.second % 64);
   }
+  std::vector<std::uint64_t> mask(words(), 0);
   for (std::size_t i = 0; i < limits.size(); ++i) {
-    std::vector<std::uint64_t> mask(words(), 0);
+    if (plain[i].empty()) continue;
     for (const auto& [bytes, token] : plain[i])
       mask[static_cast<std::size_t>(token) / 64] |= std::uint64_t{1} << (token % 64);
     std::uint32_t most = 0;
     for (const auto& [bytes, token] : plain[i]) most = std::max(most, plain_characters(bytes));
-    slices_.push_back({std::max(most, 1U), std::move(mask), TokenTrie(plain[i])});
+    slices_.push_back({i == 0 ? 1 : limits[i - 1] + 1, most, mask, TokenTrie(plain[i])});
   }
   all_ = std::make_unique<const TokenTrie>(distinct);
+  others_without_controls_ = std::make_unique<const TokenTrie>(without_controls);
   others_ = std::make_unique<const TokenTrie>(others);
 }
 

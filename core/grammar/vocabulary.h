@@ -48,10 +48,10 @@ class Vocabulary {
   std::string_view bytes(TokenId token) const;
   std::size_t longest() const { return longest_; }  ///< bytes
 
-  /// Tokens of 1 to `characters` characters other than quotes, backslashes and control characters: any of them fits a
-  /// free string that has room for so many. A mask of them is ready, so the trie need not be walked.
+  /// Tokens of plain characters (TextFacts::free), by how many: any of them fits a free string that has room for so
+  /// many. A mask of those of this and the slices before is ready, so their tries need not be walked.
   struct Slice {
-    std::uint32_t characters = 0;  ///< of the longest one
+    std::uint32_t least = 0, characters = 0;  ///< of the shortest, of the longest one
     std::vector<std::uint64_t> mask;
     TokenTrie trie;
   };
@@ -60,6 +60,8 @@ class Vocabulary {
   const std::vector<std::uint64_t>& plain_mask(std::uint8_t byte) const { return plain_masks_[byte]; }
   std::uint32_t most_plain_characters() const { return most_plain_; }
   const TokenTrie& others() const { return *others_; }  ///< of tokens that are in no slice
+  /// Those of them whose first character that is not plain is no control character.
+  const TokenTrie& others_without_controls() const { return *others_without_controls_; }
   const TokenTrie& all() const { return *all_; }
   /// Tokens with the same bytes as another, which is first.
   const std::vector<std::pair<TokenId, TokenId>>& twins() const { return twins_; }
@@ -75,7 +77,7 @@ class Vocabulary {
   std::vector<Slice> slices_;
   std::array<std::vector<std::uint64_t>, 256> plain_masks_;
   std::uint32_t most_plain_ = 0;
-  std::unique_ptr<const TokenTrie> all_, others_;
+  std::unique_ptr<const TokenTrie> all_, others_, others_without_controls_;
   std::vector<std::pair<TokenId, TokenId>> twins_;
   std::vector<TokenId> long_tokens_;
 };
