@@ -182,8 +182,7 @@ class FunctionalReader {
 
 class FunctionalForm final : public TokenForm {
  public:
-  FunctionalForm(const std::vector<Tool>& tools, ResponseStyle style)
-      : TokenForm(style.context), tools_(tools), style_(std::move(style)) {
+  FunctionalForm(const std::vector<Tool>& tools, ResponseStyle style) : TokenForm(std::move(style)), tools_(tools) {
     if (style_.argument_order != spoken_order_name && style_.argument_order != alphabetical_order_name)
       throw std::invalid_argument("argument order: expected \"spoken\" or \"alphabetical\", found \"" +
                                   style_.argument_order + "\"");
@@ -226,12 +225,6 @@ class FunctionalForm final : public TokenForm {
     envelope.next_item = special_id(tokenizer, next_token_text);
     for (const Tool& known : tools_) envelope.tools.push_back(tool_envelope(tokenizer, known));
     return envelope;
-  }
-
-  Json to_json() const override {
-    Json json = {{"conjunction", style_.conjunction}, {"argument_order", style_.argument_order}};
-    if (style_.context) json["context"] = true;
-    return json;
   }
 
  private:
@@ -282,7 +275,6 @@ class FunctionalForm final : public TokenForm {
                    std::vector<text::TokenId>& ids) const;
 
   std::vector<Tool> tools_;
-  ResponseStyle style_;
   FunctionalReader::Arguments argument_of_token_;  ///< "<|room|>" → "room"
 };
 

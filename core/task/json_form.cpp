@@ -20,7 +20,7 @@ std::string json_lines(const std::vector<Call>& calls) {
 
 class JsonForm final : public TokenForm {
  public:
-  explicit JsonForm(ResponseStyle style) : TokenForm(style.context), style_(std::move(style)) {}
+  explicit JsonForm(ResponseStyle style) : TokenForm(std::move(style)) {}
 
   std::string_view name() const override { return "json"; }
 
@@ -63,12 +63,6 @@ class JsonForm final : public TokenForm {
     return envelope;
   }
 
-  Json to_json() const override {
-    Json json = {{"conjunction", style_.conjunction}, {"argument_order", style_.argument_order}};
-    if (style_.context) json["context"] = true;
-    return json;
-  }
-
  private:
   void append_calls(const text::Tokenizer& tokenizer, std::string_view, const std::vector<Call>& calls,
                     std::vector<text::TokenId>& ids) const override {
@@ -79,8 +73,6 @@ class JsonForm final : public TokenForm {
   std::string calls_text(const std::vector<Call>& calls) const override {
     return calls.empty() ? "" : "\n" + json_lines(calls);
   }
-
-  ResponseStyle style_;
 };
 
 }  // namespace

@@ -52,7 +52,7 @@ std::string compact_json(const nlohmann::json& json) {
 
 std::vector<std::string> TokenForm::special_tokens() const {
   std::vector<std::string> tokens = {pad_token_text, user_token_text, assistant_token_text, end_token_text};
-  if (context_) {
+  if (style_.context) {
     tokens.emplace_back(system_token_text);
     tokens.emplace_back(tool_token_text);
   }
@@ -87,7 +87,7 @@ void TokenForm::append_turn(const text::Tokenizer& tokenizer, std::string_view s
 std::vector<text::TokenId> TokenForm::prompt(const text::Tokenizer& tokenizer, const Conversation& conversation,
                                              const std::vector<Tool>&) const {
   expect_question(conversation.messages);
-  if (!context_ && !is_one_user_message(conversation))
+  if (!style_.context && !is_one_user_message(conversation))
     throw std::invalid_argument("a prompt: expected one user message, as this model has seen no other; found " +
                                 std::to_string(conversation.messages.size()) + " messages that begin with " +
                                 std::string(name_of(conversation.messages.front().role)) +
@@ -125,6 +125,12 @@ std::vector<std::string> TokenForm::losses(const Conversation& conversation, con
   check(*answer);
   if (answer->tool_calls.empty() && !answer->content.empty()) lost.emplace_back("text of an answer without calls");
   return lost;
+}
+
+nlohmann::json TokenForm::to_json() const {
+  nlohmann::json json = {{"conjunction", style_.conjunction}, {"argument_order", style_.argument_order}};
+  if (style_.context) json["context"] = true;
+  return json;
 }
 
 }  // namespace retort::task

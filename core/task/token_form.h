@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "task/prompt_form.h"
@@ -29,10 +30,10 @@ class TokenForm : public PromptForm {
   text::TokenId end_token(const text::Tokenizer& tokenizer) const override;
   std::vector<std::string> losses(const Conversation& conversation, const Message* answer) const override;
   bool takes_any_tools() const override { return false; }
+  nlohmann::json to_json() const override;
 
  protected:
-  explicit TokenForm(bool context) : context_(context) {}
-  bool context() const { return context_; }
+  explicit TokenForm(ResponseStyle style) : style_(std::move(style)) {}
   /// Appends calls in the form's own way; there is one at least. `said`: what users said so far.
   virtual void append_calls(const text::Tokenizer& tokenizer, std::string_view said, const std::vector<Call>& calls,
                             std::vector<text::TokenId>& ids) const = 0;
@@ -41,11 +42,11 @@ class TokenForm : public PromptForm {
   /// The texts of calls, each behind a line feed.
   virtual std::string calls_text(const std::vector<Call>& calls) const = 0;
 
+  const ResponseStyle style_;
+
  private:
   void append_turn(const text::Tokenizer& tokenizer, std::string_view said, const Message& message,
                    std::vector<text::TokenId>& ids) const;
-
-  bool context_;
 };
 
 /// The id of a special token that the task needs. Throws std::invalid_argument where the tokenizer lacks it.
