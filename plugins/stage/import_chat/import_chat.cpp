@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "../common/text_hash.h"
 #include "host/base/files.h"
 #include "host/base/json.h"
 #include "task/chat_row.h"
@@ -96,7 +97,7 @@ std::uint64_t words_of(const Conversation& conversation) {
   std::string text;
   for (const task::Message& message : conversation.messages)
     if (message.role == task::Role::user) text += message.content + '\n';
-  return hash_of(text);
+  return text_hash(text);
 }
 
 class Importer {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "../common/text_hash.h"
+
 namespace retort::stages {
 namespace {
 
@@ -28,12 +30,6 @@ std::int64_t part_of(double share, std::int64_t number) {
 
 }  // namespace
 
-std::uint64_t hash_of(const std::string& text) {
-  std::uint64_t hash = 0xCBF29CE484222325ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
-  return hash;
-}
-
 void StratifiedChoice::fill(Stratum& stratum) const {
   const std::int64_t validation = part_of(shares_.validation, stratum.blocks);
   const std::int64_t test = part_of(shares_.test, stratum.blocks);
@@ -49,7 +45,7 @@ void StratifiedChoice::fill(Stratum& stratum) const {
 
 SplitName StratifiedChoice::next(const std::string& stratum) {
   const auto [place, added] = strata_.try_emplace(stratum);
-  if (added) place->second.random = seed_ ^ hash_of(stratum);
+  if (added) place->second.random = seed_ ^ text_hash(stratum);
   if (place->second.block.empty()) fill(place->second);
   const SplitName split = place->second.block.back();
   place->second.block.pop_back();

@@ -51,7 +51,4 @@ class KnownTexts {
   std::size_t entries_ = 0;
 };
 
-/// FNV-1a, 64 bits (Fowler, Noll, Vo).
-std::uint64_t hash_of(const std::string& text);
-
 }  // namespace retort::stages

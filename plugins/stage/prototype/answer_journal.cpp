@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "../common/text_hash.h"
 #include "host/base/files.h"
 
 namespace retort::stages {
@@ -17,11 +18,10 @@ namespace {
 
 using nlohmann::json;
 
-/// FNV-1a, 64 bits. Guards against another dataset in the same folder, not against malice.
+/// Guards against another dataset in the same folder.
 std::string hash_of(std::string_view text) {
   static constexpr std::array<char, 17> digits = {"0123456789abcdef"};
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  const std::uint64_t hash = text_hash(text);
   std::string result(16, '0');
   for (std::size_t i = 0; i < 16; ++i) result[i] = digits[(hash >> (60 - 4 * i)) & 15U];
   return result;
