@@ -77,7 +77,7 @@ bool parts_at_a_tie(DecoderModule& decoder, const Tokens& prompt, const Tokens& 
 class Comparison {
  public:
   Comparison(const AgreementJob& job, const RunHooks& hooks) : job_(job), hooks_(hooks) {
-    task::Split split = task::read_split(job.dataset / (job.split + ".jsonl"));
+    task::Split split = task::read_split(job.dataset / (job.split + ".jsonl"), job.max_rejected_share);
     examples_ = std::move(split.examples);
     if (job.limit > 0 && examples_.size() > static_cast<std::size_t>(job.limit))
       examples_.resize(static_cast<std::size_t>(job.limit));

@@ -16,7 +16,8 @@ struct AgreementJob {
   std::filesystem::path dataset;
   std::filesystem::path work;  ///< an existing folder for temporary files
   std::string split = "test";
-  std::int64_t limit = 0;  ///< utterances; 0 = all
+  std::int64_t limit = 0;            ///< utterances; 0 = all
+  double max_rejected_share = 0.01;  ///< of the split's rows that may be no chat rows
   std::int64_t max_new_tokens = 96;
   std::int64_t threads = 1;
   double tie = 0.05;  ///< logits; see "ties"

@@ -15,9 +15,7 @@ std::string first_reasons(const std::vector<std::string>& rejected) {
 
 /// Throws std::invalid_argument with the reason why the sequence cannot be trained on.
 void expect_usable(const Sequence& sequence, std::int64_t max_length) {
-  if (static_cast<std::int64_t>(sequence.length()) > max_length)
-    throw std::invalid_argument("it has " + std::to_string(sequence.length()) + " tokens, the model holds " +
-                                std::to_string(max_length) + ": raise max_positions");
+  expect_length(sequence, max_length);
   if (sequence.label_weight() == 0) throw std::invalid_argument("it has no token to learn from");
 }
 
@@ -52,6 +50,12 @@ void report(const LabelledRows& rows, std::size_t usable, double max_rejected_sh
 }
 
 }  // namespace
+
+void expect_length(const Sequence& sequence, std::int64_t max_length) {
+  if (static_cast<std::int64_t>(sequence.length()) > max_length)
+    throw std::invalid_argument("it has " + std::to_string(sequence.length()) + " tokens, the model holds " +
+                                std::to_string(max_length) + ": raise max_positions");
+}
 
 LabelledRows read_labelled_rows(const std::filesystem::path& file) {
   constexpr double any_share = 1.0;  // decided when all reasons are known

@@ -26,6 +26,9 @@ struct LabelledRows {
 /// Throws std::invalid_argument where no row is labelled, std::runtime_error where the file cannot be read.
 LabelledRows read_labelled_rows(const std::filesystem::path& file);
 
+/// Throws std::invalid_argument for a sequence of more tokens than the model holds.
+void expect_length(const Sequence& sequence, std::int64_t max_length);
+
 struct CorpusOptions {
   std::int64_t max_length = 0;       ///< tokens of prompt and response that the model holds
   double prompt_weight = 0;          ///< of the prompt's tokens as labels; 0 = responses only

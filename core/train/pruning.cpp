@@ -9,6 +9,7 @@
 #include "host/plugin/signal_names.h"
 #include "text/vocabulary_cut.h"
 #include "train/calibration.h"
+#include "train/calibration_set.h"
 #include "train/fine_tuning.h"
 #include "train/model_cut.h"
 #include "train/model_weights.h"
@@ -62,20 +63,25 @@ class LentSignals {
   retort_prune_signals abi_;
 };
 
-/// The examples that calibrate: drawn at random, as many as the pruner wants.
-std::vector<task::Example> calibration_examples(const PruningJob& job, const host::PrunerCall& pruner,
-                                                const retort_prune_requirements& wanted) {
-  std::vector<task::Example> examples = task::read_split(job.dataset / "train.jsonl", 0.01, task::Turns::all).examples;
+/// What calibrates: examples drawn at random, as many as the pruner wants, less those that the model cannot read.
+Corpus drawn_corpus(const PruningJob& job, const CallModule& module, const host::PrunerCall& pruner,
+                    const retort_prune_requirements& wanted, const RunHooks& hooks) {
+  constexpr double any_share = 1.0;  // decided when all reasons are known
+  const std::filesystem::path file = job.dataset / "train.jsonl";
+  task::Split split = task::read_split(file, any_share, task::Turns::all);
+  std::vector<task::Example>& examples = split.examples;
   const bool needs_data = wanted.signals != 0 || (wanted.flags & RETORT_PRUNE_EVALUATES) != 0;
   if (needs_data && (examples.empty() || wanted.samples == 0))
-    throw std::invalid_argument((job.dataset / "train.jsonl").string() + ": " + pruner.id() +
-                                " wants calibration data, found " + std::to_string(examples.size()) + " rows, and " +
-                                std::to_string(wanted.samples) + " samples asked for");
+    throw std::invalid_argument(file.string() + ": " + pruner.id() + " wants calibration data, found " +
+                                std::to_string(examples.size()) + " rows, and " + std::to_string(wanted.samples) +
+                                " samples asked for");
   SeededSequence random(job.seed, 0);
   for (std::size_t i = examples.size(); i > 1; --i) std::swap(examples[i - 1], examples[random.below(i)]);
   if (static_cast<std::int64_t>(examples.size()) > wanted.samples)
     examples.resize(static_cast<std::size_t>(wanted.samples));
-  return examples;
+  return calibration_corpus(
+      std::move(split), file, module.contract, module.tokenizer,
+      {.max_length = module.decoder->config().max_positions, .max_rejected_share = job.max_rejected_share}, hooks);
 }
 
 /// Tokens that a vocabulary plan must keep: the tokenizer's own, the task's special ones, the configuration's.
@@ -194,14 +200,13 @@ ModelSize run(const PruningJob& job, const RunHooks& hooks) {
   const retort_prune_requirements wanted = pruner.requirements();
   const CallModule module = load_call_module(job.model);
   const model::ModelConfig& config = module.decoder->config();
-  const std::vector<task::Example> examples = calibration_examples(job, pruner, wanted);
-  const std::vector<Sequence> sequences =
-      to_sequences(examples, module.contract, module.tokenizer, config.max_positions);
+  const Corpus corpus = drawn_corpus(job, module, pruner, wanted, hooks);
+  const std::vector<Sequence>& sequences = corpus.sequences;
   hooks.log("calibrating on " + std::to_string(sequences.size()) + " sequences");
   const std::vector<text::TokenId> required = kept_in_any_case(module);
   const LentSignals signals(prune_signals(*module.decoder, sequences, wanted.signals),
                             std::vector<std::int64_t>(required.begin(), required.end()));
-  ModelAnswers answers(module, examples, sequences, wanted, hooks);
+  ModelAnswers answers(module, corpus.examples, sequences, wanted, hooks);
   host::CallMetrics metrics;
   const host::PruneKeeps plan =
       closed(module.tokenizer, pruner.plan(structure_of(config), signals.abi(), answers.functions(), metrics));

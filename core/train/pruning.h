@@ -14,7 +14,8 @@ namespace retort::train {
 struct PruningJob {
   std::filesystem::path dataset;  ///< calibration: train.jsonl
   std::filesystem::path model;
-  retort_bound_component pruner{};  ///< of retort.pruner/1
+  retort_bound_component pruner{};   ///< of retort.pruner/1
+  double max_rejected_share = 0.01;  ///< of the calibration rows that may be unusable; they are left out and said
   std::uint64_t seed = 0;
   std::int64_t threads = 1;
   std::filesystem::path output;

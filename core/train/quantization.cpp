@@ -117,7 +117,9 @@ ModelSize run(const QuantizationJob& job, const RunHooks& hooks) {
   const TaskFiles task = load_task_files(job.model);
   CalibrationSet calibration{{}, wanted.samples, wanted.signals};
   if (wanted.signals != 0)
-    calibration.sequences = calibration_sequences(job.dataset, task, source.config().max_positions, quantizer.id());
+    calibration.sequences = calibration_sequences(
+        job.dataset, task, {.max_length = source.config().max_positions, .max_rejected_share = job.max_rejected_share},
+        quantizer.id(), hooks);
   QuantizationMethod method(quantizer, plan, hooks);
   run_compression_pass(source, calibration, method, hooks);
   method.metrics().record_means();

@@ -18,6 +18,7 @@ struct QuantizationJob {
   std::filesystem::path model;
   std::optional<std::filesystem::path> dataset;  ///< calibration, where the quantizer asks for it
   retort_bound_component quantizer{};            ///< of retort.quantizer/1
+  double max_rejected_share = 0.01;  ///< of the calibration rows that may be unusable; they are left out and said
   StorageOptions storage;
   std::uint64_t seed = 0;
   std::int64_t threads = 1;

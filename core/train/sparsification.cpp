@@ -70,7 +70,9 @@ ModelSize run(const SparsificationJob& job, const RunHooks& hooks) {
   const TaskFiles task = load_task_files(job.model);
   CalibrationSet calibration{{}, wanted.samples, wanted.signals};
   if (wanted.signals != 0)
-    calibration.sequences = calibration_sequences(job.dataset, task, source.config().max_positions, sparsifier.id());
+    calibration.sequences = calibration_sequences(
+        job.dataset, task, {.max_length = source.config().max_positions, .max_rejected_share = job.max_rejected_share},
+        sparsifier.id(), hooks);
   SparsificationMethod method(sparsifier, hooks);
   run_compression_pass(source, calibration, method, hooks);
   method.record();

@@ -16,6 +16,7 @@ struct SparsificationJob {
   std::filesystem::path model;
   std::optional<std::filesystem::path> dataset;  ///< calibration, where the sparsifier asks for it
   retort_bound_component sparsifier{};           ///< of retort.sparsifier/1
+  double max_rejected_share = 0.01;  ///< of the calibration rows that may be unusable; they are left out and said
   std::int64_t threads = 1;
   std::filesystem::path output;
 };

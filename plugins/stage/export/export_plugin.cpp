@@ -43,6 +43,7 @@ class Export : public retort::Stage {
     std::string split = "test";
     std::int64_t golden_calls = 20;
     std::int64_t threads = 1;
+    double max_rejected_share = 0.01;
   };
   static auto schema() {
     return retort::params<Params>()
@@ -56,7 +57,11 @@ class Export : public retort::Stage {
         .doc("utterances whose calls are stored, the first of the split; 0: none")
         .integer("threads", &Params::threads)
         .at_least(1)
-        .doc("threads of the inference that computes golden calls");
+        .doc("threads of the inference that computes golden calls")
+        .number("max_rejected_share", &Params::max_rejected_share)
+        .at_least(0)
+        .at_most(1)
+        .doc("of the split's rows that may be no chat rows");
   }
 
   explicit Export(Params params) : params_(std::move(params)) {}
@@ -138,7 +143,8 @@ class Export : public retort::Stage {
   json golden_calls(const StageContext& context, retort::runtime::CallModel& model) const {
     json golden = json::array();
     if (!context.has_input("dataset")) return golden;
-    const auto split = retort::task::read_split(Path(context.input_folder("dataset")) / (params_.split + ".jsonl"));
+    const auto split = retort::task::read_split(Path(context.input_folder("dataset")) / (params_.split + ".jsonl"),
+                                                params_.max_rejected_share);
     const auto total = std::min(params_.golden_calls, static_cast<std::int64_t>(split.examples.size()));
     for (std::int64_t i = 0; i < total; ++i) {
       retort::throw_if_stopped();

@@ -6,8 +6,17 @@ namespace {
 
 class PruneStage : public retort::Stage {
  public:
-  using Params = retort::NoParams;
-  explicit PruneStage(Params /*none*/) {}
+  struct Params {
+    double max_rejected_share = 0.01;
+  };
+  static auto schema() {
+    return retort::params<Params>()
+        .number("max_rejected_share", &Params::max_rejected_share)
+        .at_least(0)
+        .at_most(1)
+        .doc("of the calibration rows that may be unusable: they are left out and said");
+  }
+  explicit PruneStage(Params params) : params_(params) {}
 
   static const retort::StageShape& shape() {
     static const retort::StageShape shape = retort::StageShape("model")
@@ -25,12 +34,16 @@ class PruneStage : public retort::Stage {
     retort::train::PruningJob job;
     job.model = context.input_folder("model");
     job.dataset = context.input_folder("dataset");
+    job.max_rejected_share = params_.max_rejected_share;
     job.pruner = retort::stages::algorithm(context);
     job.seed = context.seed();
     job.threads = context.threads();
     job.output = context.output_folder();
     retort::stages::record_size(context, retort::train::prune(job, retort::stages::hooks(context)));
   }
+
+ private:
+  Params params_;
 };
 
 }  // namespace

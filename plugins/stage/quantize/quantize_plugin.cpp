@@ -13,6 +13,7 @@ class QuantizeStage : public retort::Stage {
     bool head = true;
     bool pure = false;
     std::string activations = "float";
+    double max_rejected_share = 0.01;
   };
   static auto schema() {
     return retort::params<Params>()
@@ -29,7 +30,11 @@ class QuantizeStage : public retort::Stage {
         .doc(
             "what int8 weights are multiplied by: float halves the speed of prompts, and costs models of a million "
             "weights a fifth of theirs; int8, with a scale per token, is fastest and does for models without outliers, "
-            "such as small ones trained from scratch");
+            "such as small ones trained from scratch")
+        .number("max_rejected_share", &Params::max_rejected_share)
+        .at_least(0)
+        .at_most(1)
+        .doc("of the calibration rows that may be unusable: they are left out and said");
   }
   explicit QuantizeStage(Params params) : params_(std::move(params)) {}
 
@@ -50,6 +55,7 @@ class QuantizeStage : public retort::Stage {
     retort::train::QuantizationJob job;
     job.model = context.input_folder("model");
     if (context.has_input("dataset")) job.dataset = context.input_folder("dataset");
+    job.max_rejected_share = params_.max_rejected_share;
     job.quantizer = retort::stages::algorithm(context);
     job.storage.embedding = params_.embedding;
     job.storage.head = params_.head;

@@ -18,6 +18,7 @@ class VerifyStage : public retort::Stage {
     std::int64_t limit = 0;
     double minimum = 0.9;
     double minimum_tokens = 1;
+    double max_rejected_share = 0.01;
     double tie = 0.05;
   };
   static auto schema() {
@@ -38,10 +39,11 @@ class VerifyStage : public retort::Stage {
         .number("minimum_tokens", &Params::minimum_tokens)
         .at_least(0)
         .at_most(1)
-        .doc(
-            "share on which both must say the same tokens, well-formed or not, or part at a tie: both multiply the "
-            "same "
-            "codes")
+        .doc("share on which both must say the same tokens, or part at a tie: both multiply the same codes")
+        .number("max_rejected_share", &Params::max_rejected_share)
+        .at_least(0)
+        .at_most(1)
+        .doc("of the split's rows that may be no chat rows")
         .number("tie", &Params::tie)
         .at_least(0)
         .unit("logits")
@@ -63,6 +65,7 @@ class VerifyStage : public retort::Stage {
     job.work = context.work_folder();
     job.split = params_.split;
     job.limit = params_.limit;
+    job.max_rejected_share = params_.max_rejected_share;
     job.threads = context.threads();
     job.tie = params_.tie;
     Json result = retort::train::agreement(job, retort::stages::hooks(context));
