@@ -39,6 +39,17 @@ GrammarOptions grammar_options(const nlohmann::json& json, const std::string& or
   return options;
 }
 
+nlohmann::json grammar_options_json(const GrammarOptions& options) {
+  const GrammarOptions defaults;
+  nlohmann::json json = nlohmann::json::object();
+  if (options.values_from_utterance != defaults.values_from_utterance)
+    json["values_from_utterance"] = options.values_from_utterance;
+  if (options.no_call != defaults.no_call) json["no_call"] = options.no_call;
+  if (options.ask_back != defaults.ask_back) json["ask_back"] = options.ask_back;
+  if (!options.enums.empty()) json["enums"] = options.enums;
+  return json;
+}
+
 void add_enums(GrammarOptions& options, const nlohmann::json& json, const std::string& origin) {
   read_enums(options, host::JsonCursor(json, origin));
 }

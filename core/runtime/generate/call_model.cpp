@@ -55,9 +55,8 @@ struct CallModel::State {
         decoder((check_parts_fit(folder, tokenizer, contract), folder), options),
         end(contract.end_token(tokenizer)) {
     for (const std::string& notice : folder.notices()) host::log_warning(folder.path().string() + ": " + notice);
-    if (folder.retort().contains("grammar"))
-      wanted.options = grammar::grammar_options(folder.retort().at("grammar"),
-                                                (folder.path() / "retort.json").string() + " /grammar");
+    wanted.options =
+        grammar::grammar_options(contract.grammar(), (folder.path() / "retort.json").string() + " /task/grammar");
   }
 
   model::ModelFolder folder;
