@@ -58,6 +58,7 @@ class Grammar {
 
   const Vocabulary& vocabulary() const { return *vocabulary_; }
   const Program& program() const { return *program_; }
+  const std::shared_ptr<const Program>& shared_program() const { return program_; }
   std::size_t states() const { return automaton_->states(); }
   std::size_t kept_masks() const { return masks_.size(); }
 

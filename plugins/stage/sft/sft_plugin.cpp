@@ -99,7 +99,7 @@ class SftStage : public retort::Stage {
     job.normalisation = params_.normalisation;
     job.style = {params_.conjunction, params_.argument_order};
     job.style.readings = params_.readings;
-    job.grammar = retort::grammar::grammar_options_json(params_.grammar);
+    if (params_.grammar != retort::grammar::GrammarOptions()) job.grammar = to_json(params_.grammar);
     job.prompt_loss_weight = params_.prompt_loss_weight;
     retort::stages::record_size(context, retort::train::fine_tune(job, retort::stages::hooks(context)));
   }
