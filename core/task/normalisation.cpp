@@ -14,6 +14,7 @@
 
 #include "host/base/json_cursor.h"
 #include "host/base/utf8.h"
+#include "task/free_strings.h"
 
 namespace retort::task {
 namespace {
@@ -139,37 +140,6 @@ std::string inner_text(string_view text, const NormalisationOptions& options) {
   return result;
 }
 
-bool is_free(const Json& schema) {
-  if (!schema.is_object()) return true;
-  for (const char* key : {"enum", "const", "pattern", "format"})
-    if (schema.contains(key)) return false;
-  return true;
-}
-
-Json schema_of(const Json& schema, const std::string& key) {
-  return schema.is_object() && schema.contains(key) ? schema[key] : Json();
-}
-
-/// Every string that the schema leaves free becomes what `change` makes of it.
-template <typename Change>
-void change_free_strings(Json& value, const Json& schema, const Change& change) {
-  if (value.is_string() && is_free(schema)) value = change(value.get<std::string>());
-  if (value.is_array())
-    for (Json& item : value) change_free_strings(item, schema_of(schema, "items"), change);
-  if (value.is_object())
-    for (auto& [key, item] : value.items())
-      change_free_strings(item, schema_of(schema_of(schema, "properties"), key), change);
-}
-
-template <typename Change>
-void change_calls(std::vector<Call>& calls, const std::vector<Tool>& tools, const Change& change) {
-  for (Call& call : calls) {
-    const auto tool =
-        std::find_if(tools.begin(), tools.end(), [&](const Tool& known) { return known.name == call.name; });
-    change_free_strings(call.arguments, tool == tools.end() ? Json() : tool->parameters, change);
-  }
-}
-
 /// Begins and ends of words, as bytes.
 std::vector<std::pair<std::size_t, std::size_t>> words_of(string_view text) {
   std::vector<std::pair<std::size_t, std::size_t>> words;
@@ -245,13 +215,13 @@ Conversation normalised(Conversation conversation, const NormalisationOptions& o
 
 std::vector<Call> normalised(std::vector<Call> calls, const std::vector<Tool>& tools,
                              const NormalisationOptions& options) {
-  change_calls(calls, tools, [&](const std::string& value) { return inner_text(value, options); });
+  change_free_strings(calls, tools, [&](const std::string& value) { return inner_text(value, options); });
   return calls;
 }
 
 std::vector<Call> restored(std::vector<Call> calls, const std::vector<Tool>& tools, const Conversation& asked,
                            const NormalisationOptions& options) {
-  change_calls(calls, tools, [&](std::string value) { return as_said(std::move(value), asked, options); });
+  change_free_strings(calls, tools, [&](std::string value) { return as_said(std::move(value), asked, options); });
   return calls;
 }
 
