@@ -22,7 +22,13 @@ auto normalisation_parameters() {
       .doc("strip = no punctuation at the end, no white space at the ends")
       .string("numbers", &N::numbers)
       .one_of({"keep", "spaced", "joined"})
-      .doc("spaced = 7pm as 7 pm, 10% as 10 %; joined = the other way round");
+      .doc("spaced = 7pm as 7 pm, 10% as 10 %; joined = the other way round")
+      .string("apostrophes", &N::apostrophes)
+      .one_of({"keep", "drop"})
+      .doc("drop = what's as whats: people write both")
+      .string("values", &N::values)
+      .one_of({"said", "lower"})
+      .doc("spelling of what calls take from the text: as the user wrote it, or that in lower case");
 }
 
 /// Of a model without a task, as the normalisation is.
