@@ -22,6 +22,7 @@ import pathlib
 import subprocess
 import sys
 
+SKIPPED = 77  # as CMake's SKIP_RETURN_CODE
 HERE = pathlib.Path(__file__).resolve().parent
 CONFIGS = HERE.parent.parent / "configs"
 TASKS = {
@@ -168,6 +169,11 @@ def main():
     parser.add_argument("--smoke", action="store_true", help="the configs' small form: shows that everything runs")
     parser.add_argument("--no-labeller", action="store_true")
     arguments = parser.parse_args()
+    if not (arguments.shared / "data").is_dir():
+        print(f"bench-quality: skipped, no data at {arguments.shared / 'data'}")
+        sys.exit(SKIPPED)
+    arguments.work = arguments.work.resolve()
+    arguments.shared = arguments.shared.resolve()
     arguments.work.mkdir(parents=True, exist_ok=True)
     python = None if arguments.no_labeller else labeller_python(arguments.work)
     results = {task: measure(task, arguments, python) for task in arguments.only or TASKS}

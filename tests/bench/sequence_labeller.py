@@ -11,12 +11,6 @@ import pathlib
 import re
 import time
 
-import pycrfsuite
-from sklearn.dummy import DummyClassifier
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_union
-
 ITERATIONS = 150
 L1, L2 = 0.05, 0.01
 
@@ -92,6 +86,12 @@ def features(words, intent, known):
 
 class SequenceLabeller:
     def __init__(self, train, model_file):
+        # Not at the top: the rest of this file works, and is tested, without these packages.
+        import pycrfsuite
+        from sklearn.dummy import DummyClassifier
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_union
         texts = [" ".join(words) for words, _, _ in train]
         self.vectors = make_union(
             TfidfVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), sublinear_tf=True),
