@@ -72,6 +72,11 @@ def utterance_of(row):
     return [message["content"] for message in row["messages"] if message["role"] == "user"][-1]
 
 
+def calls_of(row):
+    calls = row["messages"][-1].get("tool_calls") or []
+    return [{"name": call["function"]["name"], "arguments": json.loads(call["function"]["arguments"])} for call in calls]
+
+
 def held_out(task, run_folder, folder, shared):
     """One file of the task's rows, in order, beside the training rows of the run, so that groups can be told."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +95,8 @@ def exact_rows(rows, misses):
     """For each row whether it was answered right; misses stand in the rows' order."""
     exact, next_miss = [], 0
     for row in rows:
-        missed = next_miss < len(misses) and misses[next_miss]["utterance"] == utterance_of(row)
+        missed = (next_miss < len(misses) and misses[next_miss]["utterance"] == utterance_of(row)
+                  and misses[next_miss]["expected"] == calls_of(row))
         next_miss += missed
         exact.append(not missed)
     if next_miss != len(misses):

@@ -17,15 +17,26 @@ class McNemar(unittest.TestCase):
 
 class ExactRows(unittest.TestCase):
     def rows(self, *utterances):
-        return [{"messages": [{"role": "user", "content": text}]} for text in utterances]
+        return [self.row(text, "f") for text in utterances]
+
+    def row(self, text, name):
+        call = {"function": {"name": name, "arguments": "{}"}}
+        return {"messages": [{"role": "user", "content": text}, {"role": "assistant", "tool_calls": [call]}]}
+
+    def miss(self, text, name="f"):
+        return {"utterance": text, "expected": [{"name": name, "arguments": {}}]}
 
     def test_pairs_misses_with_rows_in_order(self):
-        misses = [{"utterance": "b"}, {"utterance": "d"}]
+        misses = [self.miss("b"), self.miss("d")]
         self.assertEqual(quality.exact_rows(self.rows("a", "b", "c", "d"), misses), [True, False, True, False])
+
+    def test_tells_equal_utterances_by_their_labels(self):
+        rows = [self.row("a", "f"), self.row("a", "g")]
+        self.assertEqual(quality.exact_rows(rows, [self.miss("a", "g")]), [True, False])
 
     def test_refuses_a_miss_of_another_file(self):
         with self.assertRaises(SystemExit):
-            quality.exact_rows(self.rows("a", "b"), [{"utterance": "z"}])
+            quality.exact_rows(self.rows("a", "b"), [self.miss("z")])
 
 
 class Slots(unittest.TestCase):
