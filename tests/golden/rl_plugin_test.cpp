@@ -13,10 +13,10 @@ namespace retort::golden {
 
 namespace {
 
-const float not_written = std::numeric_limits<float>::quiet_NaN();
+const float unwritten = std::numeric_limits<float>::quiet_NaN();
 
 template <typename Action>
-std::string refusal(Action action) {
+std::string rl_refusal(Action action) {
   try {
     action();
   } catch (const std::invalid_argument& error) {
@@ -33,7 +33,7 @@ TEST(GrpoPlugin, AdvantagesAndLossOfAStep) {
   std::vector<float> ones(16, 1.0f);
   ones[3] = 0;  // sample 1 has one token
   const Tensor<float> mask({8, 2}, ones), log_probs({8, 2}, std::vector<float>(16, -1.0f));
-  Tensor<float> advantages({8, 2}, std::vector<float>(16, not_written)), keep({8}, std::vector<float>(8, 1));
+  Tensor<float> advantages({8, 2}, std::vector<float>(16, unwritten)), keep({8}, std::vector<float>(8, 1));
   retort_rl_batch batch{};
   batch.struct_size = sizeof batch;
   batch.rewards = rewards.view();
@@ -54,7 +54,7 @@ TEST(GrpoPlugin, AdvantagesAndLossOfAStep) {
   batch.update_rows = 8;
   batch.update_tokens = 15;
   batch.maximum_tokens = 2;
-  Tensor<float> gradient({8, 2}, std::vector<float>(16, not_written));
+  Tensor<float> gradient({8, 2}, std::vector<float>(16, unwritten));
   retort_rl_result result{sizeof result, 0, 0, gradient.view(), nullptr, nullptr, &sink};
   throw_if_error(functions.loss(component.instance(), &batch, &result));
   EXPECT_NEAR(result.loss, -.865875 * (2 - 1 - 2 + 2) / 15, 1e-6);  // ρ = 1: −ΣA over unmasked tokens / 15
@@ -65,7 +65,7 @@ TEST(GrpoPlugin, AdvantagesAndLossOfAStep) {
   const Tensor<float> six({6}, std::vector<float>(6, 0.0f)), six_rows({6, 2}, std::vector<float>(12, 1.0f));
   batch.rewards = six.view();
   const auto refused = [&] {
-    return refusal([&] { throw_if_error(functions.advantages(component.instance(), &batch, &out)); });
+    return rl_refusal([&] { throw_if_error(functions.advantages(component.instance(), &batch, &out)); });
   };
   EXPECT_NE(refused().find("rewards: expected [8,1], found [6,1]"), std::string::npos);
   batch.mask = six_rows.view();
@@ -82,9 +82,9 @@ struct RlCase {
         mask({rows, positions}, std::move(mask_values)),
         log_probs({rows, positions}, std::vector<float>(mask.values.size(), -1.0F)),
         reference({rows, positions}, std::vector<float>(mask.values.size(), -1.1F)),
-        advantages({rows, positions}, std::vector<float>(mask.values.size(), not_written)),
-        returns({rows, positions}, std::vector<float>(mask.values.size(), not_written)),
-        gradient({rows, positions}, std::vector<float>(mask.values.size(), not_written)),
+        advantages({rows, positions}, std::vector<float>(mask.values.size(), unwritten)),
+        returns({rows, positions}, std::vector<float>(mask.values.size(), unwritten)),
+        gradient({rows, positions}, std::vector<float>(mask.values.size(), unwritten)),
         keep({rows}, std::vector<float>(rewards.values.size(), 1)) {
     batch.struct_size = sizeof batch;
     batch.rewards = rewards.view();
@@ -139,7 +139,7 @@ TEST(RlooPlugin, TheDivergenceIsTakenOffTheReward) {
   const MetricMap metrics = one.ask_advantages(component, false);
   expect_near(one.advantages.values, {-.05F, -.05F, .05F, 0}, 1e-6F);
   EXPECT_NEAR(metrics.at("kl"), .15, 1e-6);  // of a response
-  EXPECT_NE(refusal([] {
+  EXPECT_NE(rl_refusal([] {
               LoadedComponent(RLOO_PLUGIN,
                               {{"ratio", std::string("sequence")}, {"loss_aggregation", std::string("token_mean")}});
             }).find("sequence_sum"),
@@ -157,7 +157,7 @@ TEST(PpoPlugin, AdvantagesReturnsAndLossOfAStep) {
   one.ask_advantages(component, true);
   expect_near(one.advantages.values, {.43675F, 0, .565F, .7F}, 1e-6F);
   expect_near(one.returns.values, {.93675F, 0, .965F, 1}, 1e-6F);
-  Tensor<float> by_values({1, 4}, std::vector<float>(4, not_written));
+  Tensor<float> by_values({1, 4}, std::vector<float>(4, unwritten));
   MetricMap metrics;
   const retort_metric_sink sink = sink_into(metrics);
   retort_rl_result result{sizeof result, 0, 0, one.gradient.view(), by_values.view(), nullptr, &sink};
@@ -173,7 +173,7 @@ TEST(PpoPlugin, AdvantagesReturnsAndLossOfAStep) {
   const LoadedComponent held(PPO_PLUGIN, {{"whiten_advantages", false}, {"kl_coefficient", .5}, {"lambda", 1.0}});
   EXPECT_NEAR(one.ask_advantages(held, true).at("kl"), .1, 1e-6);
   expect_near(one.returns.values, {.85F, 0, .9F, .95F}, 1e-6F);  // .05 less a token that is still to come
-  EXPECT_NE(refusal([&] {
+  EXPECT_NE(rl_refusal([&] {
               one.batch.old_values = nullptr;
               one.ask_advantages(held, true);
             }).find("old_values: expected [1,4], found no tensor"),

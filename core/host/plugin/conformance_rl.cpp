@@ -19,7 +19,7 @@ constexpr double log_prob_step = 2e-3, value_step = 1e-2, entropy_step = 0.1;
 
 using Matrix = std::vector<float>;
 
-RlCall call_of(const Subject& subject) {
+RlCall rl_call_of(const Subject& subject) {
   return RlCall(subject.id, subject.instance, subject.functions<retort_rl_v1>());
 }
 
@@ -70,7 +70,7 @@ struct SeededStep {
 /// A step with advantages, and one update of all rows that were kept.
 class Update {
  public:
-  Update(const Subject& subject, std::uint32_t seed = 20250414) : call_(call_of(subject)), seeded_(call_, seed) {
+  Update(const Subject& subject, std::uint32_t seed = 20250414) : call_(rl_call_of(subject)), seeded_(call_, seed) {
     call_.advantages(step(), metrics_);
     retort_rl_requirements once = call_.wanted();
     once.updates = once.mini_batches = 1;
@@ -145,12 +145,12 @@ void compare_with_differences(Update& one, Matrix& input, const Matrix& gradient
   expect(2 * compared >= gradient.size(), "the loss is not smooth at most elements, so its gradient means nothing");
 }
 
-void check_requirements(const Subject& subject) {
-  call_of(subject);
+void check_rl_requirements(const Subject& subject) {
+  rl_call_of(subject);
 }
 
 void check_advantages(const Subject& subject) {
-  const RlCall call = call_of(subject);
+  const RlCall call = rl_call_of(subject);
   RlMetrics metrics;
   SeededStep seeded(call);
   call.advantages(seeded.step, metrics);
@@ -163,7 +163,7 @@ void check_advantages(const Subject& subject) {
 
 /// Group b of the one step is group B-1-b of the other.
 void check_group_order(const Subject& subject) {
-  const RlCall call = call_of(subject);
+  const RlCall call = rl_call_of(subject);
   RlMetrics metrics;
   SeededStep forward(call), backward(call);
   const auto turn = [&](Matrix& values) {
@@ -189,7 +189,7 @@ void check_group_order(const Subject& subject) {
   expect(step.keep == forward.step.keep, "the rows kept depend on the order of the groups");
 }
 
-void check_gradient(const Subject& subject) {
+void check_rl_gradient(const Subject& subject) {
   Update one(subject);
   const RlLoss loss = one.whole(true);
   expect(largest_of(loss.gradient.log_probs) > 0,
@@ -221,7 +221,7 @@ void check_descent(const Subject& subject) {
          "along its gradient the loss rises by " + std::to_string(slope) + ", expected " + std::to_string(square));
 }
 
-void check_parts(const Subject& subject) {
+void check_rl_parts(const Subject& subject) {
   Update one(subject);
   const RlLoss whole = one.whole(true);
   double sum = 0;
@@ -241,7 +241,7 @@ void check_parts(const Subject& subject) {
 }
 
 /// What another call, or a token outside the mask, says must not matter.
-void check_dependence(const Subject& subject) {
+void check_rl_dependence(const Subject& subject) {
   Update one(subject);
   const double first = one.whole(false).loss;
   Update other(subject, 7);
@@ -255,13 +255,13 @@ void check_dependence(const Subject& subject) {
 }  // namespace
 
 void check_rl(CheckLog& log, const Subject& subject) {
-  if (!log.run(subject.id, "requirements are usable", [&] { check_requirements(subject); })) return;
+  if (!log.run(subject.id, "requirements are usable", [&] { check_rl_requirements(subject); })) return;
   if (!log.run(subject.id, "advantages are finite", [&] { check_advantages(subject); })) return;
   log.run(subject.id, "advantages do not depend on the order of groups", [&] { check_group_order(subject); });
-  log.run(subject.id, "gradient equals central finite differences", [&] { check_gradient(subject); });
+  log.run(subject.id, "gradient equals central finite differences", [&] { check_rl_gradient(subject); });
   log.run(subject.id, "the loss changes along its gradient by its square", [&] { check_descent(subject); });
-  log.run(subject.id, "losses and gradients of the parts of an update add up", [&] { check_parts(subject); });
-  log.run(subject.id, "the loss depends on its batch alone", [&] { check_dependence(subject); });
+  log.run(subject.id, "losses and gradients of the parts of an update add up", [&] { check_rl_parts(subject); });
+  log.run(subject.id, "the loss depends on its batch alone", [&] { check_rl_dependence(subject); });
 }
 
 }  // namespace retort::host
