@@ -24,7 +24,7 @@ json to_chat_row(const Utterance& utterance) {
                                     {"function", {{"name", call["name"]}, {"arguments", call["arguments"].dump()}}}});
   }
   return {{"messages", json::array({{{"role", "user"}, {"content", utterance.text}}, std::move(answer)})},
-          {"metadata", {{"template", utterance.template_id}}}};
+          {"metadata", {{"template", utterance.template_id}, {"kind", utterance.kind}}}};
 }
 
 }  // namespace retort::home
