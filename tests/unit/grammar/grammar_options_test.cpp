@@ -22,9 +22,9 @@ TEST(GrammarOptionsJson, AreReadAsTheyWereWritten) {
 
 TEST(GrammarOptionsJson, WhatIsWrongIsNamedWithItsPlace) {
   const std::pair<const char*, const char*> cases[] = {
-      {"[]", "retort.json: expected an object"},
+      {"[]", "(the whole document): expected an object"},
       {R"({"values_from_utterances": true})", "/values_from_utterances: expected values_from_utterance, no_call"},
-      {R"({"no_call": 1})", "/no_call: expected a boolean"},
+      {R"({"no_call": 1})", "/no_call: expected true or false"},
       {R"({"enums": {"t": {"a": []}}})", "/enums/t/a: expected at least one text"},
       {R"({"enums": {"t": {"a": [1]}}})", "/enums/t/a/0: expected a string"}};
   for (const auto& [text, expected] : cases) {
