@@ -1,5 +1,6 @@
 # Run by ctest for retort_discover_tests(), which sets the variables: asks a test program for its tests, once after each
 # build, and adds the entries.
+cmake_policy(VERSION 3.25)
 if(NOT EXISTS "${program}")
   add_test("${target}_NOT_BUILT" "${target}_NOT_BUILT")
   return()
@@ -10,6 +11,9 @@ if(NOT "${program}" IS_NEWER_THAN "${entries}" AND NOT "${asked_by}" IS_NEWER_TH
   return()
 endif()
 
+if(filter STREQUAL "")
+  set(filter "*")
+endif()
 execute_process(COMMAND "${program}" --gtest_list_tests "--gtest_filter=${filter}" WORKING_DIRECTORY "${folder}"
   OUTPUT_VARIABLE listed ERROR_VARIABLE listed_errors RESULT_VARIABLE status)
 if(NOT status EQUAL 0)
@@ -38,7 +42,7 @@ foreach(line IN LISTS listed)
     set(name "${suite}")
     set(chosen "${suite}.*")
     set(more "")
-  elseif(NOT base STREQUAL test)
+  elseif(NOT base STREQUAL test AND NOT each)
     set(name "${suite}.${base}")
     set(chosen "${suite}.${base}/*")
     set(more "")
