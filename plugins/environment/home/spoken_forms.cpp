@@ -11,7 +11,7 @@ namespace {
 
 using Forms = std::vector<std::string>;
 
-std::string two_digit_text(int number) {
+std::string two_digits(int number) {
   return (number < 10 ? "0" : "") + std::to_string(number);
 }
 
@@ -21,7 +21,7 @@ std::string hyphenated(std::string words) {
   return words;
 }
 
-int twelve_hour_form(int hour) {
+int twelve_hour(int hour) {
   return hour % 12 == 0 ? 12 : hour % 12;
 }
 
@@ -32,7 +32,7 @@ std::string number_or_words(int number, Random& random) {
 /// "half past six", "quarter to seven", "ten past 8"; nothing for the full hour.
 std::string relative_time(int hour, int minute, Random& random) {
   const bool to = minute > 30;
-  const std::string named = number_or_words(twelve_hour_form(to ? hour + 1 : hour), random);
+  const std::string named = number_or_words(twelve_hour(to ? hour + 1 : hour), random);
   if (minute == 30) return "half past " + named;
   const std::string distance = minute == 15 || minute == 45 ? std::string(random.chance(20) ? "a quarter" : "quarter")
                                                             : number_or_words(to ? 60 - minute : minute, random);
@@ -40,15 +40,15 @@ std::string relative_time(int hour, int minute, Random& random) {
 }
 
 std::string clock_words(int hour, int minute) {
-  const std::string words = number_words(twelve_hour_form(hour));
+  const std::string words = number_words(twelve_hour(hour));
   if (minute == 0) return words;
   return words + (minute < 10 ? " oh " : " ") + number_words(minute);
 }
 
 std::string clock_digits(int hour, int minute, Random& random) {
-  const std::string digits = std::to_string(twelve_hour_form(hour));
+  const std::string digits = std::to_string(twelve_hour(hour));
   if (minute == 0) return random.chance(15) ? digits + ":00" : digits;
-  return digits + (random.chance(20) ? "." : ":") + two_digit_text(minute);
+  return digits + (random.chance(20) ? "." : ":") + two_digits(minute);
 }
 
 std::string hours_and_minutes(int minutes, Random& random) {
@@ -190,7 +190,7 @@ std::string short_duration(int minutes, Random& random) {
   return said + (random.chance(35) ? "-" : " ") + unit;
 }
 
-std::string part_of_the_day(int minutes_of_day) {
+std::string part_of_day(int minutes_of_day) {
   const int hour = minutes_of_day / 60;
   if (hour < 12) return "morning";
   if (hour < 17) return "afternoon";
@@ -207,7 +207,7 @@ std::string twelve_hour_time(int minutes_of_day, Random& random) {
     case 1:
       return clock_words(hour, minute);
     case 2:
-      if (minute == 0) return number_or_words(twelve_hour_form(hour), random) + " o'clock";
+      if (minute == 0) return number_or_words(twelve_hour(hour), random) + " o'clock";
       return clock_digits(hour, minute, random);
     default:
       return relative_time(hour, minute, random);
@@ -218,8 +218,8 @@ std::string short_time(int minutes_of_day, Random& random) {
   const int hour = minutes_of_day / 60;
   const int minute = minutes_of_day % 60;
   if (random.chance(25)) {
-    const std::string digits = random.chance(70) ? two_digit_text(hour) : std::to_string(hour);
-    return digits + (random.chance(12) ? "." : ":") + two_digit_text(minute);
+    const std::string digits = random.chance(70) ? two_digits(hour) : std::to_string(hour);
+    return digits + (random.chance(12) ? "." : ":") + two_digits(minute);
   }
   return with_half(hour, minute, random);
 }
@@ -230,7 +230,7 @@ std::string any_time(int minutes_of_day, Random& random) {
   if (minutes_of_day == 0 && random.chance(75)) return "midnight";
   if (meant_as_said(hour) && random.chance(40)) return twelve_hour_time(minutes_of_day, random);
   if (hour == 0 || random.chance(55)) return short_time(minutes_of_day, random);
-  const std::string part = part_of_the_day(minutes_of_day);
+  const std::string part = part_of_day(minutes_of_day);
   return twelve_hour_time(minutes_of_day, random) + (part == "night" ? " at night" : " in the " + part);
 }
 

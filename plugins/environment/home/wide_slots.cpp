@@ -16,7 +16,7 @@ namespace retort::home {
 namespace {
 
 using nlohmann::json;
-using WideDraw = std::function<SlotValue(const DrawSetting&, Random&)>;
+using Draw = std::function<SlotValue(const DrawSetting&, Random&)>;
 using Say = std::string (*)(int, Random&);
 
 SlotValue said(json value, const std::string& words) {
@@ -27,23 +27,23 @@ SlotValue copied(const std::string& words, char mark, bool free_text) {
 }
 
 /// Mostly by the value's own name.
-SlotValue wide_named(const std::string& value, Random& random) {
+SlotValue named(const std::string& value, Random& random) {
   return said(value, random.chance(60) ? value : random.pick(wide_names(value)));
 }
-WideDraw wide_closed(const Words& values) {
-  return [&values](const DrawSetting&, Random& random) { return wide_named(random.pick(values), random); };
+Draw closed(const Words& values) {
+  return [&values](const DrawSetting&, Random& random) { return named(random.pick(values), random); };
 }
-WideDraw one_of(const char* list) {
+Draw one_of(const char* list) {
   return [list](const DrawSetting&, Random& random) {
     const std::string& words = random.pick(word_list(list));
     return said(words, words);
   };
 }
-WideDraw word(const char* list, char mark) {
+Draw word(const char* list, char mark) {
   return
       [=](const DrawSetting& setting, Random& random) { return copied(draw_word(list, setting, random), mark, false); };
 }
-WideDraw number(std::vector<int> likely, int likely_percent, int low, int high, Say say) {
+Draw number(std::vector<int> likely, int likely_percent, int low, int high, Say say) {
   return [=](const DrawSetting&, Random& random) {
     const int value = random.chance(likely_percent) ? random.pick(likely) : random.between(low, high);
     return said(value, say(value, random));
@@ -133,7 +133,7 @@ SlotValue vacuum_rooms(const DrawSetting&, Random& random) {
   const std::size_t count = std::min<std::size_t>(draw_count(random), 3);
   std::vector<std::string> names;
   while (values.size() < count) {
-    const SlotValue one = wide_named(random.pick(rooms_with("vacuum")), random);
+    const SlotValue one = named(random.pick(rooms_with("vacuum")), random);
     if (std::find(values.begin(), values.end(), one.value) != values.end()) continue;
     values.push_back(one.value);
     names.push_back((names.empty() || random.chance(80) ? article : "") + one.surface);
@@ -164,11 +164,11 @@ SlotValue room_without(const std::string& device, Random& random) {
   const Words& having = rooms_with(device);
   for (;;) {
     const std::string& room = random.pick(rooms());
-    if (std::find(having.begin(), having.end(), room) == having.end()) return wide_named(room, random);
+    if (std::find(having.begin(), having.end(), room) == having.end()) return named(room, random);
   }
 }
 
-std::map<std::string, WideDraw> number_kinds() {
+std::map<std::string, Draw> number_kinds() {
   return {
       {"percent", number(steps(10, 100, 10), 70, 1, 100, any_percent)},
       {"celsius", number(steps(17, 24, 1), 75, 12, 28, any_degrees)},
@@ -184,8 +184,8 @@ std::map<std::string, WideDraw> number_kinds() {
       {"seconds", number({5, 10, 15, 20, 30, 45, 90}, 70, 2, 59, any_number)}};
 }
 
-std::map<std::string, WideDraw> free_kinds() {
-  std::map<std::string, WideDraw> kinds = {
+std::map<std::string, Draw> free_kinds() {
+  std::map<std::string, Draw> kinds = {
       {"person", person},
       {"city", city},
       {"music", music},
@@ -213,25 +213,25 @@ std::map<std::string, WideDraw> free_kinds() {
   return kinds;
 }
 
-std::map<std::string, WideDraw> make_wide_kinds() {
+std::map<std::string, Draw> make_kinds() {
   static const Words speeds = {"low", "medium", "high"};
   static const Words sound_devices = {"music", "television"};
-  std::map<std::string, WideDraw> kinds = number_kinds();
+  std::map<std::string, Draw> kinds = number_kinds();
   kinds.merge(free_kinds());
   kinds.merge(moment_kinds());
-  kinds.merge(std::map<std::string, WideDraw>{{"color", wide_closed(colors())},
-                                              {"scene", wide_closed(scenes())},
-                                              {"door", wide_closed(doors())},
-                                              {"appliance", wide_closed(appliances())},
-                                              {"speed", wide_closed(speeds)},
-                                              {"sound", wide_closed(sound_devices)},
-                                              {"vacuum_rooms", vacuum_rooms},
-                                              {"room", wide_closed(rooms())}});
+  kinds.merge(std::map<std::string, Draw>{{"color", closed(colors())},
+                                          {"scene", closed(scenes())},
+                                          {"door", closed(doors())},
+                                          {"appliance", closed(appliances())},
+                                          {"speed", closed(speeds)},
+                                          {"sound", closed(sound_devices)},
+                                          {"vacuum_rooms", vacuum_rooms},
+                                          {"room", closed(rooms())}});
   for (const char* list :
        {"missing_rooms", "gadgets", "food", "adjectives", "containers", "topics", "countries", "chores", "dishes"})
     kinds[list] = one_of(list);
   for (const char* device : {"light", "color", "thermostat", "blinds", "fan", "speaker", "television", "vacuum"}) {
-    kinds[std::string("room:") + device] = wide_closed(rooms_with(device));
+    kinds[std::string("room:") + device] = closed(rooms_with(device));
     if (rooms_with(device).size() == rooms().size()) continue;
     kinds[std::string("room_without:") + device] = [device](const DrawSetting&, Random& random) {
       return room_without(device, random);
@@ -240,8 +240,8 @@ std::map<std::string, WideDraw> make_wide_kinds() {
   return kinds;
 }
 
-const std::map<std::string, WideDraw>& kinds() {
-  static const std::map<std::string, WideDraw> all = make_wide_kinds();
+const std::map<std::string, Draw>& kinds() {
+  static const std::map<std::string, Draw> all = make_kinds();
   return all;
 }
 

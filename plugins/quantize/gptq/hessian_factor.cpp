@@ -16,7 +16,7 @@ namespace retort::quantize {
 
 namespace {
 
-constexpr std::int64_t block = 64, factor_tile = 1024;  // block·tile doubles stay in the second-level cache
+constexpr std::int64_t block = 64, tile = 1024;  // block·tile doubles stay in the second-level cache
 
 /// The upper triangle of a matrix of n columns; rows contiguous.
 struct Triangle {
@@ -31,8 +31,8 @@ double row_product(const Triangle& a, std::int64_t i, std::int64_t k, std::int64
 
 /// a_ik −= Σ_{j ≥ end} a_ij·a_kj for k in [first, end).
 void subtract_products(const Triangle& a, std::int64_t i, std::int64_t first, std::int64_t end) {
-  for (std::int64_t j = end; j < a.n; j += factor_tile) {
-    const std::int64_t stop = std::min(a.n, j + factor_tile);
+  for (std::int64_t j = end; j < a.n; j += tile) {
+    const std::int64_t stop = std::min(a.n, j + tile);
     std::int64_t k = first;
     for (; k + 4 <= end; k += 4) {
       const double* const rows[4] = {a.row(k) + j, a.row(k + 1) + j, a.row(k + 2) + j, a.row(k + 3) + j};

@@ -14,7 +14,7 @@ using nlohmann::json;
 
 constexpr std::array<std::string_view, 5> known = {"tools", "conversation", "answer", "reference", "execution"};
 
-std::string shown(const json& value) {
+std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -36,8 +36,8 @@ std::string conversation_of(const json& messages) {
     if (content.is_string())
       text += content.get<std::string>();
     else if (!content.is_null())
-      text += shown(content);
-    if (message.contains("tool_calls")) text += shown(message["tool_calls"]);
+      text += dump(content);
+    if (message.contains("tool_calls")) text += dump(message["tool_calls"]);
     text += "\n";
   }
   return text.empty() ? "none" : text.substr(0, text.size() - 1);
@@ -45,18 +45,18 @@ std::string conversation_of(const json& messages) {
 
 std::string answer_of(const json& item) {
   const json response = item.value("response", json());
-  if (response.is_object() && response.contains("calls")) return shown(response["calls"]);
+  if (response.is_object() && response.contains("calls")) return dump(response["calls"]);
   const json text = item.value("text", json());
   return text.is_string() ? text.get<std::string>() : "none";
 }
 
 std::string part(std::string_view name, const json& item, const json& tools) {
-  if (name == "tools") return shown(item.contains("tools") ? item["tools"] : tools);
+  if (name == "tools") return dump(item.contains("tools") ? item["tools"] : tools);
   if (name == "conversation") return conversation_of(item.value("messages", json()));
   if (name == "answer") return answer_of(item);
   const json value = item.value(std::string(name), json());
   if (value.is_null()) return name == "reference" ? "none is known" : "was not tried";
-  return shown(name == "reference" && value.is_object() && value.contains("calls") ? value["calls"] : value);
+  return dump(name == "reference" && value.is_object() && value.contains("calls") ? value["calls"] : value);
 }
 
 }  // namespace
