@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup build quickstart test test-asan test-tsan soak fuzz format lint package bench bench-peer clean
+.PHONY: help setup build quickstart test test-asan test-tsan soak fuzz format lint package bench bench-peer bench-quality clean
 
 # Where the tests and some configs find real data; tests that need it are skipped where it is absent.
 export RETORT_SHARED ?= $(abspath ../shared)
@@ -114,6 +114,13 @@ bench-peer: build/release/build.ninja ## measure beside llama.cpp; a table, and 
 	@$(call compile,release) --target retort
 	$(call step,bench-peer: $(RUNS) runs)
 	@tests/bench/peer.py --retort $(retort) --peer '$(RETORT_SHARED)/tools/llama-peer.sh' --runs $(RUNS) --out build/bench/peer.json
+
+# The first time it trains every model (hours on two cores) and fetches the labeller's packages into build/bench/quality.
+bench-quality: build/release/build.ninja ## exact match on real words beside a CRF; a table, and build/bench/quality.json
+	$(call step,build: what the runs need)
+	@$(call compile,release) --target product
+	$(call step,bench-quality)
+	@tests/bench/quality.py --retort $(abspath $(retort)) --shared '$(RETORT_SHARED)' --work build/bench/quality --out build/bench/quality.json
 
 clean: ## remove build/ and dist/; runs/ (your models) stays
 	rm -rf build dist

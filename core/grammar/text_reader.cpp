@@ -204,6 +204,12 @@ TextStep read_text(const CountedText& text, Writing writing, std::uint8_t byte, 
   return take(text, byte, at);
 }
 
+bool read_character(const CountedText& text, std::int32_t character_class, Configuration& at) {
+  if (character_class == CharacterAutomaton::dead) return false;
+  const CharacterAutomaton& automaton = text.automaton;
+  return consume(text, automaton.next[static_cast<std::size_t>(at.a * automaton.classes + character_class)], at);
+}
+
 bool inside_character(const Configuration& at) {
   return at.b >> 28U == character;
 }

@@ -8,7 +8,7 @@
 
 #include <cmath>
 
-#include "loss_properties.h"
+#include "loss_parts.h"
 
 namespace retort::golden {
 

@@ -8,7 +8,7 @@
 #include <random>
 
 #include "host/algorithm/rl_call.h"
-#include "loss_properties.h"
+#include "loss_parts.h"
 
 namespace retort::golden {
 

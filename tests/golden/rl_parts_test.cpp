@@ -11,7 +11,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "loss_properties.h"
+#include "loss_parts.h"
 
 namespace retort::golden {
 

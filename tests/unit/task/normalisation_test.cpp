@@ -25,6 +25,7 @@ TEST(Normalisation, EachOptionDoesOneThing) {
       {{.numbers = "spaced"}, "b2b, mp3, 7 pm, 4x4, 90s", "b2b, mp3, 7 pm, 4x4, 90 s"},
       {{.numbers = "joined"}, "at 7 pm, 10 % now, 5 people", "at 7pm, 10% now, 5 people"},
       {{.letters = "lower"}, "\xFF X", "\xFF X"},
+      {{.apostrophes = "drop"}, "what's o'clock, 'now' or 5' l'été", "whats oclock, 'now' or 5' lété"},
   };
   for (const auto& [options, text, expected] : cases) EXPECT_EQ(normalised(text, options), expected) << text;
   EXPECT_THROW(normalisation_from_json({{"letters", "upper"}}, "task"), std::invalid_argument);
@@ -43,6 +44,11 @@ TEST(Normalisation, LabelsThatAreFreeFollowTheText) {
   const auto learnt = normalised(calls, tools, options);
   EXPECT_EQ(learnt[0].arguments, (Json{{"who", "ann"}, {"at", "7 pm"}, {"day", "Monday"}}));
   EXPECT_EQ(restored(learnt, tools, conversation_of("Remind Ann on monday, 7pm!"), options), calls);
+  // A task whose values are in lower case has them so, whatever the user wrote; apostrophes come back.
+  const NormalisationOptions lower{.letters = "lower", .apostrophes = "drop", .values = "lower"};
+  EXPECT_EQ(restored({{"remind", {{"who", "anns mum"}}}}, tools, conversation_of("Remind Ann's Mum"), lower)[0]
+                .arguments["who"],
+            "ann's mum");
   // What nobody said stays.
   EXPECT_EQ(restored({{"remind", {{"who", "tom"}}}}, tools, conversation_of("Remind Ann"), options)[0].arguments["who"],
             "tom");

@@ -52,6 +52,40 @@ TEST(TokenForm, WritesEarlierTurnsCompactly) {
             R"({"arguments":{"time":"7"},"name":"alarm_set"}<|end|><|tool|> {"ok":true}<|assistant|>)");
 }
 
+TEST(TokenForm, ReadsTheQuestionAgainWhereItIsAsked) {
+  const PromptContract contract("functional_tokens", tools(), {.context = true, .readings = 2});
+  const text::Tokenizer tokenizer = tokenizer_for(contract);
+  EXPECT_EQ(shown(tokenizer, contract.prompt(tokenizer, "at 7")), "<|user|> at 7<|user|> at 7<|assistant|>");
+  // A tool's result is not a question, and earlier turns are read once.
+  EXPECT_EQ(
+      shown(tokenizer, contract.prompt(tokenizer, two_turns())),
+      shown(tokenizer, PromptContract("functional_tokens", tools(), {.context = true}).prompt(tokenizer, two_turns())));
+  Conversation asked = two_turns();
+  asked.messages.push_back({.role = Role::user, .content = "at 8"});
+  EXPECT_TRUE(contains(shown(tokenizer, contract.prompt(tokenizer, asked)),
+                       R"({"ok":true}<|user|> at 8<|user|> at 8<|assistant|>)"));
+
+  const Json json = contract.to_json();
+  EXPECT_EQ(json.at("readings"), 2);
+  EXPECT_EQ(PromptContract::from_json(json, "test").prompt(tokenizer, "at 7"), contract.prompt(tokenizer, "at 7"));
+  EXPECT_FALSE(PromptContract("functional_tokens", tools()).to_json().contains("readings"));
+  Json none = json;
+  none["readings"] = 0;
+  EXPECT_TRUE(contains(error_of([&] { PromptContract::from_json(none, "test"); }), "/readings"));
+  EXPECT_TRUE(
+      contains(error_of([] { PromptContract("json", tools(), {.readings = 0}); }), "readings: expected at least 1"));
+}
+
+TEST(TokenForm, OptionsOfTheGrammarBelongToTheTask) {
+  const PromptContract plain("json", tools());
+  EXPECT_TRUE(plain.grammar().empty());
+  EXPECT_FALSE(plain.to_json().contains("grammar"));
+  const Json options = {{"values_from_utterance", true}};
+  const Json json = plain.with_grammar(options).to_json();
+  EXPECT_EQ(json.at("grammar"), options);
+  EXPECT_EQ(PromptContract::from_json(json, "test").grammar(), options);
+}
+
 TEST(TokenForm, WithoutContextIsWhatItWas) {
   const PromptContract contract("functional_tokens", tools());
   const text::Tokenizer tokenizer = tokenizer_for(contract);

@@ -1,4 +1,4 @@
-// What the tests of all losses share: variants by name, and how two outcomes are compared.
+// What tests of every loss of an interface share: variants of a loss as parameters of a test, and what must be equal.
 #pragma once
 
 #include <gtest/gtest.h>
