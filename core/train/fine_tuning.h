@@ -21,8 +21,10 @@ struct FineTuningJob : TrainingJob {
   NewModel model;  ///< used without `start`
   std::string call_format = "functional_tokens";
   task::NormalisationOptions normalisation;  ///< of what users write
-  task::ResponseStyle style;                 ///< all three: of a new model, and of one that knows no task yet
-  double prompt_loss_weight = 0;             ///< of the prompt's tokens in the loss; 0 = responses only
+  task::ResponseStyle style;
+  /// Options of the call grammar (grammar/grammar_options.h). All four: of a new model, and of one without a task.
+  nlohmann::json grammar = nlohmann::json::object();
+  double prompt_loss_weight = 0;  ///< of the prompt's tokens in the loss; 0 = responses only
 };
 
 /// Loss: mean negative log-likelihood of a batch's response tokens (and weighted prompt tokens), normalised over the

@@ -12,7 +12,7 @@ namespace retort::home {
 Split split_named(const std::string& name);
 
 /// {"messages": [user, assistant with tool_calls], "metadata": {"template": id, "kind": kind}}; without tool_calls when
-/// no tool answers.
+/// no tool answers. Texts of the calls are in lower case, however the utterance is typed.
 nlohmann::json to_chat_row(const Utterance& utterance);
 
 }  // namespace retort::home

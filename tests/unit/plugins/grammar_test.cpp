@@ -40,6 +40,16 @@ std::set<std::string> texts(const std::vector<Utterance>& utterances) {
   return result;
 }
 
+TEST(ChatRow, HasTheTextsOfCallsInLowerCase) {
+  const Utterance utterance{
+      "Add Milk and Rye to the list",
+      nlohmann::json::parse(R"([{"name": "shopping_add", "arguments": {"items": ["Milk", "Rye"]}}])"), "t", "surface"};
+  const nlohmann::json row = to_chat_row(utterance);
+  EXPECT_EQ(row["messages"][0]["content"], "Add Milk and Rye to the list");
+  EXPECT_EQ(row["messages"][1]["tool_calls"][0]["function"]["arguments"], R"({"items":["milk","rye"]})");
+  EXPECT_EQ(row["metadata"]["kind"], "surface");
+}
+
 TEST(Grammar, GivesTheSameUtterancesForTheSameSeed) {
   const auto first = grammar().generate(Split::train, 300, 7);
   const auto again = Grammar().generate(Split::train, 300, 7);
