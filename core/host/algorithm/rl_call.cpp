@@ -194,7 +194,7 @@ RlCall::RlCall(std::string id, retort_instance* instance, const retort_rl_v1& fu
   if (const std::string unknown = unknown_signals(wanted_.signals, rl_signals); !unknown.empty())
     throw std::invalid_argument(id_ + ": requirements(): asks for " + unknown +
                                 ", which retort.rl/1 does not know; it knows " + signal_names(rl_signals));
-  if ((wanted_.flags & ~RETORT_RL_WHOLE_GROUPS) != 0)
+  if ((wanted_.flags & ~(RETORT_RL_WHOLE_GROUPS | RETORT_RL_CONSTANT_RATIO)) != 0)
     throw std::invalid_argument(id_ + ": requirements(): unknown bits in flags: " + std::to_string(wanted_.flags));
   const auto at_least_1 = [&](const char* name, std::int64_t value) {
     if (value < 1)
@@ -204,6 +204,9 @@ RlCall::RlCall(std::string id, retort_instance* instance, const retort_rl_v1& fu
   at_least_1("group_size", wanted_.group_size);
   at_least_1("updates", wanted_.updates);
   at_least_1("mini_batches", wanted_.mini_batches);
+  if (wanted_.refill_rounds < 0)
+    throw std::invalid_argument(id_ + ": requirements(): refill_rounds: expected at least 0, found " +
+                                std::to_string(wanted_.refill_rounds));
 }
 
 void RlCall::require_offered(std::uint64_t offered, const std::string& who) const {

@@ -94,6 +94,12 @@ class Update {
     return call_.loss(step(), update_, rows, part, with_gradient, metrics_);
   }
   RlLoss whole(bool with_gradient) { return loss(update_.rows, with_gradient); }
+  /// A log-probability moves; where the algorithm takes ratios as constants, the old one moves with it.
+  void move_log_prob(std::size_t at, float to) {
+    float& now = policy().log_probs[at];
+    if ((call_.wanted().flags & RETORT_RL_CONSTANT_RATIO) != 0) step().old_log_probs[at] += to - now;
+    now = to;
+  }
 
  private:
   RlCall call_;
@@ -129,12 +135,16 @@ void compare_with_differences(Update& one, Matrix& input, const Matrix& gradient
   std::size_t compared = 0;
   for (std::size_t i = 0; i < gradient.size(); ++i) {
     const auto at = static_cast<std::size_t>(one.update().rows[i / T]) * T + i % T;
-    const float middle = input[at];
-    input[at] = static_cast<float>(middle + h);
+    const auto move = [&](float to) {
+      &input == &one.policy().log_probs ? one.move_log_prob(at, to) : void(input[at] = to);
+    };
+    const float middle = input[at], old = one.step().old_log_probs[at];
+    move(static_cast<float>(middle + h));
     const double high = input[at], above = one.whole(false).loss;
-    input[at] = static_cast<float>(middle - h);
+    move(static_cast<float>(middle - h));
     const double low = input[at], below = one.whole(false).loss;
     input[at] = middle;
+    one.step().old_log_probs[at] = old;
     const double right = (above - middle_loss) / (high - middle), left = (middle_loss - below) / (middle - low);
     if (std::abs(right - left) > 4 * tolerance) continue;
     ++compared;
@@ -206,13 +216,14 @@ void check_descent(const Subject& subject) {
   double square = 0;
   const double reach = 1e-3 / largest_of(loss.gradient.log_probs);
   const auto moved = [&](double by) {
-    const Matrix before = one.policy().log_probs;
+    const Matrix before = one.policy().log_probs, old = one.step().old_log_probs;
     for (std::size_t i = 0; i < loss.gradient.log_probs.size(); ++i) {
       const auto at = static_cast<std::size_t>(one.update().rows[i / T]) * T + i % T;
-      one.policy().log_probs[at] += static_cast<float>(by * loss.gradient.log_probs[i]);
+      one.move_log_prob(at, before[at] + static_cast<float>(by * loss.gradient.log_probs[i]));
     }
     const double value = one.whole(false).loss;
     one.policy().log_probs = before;
+    one.step().old_log_probs = old;
     return value;
   };
   for (const float g : loss.gradient.log_probs) square += static_cast<double>(g) * g;
