@@ -30,10 +30,9 @@ Floats reverse_logs(std::initializer_list<double> probabilities) {
   return out;
 }
 
-const Floats reverse_student = reverse_logs({.15, .3, .12, .18, .25}),
-             reverse_teacher = reverse_logs({.55, .25, .12, .05, .03});
-const Floats reverse_top = reverse_logs({.55, .25});
-const Ids reverse_top_ids{0, 1};
+const Floats student = reverse_logs({.15, .3, .12, .18, .25}), teacher = reverse_logs({.55, .25, .12, .05, .03});
+const Floats top = reverse_logs({.55, .25});
+const Ids top_ids{0, 1};
 
 ReverseKlLoss loss_of(const ReverseKlOptions& options, const ReverseKlRow& row, Floats* gradient = nullptr) {
   distill::ReverseKlScratch scratch;
@@ -49,7 +48,7 @@ ReverseKlRow reverse_row(const Floats& z, const Floats& t) {
   return row;
 }
 
-ReverseKlRow reverse_top_row(const Floats& z, const Ids& ids, const Floats& log_probs, double tail_mass) {
+ReverseKlRow top_row(const Floats& z, const Ids& ids, const Floats& log_probs, double tail_mass) {
   ReverseKlRow row;
   row.student = z;
   row.top_ids = ids;
@@ -75,7 +74,7 @@ std::string message_of(const ReverseKlOptions& options, const ReverseKlRow& row)
 
 TEST(ReverseKlGolden, FullDistributions) {
   Floats gradient;
-  EXPECT_NEAR(loss_of({}, reverse_row(reverse_student, reverse_teacher), &gradient).loss, .620437995652, 1e-6);
+  EXPECT_NEAR(loss_of({}, reverse_row(student, teacher), &gradient).loss, .620437995652, 1e-6);
   expect_reverse_gradient(gradient,
                           {-0.287958146967, -0.131434931657, -0.0744525594782, 0.118889252966, 0.374956385137}, 1e-6);
   // TRL's pair p = [.9,.1], q = [.1,.9] is symmetric: 1.757780 in both directions.
@@ -120,8 +119,7 @@ TEST(ReverseKlGolden, FourConventionsOfTheTail) {
     ReverseKlOptions options;
     options.tail = tail;
     Floats gradient;
-    EXPECT_NEAR(loss_of(options, reverse_top_row(reverse_student, reverse_top_ids, reverse_top, .2), &gradient).loss,
-                expected, 1e-6);
+    EXPECT_NEAR(loss_of(options, top_row(student, top_ids, top, .2), &gradient).loss, expected, 1e-6);
     expect_reverse_gradient(gradient, slopes, 1e-6);
   }
 }
@@ -132,23 +130,22 @@ TEST(ReverseKlGolden, AUniformTailIsTemperedWithTheRest) {
   options.temperature = 2;
   options.scale_by_temperature_squared = false;
   options.tail = ReverseTail::uniform;
-  EXPECT_NEAR(loss_of(options, reverse_top_row(reverse_student, reverse_top_ids, reverse_top, .2)).loss, .110240715252,
-              1e-6);
+  EXPECT_NEAR(loss_of(options, top_row(student, top_ids, top, .2)).loss, .110240715252, 1e-6);
 }
 
 TEST(ReverseKlGolden, ASureTeachersTailIsRaisedToTheFloor) {
   const Floats sure{0.0F};
-  EXPECT_NEAR(loss_of({}, reverse_top_row(reverse_student, {0}, sure, 0)).loss, 11.320475036, 1e-5);
+  EXPECT_NEAR(loss_of({}, top_row(student, {0}, sure, 0)).loss, 11.320475036, 1e-5);
 }
 
 TEST(ReverseKlGolden, VocabulariesOfDifferentWidthAreComparedOverTheCommonColumns) {
   Floats gradient;
   const Floats narrow = reverse_logs({.4, .3, .2, .1});
-  EXPECT_NEAR(loss_of({}, reverse_row(reverse_student, narrow), &gradient).loss, .150852921623, 1e-6);
+  EXPECT_NEAR(loss_of({}, reverse_row(student, narrow), &gradient).loss, .150852921623, 1e-6);
   EXPECT_EQ(gradient[4], 0.0F);
-  Floats wide = reverse_teacher;
+  Floats wide = teacher;
   wide.insert(wide.end(), {3.0F, 2.0F});
-  EXPECT_NEAR(loss_of({}, reverse_row(reverse_student, wide)).loss, .620437995652, 1e-6);
+  EXPECT_NEAR(loss_of({}, reverse_row(student, wide)).loss, .620437995652, 1e-6);
 }
 
 TEST(ReverseKl, GradientsMatchCentralDifferencesInEveryConvention) {
@@ -179,7 +176,7 @@ TEST(ReverseKl, GradientsMatchCentralDifferencesInEveryConvention) {
     ReverseKlOptions options;
     options.tail = tail;
     options.temperature = tail == ReverseTail::uniform || tail == ReverseTail::both_renormalise ? 2.5 : 1;
-    compare(options, reverse_top_row(z, ids, log_probs, .11));
+    compare(options, top_row(z, ids, log_probs, .11));
   }
   compare({}, reverse_row(z, t));
 }
@@ -193,13 +190,12 @@ TEST(ReverseKl, WithATailItIsNeverNegativeAndZeroForTheTeacherItself) {
     for (int trial = 0; trial < 200; ++trial) {
       Floats z(5);
       for (float& value : z) value = normal(random);
-      EXPECT_GE(loss_of(options, reverse_top_row(z, reverse_top_ids, reverse_top, .2)).loss, 0);
+      EXPECT_GE(loss_of(options, top_row(z, top_ids, top, .2)).loss, 0);
     }
     const Floats even = reverse_logs({.55, .25, .2 / 3, .2 / 3, .2 / 3});
-    EXPECT_NEAR(loss_of(options, reverse_top_row(even, reverse_top_ids, reverse_top, .2)).loss, 0, 1e-6)
-        << static_cast<int>(tail);
+    EXPECT_NEAR(loss_of(options, top_row(even, top_ids, top, .2)).loss, 0, 1e-6) << static_cast<int>(tail);
   }
-  EXPECT_NEAR(loss_of({}, reverse_row(reverse_teacher, reverse_teacher)).loss, 0, 1e-6);
+  EXPECT_NEAR(loss_of({}, reverse_row(teacher, teacher)).loss, 0, 1e-6);
 }
 
 TEST(ReverseKl, DroppingTheTailRewardsLeavingTheTop) {
@@ -207,10 +203,10 @@ TEST(ReverseKl, DroppingTheTailRewardsLeavingTheTop) {
   ReverseKlOptions options;
   options.tail = ReverseTail::drop;
   const Floats copy = reverse_logs({.55, .25, .12, .05, .03}), fled = reverse_logs({.2, .1, .3, .2, .2});
-  EXPECT_NEAR(loss_of(options, reverse_top_row(copy, reverse_top_ids, reverse_top, .2)).loss, 0, 1e-6);
-  EXPECT_LT(loss_of(options, reverse_top_row(fled, reverse_top_ids, reverse_top, .2)).loss, -.2);
+  EXPECT_NEAR(loss_of(options, top_row(copy, top_ids, top, .2)).loss, 0, 1e-6);
+  EXPECT_LT(loss_of(options, top_row(fled, top_ids, top, .2)).loss, -.2);
   options.tail = ReverseTail::bucket;
-  EXPECT_GT(loss_of(options, reverse_top_row(fled, reverse_top_ids, reverse_top, .2)).loss, .2);
+  EXPECT_GT(loss_of(options, top_row(fled, top_ids, top, .2)).loss, .2);
 }
 
 TEST(ReverseKl, AMaskedRowIsZeroEverywhereEvenWhereItsLogitsAreNot) {
@@ -227,13 +223,10 @@ TEST(ReverseKl, ErrorsSayWhatIsWrong) {
   EXPECT_NE(message_of({}, reverse_row(broken, fine)).find("student's logits"), std::string::npos);
   EXPECT_NE(message_of({}, reverse_row(fine, broken)).find("teacher's logits"), std::string::npos);
   EXPECT_NE(message_of({}, reverse_row(fine, excluding)).find("excludes a token"), std::string::npos);
-  EXPECT_NE(message_of({}, reverse_top_row(reverse_student, {1, 1}, reverse_logs({.5, .4}), .1)).find("token 1 twice"),
+  EXPECT_NE(message_of({}, top_row(student, {1, 1}, reverse_logs({.5, .4}), .1)).find("token 1 twice"),
             std::string::npos);
-  EXPECT_NE(
-      message_of({}, reverse_top_row(reverse_student, reverse_top_ids, Floats{.5F, .4F}, .1)).find("log-probability"),
-      std::string::npos);
-  EXPECT_NE(message_of({}, reverse_top_row(reverse_student, reverse_top_ids, reverse_logs({.9, .3}), .1))
-                .find("of 1 altogether"),
+  EXPECT_NE(message_of({}, top_row(student, top_ids, Floats{.5F, .4F}, .1)).find("log-probability"), std::string::npos);
+  EXPECT_NE(message_of({}, top_row(student, top_ids, reverse_logs({.9, .3}), .1)).find("of 1 altogether"),
             std::string::npos);
   ReverseKlOptions tempered;
   tempered.temperature = 2;
