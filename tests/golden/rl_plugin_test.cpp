@@ -17,7 +17,7 @@ namespace {
 const float unwritten = std::numeric_limits<float>::quiet_NaN();
 
 template <typename Action>
-std::string rl_refusal(Action action) {
+std::string refusal(Action action) {
   try {
     action();
   } catch (const std::invalid_argument& error) {
@@ -66,7 +66,7 @@ TEST(GrpoPlugin, AdvantagesAndLossOfAStep) {
   const Tensor<float> six({6}, std::vector<float>(6, 0.0f)), six_rows({6, 2}, std::vector<float>(12, 1.0f));
   batch.rewards = six.view();
   const auto refused = [&] {
-    return rl_refusal([&] { throw_if_error(functions.advantages(component.instance(), &batch, &out)); });
+    return refusal([&] { throw_if_error(functions.advantages(component.instance(), &batch, &out)); });
   };
   EXPECT_NE(refused().find("rewards: expected [8,1], found [6,1]"), std::string::npos);
   batch.mask = six_rows.view();
@@ -140,7 +140,7 @@ TEST(RlooPlugin, TheDivergenceIsTakenOffTheReward) {
   const MetricMap metrics = one.ask_advantages(component, false);
   expect_near(one.advantages.values, {-.05F, -.05F, .05F, 0}, 1e-6F);
   EXPECT_NEAR(metrics.at("kl"), .15, 1e-6);  // of a response
-  EXPECT_NE(rl_refusal([] {
+  EXPECT_NE(refusal([] {
               LoadedComponent(RLOO_PLUGIN,
                               {{"ratio", std::string("sequence")}, {"loss_aggregation", std::string("token_mean")}});
             }).find("sequence_sum"),
@@ -174,7 +174,7 @@ TEST(PpoPlugin, AdvantagesReturnsAndLossOfAStep) {
   const LoadedComponent held(PPO_PLUGIN, {{"whiten_advantages", false}, {"kl_coefficient", .5}, {"lambda", 1.0}});
   EXPECT_NEAR(one.ask_advantages(held, true).at("kl"), .1, 1e-6);
   expect_near(one.returns.values, {.85F, 0, .9F, .95F}, 1e-6F);  // .05 less a token that is still to come
-  EXPECT_NE(rl_refusal([&] {
+  EXPECT_NE(refusal([&] {
               one.batch.old_values = nullptr;
               one.ask_advantages(held, true);
             }).find("old_values: expected [1,4], found no tensor"),
