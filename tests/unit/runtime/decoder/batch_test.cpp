@@ -22,7 +22,7 @@ std::vector<TokenId> seeded_tokens(std::int64_t count, std::int64_t vocabulary, 
   return tokens;
 }
 
-float largest_difference(std::span<const float> a, std::span<const float> b) {
+float largest_distance(std::span<const float> a, std::span<const float> b) {
   float difference = a.size() == b.size() ? 0.0f : INFINITY;
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
     difference = std::max(difference, std::fabs(a[i] - b[i]));
@@ -82,8 +82,7 @@ TEST_F(Batch, TogetherGivesWhatEachGivesAlone) {
       }
       const auto& found = rows[static_cast<std::size_t>(sequence)];
       // f32: sums in another order. int8: that, and codes next to a rounding border.
-      EXPECT_LT(largest_difference(found, expected),
-                storage == Storage::f32 ? 5e-5f : 0.05f * root_mean_square(expected))
+      EXPECT_LT(largest_distance(found, expected), storage == Storage::f32 ? 5e-5f : 0.05f * root_mean_square(expected))
           << "sequence " << sequence;
       for (std::size_t row = 0; row < expected.size() / vocabulary; ++row) {
         const std::span<const float> a = std::span(found).subspan(row * vocabulary, vocabulary);
@@ -181,7 +180,7 @@ TEST_F(Batch, ChunksGiveTheSameTokens) {
   const std::vector<TokenId> tokens = seeded_tokens(600, config_.vocabulary_size, 2);
   const std::vector<float> whole = Decoder(model, {.chunk = 512}).forward_all(tokens);
   for (const std::int64_t chunk : {32, 96, 256})
-    EXPECT_LT(largest_difference(Decoder(model, {.chunk = chunk}).forward_all(tokens), whole), 5e-5f) << chunk;
+    EXPECT_LT(largest_distance(Decoder(model, {.chunk = chunk}).forward_all(tokens), whole), 5e-5f) << chunk;
 }
 
 TEST_F(Batch, RefusesWhatDoesNotFit) {
