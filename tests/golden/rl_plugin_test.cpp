@@ -14,7 +14,7 @@ namespace retort::golden {
 
 namespace {
 
-const float not_written = std::numeric_limits<float>::quiet_NaN();
+const float unwritten = std::numeric_limits<float>::quiet_NaN();
 
 template <typename Action>
 std::string refusal(Action action) {
@@ -34,7 +34,7 @@ TEST(GrpoPlugin, AdvantagesAndLossOfAStep) {
   std::vector<float> ones(16, 1.0f);
   ones[3] = 0;  // sample 1 has one token
   const Tensor<float> mask({8, 2}, ones), log_probs({8, 2}, std::vector<float>(16, -1.0f));
-  Tensor<float> advantages({8, 2}, std::vector<float>(16, not_written)), keep({8}, std::vector<float>(8, 1));
+  Tensor<float> advantages({8, 2}, std::vector<float>(16, unwritten)), keep({8}, std::vector<float>(8, 1));
   retort_rl_batch batch{};
   batch.struct_size = sizeof batch;
   batch.rewards = rewards.view();
@@ -55,7 +55,7 @@ TEST(GrpoPlugin, AdvantagesAndLossOfAStep) {
   batch.update_rows = 8;
   batch.update_tokens = 15;
   batch.maximum_tokens = 2;
-  Tensor<float> gradient({8, 2}, std::vector<float>(16, not_written));
+  Tensor<float> gradient({8, 2}, std::vector<float>(16, unwritten));
   retort_rl_result result{sizeof result, 0, 0, gradient.view(), nullptr, nullptr, &sink};
   throw_if_error(functions.loss(component.instance(), &batch, &result));
   EXPECT_NEAR(result.loss, -.865875 * (2 - 1 - 2 + 2) / 15, 1e-6);  // ρ = 1: −ΣA over unmasked tokens / 15
@@ -83,9 +83,9 @@ struct RlCase {
         mask({rows, positions}, std::move(mask_values)),
         log_probs({rows, positions}, std::vector<float>(mask.values.size(), -1.0F)),
         reference({rows, positions}, std::vector<float>(mask.values.size(), -1.1F)),
-        advantages({rows, positions}, std::vector<float>(mask.values.size(), not_written)),
-        returns({rows, positions}, std::vector<float>(mask.values.size(), not_written)),
-        gradient({rows, positions}, std::vector<float>(mask.values.size(), not_written)),
+        advantages({rows, positions}, std::vector<float>(mask.values.size(), unwritten)),
+        returns({rows, positions}, std::vector<float>(mask.values.size(), unwritten)),
+        gradient({rows, positions}, std::vector<float>(mask.values.size(), unwritten)),
         keep({rows}, std::vector<float>(rewards.values.size(), 1)) {
     batch.struct_size = sizeof batch;
     batch.rewards = rewards.view();
@@ -158,7 +158,7 @@ TEST(PpoPlugin, AdvantagesReturnsAndLossOfAStep) {
   one.ask_advantages(component, true);
   expect_near(one.advantages.values, {.43675F, 0, .565F, .7F}, 1e-6F);
   expect_near(one.returns.values, {.93675F, 0, .965F, 1}, 1e-6F);
-  Tensor<float> by_values({1, 4}, std::vector<float>(4, not_written));
+  Tensor<float> by_values({1, 4}, std::vector<float>(4, unwritten));
   MetricMap metrics;
   const retort_metric_sink sink = sink_into(metrics);
   retort_rl_result result{sizeof result, 0, 0, one.gradient.view(), by_values.view(), nullptr, &sink};
