@@ -6,6 +6,7 @@
 
 #include <sstream>
 #include <stdexcept>
+#include <vector>
 
 #include "porter.h"
 
@@ -52,20 +53,25 @@ json call(const std::string& name, json arguments) {
   return {{"name", name}, {"arguments", std::move(arguments)}};
 }
 
+/// Braces around one JSON value may copy it; this is a list always.
+json list(const std::vector<json>& calls) {
+  return json(calls);
+}
+
 TEST(SimRl, CallsAreMatchedGreedilyByName) {
   const json kitchen = call("light", {{"room", "kitchen"}, {"level", 40}}), hall = call("light", {{"room", "hall"}});
-  EXPECT_EQ(calls_similarity({kitchen, hall}, {hall, kitchen}), 1);  // order does not count
+  EXPECT_EQ(calls_similarity(list({kitchen, hall}), list({hall, kitchen})), 1);  // order does not count
   // Equal argument names and level, another room: 1 of 2 arguments.
   EXPECT_NEAR(call_similarity(kitchen, call("light", {{"room", "bath"}, {"level", 40.0}})), .5, 1e-15);
   // An argument too many and one missing: Σ 1 / (2 + 1).
   EXPECT_NEAR(call_similarity(kitchen, call("light", {{"room", "kitchen"}, {"color", "red"}})), 1 / 3., 1e-15);
   EXPECT_EQ(call_similarity(call("stop", json::object()), call("stop", json::object())), 1);
   // A call too many, a call too few: Σ / (calls + unmatched).
-  EXPECT_NEAR(calls_similarity({kitchen, kitchen}, {kitchen}), .5, 1e-15);
-  EXPECT_NEAR(calls_similarity({kitchen}, {kitchen, call("stop", json::object())}), .5, 1e-15);
+  EXPECT_NEAR(calls_similarity(list({kitchen, kitchen}), list({kitchen})), .5, 1e-15);
+  EXPECT_NEAR(calls_similarity(list({kitchen}), list({kitchen, call("stop", json::object())})), .5, 1e-15);
   // Greedy: the first call takes the most alike, which leaves the second the other one.
   const json a = call("light", {{"room", "kitchen"}}), b = call("light", {{"room", "kitchen"}, {"level", 1}});
-  EXPECT_NEAR(calls_similarity({a, a}, {b, a}), (1 + .5) / 2, 1e-15);
+  EXPECT_NEAR(calls_similarity(list({a, a}), list({b, a})), (1 + .5) / 2, 1e-15);
   EXPECT_EQ(calls_similarity(json::array(), json::array()), 1);
   EXPECT_EQ(argument_similarity(true, 1), 1);  // as in Python
   EXPECT_EQ(argument_similarity({1, 2}, {1, 2}), 1);
@@ -84,17 +90,18 @@ TEST(SimRl, VerdictsOfItems) {
   const auto judged = [&](json response, json reference) {
     return judge({{"response", std::move(response)}, {"reference", std::move(reference)}}, tools);
   };
-  const json expected = {{"calls", {call("light", {{"room", "hall"}})}}};
-  EXPECT_EQ(judged({{"calls", {call("light", {{"room", "hall"}})}}}, expected).score, 1);  // "level" is not missed
+  const json expected = {{"calls", list({call("light", {{"room", "hall"}})})}};
+  EXPECT_EQ(judged({{"calls", list({call("light", {{"room", "hall"}})})}}, expected).score,
+            1);  // "level" is not missed
   EXPECT_EQ(judged({{"malformed", "cut"}}, expected).score, -1);
   EXPECT_TRUE(judged({{"malformed", "cut"}}, expected).malformed);
-  EXPECT_EQ(judged({{"calls", {call("fly", json::object())}}}, expected).score, -1);
-  EXPECT_EQ(judged({{"calls", {call("light", {{"colour", "red"}})}}}, expected).score, -1);
+  EXPECT_EQ(judged({{"calls", list({call("fly", json::object())})}}, expected).score, -1);
+  EXPECT_EQ(judged({{"calls", list({call("light", {{"colour", "red"}})})}}, expected).score, -1);
   EXPECT_EQ(judged({{"calls", json::array()}}, expected).score, 0);
   EXPECT_EQ(judged({{"calls", json::array()}}, {{"calls", json::array()}}).score, 1);
   const json text = {{"content", "which room do you mean"}};
   EXPECT_EQ(judged({{"calls", json::array()}, {"content", "which room do you mean"}}, text).score, 1);
-  EXPECT_EQ(judged({{"calls", {call("light", {{"room", "hall"}})}}}, text).score, 0);
+  EXPECT_EQ(judged({{"calls", list({call("light", {{"room", "hall"}})})}}, text).score, 0);
   EXPECT_THROW(judge({{"response", {{"calls", json::array()}}}}, tools), std::invalid_argument);  // no reference
   EXPECT_THROW(judge(json::object(), tools), std::invalid_argument);
 }
