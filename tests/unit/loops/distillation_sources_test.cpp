@@ -409,8 +409,8 @@ TEST(WideVocabulary, RowsInChunksGiveTheGradientsOfAllAtOnce) {
   EXPECT_EQ(calls, 6);  // each below what is held at a time
   EXPECT_GT(apart, 0);
   EXPECT_NEAR(together, apart, 1e-5 * apart);
-  for (const auto& [name, gradient] : whole)
-    EXPECT_TRUE(torch::allclose(chunked.at(name), gradient, 1e-4, 1e-7)) << name;
+  for (const auto& [name, gradient] : whole)  // sums of f32 in another order, so elements near 0 differ relatively
+    EXPECT_LT((chunked.at(name) - gradient).norm().item<double>(), 1e-5 * gradient.norm().item<double>()) << name;
 }
 
 TEST(WideVocabulary, AStepHoldsAtMostAPartOfTheLogits) {
