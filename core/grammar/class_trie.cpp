@@ -6,7 +6,7 @@
 namespace retort::grammar {
 namespace {
 
-constexpr std::size_t most_nodes = 20000;
+constexpr std::size_t most_trie_nodes = 20000;
 constexpr std::int32_t most_classes = 64;
 
 /// Nodes as they are met: children by class, 0 for none; the root is node 0.
@@ -26,7 +26,7 @@ class Growing {
         i += nodes[i].size();
         continue;
       }
-      if (size() > most_nodes) return false;
+      if (size() > most_trie_nodes) return false;
       if (const TokenId token = nodes[i].token(); token >= 0) found_.emplace_back(to.node, token);
       ++i;
     }

@@ -166,7 +166,7 @@ std::vector<std::pair<std::size_t, std::size_t>> words_of(string_view text) {
 }
 
 /// A piece less the punctuation around it.
-string_view bare(string_view text) {
+string_view bare_words(string_view text) {
   constexpr string_view around = ".,;:!?\"'()";
   const std::size_t begin = std::min(text.find_first_not_of(around), text.size());
   text.remove_prefix(begin);
@@ -182,7 +182,7 @@ std::optional<std::string> piece_that_reads(const std::string& said, const std::
   for (std::size_t first = 0; first < words.size(); ++first)
     for (std::size_t last = first; last < std::min(words.size(), first + longest); ++last) {
       const string_view piece = string_view(said).substr(words[first].first, words[last].second - words[first].first);
-      for (const string_view candidate : {piece, bare(piece)})
+      for (const string_view candidate : {piece, bare_words(piece)})
         if (inner_text(candidate, options) == value) return std::string(candidate);
     }
   return std::nullopt;

@@ -58,8 +58,12 @@ class RlStep {
   /// Rows [first, first + count) in one call of loss().
   Outcome call(const LoadedComponent& algorithm, std::int64_t first, std::int64_t count) const;
   std::int64_t tokens() const;
+  /// So many columns more, of which the mask has none.
+  void pad(std::int64_t columns);
+  static retort_rl_requirements requirements(const LoadedComponent& algorithm);
 
-  static constexpr std::int64_t group = 4, rows = 8, positions = 6;
+  static constexpr std::int64_t group = 4, rows = 8, longest = 6;
+  std::int64_t positions = 6;
   std::vector<float> rewards, finished, mask, log_probs, old_log_probs, sampler_log_probs, reference_log_probs, values,
       old_values, entropies, token_rewards, advantages, returns, keep;
 

@@ -14,7 +14,7 @@
 namespace retort::runtime {
 namespace {
 
-task::PromptContract contract_of(const model::ModelFolder& folder) {
+task::PromptContract required_contract(const model::ModelFolder& folder) {
   const std::string origin = (folder.path() / "retort.json").string();
   if (!folder.retort().contains("task")) {
     throw std::invalid_argument(origin +
@@ -50,7 +50,7 @@ struct CallModel::State {
   State(const std::filesystem::path& path, const DecoderOptions& options)
       : folder(path),
         tokenizer(text::Tokenizer::load(path)),
-        contract(contract_of(folder)),
+        contract(required_contract(folder)),
         decoder((check_parts_fit(folder, tokenizer, contract), folder), options),
         end(contract.end_token(tokenizer)) {
     for (const std::string& notice : folder.notices()) host::log_warning(folder.path().string() + ": " + notice);

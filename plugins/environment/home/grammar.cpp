@@ -26,10 +26,11 @@ constexpr Mix kTrained{10, 40, 32};
 constexpr int kWrapPercent = 35;
 constexpr int kPunctuatedPercent = 15;
 constexpr int kFollowUpPercent = 10;  ///< of simple speech's pairs
-/// Wide speech, of utterances with several requests: clauses that share words, that speak of "it", that have a request
-/// beside them which no tool answers; three clauses in place of two.
+/// Wide speech, of utterances with several requests: clauses that share words, that speak of "it", whose first is
+/// taken back, that have a request beside them which no tool answers; three clauses in place of two.
 constexpr int kSharedPercent = 36;
 constexpr int kWideFollowUpPercent = 12;
+constexpr int kCorrectedPercent = 8;
 constexpr int kBesidePercent = 10;
 constexpr int kTriplePercent = 28;
 
@@ -163,7 +164,14 @@ Grammar::Draft Grammar::draw_several(std::size_t clauses, Split split, Random& r
   }
   if (options_.speech == Speech::wide && random.chance(kBesidePercent))
     parts[random.below(clauses)] = draw_part(draw_none(true, random), split, random);
-  return framed(std::move(parts), split, random);
+  return framed(clauses == 2 ? "pair" : "triple", std::move(parts), split, random);
+}
+
+Grammar::Draft Grammar::draw_corrected(Split split, Random& random) const {
+  const Intent& meant = draw_tool(split, random);
+  Part wrong = draw_part(random.chance(50) ? meant : draw_tool(split, random), split, random);
+  wrong.taken_back = true;
+  return framed("corrected", {std::move(wrong), draw_part(meant, split, random)}, split, random);
 }
 
 Grammar::Draft Grammar::draw_follow_up(Split split, Random& random) const {
@@ -178,13 +186,13 @@ Grammar::Draft Grammar::draw_follow_up(Split split, Random& random) const {
     const ClauseTemplate& following = draw_template(follow_up.templates, split, random);
     Part second{&following, follow_up.second, following.draw(setting(split), random)};
     if (!follow_up.shared.empty()) second.clause.values[follow_up.shared] = named.at(follow_up.shared);
-    return framed({std::move(leading), std::move(second)}, split, random);
+    return framed("pair", {std::move(leading), std::move(second)}, split, random);
   }
 }
 
-Grammar::Draft Grammar::framed(std::vector<Part> parts, Split split, Random& random) const {
+Grammar::Draft Grammar::framed(const std::string& group, std::vector<Part> parts, Split split, Random& random) const {
   const bool imperative = parts.front().source->imperative();
-  const Frame* frame = draw_frame(parts.size() == 2 ? "pair" : "triple", split, imperative, random);
+  const Frame* frame = draw_frame(group, split, imperative, random);
   std::vector<std::string> texts;
   std::string ids;
   for (const Part& part : parts) {
@@ -233,6 +241,8 @@ Utterance Grammar::draw_wide(Split split, Random& random) const {
     draft = draw_one(random.pick(data_.several), split, random);
   } else if (random.chance(kWideFollowUpPercent)) {
     draft = draw_follow_up(split, random);
+  } else if (random.chance(kCorrectedPercent)) {
+    draft = draw_corrected(split, random);
   } else {
     draft = draw_several(random.chance(kTriplePercent) ? 3 : 2, split, random);
   }
@@ -242,6 +252,7 @@ Utterance Grammar::draw_wide(Split split, Random& random) const {
   auto span = spans.begin();
   for (Part& part : draft.parts) {
     for (const std::string& place : part.clause.copied) part.clause.values[json::json_pointer(place)] = *span++;
+    if (part.taken_back) continue;
     for (json& call : part.source->calls(part.tool, part.clause.values)) utterance.calls.push_back(std::move(call));
   }
   if (span != spans.end()) throw std::logic_error("grammar: more copied values than places: " + utterance.text);

@@ -51,6 +51,7 @@ class Grammar {
     const ClauseTemplate* source;
     std::string tool;
     Clause clause;
+    bool taken_back = false;  ///< "… no wait, …"
   };
   struct Draft {
     std::string text;
@@ -67,9 +68,11 @@ class Grammar {
   const Intent& draw_none(bool beside_others, Random& random) const;
   Draft draw_one(const Intent& intent, Split split, Random& random) const;
   Draft draw_several(std::size_t clauses, Split split, Random& random) const;
+  /// A request that is taken back, and the one that is meant.
+  Draft draw_corrected(Split split, Random& random) const;
   Draft draw_follow_up(Split split, Random& random) const;
   /// Puts the clauses into a frame, and that perhaps into a wrap.
-  Draft framed(std::vector<Part> parts, Split split, Random& random) const;
+  Draft framed(const std::string& group, std::vector<Part> parts, Split split, Random& random) const;
   static std::string kind_of(const Draft& draft, const nlohmann::json& calls, bool noisy);
   const Frame* draw_frame(const std::string& group, Split split, bool imperative, Random& random) const;
 

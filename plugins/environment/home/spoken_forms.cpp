@@ -48,7 +48,8 @@ std::string clock_words(int hour, int minute) {
 std::string clock_digits(int hour, int minute, Random& random) {
   const std::string digits = std::to_string(twelve_hour(hour));
   if (minute == 0) return random.chance(15) ? digits + ":00" : digits;
-  return digits + (random.chance(20) ? "." : ":") + two_digits(minute);
+  const std::size_t share = random.below(100);
+  return digits + (share < 18 ? "." : share < 28 ? " " : ":") + two_digits(minute);
 }
 
 std::string hours_and_minutes(int minutes, Random& random) {

@@ -25,13 +25,15 @@ constexpr std::array<Replacement, 30> kContractions = {
      {"cannot", "can't"},       {"will not", "won't"}, {"could not", "couldn't"}, {"should not", "shouldn't"},
      {"would not", "wouldn't"}, {"let us", "let's"}}};
 
-constexpr std::array<Replacement, 26> kAbbreviations = {
-    {{"please", "pls"},       {"please", "plz"},   {"you", "u"},         {"tomorrow", "tmrw"}, {"tomorrow", "tmr"},
-     {"temperature", "temp"}, {"minutes", "mins"}, {"minutes", "min"},   {"degrees", "deg"},   {"with", "w/"},
-     {"okay", "ok"},          {"thanks", "thx"},   {"message", "msg"},   {"volume", "vol"},    {"percent", "pct"},
-     {"monday", "mon"},       {"tuesday", "tue"},  {"wednesday", "wed"}, {"thursday", "thu"},  {"friday", "fri"},
-     {"saturday", "sat"},     {"sunday", "sun"},   {"television", "tv"}, {"because", "bc"},    {"want to", "wanna"},
-     {"going to", "gonna"}}};
+constexpr std::array<Replacement, 31> kAbbreviations = {
+    {{"please", "pls"},        {"please", "plz"},       {"you", "u"},         {"tomorrow", "tmrw"},
+     {"tomorrow", "tmr"},      {"temperature", "temp"}, {"minutes", "mins"},  {"minutes", "min"},
+     {"degrees", "deg"},       {"with", "w/"},          {"okay", "ok"},       {"thanks", "thx"},
+     {"message", "msg"},       {"volume", "vol"},       {"percent", "pct"},   {"monday", "mon"},
+     {"tuesday", "tue"},       {"wednesday", "wed"},    {"thursday", "thu"},  {"friday", "fri"},
+     {"saturday", "sat"},      {"sunday", "sun"},       {"television", "tv"}, {"because", "bc"},
+     {"want to", "wanna"},     {"going to", "gonna"},   {"give me", "gimme"}, {"let me", "lemme"},
+     {"i have to", "i gotta"}, {"tonight", "tonite"},   {"okay", "k"}}};
 
 bool is_letter(char c) {
   return std::isalpha(static_cast<unsigned char>(c)) != 0;
@@ -92,8 +94,22 @@ bool contract(std::string& text, bool apostrophes, Random& random) {
   return true;
 }
 
-bool abbreviate(std::string& text, Random& random) {
+/// "Lock front door": without articles.
+bool drop_articles(std::string& text) {
   bool changed = false;
+  for (std::size_t at = text.find("the "); at != std::string::npos; at = text.find("the ", at)) {
+    if (copied_at(text, at) || !stands_alone(text, at, at + 3)) {
+      ++at;
+      continue;
+    }
+    text.erase(at, 4);
+    changed = true;
+  }
+  return changed;
+}
+
+bool abbreviate(std::string& text, Random& random) {
+  bool changed = random.chance(50) && drop_articles(text);
   for (const Replacement& abbreviation : kAbbreviations)
     changed = replace_words(text, abbreviation, 45, false, random) || changed;
   for (std::size_t at = text.find(" and "); at != std::string::npos; at = text.find(" and ", at + 1)) {
@@ -202,7 +218,8 @@ Surface with_surface(std::string text, const SurfaceOptions& options, Random& ra
     capitalise(text, random);
     surface.noisy = true;
   }
-  if (random.happens(options.marks)) text += final_mark(question, random);
+  const bool ended = without_marks(text).ends_with('.');  // "7 p.m."
+  if (random.happens(options.marks) && !ended) text += final_mark(question, random);
   surface.text = std::move(text);
   return surface;
 }

@@ -14,7 +14,7 @@ struct SurfaceOptions {
   double fillers = .12;        ///< utterances with a wake word or a filler ("um", "so")
   double contractions = .75;   ///< utterances that contract what can be contracted ("what's")
   double no_apostrophes = .2;  ///< of these, those that leave the apostrophes out ("whats")
-  double abbreviations = .07;  ///< utterances with "pls", "tmrw", "temp", "&"
+  double abbreviations = .1;   ///< utterances with "pls", "tmrw", "&", or without "the"
   double slips = .02;          ///< utterances with two letters swapped, one left out or one doubled
   double capitals = .35;       ///< utterances that are not all in lower case
   double marks = .4;           ///< utterances that end with . ! or ?

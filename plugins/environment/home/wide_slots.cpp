@@ -46,7 +46,9 @@ Draw word(const char* list, char mark) {
 Draw number(std::vector<int> likely, int likely_percent, int low, int high, Say say) {
   return [=](const DrawSetting&, Random& random) {
     const int value = random.chance(likely_percent) ? random.pick(likely) : random.between(low, high);
-    return said(value, say(value, random));
+    static const Words hedges = {"about ", "around ", "roughly ", "exactly ", "like "};
+    const SlotValue result = said(value, say(value, random));
+    return random.chance(4) ? SlotValue{value, random.pick(hedges) + result.surface, false, false} : result;
   };
 }
 
@@ -145,7 +147,8 @@ SlotValue vacuum_rooms(const DrawSetting&, Random& random) {
 }
 
 std::string song(const DrawSetting& setting, Random& random) {
-  return random.happens(setting.made_up) ? made_up_words(3, random) : draw_word("songs", setting, random);
+  if (random.happens(setting.made_up)) return made_up_words(3, random);
+  return random.chance(40) ? draw_phrase("title", setting, random) : draw_word("songs", setting, random);
 }
 std::string artist(const DrawSetting& setting, Random& random) {
   return random.happens(setting.made_up) ? made_up_words(2, random) : draw_word("artists", setting, random);
@@ -227,8 +230,8 @@ std::map<std::string, Draw> make_kinds() {
                                           {"sound", closed(sound_devices)},
                                           {"vacuum_rooms", vacuum_rooms},
                                           {"room", closed(rooms())}});
-  for (const char* list :
-       {"missing_rooms", "gadgets", "food", "adjectives", "containers", "topics", "countries", "chores", "dishes"})
+  for (const char* list : {"missing_rooms", "gadgets", "food", "adjectives", "containers", "topics", "countries",
+                           "chores", "dishes", "nouns", "verbs", "past_verbs", "title_words"})
     kinds[list] = one_of(list);
   for (const char* device : {"light", "color", "thermostat", "blinds", "fan", "speaker", "television", "vacuum"}) {
     kinds[std::string("room:") + device] = closed(rooms_with(device));

@@ -45,7 +45,7 @@ TEST(SpokenForms, NumbersAreReadBack) {
       const Words words = split(leading_article ? "one" + form.substr(1) : form);
       const auto reading = rules::read_number(words, 0);
       ASSERT_TRUE(reading.has_value()) << form;
-      if (reading->end == words.size()) EXPECT_EQ(reading->value, number) << form;
+      EXPECT_TRUE(reading->end != words.size() || reading->value == number) << form;
     }
   }
   EXPECT_EQ(forms(180, any_number).count("one eighty"), 1U);

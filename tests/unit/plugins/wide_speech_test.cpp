@@ -29,7 +29,7 @@ GrammarOptions wide_options() {
   return options;
 }
 
-const Grammar& grammar() {
+const Grammar& wide_grammar() {
   static const Grammar instance(wide_options());
   return instance;
 }
@@ -37,7 +37,7 @@ const Grammar& grammar() {
 const std::vector<Utterance>& sample(Split split) {
   static std::map<Split, std::vector<Utterance>> samples;
   std::vector<Utterance>& utterances = samples[split];
-  if (utterances.empty()) utterances = grammar().generate(split, split == Split::train ? 12000 : 3000, 1);
+  if (utterances.empty()) utterances = wide_grammar().generate(split, split == Split::train ? 12000 : 3000, 1);
   return utterances;
 }
 
@@ -60,7 +60,7 @@ void expect_drawable(const std::vector<Intent>& intents) {
         ASSERT_EQ(copied_spans(clause.text).size(), clause.copied.size()) << one.id();
         ASSERT_FALSE(without_marks(clause.text).empty()) << one.id();
         const json calls = one.calls(intent.tool, clause.values);
-        if (intent.tool == "none") ASSERT_TRUE(calls.empty()) << one.id();
+        ASSERT_EQ(calls.empty(), intent.tool == "none") << one.id();
         carried_out = execute(calls).ok;
       }
       EXPECT_TRUE(carried_out) << one.id();
@@ -69,14 +69,14 @@ void expect_drawable(const std::vector<Intent>& intents) {
 }
 
 TEST(WideSpeech, EveryTemplateCanBeDrawnAndCarriedOut) {
-  expect_drawable(grammar().data().tools);
-  expect_drawable(grammar().data().nones);
-  expect_drawable(grammar().data().several);
+  expect_drawable(wide_grammar().data().tools);
+  expect_drawable(wide_grammar().data().nones);
+  expect_drawable(wide_grammar().data().several);
 }
 
 TEST(WideSpeech, AQuarterOfEveryToolsTemplatesIsTests) {
-  ASSERT_EQ(grammar().data().tools.size(), tools().size());
-  for (const Intent& intent : grammar().data().tools) {
+  ASSERT_EQ(wide_grammar().data().tools.size(), tools().size());
+  for (const Intent& intent : wide_grammar().data().tools) {
     std::size_t held_out = 0;
     for (const ClauseTemplate& one : intent.templates) held_out += one.test_only() ? 1 : 0;
     EXPECT_GE(intent.templates.size() - held_out, 35U) << intent.tool;
@@ -119,7 +119,7 @@ TEST(WideSpeech, KindsAreAsDeclared) {
   for (const Utterance* utterance : all_utterances()) {
     ++kinds[utterance->kind];
     EXPECT_EQ(utterance->kind == "none", utterance->calls.empty()) << utterance->text;
-    if (utterance->calls.size() > 1) EXPECT_EQ(utterance->kind, "several") << utterance->text;
+    EXPECT_TRUE(utterance->calls.size() < 2 || utterance->kind == "several") << utterance->text;
     if (utterance->kind == "plain" || utterance->kind == "free text") {
       ASSERT_EQ(utterance->calls.size(), 1U) << utterance->text;
       for (const char c : utterance->text)
@@ -175,7 +175,7 @@ TEST(WideSpeech, SplitsShareNeitherUtterancesNorTestTemplates) {
 }
 
 TEST(WideSpeech, GivesTheSameUtterancesForTheSameSeed) {
-  const auto first = grammar().generate(Split::train, 300, 7);
+  const auto first = wide_grammar().generate(Split::train, 300, 7);
   const auto again = Grammar(wide_options()).generate(Split::train, 300, 7);
   for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(to_chat_row(first[i]), to_chat_row(again[i]));
 }

@@ -31,7 +31,7 @@ TEST(Normalisation, EachOptionDoesOneThing) {
   EXPECT_THROW(normalisation_from_json({{"letters", "upper"}}, "task"), std::invalid_argument);
 }
 
-const std::vector<Tool> tools = {
+const std::vector<Tool> normalised_tools = {
     {"remind",
      "",
      {{"type", "object"},
@@ -41,22 +41,24 @@ const std::vector<Tool> tools = {
 TEST(Normalisation, LabelsThatAreFreeFollowTheText) {
   const NormalisationOptions options{.letters = "lower", .numbers = "spaced"};
   const std::vector<Call> calls = {{"remind", {{"who", "Ann"}, {"at", "7pm"}, {"day", "Monday"}}}};
-  const auto learnt = normalised(calls, tools, options);
+  const auto learnt = normalised(calls, normalised_tools, options);
   EXPECT_EQ(learnt[0].arguments, (Json{{"who", "ann"}, {"at", "7 pm"}, {"day", "Monday"}}));
-  EXPECT_EQ(restored(learnt, tools, conversation_of("Remind Ann on monday, 7pm!"), options), calls);
+  EXPECT_EQ(restored(learnt, normalised_tools, conversation_of("Remind Ann on monday, 7pm!"), options), calls);
   // A task whose values are in lower case has them so, whatever the user wrote; apostrophes come back.
   const NormalisationOptions lower{.letters = "lower", .apostrophes = "drop", .values = "lower"};
-  EXPECT_EQ(restored({{"remind", {{"who", "anns mum"}}}}, tools, conversation_of("Remind Ann's Mum"), lower)[0]
-                .arguments["who"],
-            "ann's mum");
+  EXPECT_EQ(
+      restored({{"remind", {{"who", "anns mum"}}}}, normalised_tools, conversation_of("Remind Ann's Mum"), lower)[0]
+          .arguments["who"],
+      "ann's mum");
   // What nobody said stays.
-  EXPECT_EQ(restored({{"remind", {{"who", "tom"}}}}, tools, conversation_of("Remind Ann"), options)[0].arguments["who"],
+  EXPECT_EQ(restored({{"remind", {{"who", "tom"}}}}, normalised_tools, conversation_of("Remind Ann"), options)[0]
+                .arguments["who"],
             "tom");
 }
 
 TEST(Normalisation, IsPartOfTheTask) {
   const NormalisationOptions options{.letters = "lower", .ends = "strip", .numbers = "spaced"};
-  const PromptContract plain("functional_tokens", tools);
+  const PromptContract plain("functional_tokens", normalised_tools);
   EXPECT_FALSE(plain.to_json().contains("normalisation"));
   const PromptContract contract = PromptContract::from_json(plain.with(options).to_json(), "task");
   const text::Tokenizer tokenizer = text::Tokenizer::parse(

@@ -23,7 +23,7 @@ struct Stop : std::runtime_error {
 };
 
 /// Records losses; throws Stop before step `stop_before`.
-struct Recorder {
+struct LossRecorder {
   std::vector<double> losses;
   std::int64_t stop_before = -1, step = 0;
   RunHooks hooks() {
@@ -88,12 +88,12 @@ struct Workplace {
 
 /// Runs one job whole and the other with a stop on the way: both end with the same files.
 void expect_resumes(const FineTuningJob& whole, const FineTuningJob& broken) {
-  Recorder recorder;
+  LossRecorder recorder;
   fine_tune(whole, recorder.hooks());
-  Recorder stopped;
+  LossRecorder stopped;
   stopped.stop_before = 5;  // the last checkpoint is after step 4
   EXPECT_THROW(fine_tune(broken, stopped.hooks()), Stop);
-  Recorder resumed;
+  LossRecorder resumed;
   fine_tune(broken, resumed.hooks());
   EXPECT_EQ(resumed.losses.size(), 2u);
   for (const char* file : {"model.safetensors", "tokenizer.json", "config.json", "retort.json"})
@@ -109,7 +109,7 @@ TEST(FineTuning, MicroBatchesGiveTheSameStep) {
     FineTuningJob job = place.job("micro" + std::to_string(micro));
     job.training.dropout = 0;
     job.training.micro_batch_size = micro;
-    Recorder recorder;
+    LossRecorder recorder;
     fine_tune(job, recorder.hooks());
     losses.push_back(recorder.losses);
   }
@@ -139,7 +139,7 @@ TEST(FineTuning, ThreadsGiveTheSameStep) {
     FineTuningJob job = place.job("threads" + std::to_string(threads));
     job.training.dropout = 0;
     job.threads = threads;
-    Recorder recorder;
+    LossRecorder recorder;
     fine_tune(job, recorder.hooks());
     losses.push_back(recorder.losses);
   }
@@ -151,7 +151,7 @@ TEST(FineTuning, NamesACheckpointThatCannotBeRead) {
   const Workplace place;
   const FineTuningJob job = place.job("corrupt");
   std::ofstream(job.work / "checkpoint.pt") << "not a checkpoint";
-  Recorder recorder;
+  LossRecorder recorder;
   try {
     fine_tune(job, recorder.hooks());
     FAIL() << "expected an error";
@@ -167,7 +167,7 @@ TEST(FineTuning, LearnsWhatItIsShown) {
   job.training.steps = 80;
   job.training.learning_rate = 1e-2;
   job.training.dropout = 0;
-  Recorder recorder;
+  LossRecorder recorder;
   const ModelSize size = fine_tune(job, recorder.hooks());
   EXPECT_GT(recorder.losses.front(), 3.0);  // about log 300
   EXPECT_LT(recorder.losses.back(), 0.1);
@@ -177,7 +177,7 @@ TEST(FineTuning, LearnsWhatItIsShown) {
 TEST(FineTuning, SaysWhenNothingIsLabelled) {
   const Workplace place;
   task::write_split(place.dataset / "train.jsonl", {{"hello", std::nullopt, nlohmann::json::object()}});
-  Recorder recorder;
+  LossRecorder recorder;
   EXPECT_THROW(fine_tune(place.job("empty"), recorder.hooks()), std::invalid_argument);
 }
 
@@ -222,7 +222,7 @@ PruningJob pruning_job(const Workplace& place, const fs::path& model, FixedPrune
 TEST(Pruning, CutsWhatThePlanSays) {
   const Workplace place;
   const FineTuningJob trained = place.job("trained");
-  Recorder recorder;
+  LossRecorder recorder;
   fine_tune(trained, recorder.hooks());
   FixedPruner pruner;
   pruner.plan = {{RETORT_AXIS_HIDDEN, -1, {0, 1, 2, 5, 8, 31}},
@@ -251,7 +251,7 @@ TEST(Pruning, CutsWhatThePlanSays) {
 TEST(Pruning, RefusesPlansThatDoNotFit) {
   const Workplace place;
   const FineTuningJob trained = place.job("trained");
-  Recorder recorder;
+  LossRecorder recorder;
   fine_tune(trained, recorder.hooks());
   const std::vector<std::tuple<std::uint32_t, std::int64_t, std::vector<std::int64_t>>> wrong = {
       {RETORT_AXIS_HIDDEN, -1, {0, 32}},        // out of range

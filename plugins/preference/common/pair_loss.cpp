@@ -1,5 +1,5 @@
-// The formulas of dpo.h, in f64.
-#include "dpo.h"
+// The formulas of pair_loss.h, in f64.
+#include "pair_loss.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,9 +8,6 @@
 
 namespace retort::preference {
 
-namespace {
-
-/// −log σ(x), without overflow for large |x|.
 double softplus_of_negative(double x) {
   return std::log1p(std::exp(-std::abs(x))) + std::max(-x, 0.0);
 }
@@ -18,6 +15,8 @@ double softplus_of_negative(double x) {
 double sigmoid(double x) {
   return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
 }
+
+namespace {
 
 double divisor(const DpoOptions& options, const Sequence& sequence, const char* name) {
   if (!options.by_length) return 1;

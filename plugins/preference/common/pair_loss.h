@@ -1,5 +1,5 @@
 // Direct preference optimisation and its neighbours: the loss of one pair and its derivatives by both sequences'
-// log-probabilities. Batches are the plugin's.
+// log-probabilities. Batches are pair_preference.h's.
 //
 //   d = (log π_c − log π_ref,c)/n_c − (log π_r − log π_ref,r)/n_r      n: 1, or the sequences' tokens
 //   sigmoid  −(1−s)·log σ(β·d − γ) − s·log σ(−(β·d − γ))               s: label smoothing
@@ -9,6 +9,10 @@
 #pragma once
 
 namespace retort::preference {
+
+/// −log σ(x), without overflow for large |x|.
+double softplus_of_negative(double x);
+double sigmoid(double x);
 
 enum class Form { sigmoid, ipo };
 
@@ -28,7 +32,8 @@ struct Sequence {
 
 struct PairLoss {
   double loss = 0;
-  double by_chosen = 0, by_rejected = 0;          ///< d loss / d log_prob
+  double nll = 0;                         ///< what of it is the likelihood of the chosen answer, where there is one
+  double by_chosen = 0, by_rejected = 0;  ///< d loss / d log_prob
   double chosen_reward = 0, rejected_reward = 0;  ///< β·(log π − log π_ref)/n, the implicit rewards
 };
 
