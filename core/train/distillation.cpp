@@ -12,6 +12,7 @@
 #include "train/recorded_signals.h"
 #include "train/trainer.h"
 #include "train/validation.h"
+#include "train/vocabulary_bridge.h"
 
 namespace retort::train {
 namespace {
@@ -21,15 +22,9 @@ struct Models {
   std::optional<RecordedSignals> recorded;
   CallModule student;               ///< with the tokenizer and the task of the teachers
   std::vector<CallModule> readers;  ///< of the teachers, where these may have tokenizers of their own; no decoders
+  std::vector<VocabularyBridge> bridges;  ///< one a teacher, where the loss compares the same tokens
+  bool by_text = false;
 };
-
-CallModule load_sharing_tokenizer(const std::filesystem::path& folder, const text::Tokenizer& tokenizer,
-                                  const std::filesystem::path& first) {
-  CallModule module = load_call_module(folder);
-  if (module.tokenizer.to_json() == tokenizer.to_json()) return module;
-  throw std::invalid_argument("'" + folder.string() + "' and teacher '" + first.string() +
-                              "' have different tokenizers; this stage compares distributions over the same tokens");
-}
 
 std::unique_ptr<DecoderModule> new_student(const DistillationJob& job, const model::ModelConfig& teacher) {
   model::ModelConfig config = teacher;
@@ -38,6 +33,15 @@ std::unique_ptr<DecoderModule> new_student(const DistillationJob& job, const mod
   if (shape.rope_theta == 0) shape.rope_theta = config.rope_theta;
   apply_shape(shape, config);
   return std::make_unique<DecoderModule>(config, job.seed);
+}
+
+/// Tokenizers may differ, the text may not.
+void expect_same_text(const std::filesystem::path& folder, const CallModule& reader,
+                      const std::filesystem::path& student_folder, const CallModule& student) {
+  if (reader.contract.to_json() == student.contract.to_json()) return;
+  throw std::invalid_argument("'" + folder.string() + "' and student '" + student_folder.string() +
+                              "' write calls in different forms or know different tools; tokenizers may differ, "
+                              "the text may not");
 }
 
 /// Teachers with tokenizers of their own, and a student with its own.
@@ -50,36 +54,70 @@ Models load_readers(const DistillationJob& job) {
     throw std::invalid_argument(
         "prompt_loss_weight: expected 0 with a loss that compares pieces of text, which are of "
         "responses alone");
-  Models models{{}, std::nullopt, load_call_module(*job.student), {}};
+  if (job.teacher_answers > 0)
+    throw std::invalid_argument("teacher_answers: expected 0 with a loss that compares pieces of text, found " +
+                                std::to_string(job.teacher_answers) + ": only a data set's answers are read by both");
+  Models models{{}, std::nullopt, load_call_module(*job.student), {}, {}, true};
   for (const std::filesystem::path& folder : job.teachers) {
     CallModule reader = load_call_module(folder);
-    if (reader.contract.to_json() != models.student.contract.to_json())
-      throw std::invalid_argument("'" + folder.string() + "' and student '" + job.student->string() +
-                                  "' write calls in different forms or know different tools; tokenizers may differ, "
-                                  "the text may not");
+    expect_same_text(folder, reader, *job.student, models.student);
     models.teachers.push_back(std::move(reader.decoder));
     models.readers.push_back(std::move(reader));
   }
   return models;
 }
 
-Models load_models(const DistillationJob& job, bool by_text) {
-  if (job.teachers.empty()) throw std::invalid_argument("expected at least one teacher, found none");
-  if (by_text) return load_readers(job);
-  const std::filesystem::path& first = job.teachers.front();
-  Models models{{}, std::nullopt, load_call_module(first), {}};
-  models.teachers.push_back(std::move(models.student.decoder));
-  const text::Tokenizer& tokenizer = models.student.tokenizer;
-  for (std::size_t i = 1; i < job.teachers.size(); ++i)
-    models.teachers.push_back(load_sharing_tokenizer(job.teachers[i], tokenizer, first).decoder);
-  models.student.decoder = job.student ? load_sharing_tokenizer(*job.student, tokenizer, first).decoder
-                                       : new_student(job, models.teachers.front()->config());
-  if (!job.signals) return models;
+/// The student, with tokenizer and task of the first teacher unless it brings a tokenizer of its own.
+CallModule load_student(const DistillationJob& job, const CallModule& first) {
+  std::optional<CallModule> given;
+  if (job.student) given = load_call_module(*job.student);
+  const std::string json = first.tokenizer.to_json();
+  if (given && given->tokenizer.to_json() != json) return std::move(*given);
+  return {text::Tokenizer::parse(json, job.teachers.front().string()), first.contract,
+          given ? std::move(given->decoder) : new_student(job, first.decoder->config())};
+}
+
+/// What a teacher of more tokens cannot do yet.
+void expect_asked(const DistillationJob& job) {
+  if (job.teacher_answers > 0)
+    throw std::invalid_argument(
+        "teacher_answers: expected 0 where the student's vocabulary was pruned from the "
+        "teacher's, found " +
+        std::to_string(job.teacher_answers));
+  if (job.signals)
+    throw std::invalid_argument(
+        "signals: expected the student to have the teacher's tokenizer, whose ids they are; "
+        "found a vocabulary that was pruned from it: ask the teacher instead");
+}
+
+void load_signals(const DistillationJob& job, Models& models) {
   if (job.teachers.size() > 1)
     throw std::invalid_argument("signals: expected one teacher, who gave them; found several");
   if (job.prompt_loss_weight > 0)
     throw std::invalid_argument("prompt_loss_weight: expected 0 with signals, which are of responses alone");
   models.recorded.emplace(*job.signals);
+  models.recorded->expect_tokenizer(models.student.tokenizer);
+}
+
+/// Teachers whose tokens are the student's, or are more than these.
+Models load_models(const DistillationJob& job) {
+  std::vector<CallModule> teachers;
+  for (const std::filesystem::path& folder : job.teachers) teachers.push_back(load_call_module(folder));
+  Models models{{}, std::nullopt, load_student(job, teachers.front()), {}, {}, false};
+  const std::string name = job.student ? "'" + job.student->string() + "'" : "the new student";
+  for (std::size_t i = 0; i < teachers.size(); ++i) {
+    const std::int64_t rows = teachers[i].decoder->config().vocabulary_size;
+    models.bridges.push_back(
+        bridge_vocabulary({models.student.tokenizer, models.student.decoder->config().vocabulary_size, name},
+                          {teachers[i].tokenizer, rows, "'" + job.teachers[i].string() + "'"}));
+    models.teachers.push_back(std::move(teachers[i].decoder));
+    if (models.bridges.back().kind == VocabularyBridge::Kind::subset) {
+      expect_same_text(job.teachers[i], teachers[i], job.student ? *job.student : job.teachers.front(), models.student);
+      expect_asked(job);
+    }
+    models.readers.push_back(std::move(teachers[i]));
+  }
+  if (job.signals) load_signals(job, models);
   return models;
 }
 
@@ -114,15 +152,44 @@ std::vector<host::DistillCall> calls_of(const std::vector<DistillPlugin>& plugin
   return calls;
 }
 
-/// How the teachers read the corpus's rows; none where they share the student's tokenizer.
+/// How the teachers read the corpus's rows; none where their tokens are the student's, which is said.
 std::vector<AlignedRows> aligned_rows(const DistillationJob& job, const Models& models, Corpus& corpus,
                                       const RunHooks& hooks) {
-  if (models.readers.empty()) return {};
   std::vector<TeacherReading> readings;
   for (std::size_t i = 0; i < models.readers.size(); ++i)
     readings.push_back(
         {models.readers[i].tokenizer, models.readers[i].contract, models.teachers[i]->config().max_positions});
-  return align(corpus, models.student.tokenizer, readings, job.training.max_rejected_share, hooks);
+  if (models.by_text) return align(corpus, models.student.tokenizer, readings, job.training.max_rejected_share, hooks);
+  for (std::size_t i = 0; i < readings.size(); ++i) {
+    if (models.bridges[i].kind != VocabularyBridge::Kind::same) hooks.log(models.bridges[i].text());
+    keep_bridged(corpus, models.bridges[i], readings[i], job.training.max_rejected_share, hooks);
+  }
+  return {};
+}
+
+/// Tokens that the student and every teacher of the same tokens hold.
+std::int64_t longest_row(const Models& models) {
+  std::int64_t longest = models.student.decoder->config().max_positions;
+  for (std::size_t i = 0; !models.by_text && i < models.teachers.size(); ++i)
+    longest = std::min(longest, models.teachers[i]->config().max_positions);
+  return longest;
+}
+
+/// What the signals do not hold is refused, or asked of the teacher and counted.
+void check_signals(const DistillationJob& job, const Models& models, const LossInstances& losses,
+                   const std::vector<Sequence>& sequences, const RunHooks& hooks) {
+  expect_recorded(losses.first(), losses.wanted(), models.recorded->top_k(), job.ask_for_unrecorded);
+  const std::int64_t missing = models.recorded->expect_holds(
+      sequences, models.student.decoder->config().vocabulary_size, job.ask_for_unrecorded);
+  hooks.metric("unrecorded_rows", -1, static_cast<double>(missing));
+  if (missing > 0)
+    hooks.log("signals hold " + std::to_string(static_cast<std::int64_t>(sequences.size()) - missing) + " of " +
+              std::to_string(sequences.size()) + " rows; the teacher is asked about batches with others");
+}
+
+torch::Tensor bridged_ids(const Models& models, std::size_t teacher) {
+  if (models.by_text || models.bridges[teacher].kind != VocabularyBridge::Kind::subset) return {};
+  return torch::tensor(models.bridges[teacher].teacher_ids, torch::kInt64);
 }
 
 ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
@@ -130,13 +197,14 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   if (job.losses.empty()) throw std::invalid_argument("expected at least one instance of the loss");
   const host::DistillCall asked = calls_of({job.losses.front()}).front();
   const host::DistillRequirements early = asked.requirements(nullptr);
-  if (job.signals && early.wants(RETORT_SIGNAL_TEACHER_SPANS)) expect_recorded(asked, early, early.top_k);
-  Models models = load_models(job, early.wants(RETORT_SIGNAL_TEACHER_SPANS));
+  if (job.teachers.empty()) throw std::invalid_argument("expected at least one teacher, found none");
+  const bool by_text = early.wants(RETORT_SIGNAL_TEACHER_SPANS);
+  if (job.signals && by_text) expect_recorded(asked, early, early.top_k, job.ask_for_unrecorded);
+  Models models = by_text ? load_readers(job) : load_models(job);
   const CallModule& task = models.student;
   DecoderModule& student = *task.decoder;
-  Corpus corpus =
-      tokenised(read_labelled_rows(job.dataset / "train.jsonl"), task.contract, task.tokenizer,
-                {student.config().max_positions, job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
+  Corpus corpus = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), task.contract, task.tokenizer,
+                            {longest_row(models), job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
   const std::vector<AlignedRows> aligned = aligned_rows(job, models, corpus, hooks);
   const std::vector<Sequence>& sequences = corpus.sequences;
   const std::vector<task::Example> validation =
@@ -149,10 +217,7 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   EpochBatches batches(sequences, job.training, job.seed);
   const host::DistillSetup setup = setup_of(models, batches.total_steps(), job.seed);
   LossInstances losses(calls_of(job.losses), setup);
-  if (models.recorded) {
-    expect_recorded(losses.first(), losses.wanted(), models.recorded->top_k());
-    models.recorded->expect_holds(sequences, student.config().vocabulary_size);
-  }
+  if (models.recorded) check_signals(job, models, losses, sequences, hooks);
   ParameterGroups groups({decoder_group(student)});
   DistillationParts parts{.student = student, .sequences = sequences, .losses = losses};
   for (ParameterGroup& group : loss_groups(losses, setup)) {
@@ -162,12 +227,13 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   const std::vector<double> weights = teacher_weights(job);
   for (std::size_t i = 0; i < weights.size(); ++i)
     parts.teachers.push_back({models.teachers[i].get(), models.recorded ? &*models.recorded : nullptr, weights[i],
-                              aligned.empty() ? nullptr : &aligned[i]});
+                              aligned.empty() ? nullptr : &aligned[i], bridged_ids(models, i)});
   parts.training = job.training;
   parts.total_steps = batches.total_steps();
   parts.seed = job.seed;
   parts.prompt_loss_weight = job.prompt_loss_weight;
   parts.sampling_temperature = job.sampling_temperature;
+  parts.teacher_answers = job.teacher_answers;
   parts.end_token = task.contract.end_token(task.tokenizer);
   parts.threads = job.threads;
 

@@ -16,17 +16,20 @@ namespace retort::train {
 
 /// Validates at the end of every epoch.
 struct DistillationJob : TrainingJob {
-  /// Model folders with one tokenizer; the first gives it and the task. Where the loss asks for TEACHER_SPANS each may
-  /// have its own, and the student, which must be given, brings tokenizer and task.
+  /// Model folders. The first gives tokenizer and task, unless a student with a tokenizer of its own does; how each
+  /// one's tokens stand to these is decided and logged (vocabulary_bridge.h). Where the loss asks for TEACHER_SPANS
+  /// every tokenizer will do, and the student, which must be given, brings tokenizer and task.
   std::vector<std::filesystem::path> teachers;
   std::vector<double> teacher_weights;  ///< one a teacher, above 0; empty: all alike
   /// What the one teacher said about this data set, read instead of asking it (recorded_signals.h).
   std::optional<std::filesystem::path> signals;
-  std::optional<std::filesystem::path> student;  ///< model folder with the teachers' tokenizer; nothing: a new model
+  bool ask_for_unrecorded = false;  ///< with `signals`: asks the teacher about rows that they lack, instead of refusing
+  std::optional<std::filesystem::path> student;  ///< model folder; nothing: a new model with the teachers' tokenizer
   NewModel model;  ///< without `student`; vocabulary_size is the teacher's, max_positions and rope_theta 0 likewise
   std::vector<DistillPlugin> losses;  ///< instances of one loss with the same parameters: one a thread, or fewer
   double prompt_loss_weight = 0;      ///< of the prompt's positions; 0 = responses only
   double sampling_temperature = 0.9;  ///< of on-policy batches, where the loss asks for them (GKD)
+  double teacher_answers = 0;  ///< share in [0,1] of the other batches whose answers a teacher writes anew, greedily
 };
 
 /// Loss: the plugin's sum over rows, divided by the weight of the rows of the whole batch. Parameters that the loss

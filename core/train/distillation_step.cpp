@@ -1,5 +1,6 @@
 #include "train/distillation_step.h"
 
+#include <algorithm>
 #include <numeric>
 #include <retort/torch.hpp>
 #include <stdexcept>
@@ -37,6 +38,24 @@ Tensor tail_mass(const Tensor& top_log_probs) {
   return (1 - top_log_probs.to(torch::kFloat64).exp().sum(-1)).clamp_min(0).to(torch::kFloat32);
 }
 
+bool wants_logits(const host::DistillRequirements& wanted) {
+  return wanted.wants(RETORT_SIGNAL_TEACHER_LOGITS) || wanted.wants(RETORT_SIGNAL_TEACHER_TOP_K);
+}
+
+/// The rows in the teacher's ids.
+BatchRows as_read_by(const WeightedTeacher& teacher, BatchRows rows) {
+  if (teacher.ids.defined()) rows.ids = teacher.ids.index_select(0, rows.ids.flatten()).view_as(rows.ids);
+  return rows;
+}
+
+/// Numbers of logits of one model that are held at a time: 64 MB.
+constexpr std::int64_t most_logits = std::int64_t{1} << 24;
+
+/// Rows [first, first + count) of a tensor; undefined where it is.
+Tensor narrowed(const Tensor& tensor, std::int64_t first, std::int64_t count) {
+  return tensor.defined() ? tensor.narrow(0, first, count) : tensor;
+}
+
 constexpr std::int64_t most_new_tokens = 64;  // of the student's own answers
 
 std::int64_t longest_prompt(const std::vector<Sequence>& sequences) {
@@ -54,7 +73,8 @@ double weight_of(const std::vector<Sequence>& sequences, const std::vector<std::
 
 }  // namespace
 
-void expect_recorded(const host::DistillCall& call, const host::DistillRequirements& wanted, std::int64_t top_k) {
+void expect_recorded(const host::DistillCall& call, const host::DistillRequirements& wanted, std::int64_t top_k,
+                     bool ask) {
   constexpr std::uint64_t offered = RETORT_SIGNAL_TEACHER_TOP_K | RETORT_SIGNAL_LABELS;
   if (const std::string missing = host::unknown_signals(wanted.signals, offered); !missing.empty())
     throw std::invalid_argument(call.id() + ": asks for " + missing + "; recorded signals offer " +
@@ -62,8 +82,10 @@ void expect_recorded(const host::DistillCall& call, const host::DistillRequireme
   if (wanted.top_k > top_k)
     throw std::invalid_argument(call.id() + ": asks for the " + std::to_string(wanted.top_k) +
                                 " most likely tokens; the signals hold " + std::to_string(top_k));
-  if (wanted.on_policy_fraction > 0)
-    throw std::invalid_argument(call.id() + ": asks for answers of the student; no teacher is there to judge them");
+  if (wanted.on_policy_fraction > 0 && !ask)
+    throw std::invalid_argument(call.id() +
+                                ": asks for answers of the student; recorded signals do not judge them: set "
+                                "unrecorded to \"ask\", or on_policy_fraction to 0");
 }
 
 LossInstances::LossInstances(std::vector<host::DistillCall> calls, const host::DistillSetup& setup)
@@ -95,23 +117,33 @@ struct DistillationStep::Data {
   bool on_policy;
 };
 
+/// What the loss wants of a teacher's rows, from their states after the final norm [N,D].
+void DistillationStep::add_token_signals(const WeightedTeacher& teacher, const Tensor& last,
+                                         TeacherSignals& signals) const {
+  const host::DistillRequirements& wanted = parts_.losses.wanted();
+  if (!wants_logits(wanted)) return;
+  const Tensor logits = teacher.decoder->logits(last);
+  const auto of_students_tokens = [&](const Tensor& all) {
+    return teacher.ids.defined() ? all.index_select(1, teacher.ids) : all;
+  };
+  if (wanted.wants(RETORT_SIGNAL_TEACHER_LOGITS)) signals.logits = of_students_tokens(logits);
+  if (wanted.wants(RETORT_SIGNAL_TEACHER_TOP_K)) {
+    const Tensor log_probs = of_students_tokens(torch::log_softmax(logits, -1));
+    std::tie(signals.top_log_probs, signals.top_ids) = log_probs.topk(std::min(wanted.top_k, log_probs.size(1)));
+    signals.tail = tail_mass(signals.top_log_probs);
+  }
+}
+
 TeacherSignals DistillationStep::signals_of(const WeightedTeacher& teacher, const BatchRows& rows,
                                             const std::vector<std::int64_t>& layers) const {
   torch::NoGradGuard no_grad;
   const MixedPrecision mixed(parts_.training.precision);
-  const host::DistillRequirements& wanted = parts_.losses.wanted();
   TeacherSignals signals;
   signals.weight = teacher.weight;
-  RowStates states = states_of(*teacher.decoder, rows, layers);
+  if (!wants_logits(parts_.losses.wanted()) && layers.empty()) return signals;
+  RowStates states = states_of(*teacher.decoder, as_read_by(teacher, rows), layers);
   signals.hidden = std::move(states.declared);
-  if (!wanted.wants(RETORT_SIGNAL_TEACHER_LOGITS) && !wanted.wants(RETORT_SIGNAL_TEACHER_TOP_K)) return signals;
-  const Tensor logits = teacher.decoder->logits(states.last);
-  if (wanted.wants(RETORT_SIGNAL_TEACHER_LOGITS)) signals.logits = logits;
-  if (wanted.wants(RETORT_SIGNAL_TEACHER_TOP_K)) {
-    std::tie(signals.top_log_probs, signals.top_ids) =
-        torch::log_softmax(logits, -1).topk(std::min(wanted.top_k, logits.size(1)));
-    signals.tail = tail_mass(signals.top_log_probs);
-  }
+  add_token_signals(teacher, states.last, signals);
   return signals;
 }
 
@@ -158,18 +190,9 @@ TeacherSignals DistillationStep::recorded_signals(const WeightedTeacher& teacher
   return signals;
 }
 
-Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout,
-                                 MetricMap& report) {
-  const host::DistillRequirements& wanted = parts_.losses.wanted();
-  const BatchRows rows = batch_rows(data.sequences, part, part.data() - data.chosen.data());
-  if (rows.index.size(0) == 0) return {};
+/// What a call of the loss gets beside logits, states and teachers.
+DistillTensors DistillationStep::described(const Data& data, const BatchRows& rows) const {
   DistillTensors tensors;
-  for (std::size_t i = 0; i < parts_.teachers.size(); ++i) {
-    const WeightedTeacher& teacher = parts_.teachers[i];
-    tensors.teachers.push_back(teacher.recorded != nullptr  ? recorded_signals(teacher, data, part)
-                               : teacher.aligned != nullptr ? aligned_signals(teacher, data, part)
-                                                            : signals_of(teacher, rows, wanted.teacher_layers[i]));
-  }
   tensors.on_policy = data.on_policy;
   tensors.labels = rows.labels;
   tensors.mask = rows.weights;
@@ -181,6 +204,31 @@ Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> 
   tensors.total_steps = parts_.total_steps;
   tensors.step_sequences = static_cast<std::int64_t>(data.chosen.size());
   tensors.step_weight = data.weight;
+  return tensors;
+}
+
+bool DistillationStep::is_recorded(const WeightedTeacher& teacher, const Data& data,
+                                   std::span<const std::size_t> part) const {
+  return teacher.recorded != nullptr && std::all_of(part.begin(), part.end(), [&](std::size_t at) {
+           return teacher.recorded->holds(data.sequences[at]);
+         });
+}
+
+Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout,
+                                 MetricMap& report) {
+  const host::DistillRequirements& wanted = parts_.losses.wanted();
+  const BatchRows rows = batch_rows(data.sequences, part, part.data() - data.chosen.data());
+  if (rows.index.size(0) == 0) return {};
+  const bool any_rows = !wanted.whole_sequences() && wanted.student_layers.empty() && parts_.loss_parameters.empty();
+  if (any_rows && rows.index.size(0) * parts_.student.config().vocabulary_size > most_logits)
+    return loss_in_chunks(data, part, rows, dropout, report);
+  DistillTensors tensors = described(data, rows);
+  for (std::size_t i = 0; i < parts_.teachers.size(); ++i) {
+    const WeightedTeacher& teacher = parts_.teachers[i];
+    tensors.teachers.push_back(is_recorded(teacher, data, part) ? recorded_signals(teacher, data, part)
+                               : teacher.aligned != nullptr     ? aligned_signals(teacher, data, part)
+                                                                : signals_of(teacher, rows, wanted.teacher_layers[i]));
+  }
   {
     const MixedPrecision mixed(parts_.training.precision);
     RowStates states = states_of(parts_.student, rows, wanted.student_layers, dropout);
@@ -191,40 +239,145 @@ Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> 
   return distill_loss(*call, wanted, tensors, report) / data.weight;
 }
 
+/// What of every teacher is known before the logits: what it said once, or its states after the final norm.
+struct DistillationStep::HeldTeacher {
+  TeacherSignals said;
+  Tensor states;  ///< [N,D]; undefined where it need not be asked
+};
+
+std::vector<DistillationStep::HeldTeacher> DistillationStep::hold_teachers(const Data& data,
+                                                                           std::span<const std::size_t> part,
+                                                                           const BatchRows& rows) const {
+  const torch::NoGradGuard no_grad;
+  const MixedPrecision mixed(parts_.training.precision);
+  std::vector<HeldTeacher> held;
+  for (const WeightedTeacher& teacher : parts_.teachers) {
+    HeldTeacher& one = held.emplace_back();
+    one.said.weight = teacher.weight;
+    if (is_recorded(teacher, data, part))
+      one.said = recorded_signals(teacher, data, part);
+    else if (wants_logits(parts_.losses.wanted()))
+      one.states = states_of(*teacher.decoder, as_read_by(teacher, rows), {}).last;
+  }
+  return held;
+}
+
+/// Rows [first, first + count) of everything but the student's logits.
+DistillTensors DistillationStep::chunk(const Data& data, const BatchRows& rows, const std::vector<HeldTeacher>& held,
+                                       std::int64_t first, std::int64_t count) const {
+  const torch::NoGradGuard no_grad;
+  const MixedPrecision mixed(parts_.training.precision);
+  DistillTensors tensors = described(data, rows);
+  for (Tensor* all : {&tensors.labels, &tensors.mask, &tensors.sequences, &tensors.positions, &tensors.lengths})
+    *all = narrowed(*all, first, count);
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    TeacherSignals& teacher = tensors.teachers.emplace_back(held[i].said);
+    for (Tensor* all : {&teacher.top_ids, &teacher.top_log_probs, &teacher.tail}) *all = narrowed(*all, first, count);
+    if (held[i].states.defined())
+      add_token_signals(parts_.teachers[i], held[i].states.narrow(0, first, count), teacher);
+  }
+  return tensors;
+}
+
+/// Logits of student and teachers, and their gradients, for few rows at a time: [N,V] is never whole. The layers run
+/// once; the gradients by the states after the final norm and by the head are kept in place of the logits.
+Tensor DistillationStep::loss_in_chunks(const Data& data, std::span<const std::size_t> part, const BatchRows& rows,
+                                        const Dropout& dropout, MetricMap& report) {
+  const std::vector<HeldTeacher> held = hold_teachers(data, part, rows);
+  std::vector<Tensor> inputs;
+  {
+    const MixedPrecision mixed(parts_.training.precision);
+    inputs.push_back(states_of(parts_.student, rows, {}, dropout).last);
+  }
+  for (const auto& [name, tensor] : decoder_group(parts_.student).tensors) inputs.push_back(tensor);
+  std::vector<Tensor> gradients(inputs.size());
+  gradients.front() = torch::empty_like(inputs.front());
+  const std::int64_t N = rows.index.size(0);
+  const std::int64_t size = std::max<std::int64_t>(1, most_logits / parts_.student.config().vocabulary_size);
+  const InstancePool<host::DistillCall>::Lease call(parts_.losses.pool());
+  double value = 0;
+  for (std::int64_t first = 0; first < N; first += size) {
+    const std::int64_t count = std::min(size, N - first);
+    DistillTensors tensors = chunk(data, rows, held, first, count);
+    std::vector<Tensor> leaves = inputs;
+    leaves.front() = inputs.front().narrow(0, first, count).detach().requires_grad_();
+    {
+      const MixedPrecision mixed(parts_.training.precision);
+      tensors.student_logits = parts_.student.logits(leaves.front());
+    }
+    const Tensor loss = distill_loss(*call, parts_.losses.wanted(), tensors, report) / data.weight;
+    value += loss.item<double>();
+    const auto found = torch::autograd::grad({loss}, leaves, {}, std::nullopt, false, true);
+    gradients.front().narrow(0, first, count).copy_(found.front());
+    for (std::size_t i = 1; i < found.size(); ++i)
+      if (found[i].defined()) gradients[i] = gradients[i].defined() ? gradients[i].add_(found[i]) : found[i];
+  }
+  for (std::size_t i = 1; i < inputs.size(); ++i)
+    if (!gradients[i].defined()) inputs[i] = Tensor();
+  return known_gradient(value, inputs, gradients);
+}
+
 DistillationStep::DistillationStep(DistillationParts parts, DataParallel& parallel)
     : parts_(std::move(parts)),
       parallel_(parallel),
       engine_(parts_.student, parts_.threads, longest_prompt(parts_.sequences) + most_new_tokens) {}
 
-/// The batch's prompts with the student's own answers (GKD, arXiv 2306.13649, algorithm 1).
-std::vector<Sequence> DistillationStep::student_answers(const std::vector<std::size_t>& batch, std::int64_t step) {
+/// The batch's prompts with answers of the student (GKD, arXiv 2306.13649, algorithm 1) or of a teacher (Kim and Rush,
+/// arXiv 1606.07947, section 3.2). Those that end before their first token, or do not end, are counted.
+std::vector<Sequence> DistillationStep::answers(PolicyEngine& engine, double temperature,
+                                                const std::vector<std::size_t>& batch, std::int64_t step,
+                                                MetricMap& metrics) {
   std::vector<std::vector<text::TokenId>> prompts;
   for (const std::size_t i : batch) prompts.push_back(parts_.sequences[i].prompt);
   const std::vector<runtime::Rollout> responses =
-      engine_.sample(prompts, {.temperature = parts_.sampling_temperature,
-                               .max_new_tokens = most_new_tokens,
-                               .end_token = parts_.end_token,
-                               .seed = parts_.seed ^ static_cast<std::uint64_t>(step)});
+      engine.sample(prompts, {.temperature = temperature,
+                              .max_new_tokens = most_new_tokens,
+                              .end_token = parts_.end_token,
+                              .seed = parts_.seed ^ static_cast<std::uint64_t>(step)});
   std::vector<Sequence> data;
-  for (std::size_t i = 0; i < batch.size(); ++i)
+  double empty = 0, cut = 0;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    empty += responses[i].tokens.empty() || (responses[i].finished && responses[i].tokens.size() == 1) ? 1 : 0;
+    cut += responses[i].finished ? 0 : 1;
     data.push_back({prompts[i], responses[i].tokens, parts_.sequences[batch[i]].example,
-                    token_mask(prompts[i].size(), responses[i].tokens.size(), parts_.prompt_loss_weight)});
+                    token_mask(prompts[i].size(), responses[i].tokens.size(), parts_.prompt_loss_weight),
+                    sequence_hash(prompts[i], responses[i].tokens)});
+  }
+  metrics["empty_answers"] = empty / static_cast<double>(batch.size());
+  metrics["cut_answers"] = cut / static_cast<double>(batch.size());
   return data;
 }
 
-double DistillationStep::accumulate(const std::vector<std::size_t>& batch, std::int64_t step, MetricMap& metrics) {
+/// Teachers take turns.
+PolicyEngine& DistillationStep::teacher_engine(std::int64_t step) {
+  teacher_engines_.resize(parts_.teachers.size());
+  const auto turn = static_cast<std::size_t>(step) % parts_.teachers.size();
+  if (!teacher_engines_[turn])
+    teacher_engines_[turn] = std::make_unique<PolicyEngine>(*parts_.teachers[turn].decoder, parts_.threads,
+                                                            longest_prompt(parts_.sequences) + most_new_tokens);
+  return *teacher_engines_[turn];
+}
+
+/// Whether the step is one of `share` of all; of the run's seed and the step alone.
+bool DistillationStep::draw(std::uint64_t stream, std::int64_t step, double share) const {
   constexpr std::uint64_t resolution = 1 << 20;
-  const bool on_policy =
-      static_cast<double>(SeededSequence(parts_.seed, static_cast<std::uint64_t>(step)).below(resolution)) <
-      parts_.losses.wanted().on_policy_fraction * static_cast<double>(resolution);
+  return static_cast<double>(SeededSequence(parts_.seed + stream, static_cast<std::uint64_t>(step)).below(resolution)) <
+         share * static_cast<double>(resolution);
+}
+
+double DistillationStep::accumulate(const std::vector<std::size_t>& batch, std::int64_t step, MetricMap& metrics) {
+  const bool on_policy = draw(0, step, parts_.losses.wanted().on_policy_fraction);
+  const bool by_teacher = !on_policy && draw(1, step, parts_.teacher_answers);
   std::vector<Sequence> sampled;
   std::vector<std::size_t> all(batch.size());
-  if (on_policy) {
-    sampled = student_answers(batch, step);
+  if (on_policy || by_teacher) {
+    sampled = by_teacher ? answers(teacher_engine(step), 0, batch, step, metrics)
+                         : answers(engine_, parts_.sampling_temperature, batch, step, metrics);
     std::iota(all.begin(), all.end(), std::size_t{0});
   }
-  const std::vector<Sequence>& sequences = on_policy ? sampled : parts_.sequences;
-  const std::vector<std::size_t>& chosen = on_policy ? all : batch;
+  const bool anew = on_policy || by_teacher;
+  const std::vector<Sequence>& sequences = anew ? sampled : parts_.sequences;
+  const std::vector<std::size_t>& chosen = anew ? all : batch;
   const Data data{sequences, chosen, step, weight_of(sequences, chosen), on_policy};
   const auto split = parallel_.parts(chosen, parts_.training.micro_batch_size);
   std::vector<MetricMap> reports(split.size());

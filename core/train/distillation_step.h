@@ -2,6 +2,7 @@
 // to core/train.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "train/aligned_teacher.h"
@@ -38,14 +39,16 @@ class LossInstances {
 std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host::DistillSetup& setup);
 
 /// Throws std::invalid_argument for what recorded signals cannot give: anything but the top k (at most `top_k`) of the
-/// data set's own responses.
-void expect_recorded(const host::DistillCall& call, const host::DistillRequirements& wanted, std::int64_t top_k);
+/// data set's own responses. With `ask` the teacher is there for the student's.
+void expect_recorded(const host::DistillCall& call, const host::DistillRequirements& wanted, std::int64_t top_k,
+                     bool ask);
 
 struct WeightedTeacher {
   DecoderModule* decoder = nullptr;
   const RecordedSignals* recorded = nullptr;  ///< what it said once: read instead of asking it, where there
   double weight = 1;                          ///< all sum to 1
   const AlignedRows* aligned = nullptr;       ///< with TEACHER_SPANS: how it reads the sequences
+  torch::Tensor ids;  ///< [the student's tokens] the teacher's id of each; undefined where they are the same
 };
 
 /// What a distillation needs in every step; borrowed by DistillationStep.
@@ -60,7 +63,8 @@ struct DistillationParts {
   std::uint64_t seed = 0;
   double prompt_loss_weight = 0;    ///< of the prompts of on-policy batches
   double sampling_temperature = 1;  ///< of on-policy batches
-  text::TokenId end_token = -1;     ///< of the student's own answers
+  double teacher_answers = 0;       ///< share of the other batches that a teacher answers
+  text::TokenId end_token = -1;     ///< of answers that are sampled
   std::int64_t threads = 1;         ///< of the runtime, which samples these
 };
 
@@ -75,17 +79,31 @@ class DistillationStep {
  private:
   struct Data;  ///< the sequences of a step, and what holds for all their rows
   torch::Tensor loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout, MetricMap& report);
+  struct HeldTeacher;
+  std::vector<HeldTeacher> hold_teachers(const Data& data, std::span<const std::size_t> part,
+                                         const BatchRows& rows) const;
+  DistillTensors chunk(const Data& data, const BatchRows& rows, const std::vector<HeldTeacher>& held,
+                       std::int64_t first, std::int64_t count) const;
+  torch::Tensor loss_in_chunks(const Data& data, std::span<const std::size_t> part, const BatchRows& rows,
+                               const Dropout& dropout, MetricMap& report);
+  DistillTensors described(const Data& data, const BatchRows& rows) const;
+  bool is_recorded(const WeightedTeacher& teacher, const Data& data, std::span<const std::size_t> part) const;
+  void add_token_signals(const WeightedTeacher& teacher, const torch::Tensor& last, TeacherSignals& signals) const;
   TeacherSignals signals_of(const WeightedTeacher& teacher, const BatchRows& rows,
                             const std::vector<std::int64_t>& layers) const;
   TeacherSignals aligned_signals(const WeightedTeacher& teacher, const Data& data,
                                  std::span<const std::size_t> part) const;
   TeacherSignals recorded_signals(const WeightedTeacher& teacher, const Data& data,
                                   std::span<const std::size_t> part) const;
-  std::vector<Sequence> student_answers(const std::vector<std::size_t>& batch, std::int64_t step);
+  std::vector<Sequence> answers(PolicyEngine& engine, double temperature, const std::vector<std::size_t>& batch,
+                                std::int64_t step, MetricMap& metrics);
+  PolicyEngine& teacher_engine(std::int64_t step);
+  bool draw(std::uint64_t stream, std::int64_t step, double share) const;
 
   DistillationParts parts_;
   DataParallel& parallel_;
-  PolicyEngine engine_;  ///< of the student
+  PolicyEngine engine_;                                         ///< of the student
+  std::vector<std::unique_ptr<PolicyEngine>> teacher_engines_;  ///< made when first asked
 };
 
 }  // namespace retort::train

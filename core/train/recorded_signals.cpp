@@ -52,6 +52,9 @@ RecordedSignals::RecordedSignals(const std::filesystem::path& folder) : file_(fo
       throw std::runtime_error(file_.string() + ", line " + std::to_string(line) + ": " + error.what());
     }
   }
+  const std::filesystem::path about = folder / "signals.json";
+  if (std::filesystem::exists(about))
+    tokenizer_sha256_ = host::parse_strict_json(host::read_file(about)).value("tokenizer_sha256", "");
   if (k_ < 1) throw std::runtime_error(file_.string() + ": expected rows with at least one id each, found none");
 }
 
@@ -64,8 +67,21 @@ const RecordedSignals::Rows& RecordedSignals::of(const Sequence& sequence) const
                            "make them again from this data set");
 }
 
-void RecordedSignals::expect_holds(const std::vector<Sequence>& sequences, std::int64_t vocabulary) const {
+void RecordedSignals::expect_tokenizer(const text::Tokenizer& tokenizer) const {
+  const std::string own = host::sha256(tokenizer.to_json());
+  if (tokenizer_sha256_.empty() || tokenizer_sha256_ == own) return;
+  throw std::invalid_argument(file_.string() + ": made with another tokenizer (SHA-256 " + tokenizer_sha256_ +
+                              "), the student's is " + own + ": make the signals again with this teacher");
+}
+
+std::int64_t RecordedSignals::expect_holds(const std::vector<Sequence>& sequences, std::int64_t vocabulary,
+                                           bool allow_missing) const {
+  std::int64_t missing = 0;
   for (const Sequence& sequence : sequences) {
+    if (allow_missing && !holds(sequence)) {
+      ++missing;
+      continue;
+    }
     const Rows& rows = of(sequence);
     const std::size_t expected = sequence.response.size() * static_cast<std::size_t>(k_);
     if (rows.top_ids.size() != expected)
@@ -78,6 +94,7 @@ void RecordedSignals::expect_holds(const std::vector<Sequence>& sequences, std::
                                  std::to_string(sequence.example + 1) + " is outside the student's vocabulary of " +
                                  std::to_string(vocabulary));
   }
+  return missing;
 }
 
 }  // namespace retort::train

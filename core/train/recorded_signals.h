@@ -3,6 +3,7 @@
 // The folder holds signals.jsonl, a row for every sequence:
 //   {"hash": sequence_hash() of prompt and response, "top_ids": [[k token ids, most likely first] for every token of
 //    the response], "top_log_probs": [[k log-probabilities under the whole distribution] likewise]}
+// and, where stage.signals wrote it, signals.json: {"tokenizer_sha256": of the tokenizer.json whose ids these are}.
 // as {"hash": "9f…", "top_ids": [[12, 7], [4, 9]], "top_log_probs": [[-0.1, -2.9], [-0.02, -4.5]]}
 #pragma once
 
@@ -28,16 +29,22 @@ class RecordedSignals {
   /// first row's, or that gives a probability mass above 1.
   explicit RecordedSignals(const std::filesystem::path& folder);
   std::int64_t top_k() const { return k_; }
+  bool holds(const Sequence& sequence) const { return rows_.contains(sequence.hash); }
 
   /// Throws std::runtime_error, naming the sequence, unless all of `sequences` are there with a row for each token of
-  /// their response and ids below `vocabulary`. Once, before work.
-  void expect_holds(const std::vector<Sequence>& sequences, std::int64_t vocabulary) const;
+  /// their response and ids below `vocabulary`. Once, before work. With `allow_missing` those that are not there are
+  /// left to the caller; returns their number.
+  std::int64_t expect_holds(const std::vector<Sequence>& sequences, std::int64_t vocabulary,
+                            bool allow_missing = false) const;
+  /// Throws std::invalid_argument where the signals say that they were made with another tokenizer.
+  void expect_tokenizer(const text::Tokenizer& tokenizer) const;
   /// Throws std::runtime_error where the sequence is not there.
   const Rows& of(const Sequence& sequence) const;
 
  private:
   std::filesystem::path file_;
   std::int64_t k_ = 0;
+  std::string tokenizer_sha256_;      ///< empty: not said
   std::map<std::string, Rows> rows_;  ///< by hash
 };
 

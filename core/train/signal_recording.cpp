@@ -176,6 +176,9 @@ RecordedAmount run(const SignalRecordingJob& job, const RunHooks& hooks) {
     hooks.progress("asking the teacher", static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(batches.size()),
                    "batches");
   }
+  host::write_file_atomically(
+      job.output / "signals.json",
+      nlohmann::json{{"tokenizer_sha256", host::sha256(teacher.tokenizer.to_json())}}.dump() + "\n");
   return write(job, corpus.sequences, journal);
 }
 

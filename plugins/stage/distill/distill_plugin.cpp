@@ -32,6 +32,8 @@ class DistillStage : public retort::Stage {
     retort::train::TrainingOptions training;
     double prompt_loss_weight = 0;
     double sampling_temperature = 0.9;
+    double teacher_answers = 0;
+    std::string unrecorded = "refuse";
     std::int64_t validation_limit = 200;
   };
   static auto schema() {
@@ -47,6 +49,15 @@ class DistillStage : public retort::Stage {
         .number("sampling_temperature", &Params::sampling_temperature)
         .above(0)
         .doc("of the student's own answers, where the algorithm asks for on-policy batches")
+        .number("teacher_answers", &Params::teacher_answers)
+        .at_least(0)
+        .at_most(1)
+        .doc(
+            "share of the batches, but for the student's own, whose answers a teacher writes anew, the likeliest token "
+            "at a time; 0 = the data set's answers")
+        .string("unrecorded", &Params::unrecorded)
+        .one_of({"refuse", "ask"})
+        .doc("with signals, rows that these lack, as augmented ones: refused, or asked of the teacher as training goes")
         .integer("validation_limit", &Params::validation_limit)
         .at_least(0)
         .unit("utterances")
@@ -58,7 +69,10 @@ class DistillStage : public retort::Stage {
     static const retort::StageShape shape =
         retort::StageShape("model")
             .input("dataset", "dataset", "labelled utterances")
-            .input("teacher", "model", "whose distributions are learnt; with one tokenizer, unless the algorithm compares pieces of text", RETORT_INPUT_LIST)
+            .input("teacher", "model",
+                   "whose distributions are learnt; with the student's tokens, unless the algorithm compares pieces of "
+                   "text",
+                   RETORT_INPUT_LIST)
             .input("signals", "signals", "what the teacher said about this data set, read instead of asking it",
                    RETORT_INPUT_OPTIONAL)
             .input("student", "model", "where to start; without it a new model", RETORT_INPUT_OPTIONAL)
@@ -83,6 +97,8 @@ class DistillStage : public retort::Stage {
     job.losses = retort::stages::handles<retort_distill_v1>(context, "algorithm");
     job.prompt_loss_weight = params_.prompt_loss_weight;
     job.sampling_temperature = params_.sampling_temperature;
+    job.teacher_answers = params_.teacher_answers;
+    job.ask_for_unrecorded = params_.unrecorded == "ask";
     retort::stages::record_size(context, retort::train::distill(job, retort::stages::hooks(context)));
   }
 
