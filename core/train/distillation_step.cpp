@@ -1,10 +1,13 @@
 #include "train/distillation_step.h"
 
+#include <cmath>
 #include <numeric>
 #include <retort/torch.hpp>
+#include <sstream>
 #include <stdexcept>
 
 #include "host/plugin/signal_names.h"
+#include "train/row_chunks.h"
 #include "train/trainer.h"
 
 namespace retort::train {
@@ -35,6 +38,13 @@ RowStates states_of(DecoderModule& decoder, const BatchRows& rows, const std::ve
 /// [N,k] log-probabilities → [N] the mass outside them, summed in double: a small difference of large sums.
 Tensor tail_mass(const Tensor& top_log_probs) {
   return (1 - top_log_probs.to(torch::kFloat64).exp().sum(-1)).clamp_min(0).to(torch::kFloat32);
+}
+
+/// Σ mask · −log π(label), for comparison.
+double cross_entropy_of(const DistillTensors& tensors) {
+  const torch::NoGradGuard no_grad;
+  const Tensor losses = torch::cross_entropy_loss(tensors.student_logits, tensors.labels, {}, at::Reduction::None);
+  return (losses * tensors.mask).sum().item<double>();
 }
 
 constexpr std::int64_t most_new_tokens = 64;  // of the student's own answers
@@ -87,6 +97,17 @@ std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host:
   return groups;
 }
 
+std::string scale_warning(double loss, double cross_entropy) {
+  constexpr double three_orders = 1000;
+  const double ratio = std::abs(loss) / cross_entropy;
+  if (loss == 0 || !(cross_entropy > 0) || (ratio < three_orders && ratio > 1 / three_orders)) return "";
+  std::ostringstream text;
+  text << "warning: the distillation's loss begins at " << loss << ", the cross-entropy of the labels at "
+       << cross_entropy << ": three orders apart, so that learning_rate, gradient_clip and the weights of mixed losses "
+       << "hardly fit both; look at the loss's temperature, its factor for it, and what it is divided by";
+  return text.str();
+}
+
 struct DistillationStep::Data {
   const std::vector<Sequence>& sequences;
   const std::vector<std::size_t>& chosen;
@@ -95,17 +116,39 @@ struct DistillationStep::Data {
   bool on_policy;
 };
 
-TeacherSignals DistillationStep::signals_of(const WeightedTeacher& teacher, const BatchRows& rows,
-                                            const std::vector<std::int64_t>& layers) const {
+struct DistillationStep::TeacherRows {
+  Tensor last;             ///< [N,D]; undefined where no logits are to be made
+  TeacherSignals signals;  ///< of all rows
+};
+
+DistillationStep::TeacherRows DistillationStep::rows_of(const WeightedTeacher& teacher, const Data& data,
+                                                        std::span<const std::size_t> part, const BatchRows& rows,
+                                                        const std::vector<std::int64_t>& layers) const {
+  if (teacher.recorded != nullptr) return {{}, recorded_signals(teacher, data, part)};
+  if (teacher.aligned != nullptr) return {{}, aligned_signals(teacher, data, part)};
+  torch::NoGradGuard no_grad;
+  const MixedPrecision mixed(parts_.training.precision);
+  RowStates states = states_of(*teacher.decoder, rows, layers);
+  TeacherRows found;
+  found.last = std::move(states.last);
+  found.signals.weight = teacher.weight;
+  found.signals.hidden = std::move(states.declared);
+  return found;
+}
+
+TeacherSignals DistillationStep::signals_of(const WeightedTeacher& teacher, const TeacherRows& rows, std::int64_t begin,
+                                            std::int64_t count) const {
+  if (teacher.aligned != nullptr) return rows.signals;  // its rows are other tokens: never cut
   torch::NoGradGuard no_grad;
   const MixedPrecision mixed(parts_.training.precision);
   const host::DistillRequirements& wanted = parts_.losses.wanted();
-  TeacherSignals signals;
-  signals.weight = teacher.weight;
-  RowStates states = states_of(*teacher.decoder, rows, layers);
-  signals.hidden = std::move(states.declared);
+  const auto cut = [&](const Tensor& all) { return all.defined() ? all.narrow(0, begin, count) : all; };
+  TeacherSignals signals = rows.signals;
+  for (Tensor* of_rows : {&signals.top_ids, &signals.top_log_probs, &signals.tail}) *of_rows = cut(*of_rows);
+  for (Tensor& hidden : signals.hidden) hidden = cut(hidden);
+  if (!rows.last.defined()) return signals;
   if (!wanted.wants(RETORT_SIGNAL_TEACHER_LOGITS) && !wanted.wants(RETORT_SIGNAL_TEACHER_TOP_K)) return signals;
-  const Tensor logits = teacher.decoder->logits(states.last);
+  const Tensor logits = teacher.decoder->logits(cut(rows.last));
   if (wanted.wants(RETORT_SIGNAL_TEACHER_LOGITS)) signals.logits = logits;
   if (wanted.wants(RETORT_SIGNAL_TEACHER_TOP_K)) {
     std::tie(signals.top_log_probs, signals.top_ids) =
@@ -158,37 +201,61 @@ TeacherSignals DistillationStep::recorded_signals(const WeightedTeacher& teacher
   return signals;
 }
 
+/// Chunks of rows whose logits are in memory together.
+std::vector<std::int64_t> DistillationStep::borders_of(const BatchRows& rows) const {
+  std::int64_t vocabulary = parts_.student.config().vocabulary_size;
+  for (const WeightedTeacher& teacher : parts_.teachers) {
+    if (teacher.aligned != nullptr) return {0, rows.index.size(0)};
+    if (teacher.recorded == nullptr) vocabulary = std::max(vocabulary, teacher.decoder->config().vocabulary_size);
+  }
+  return logit_chunks(rows.index.size(0), vocabulary,
+                      parts_.losses.wanted().whole_sequences() ? rows.sequences : Tensor());
+}
+
 Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout,
                                  MetricMap& report) {
   const host::DistillRequirements& wanted = parts_.losses.wanted();
   const BatchRows rows = batch_rows(data.sequences, part, part.data() - data.chosen.data());
   if (rows.index.size(0) == 0) return {};
-  DistillTensors tensors;
-  for (std::size_t i = 0; i < parts_.teachers.size(); ++i) {
-    const WeightedTeacher& teacher = parts_.teachers[i];
-    tensors.teachers.push_back(teacher.recorded != nullptr  ? recorded_signals(teacher, data, part)
-                               : teacher.aligned != nullptr ? aligned_signals(teacher, data, part)
-                                                            : signals_of(teacher, rows, wanted.teacher_layers[i]));
-  }
-  tensors.on_policy = data.on_policy;
-  tensors.labels = rows.labels;
-  tensors.mask = rows.weights;
-  tensors.sequences = rows.sequences;
-  tensors.positions = rows.positions;
-  tensors.lengths = rows.lengths;
-  tensors.parameters = parts_.loss_parameters;
-  tensors.step = data.step;
-  tensors.total_steps = parts_.total_steps;
-  tensors.step_sequences = static_cast<std::int64_t>(data.chosen.size());
-  tensors.step_weight = data.weight;
+  std::vector<TeacherRows> of_teachers;
+  for (std::size_t i = 0; i < parts_.teachers.size(); ++i)
+    of_teachers.push_back(rows_of(parts_.teachers[i], data, part, rows, wanted.teacher_layers[i]));
+  std::vector<Tensor> by_row;
   {
     const MixedPrecision mixed(parts_.training.precision);
     RowStates states = states_of(parts_.student, rows, wanted.student_layers, dropout);
-    tensors.student_logits = parts_.student.logits(states.last);
-    tensors.student_hidden = std::move(states.declared);
+    by_row = std::move(states.declared);
+    by_row.insert(by_row.begin(), states.last);
   }
-  const InstancePool<host::DistillCall>::Lease call(parts_.losses.pool());
-  return distill_loss(*call, wanted, tensors, report) / data.weight;
+  std::vector<Tensor> shared = parts_.loss_parameters;
+  shared.push_back(parts_.student.weight(parts_.student.config().tie_word_embeddings ? "model.embed_tokens.weight"
+                                                                                     : "lm_head.weight"));
+  const auto loss = [&](std::int64_t begin, std::int64_t count, const std::vector<Tensor>& chunk) {
+    const auto cut = [&](const Tensor& all) { return all.narrow(0, begin, count); };
+    DistillTensors tensors;
+    for (std::size_t i = 0; i < of_teachers.size(); ++i)
+      tensors.teachers.push_back(signals_of(parts_.teachers[i], of_teachers[i], begin, count));
+    tensors.on_policy = data.on_policy;
+    tensors.labels = cut(rows.labels);
+    tensors.mask = cut(rows.weights);
+    tensors.sequences = cut(rows.sequences);
+    tensors.positions = cut(rows.positions);
+    tensors.lengths = cut(rows.lengths);
+    tensors.parameters = parts_.loss_parameters;
+    tensors.step = data.step;
+    tensors.total_steps = parts_.total_steps;
+    tensors.step_sequences = static_cast<std::int64_t>(data.chosen.size());
+    tensors.step_weight = data.weight;
+    {
+      const MixedPrecision mixed(parts_.training.precision);
+      tensors.student_logits = parts_.student.logits(chunk[0]);
+    }
+    tensors.student_hidden.assign(chunk.begin() + 1, chunk.end());
+    if (data.step < steps_with_cross_entropy) report["cross_entropy"] += cross_entropy_of(tensors);
+    const InstancePool<host::DistillCall>::Lease call(parts_.losses.pool());
+    return distill_loss(*call, wanted, tensors, report);
+  };
+  return summed_by_chunks(by_row, shared, borders_of(rows), loss) / data.weight;
 }
 
 DistillationStep::DistillationStep(DistillationParts parts, DataParallel& parallel)
@@ -226,10 +293,10 @@ double DistillationStep::accumulate(const std::vector<std::size_t>& batch, std::
   const std::vector<Sequence>& sequences = on_policy ? sampled : parts_.sequences;
   const std::vector<std::size_t>& chosen = on_policy ? all : batch;
   const Data data{sequences, chosen, step, weight_of(sequences, chosen), on_policy};
-  const auto split = parallel_.parts(chosen, parts_.training.micro_batch_size);
+  const auto split = parallel_.parts(parts_.processes.share(chosen), parts_.training.micro_batch_size);
   std::vector<MetricMap> reports(split.size());
   const double loss = parallel_.accumulate(split.size(), [&](std::size_t part) {
-    const Dropout dropout = dropout_of(parts_.training.dropout, parts_.seed, step, part);
+    const Dropout dropout = dropout_of(parts_.training.dropout, parts_.seed, step, parts_.processes.part(part));
     return loss_of(data, split[part], dropout, reports[part]);
   });
   for (const MetricMap& report : reports)

@@ -11,6 +11,7 @@
 #include "train/distill_loss.h"
 #include "train/instance_pool.h"
 #include "train/policy_engine.h"
+#include "train/processes.h"
 #include "train/recorded_signals.h"
 #include "train/sequences.h"
 #include "train/training_options.h"
@@ -41,6 +42,11 @@ std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host:
 /// data set's own responses.
 void expect_recorded(const host::DistillCall& call, const host::DistillRequirements& wanted, std::int64_t top_k);
 
+/// Steps at the begin of which the metric "cross_entropy" of the labels is reported beside the loss.
+constexpr std::int64_t steps_with_cross_entropy = 8;
+/// What to say where a loss begins three orders of magnitude above or below the cross-entropy; "" where it does not.
+std::string scale_warning(double loss, double cross_entropy);
+
 struct WeightedTeacher {
   DecoderModule* decoder = nullptr;
   const RecordedSignals* recorded = nullptr;  ///< what it said once: read instead of asking it, where there
@@ -62,6 +68,7 @@ struct DistillationParts {
   double sampling_temperature = 1;  ///< of on-policy batches
   text::TokenId end_token = -1;     ///< of the student's own answers
   std::int64_t threads = 1;         ///< of the runtime, which samples these
+  const Processes& processes = Processes::of_environment();
 };
 
 class DistillationStep {
@@ -75,8 +82,14 @@ class DistillationStep {
  private:
   struct Data;  ///< the sequences of a step, and what holds for all their rows
   torch::Tensor loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout, MetricMap& report);
-  TeacherSignals signals_of(const WeightedTeacher& teacher, const BatchRows& rows,
-                            const std::vector<std::int64_t>& layers) const;
+  /// What a teacher says of the rows: all but the logits, and what these are made of.
+  struct TeacherRows;
+  TeacherRows rows_of(const WeightedTeacher& teacher, const Data& data, std::span<const std::size_t> part,
+                      const BatchRows& rows, const std::vector<std::int64_t>& layers) const;
+  /// The rows begin … begin + count of these, with logits where the loss wants any.
+  TeacherSignals signals_of(const WeightedTeacher& teacher, const TeacherRows& rows, std::int64_t begin,
+                            std::int64_t count) const;
+  std::vector<std::int64_t> borders_of(const BatchRows& rows) const;
   TeacherSignals aligned_signals(const WeightedTeacher& teacher, const Data& data,
                                  std::span<const std::size_t> part) const;
   TeacherSignals recorded_signals(const WeightedTeacher& teacher, const Data& data,
