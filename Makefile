@@ -3,11 +3,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup build quickstart test test-asan test-tsan soak fuzz format lint package bench bench-peer clean
+.PHONY: help setup build quickstart test test-asan test-tsan soak fuzz format lint package bench bench-peer bench-quality clean
 
 # Where the tests and some configs find real data; tests that need it are skipped where it is absent.
 export RETORT_SHARED ?= $(abspath ../shared)
 JOBS ?= $(shell nproc)
+# Several sources compiled as one: half the time from nothing. For work on a few files: UNITY=OFF when a build folder is new.
+UNITY ?= ON
 # How long `make fuzz` runs each target.
 FUZZ_SECONDS ?= 60
 # How often `make soak` kills a run.
@@ -30,7 +32,12 @@ setup: ## install what the build needs (Debian 12 or 13; asks for nothing)
 # CMake runs by hand only when a build folder is new or the presets changed; ninja reruns it when a CMakeLists.txt did.
 build/%/build.ninja: CMakePresets.json | setup
 	$(call step,configure: $*)
-	@umask 022 && cmake --preset $* && touch $@
+	@umask 022 && cmake --preset $* -DRETORT_UNITY=$(UNITY) && touch $@
+
+# clang-tidy reads sources one by one.
+build/lint/build.ninja: CMakePresets.json | setup
+	$(call step,configure: lint)
+	@umask 022 && cmake --preset release -B build/lint && touch $@
 
 build: build/release/build.ninja ## build everything except tests and benchmarks: build/release/bin/retort
 	$(call step,build: release)
@@ -85,12 +92,12 @@ format: ## rewrite the sources with the pinned clang-format
 	$(call step,format)
 	@$(sources) | xargs -0 clang-format-19 -i
 
-lint: build/release/build.ninja ## clang-format in check mode, then clang-tidy; both must be silent
+lint: build/lint/build.ninja ## clang-format in check mode, then clang-tidy; both must be silent
 	@packaging/setup --lint
 	$(call step,lint: clang-format)
 	@$(sources) | xargs -0 clang-format-19 --dry-run -Werror
 	$(call step,lint: clang-tidy)
-	@packaging/lint build/release $(JOBS)
+	@packaging/lint build/lint $(JOBS)
 
 package: build ## Debian packages and an archive in dist/
 	$(call step,package)
@@ -114,6 +121,13 @@ bench-peer: build/release/build.ninja ## measure beside llama.cpp; a table, and 
 	@$(call compile,release) --target retort
 	$(call step,bench-peer: $(RUNS) runs)
 	@tests/bench/peer.py --retort $(retort) --peer '$(RETORT_SHARED)/tools/llama-peer.sh' --runs $(RUNS) --out build/bench/peer.json
+
+# The first time it trains every model (hours on two cores) and fetches the labeller's packages into build/bench/quality.
+bench-quality: build/release/build.ninja ## exact match on real words beside a CRF; a table, and build/bench/quality.json
+	$(call step,build: what the runs need)
+	@$(call compile,release) --target product
+	$(call step,bench-quality)
+	@tests/bench/quality.py --retort $(abspath $(retort)) --shared '$(RETORT_SHARED)' --work build/bench/quality --out build/bench/quality.json
 
 clean: ## remove build/ and dist/; runs/ (your models) stays
 	rm -rf build dist

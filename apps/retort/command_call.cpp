@@ -95,7 +95,8 @@ int call_command(const Arguments& arguments) {
   if (host::stop_requested()) return exit_interrupted;
   const auto* malformed = std::get_if<task::Malformed>(&answer.parsed);
   if (malformed == nullptr) return exit_success;
-  host::log_error((answer.cut ? "the answer was cut short: " : "malformed response: ") + malformed->reason + "; the model said: " + answer.text);
+  host::log_error((answer.cut ? "the answer was cut short: " : "malformed response: ") + malformed->reason +
+                  "; the model said: " + answer.text);
   return exit_failure;
 }
 

@@ -9,6 +9,7 @@
 #include "host/plugin/plugin_error.h"
 #include "model_options.h"
 #include "runtime/measure/evaluation.h"
+#include "runtime/measure/row_groups.h"
 #include "task/dataset.h"
 
 namespace retort::apps {
@@ -32,9 +33,10 @@ Labelled read_labelled(const std::filesystem::path& path, double max_rejected_sh
   if (!split.rejected.empty() || !split.tally.notes().empty())
     host::log_warning(split.tally.summary(data.file.string()));
   data.rejected = split.rejected.size();
+  const auto training = runtime::TrainingValues::read(data.file.parent_path());
   for (const task::Example& example : split.examples) {
     if (example.calls)
-      data.utterances.push_back({example.utterance(), *example.calls, example});
+      data.utterances.push_back({example.utterance(), *example.calls, example, runtime::groups_of(example, training)});
     else
       ++data.unlabelled;
   }
@@ -65,10 +67,13 @@ void count_impossible(const task::PromptContract& contract, Labelled& data) {
   host::log_warning(found + ". They count as wrong");
 }
 
+host::Json to_json(const std::map<std::string, runtime::Score>& scores) {
+  host::Json json = host::Json::object();
+  for (const auto& [name, score] : scores) json[name] = {{"utterances", score.utterances}, {"exact", score.exact}};
+  return json;
+}
+
 host::Json to_json(const runtime::Evaluation& evaluation, const Labelled& data, const std::string& model) {
-  host::Json tools = host::Json::object();
-  for (const auto& [name, score] : evaluation.tools)
-    tools[name] = {{"utterances", score.utterances}, {"exact", score.exact}};
   host::Json misses = host::Json::array();
   for (const runtime::Evaluation::Miss& miss : evaluation.misses)
     misses.push_back({{"utterance", miss.utterance},
@@ -87,7 +92,8 @@ host::Json to_json(const runtime::Evaluation& evaluation, const Labelled& data, 
           {"p50_ms", evaluation.p50_ms},
           {"p90_ms", evaluation.p90_ms},
           {"p99_ms", evaluation.p99_ms},
-          {"tools", tools},
+          {"tools", to_json(evaluation.tools)},
+          {"groups", to_json(evaluation.groups)},
           {"misses", misses}};
 }
 
@@ -99,8 +105,9 @@ void print_text(const runtime::Evaluation& evaluation, const Labelled& data) {
             << "cut short    " << host::format_percent(evaluation.cut) << "\n"
             << "latency      p50 " << host::format_ms(evaluation.p50_ms) << "  p90 "
             << host::format_ms(evaluation.p90_ms) << "  p99 " << host::format_ms(evaluation.p99_ms) << "\n";
-  for (const auto& [name, score] : evaluation.tools)
-    std::cout << "  " << name << ": " << score.exact << "/" << score.utterances << "\n";
+  for (const auto* scores : {&evaluation.tools, &evaluation.groups})
+    for (const auto& [name, score] : *scores)
+      std::cout << "  " << name << ": " << score.exact << "/" << score.utterances << "\n";
 }
 
 }  // namespace

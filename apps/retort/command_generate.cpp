@@ -2,14 +2,18 @@
 #include <cmath>
 #include <iostream>
 
+#include "grammar/grammar_options.h"
 #include "grammar/program_builder.h"
 #include "host/base/json.h"
 #include "host/base/log.h"
 #include "host/base/number_format.h"
 #include "host/plugin/plugin_error.h"
 #include "model_options.h"
+#include "runtime/generate/package_grammar.h"
 #include "runtime/generate/text_model.h"
+#include "task/chat_row.h"
 #include "task/chat_template.h"
+#include "task/prompt_contract.h"
 #include "task/template_form.h"
 
 namespace retort::apps {
@@ -66,23 +70,34 @@ runtime::SamplingOptions sampling_of(const po::variables_map& variables) {
   return sampling;
 }
 
-/// PROMPT, or the prompt that the model's chat template makes of --chat and --system.
-std::string prompt_of(const po::variables_map& variables) {
+void expect_one_prompt(const po::variables_map& variables) {
   const bool chat = variables.count("chat") > 0;
   if (chat == (variables.count("prompt") > 0))
     throw std::invalid_argument("expected either PROMPT or --chat TEXT, found " +
                                 std::string(chat ? "both" : "neither") + "; see `retort generate --help`");
-  if (!chat && variables.count("system") > 0)
-    throw std::invalid_argument(
-        "--system: expected with --chat, found with PROMPT; write the prompt out, or use --chat");
-  if (!chat) return variables["prompt"].as<std::string>();
+  for (const char* option : {"system", "tools"})
+    if (!chat && variables.count(option) > 0)
+      throw std::invalid_argument(std::string("--") + option +
+                                  ": expected with --chat, found with PROMPT; write the prompt out, or use --chat");
+}
+
+task::Conversation conversation_of(const po::variables_map& variables) {
+  task::Conversation conversation = task::conversation_of(variables["chat"].as<std::string>());
+  if (variables.count("system") > 0)
+    conversation.messages.insert(conversation.messages.begin(),
+                                 {.role = task::Role::system, .content = variables["system"].as<std::string>()});
+  return conversation;
+}
+
+/// PROMPT, or the prompt that the model's chat template makes of --chat and --system.
+std::string prompt_of(const po::variables_map& variables, const std::filesystem::path& folder) {
+  if (variables.count("prompt") > 0) return variables["prompt"].as<std::string>();
   task::ChatInput input;
   input.add_generation_prompt = true;
   input.messages = nlohmann::ordered_json::array();
-  if (variables.count("system") > 0)
-    input.messages.push_back({{"role", "system"}, {"content", variables["system"].as<std::string>()}});
-  input.messages.push_back({{"role", "user"}, {"content", variables["chat"].as<std::string>()}});
-  return task::ChatTemplate::load(variables["model"].as<std::string>()).render(input);
+  for (const task::Message& message : conversation_of(variables).messages)
+    input.messages.push_back({{"role", task::name_of(message.role)}, {"content", message.content}});
+  return task::ChatTemplate::load(folder).render(input);
 }
 
 /// The grammar of answers that may call the tools of a file, and the prompt that shows them.
@@ -92,21 +107,37 @@ struct ToolChat {
   std::vector<runtime::TokenId> ends;
 };
 
-ToolChat tool_chat(const po::variables_map& variables, const text::Tokenizer& tokenizer) {
-  if (variables.count("chat") == 0) throw std::invalid_argument("--tools: expected with --chat TEXT");
+/// How the model is asked with tools: as its task says, where it has one that takes any, else by its chat template.
+task::PromptContract contract_of(const model::ModelFolder& folder) {
+  if (!folder.retort().contains("task"))
+    return task::PromptContract(task::template_form(task::ChatTemplate::load(folder.path())), {});
+  task::PromptContract contract =
+      task::PromptContract::from_json(folder.retort().at("task"), (folder.path() / "retort.json").string() + " /task");
+  if (!contract.form().takes_any_tools())
+    throw std::invalid_argument("--tools: this model was trained for the tools of its task, which its form \"" +
+                                contract.format() + "\" holds in its weights; ask it with `retort call`");
+  return contract;
+}
+
+ToolChat tool_chat(const po::variables_map& variables, const runtime::TextModel& model) {
   const std::string file = variables["tools"].as<std::string>();
-  const std::vector<task::Tool> tools = task::tools_from_json(host::read_json(file), file);
-  const auto form = task::template_form(task::ChatTemplate::load(variables["model"].as<std::string>()));
-  task::Conversation conversation = task::conversation_of(variables["chat"].as<std::string>());
-  if (variables.count("system") > 0)
-    conversation.messages.insert(conversation.messages.begin(),
-                                 {.role = task::Role::system, .content = variables["system"].as<std::string>()});
-  task::CallEnvelope envelope = form->envelope(tokenizer, tools);
-  envelope.style.order = task::KeyOrder::any;  // who knows what it was trained on
+  const text::Tokenizer& tokenizer = model.tokenizer();
+  const task::PromptContract contract = contract_of(model.folder());
+  task::Conversation conversation = conversation_of(variables);
+  task::ReadingNotes notes;
+  conversation.tools = task::tool_set_from_json(host::read_json(file), file, notes);
+  if (!notes.losses.empty()) host::log_warning("not shown to the model: " + task::ReadingNotes::listed(notes.losses));
+  std::vector<std::string> names;
+  for (const task::Tool& tool : *conversation.tools) names.push_back(tool.name);
+  const auto options = grammar::options_for(runtime::package_grammar(model.folder()), names);
+  task::CallEnvelope envelope = contract.envelope(tokenizer, *conversation.tools);
+  if (!model.folder().retort().contains("task"))
+    envelope.style.order = task::KeyOrder::any;  // who knows what it was trained on
   ToolChat chat;
-  chat.prompt = tokenizer.decode(form->prompt(tokenizer, conversation, tools), true);
-  chat.grammar = std::make_unique<grammar::Grammar>(grammar::envelope_program(envelope),
+  chat.prompt = tokenizer.decode(contract.prompt(tokenizer, conversation), true);
+  chat.grammar = std::make_unique<grammar::Grammar>(grammar::envelope_program(envelope, options),
                                                     std::make_shared<const grammar::Vocabulary>(tokenizer));
+  if (options.values_from_utterance) chat.grammar->set_conversation(runtime::said_in(contract.seen(conversation)));
   chat.ends = envelope.ends;
   return chat;
 }
@@ -202,12 +233,15 @@ int generate_command(const Arguments& arguments) {
   if (variables->count("stop") > 0) stops = (*variables)["stop"].as<std::vector<std::string>>();
   generation.token = [](runtime::TokenId) { return !host::stop_requested(); };
 
-  std::string prompt = prompt_of(*variables);
+  expect_one_prompt(*variables);
+  const auto folder = model_path((*variables)["model"].as<std::string>());
+  const bool with_tools = variables->count("tools") > 0;
+  std::string prompt = with_tools ? "" : prompt_of(*variables, folder);
   const bool json = (*variables)["json"].as<bool>();
-  runtime::TextModel model(model_path((*variables)["model"].as<std::string>()), decoder_options(*variables));
+  runtime::TextModel model(folder, decoder_options(*variables));
   ToolChat tools;
-  if (variables->count("tools") > 0) {
-    tools = tool_chat(*variables, model.tokenizer());
+  if (with_tools) {
+    tools = tool_chat(*variables, model);
     prompt = tools.prompt;
     generation.grammar = tools.grammar.get();
     generation.tokenizer = &model.tokenizer();

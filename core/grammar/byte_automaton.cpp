@@ -125,6 +125,7 @@ StateId ByteAutomaton::intern(std::vector<Configuration> configurations) {
     const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
     if (instruction.kind == Kind::accept) state.accepts = true;
     if (instruction.kind == Kind::token) state.tokens.push_back(instruction.token);
+    if (instruction.kind == Kind::text || instruction.kind == Kind::space) state.reads_text = true;
   }
   std::sort(state.tokens.begin(), state.tokens.end());
   state.tokens.erase(std::unique(state.tokens.begin(), state.tokens.end()), state.tokens.end());
@@ -198,6 +199,15 @@ StateId ByteAutomaton::discover(StateId id, std::uint8_t byte) {
   for (const Configuration& one : state.configurations) read(one, byte, work);
   const StateId next = work.empty() ? no_state : close(std::move(work));
   state.next[byte] = next;
+  if (!state.reads_text) return next;  // literals: every byte that can come leads elsewhere
+  if (const Configuration& one = state.configurations.front();
+      state.configurations.size() == 1 && one.b == 0 &&
+      program_->code[static_cast<std::size_t>(one.place)].kind == Kind::text) {
+    const auto& groups = facts(one.place).groups;
+    for (unsigned other = 0; other < state.next.size(); ++other)
+      if (groups[other] == groups[byte] && state.next[other] == unknown) state.next[other] = next;
+    return next;
+  }
   for (unsigned other = 0; other < state.next.size(); ++other) {
     if (state.next[other] != unknown) continue;
     const bool same =
@@ -339,6 +349,24 @@ std::uint32_t ByteAutomaton::free_characters(StateId id) {
     most = std::max(most, one.left == UINT32_MAX ? one.left : one.left - std::min(one.left, known.most_left_to_end));
   }
   return most;
+}
+
+bool ByteAutomaton::anything_quoted(StateId id) const {
+  const auto& list = states_[static_cast<std::size_t>(id)].configurations;
+  return std::all_of(list.begin(), list.end(), [&](const Configuration& one) {
+    const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
+    return instruction.kind == Kind::text && instruction.writing == Writing::quoted && one.b == 0 && one.needed == 0 &&
+           one.left == UINT32_MAX && text_of(instruction).automaton.free[static_cast<std::size_t>(one.a)] != 0;
+  });
+}
+
+const Configuration* ByteAutomaton::quoted_text(StateId id, const CountedText*& text) const {
+  const auto& list = states_[static_cast<std::size_t>(id)].configurations;
+  if (list.size() != 1 || list.front().b != 0) return nullptr;
+  const Instruction& instruction = program_->code[static_cast<std::size_t>(list.front().place)];
+  if (instruction.kind != Kind::text || instruction.writing != Writing::quoted) return nullptr;
+  text = &text_of(instruction);
+  return &list.front();
 }
 
 std::uint32_t ByteAutomaton::most_characters(StateId id) const {

@@ -59,6 +59,10 @@ class ByteAutomaton {
   StateId canonical(StateId state);
   /// Plain characters (TextFacts::free) that may follow whatever they are: 0 none, UINT32_MAX any number.
   std::uint32_t free_characters(StateId state);
+  /// Whether it stands in JSON strings that may have any characters, as many as one likes, and end at any place.
+  bool anything_quoted(StateId state) const;
+  /// The text that it stands in, between characters of a JSON string, and where in it; null where that is not all.
+  const Configuration* quoted_text(StateId state, const CountedText*& text) const;
   /// The most plain characters that may follow at all; more than there are, where that is not known.
   std::uint32_t most_characters(StateId state) const;
   /// Whether plain characters never lead to a place where a control character may come.
@@ -82,7 +86,8 @@ class ByteAutomaton {
     std::vector<std::pair<TokenId, StateId>> token_steps;
     StateId canonical = unknown;
     bool accepts = false;
-    bool prepared = false;  ///< bytes that cannot come are known
+    bool reads_text = false;  ///< or space
+    bool prepared = false;    ///< bytes that cannot come are known
     bool forced_known = false;
     Forced forced;
   };

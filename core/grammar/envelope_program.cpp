@@ -195,7 +195,8 @@ std::shared_ptr<const Program> envelope_program(const CallEnvelope& envelope, co
   std::vector<Address> tools;
   for (const ToolEnvelope& tool : envelope.tools) tools.push_back(tool_rule(builder, envelope, tool, options));
   std::vector<Address> answers;
-  if (!tools.empty()) {
+  const bool any_tools = !tools.empty();
+  if (any_tools) {
     ListShape calls;
     Instruction next;
     next.kind = Kind::list_item;
@@ -209,9 +210,10 @@ std::shared_ptr<const Program> envelope_program(const CallEnvelope& envelope, co
   }
   if ((envelope.may_call_nothing && options.no_call) || answers.empty())
     answers.push_back(builder.parts(envelope.no_call, accept));
-  if (envelope.text == task::EnvelopeText::none)
+  const bool instead = envelope.text == task::EnvelopeText::instead_of_calls;
+  if (envelope.text == task::EnvelopeText::none || (instead && any_tools && !options.no_call))
     return builder.finish(builder.choose(std::move(answers)), envelope.ends);
-  const Address behind = envelope.text == task::EnvelopeText::instead_of_calls ? accept : builder.choose(answers);
+  const Address behind = instead ? accept : builder.choose(answers);
   const Address said = builder.text(user_text(envelope), Writing::plain, false, behind);
   answers.push_back(said);
   return builder.finish(builder.choose(std::move(answers)), envelope.ends);

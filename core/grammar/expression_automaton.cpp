@@ -13,7 +13,7 @@ namespace {
 
 using schema::CodePointSet;
 using schema::Expression;
-using Kind = Expression::Kind;
+using ExpressionKind = Expression::Kind;
 
 constexpr std::size_t most_nodes = 200000;
 
@@ -85,23 +85,23 @@ class Construction {
     const std::int32_t first = node(), last = node();
     const auto connect = [&](Edge::Kind kind, std::size_t set = 0) { edge(first, {kind, last, set}); };
     switch (expression.kind) {
-      case Kind::characters:
+      case ExpressionKind::characters:
         connect(Edge::Kind::characters, set_of(expression.characters));
         break;
-      case Kind::begin:
+      case ExpressionKind::begin:
         connect(Edge::Kind::begin);
         break;
-      case Kind::end:
+      case ExpressionKind::end:
         connect(Edge::Kind::end);
         break;
-      case Kind::sequence:
-      case Kind::group:
+      case ExpressionKind::sequence:
+      case ExpressionKind::group:
         chain(expression.parts, first, last);
         break;
-      case Kind::alternatives:
+      case ExpressionKind::alternatives:
         for (const Expression& part : expression.parts) chain({part}, first, last);
         break;
-      case Kind::repeat:
+      case ExpressionKind::repeat:
         repeat(expression, first, last);
         break;
       default:

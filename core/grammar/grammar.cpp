@@ -3,18 +3,15 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 
+#include "grammar/class_trie.h"
+#include "grammar/mask_builder.h"
+#include "grammar/text_reader.h"
 #include "grammar/utterance_automaton.h"
 
 namespace retort::grammar {
 namespace {
 
-constexpr std::size_t most_listed = 1024;  // 4 kB in place of 19
-
-void set_bit(std::vector<std::uint64_t>& bits, TokenId token) {
-  bits[static_cast<std::size_t>(token) / 64] |= std::uint64_t{1} << (static_cast<std::uint32_t>(token) % 64);
-}
 bool has_bit(const std::vector<std::uint64_t>& bits, TokenId token) {
   return (bits[static_cast<std::size_t>(token) / 64] >> (static_cast<std::uint32_t>(token) % 64) & 1U) != 0;
 }
@@ -32,6 +29,8 @@ Grammar::Grammar(std::shared_ptr<const Program> program, std::shared_ptr<const V
   automaton_ = std::make_unique<ByteAutomaton>(program_, conversation_, vocabulary_->longest());
 }
 
+Grammar::~Grammar() = default;
+
 void Grammar::set_conversation(const std::vector<std::string>& texts) {
   conversation_ = texts.empty() ? nullptr : std::make_shared<const CharacterAutomaton>(said_texts(texts));
   if (conversation_ != nullptr && conversation_->empty()) conversation_ = nullptr;
@@ -43,6 +42,7 @@ void Grammar::forget() {
   automaton_->forget();
   mask_of_.clear();
   masks_.clear();
+  class_tries_.clear();  // of texts that may be gone
   mask_bytes_ = 0;
   ++generation_;
 }
@@ -105,35 +105,38 @@ bool Grammar::accepts(const GrammarState& state) {
   return state.ended || (at != no_state && automaton_->accepts(at));
 }
 
-void Grammar::walk(const TokenTrie& trie, StateId state, std::vector<std::uint64_t>& bits) {
-  walk(trie, 0, trie.nodes().size(), state, bits);
+void Grammar::walk(const TokenTrie& trie, StateId state, MaskBuilder& found) {
+  walk(trie, 0, trie.nodes().size(), state, found);
 }
 
 /// Where a text is free behind its first byte (a key that no name begins like), the plain tokens need no walk.
-void Grammar::walk_by_first_byte(StateId state, std::vector<std::uint64_t>& bits) {
+void Grammar::walk_by_first_byte(StateId state, MaskBuilder& found) {
   const auto& all = vocabulary_->all().nodes();
   std::array<bool, 256> free{};
+  bool any_free = false;
   for (std::size_t i = 0; i < all.size(); i += all[i].size()) {
     const std::uint8_t byte = all[i].byte();
+    const StateId next = automaton_->step(state, byte);
+    if (next == no_state) continue;
     const std::vector<std::uint64_t>& plain = vocabulary_->plain_mask(byte);
-    const StateId next = plain.empty() || byte >= 0x80 ? no_state : automaton_->step(state, byte);
-    free[byte] = next != no_state && automaton_->free_characters(next) >= vocabulary_->most_plain_characters();
+    free[byte] =
+        !plain.empty() && byte < 0x80 && automaton_->free_characters(next) >= vocabulary_->most_plain_characters();
     if (free[byte])
-      std::transform(bits.begin(), bits.end(), plain.begin(), bits.begin(), std::bit_or<>());
+      found.add(plain), any_free = true;
     else
-      walk(vocabulary_->all(), i, i + all[i].size(), state, bits);
+      walk(vocabulary_->all(), i, i + all[i].size(), state, found);
   }
+  if (!any_free) return;
   const auto& others = vocabulary_->others().nodes();
   for (std::size_t i = 0; i < others.size(); i += others[i].size())
-    if (free[others[i].byte()]) walk(vocabulary_->others(), i, i + others[i].size(), state, bits);
+    if (free[others[i].byte()]) walk(vocabulary_->others(), i, i + others[i].size(), state, found);
 }
 
-void Grammar::walk(const TokenTrie& trie, std::size_t begin, std::size_t end, StateId state,
-                   std::vector<std::uint64_t>& bits) {
+void Grammar::walk(const TokenTrie& trie, std::size_t begin, std::size_t end, StateId state, MaskBuilder& found) {
   std::array<StateId, 256> path;
   path[0] = state;
   const auto& nodes = trie.nodes();
-  for (std::size_t i = begin; i < end;) {
+  for (std::size_t i = begin; i < end; ++walked_) {
     const TokenTrie::Node node = nodes[i];
     const StateId next = automaton_->step(path[node.depth() - 1], node.byte());
     if (next == no_state) {
@@ -141,47 +144,85 @@ void Grammar::walk(const TokenTrie& trie, std::size_t begin, std::size_t end, St
       continue;
     }
     path[node.depth()] = next;
-    if (const TokenId token = node.token(); token >= 0) set_bit(bits, token);
+    if (const TokenId token = node.token(); token >= 0) found.add(token);
     ++i;
   }
 }
 
 /// Inside a text that is free for `free` characters.
-void Grammar::walk_beside_slices(StateId state, std::uint32_t free, std::vector<std::uint64_t>& bits) {
+void Grammar::walk_beside_slices(StateId state, std::uint32_t free, MaskBuilder& found) {
   const auto& slices = vocabulary_->slices();
   const auto fitting = std::find_if(slices.begin(), slices.end(),
                                     [&](const Vocabulary::Slice& slice) { return slice.characters > free; });
-  if (fitting != slices.begin()) bits = std::prev(fitting)->mask;
+  if (fitting != slices.begin()) found.add(std::prev(fitting)->mask);
   const std::uint32_t most = automaton_->most_characters(state);
-  for (auto slice = fitting; slice != slices.end() && slice->least <= most; ++slice) walk(slice->trie, state, bits);
+  for (auto slice = fitting; slice != slices.end() && slice->least <= most; ++slice) walk(slice->trie, state, found);
   walk(automaton_->refuses_controls(state) ? vocabulary_->others_without_controls() : vocabulary_->others(), state,
-       bits);
+       found);
+}
+
+/// Inside a text that may be anything: only what stands behind its closing quote is to be looked at.
+void Grammar::close_free_text(StateId state, MaskBuilder& found) {
+  found.add(vocabulary_->inside_free());
+  const StateId behind = automaton_->step(state, '"');
+  if (behind == no_state) return;
+  const Vocabulary::Closing& closing = vocabulary_->closing_free();
+  found.add(closing.at_end);
+  MaskBuilder groups(closing.groups.size() / 64 + 1);
+  walk(*closing.trie, behind, groups);
+  const TokenMask allowed = groups.finish({});
+  for (std::size_t group = 0; group < closing.groups.size(); ++group)
+    if (allowed.allows(static_cast<TokenId>(group))) found.add(closing.groups[group]);
+}
+
+const ClassTrie* Grammar::classes_of(const CountedText& text) {
+  std::unique_ptr<const ClassTrie>& trie = class_tries_[&text];
+  if (trie == nullptr) {
+    trie = std::make_unique<const ClassTrie>(*vocabulary_, text.automaton);
+    mask_bytes_ += trie->bytes();
+  }
+  return trie->nodes().empty() ? nullptr : trie.get();
+}
+
+void Grammar::find_tokens(StateId state, MaskBuilder& found) {
+  constexpr std::size_t long_walk = 30000;  // nodes; what a pass over the vocabulary saves from the third mask on
+  if (automaton_->anything_quoted(state)) return close_free_text(state, found);
+  const CountedText* text = nullptr;
+  const Configuration* at = automaton_->quoted_text(state, text);
+  if (at != nullptr && class_tries_.contains(text)) {
+    if (const ClassTrie* trie = classes_of(*text); trie != nullptr) {
+      std::array<Configuration, 256> path;
+      path[0] = *at;
+      for (std::size_t i = 0; i < trie->nodes().size();) {
+        const ClassTrie::Node& node = trie->nodes()[i];
+        Configuration next = path[node.depth - 1];
+        if (!read_character(*text, node.character_class, next)) {
+          i += node.size;
+          continue;
+        }
+        path[node.depth] = next;
+        found.add(trie->tokens(node));
+        ++i;
+      }
+      return walk(vocabulary_->others_without_controls(), state, found);
+    }
+  }
+  walked_ = 0;
+  if (const std::uint32_t free = automaton_->free_characters(state); free > 0)
+    walk_beside_slices(state, free, found);
+  else
+    walk_by_first_byte(state, found);
+  if (at != nullptr && walked_ > long_walk) class_tries_.try_emplace(text);
 }
 
 TokenMask Grammar::computed(StateId state) {
-  std::vector<std::uint64_t> bits(vocabulary_->words(), 0);
-  if (const std::uint32_t free = automaton_->free_characters(state); free > 0)
-    walk_beside_slices(state, free, bits);
-  else
-    walk_by_first_byte(state, bits);
-  for (const auto& [first, other] : vocabulary_->twins())
-    if (has_bit(bits, first)) set_bit(bits, other);
+  MaskBuilder found(vocabulary_->words());
+  find_tokens(state, found);
   for (const TokenId token : vocabulary_->long_tokens())
-    if (step(state, token) != no_state) set_bit(bits, token);
-  for (const TokenId token : automaton_->tokens(state)) set_bit(bits, token);
-  if (automaton_->accepts(state))
-    for (const TokenId token : program_->ends) set_bit(bits, token);
-  TokenMask mask;
-  for (const std::uint64_t word : bits) mask.count += std::popcount(word);
-  if (mask.count > static_cast<std::int64_t>(most_listed) ||
-      mask.count * 4 > static_cast<std::int64_t>(bits.size() * 8)) {
-    mask.bits = std::move(bits);
-    return mask;
-  }
-  for (std::size_t word = 0; word < bits.size(); ++word)
-    for (std::uint64_t rest = bits[word]; rest != 0; rest &= rest - 1)
-      mask.few.push_back(static_cast<TokenId>(word * 64) + std::countr_zero(rest));
-  return mask;
+    if (step(state, token) != no_state) found.add(token);
+  found.add(automaton_->tokens(state));
+  if (automaton_->accepts(state)) found.add(program_->ends);
+  return found.finish(vocabulary_->twins());
 }
 
 const TokenMask& Grammar::mask(const GrammarState& state) {
@@ -193,6 +234,7 @@ const TokenMask& Grammar::mask(const GrammarState& state) {
   if (mask_bytes_ > limits_.mask_bytes) {
     masks_.clear();
     mask_of_.clear();
+    class_tries_.clear();
     mask_bytes_ = 0;
   }
   TokenMask mask = computed(static_cast<StateId>(key));

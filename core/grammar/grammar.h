@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "grammar/byte_automaton.h"
@@ -35,11 +36,15 @@ struct GrammarLimits {
   std::size_t state_bytes = 64U << 20U;  ///< kept states
 };
 
+class ClassTrie;
+class MaskBuilder;
+
 /// Used by one thread at a time. Shares program and vocabulary, which are immutable.
 class Grammar {
  public:
   Grammar(std::shared_ptr<const Program> program, std::shared_ptr<const Vocabulary> vocabulary,
           GrammarLimits limits = {});
+  ~Grammar();
 
   /// The texts that values are taken from (GrammarOptions::values_from_utterance). Voids what was kept.
   void set_conversation(const std::vector<std::string>& texts);
@@ -58,6 +63,7 @@ class Grammar {
 
   const Vocabulary& vocabulary() const { return *vocabulary_; }
   const Program& program() const { return *program_; }
+  const std::shared_ptr<const Program>& shared_program() const { return program_; }
   std::size_t states() const { return automaton_->states(); }
   std::size_t kept_masks() const { return masks_.size(); }
 
@@ -67,10 +73,13 @@ class Grammar {
   StateId replay(const std::vector<TokenId>& tokens);
   StateId step(StateId state, TokenId token);
   TokenMask computed(StateId state);
-  void walk(const TokenTrie& trie, StateId state, std::vector<std::uint64_t>& bits);
-  void walk(const TokenTrie& trie, std::size_t begin, std::size_t end, StateId state, std::vector<std::uint64_t>& bits);
-  void walk_beside_slices(StateId state, std::uint32_t free, std::vector<std::uint64_t>& bits);
-  void walk_by_first_byte(StateId state, std::vector<std::uint64_t>& bits);
+  void find_tokens(StateId state, MaskBuilder& found);
+  void walk(const TokenTrie& trie, StateId state, MaskBuilder& found);
+  void walk(const TokenTrie& trie, std::size_t begin, std::size_t end, StateId state, MaskBuilder& found);
+  void walk_beside_slices(StateId state, std::uint32_t free, MaskBuilder& found);
+  void walk_by_first_byte(StateId state, MaskBuilder& found);
+  void close_free_text(StateId state, MaskBuilder& found);
+  const ClassTrie* classes_of(const CountedText& text);
   bool continues(StateId state, std::string_view tail);
   void forget();
 
@@ -82,6 +91,9 @@ class Grammar {
   std::vector<std::int32_t> mask_of_;  ///< [states] into masks_, or -1
   std::vector<TokenMask> masks_;
   std::size_t mask_bytes_ = 0;
+  std::size_t walked_ = 0;  ///< nodes of tries since the last mask
+  /// Of texts whose masks take long walks: from the second one on.
+  std::unordered_map<const CountedText*, std::unique_ptr<const ClassTrie>> class_tries_;
   std::uint64_t generation_ = 0;
 };
 

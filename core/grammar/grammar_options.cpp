@@ -1,6 +1,7 @@
 // See grammar_options.h.
 #include "grammar/grammar_options.h"
 
+#include <algorithm>
 #include <set>
 
 #include "host/base/json_cursor.h"
@@ -25,7 +26,7 @@ void read_enums(GrammarOptions& options, const host::JsonCursor& json) {
 
 }  // namespace
 
-GrammarOptions grammar_options(const nlohmann::json& json, const std::string& origin) {
+GrammarOptions grammar_options_from_json(const nlohmann::json& json, const std::string& origin) {
   static const std::set<std::string> known = {"values_from_utterance", "no_call", "ask_back", "enums"};
   const host::JsonCursor root(json, origin);
   root.object();
@@ -39,8 +40,21 @@ GrammarOptions grammar_options(const nlohmann::json& json, const std::string& or
   return options;
 }
 
+nlohmann::json to_json(const GrammarOptions& options) {
+  return {{"values_from_utterance", options.values_from_utterance},
+          {"no_call", options.no_call},
+          {"ask_back", options.ask_back},
+          {"enums", options.enums}};
+}
+
 void add_enums(GrammarOptions& options, const nlohmann::json& json, const std::string& origin) {
   read_enums(options, host::JsonCursor(json, origin));
+}
+
+GrammarOptions options_for(GrammarOptions options, const std::vector<std::string>& names) {
+  std::erase_if(options.enums,
+                [&](const auto& tool) { return std::find(names.begin(), names.end(), tool.first) == names.end(); });
+  return options;
 }
 
 }  // namespace retort::grammar

@@ -24,6 +24,8 @@ struct GrammarOptions {
   bool ask_back = false;
   /// Values that replace the enum of a tool's argument: {"tool": {"argument": ["value", …]}}.
   std::map<std::string, std::map<std::string, std::vector<std::string>>> enums;
+
+  bool operator==(const GrammarOptions&) const = default;
 };
 
 /// JSON that fits `rules`, and nothing before or behind it.

@@ -6,7 +6,7 @@
 namespace retort::grammar {
 namespace {
 
-constexpr std::int32_t dead = CharacterAutomaton::dead;
+constexpr std::int32_t dead_state = CharacterAutomaton::dead;
 
 std::int32_t group_of(const CharacterAutomaton& automaton, std::uint32_t byte) {
   constexpr std::int32_t alone = INT32_MIN, of_intervals = 1 << 28;
@@ -32,7 +32,7 @@ bool plain_classes(const CharacterAutomaton& automaton, std::vector<std::int32_t
   }
   std::sort(classes.begin(), classes.end());
   classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
-  return !classes.empty() && classes.front() != dead;
+  return !classes.empty() && classes.front() != dead_state;
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ TextFacts::TextFacts(const CharacterAutomaton& automaton) : groups{}, free(autom
       const bool stays = std::all_of(classes.begin(), classes.end(), [&](std::int32_t column) {
         const std::int32_t target =
             automaton.next[s * static_cast<std::size_t>(automaton.classes) + static_cast<std::size_t>(column)];
-        return target != dead && free[static_cast<std::size_t>(target)] != 0;
+        return target != dead_state && free[static_cast<std::size_t>(target)] != 0;
       });
       if (!stays) free[s] = 0, changed = true;
     }

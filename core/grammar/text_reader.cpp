@@ -13,7 +13,7 @@ namespace {
 
 enum Begun : std::uint32_t { nothing = 0, character = 1, escape = 2, hex = 3, high = 4, high_u = 5, low_hex = 6 };
 
-constexpr std::uint32_t unlimited = UINT32_MAX;
+constexpr std::uint32_t no_limit = UINT32_MAX;
 
 std::uint32_t pack(std::uint32_t kind, std::uint32_t first, std::uint32_t second, std::uint32_t value) {
   return kind << 28U | first << 26U | second << 24U | value;
@@ -24,9 +24,9 @@ bool consume(const CountedText& text, std::int32_t target, Configuration& at) {
   if (target == CharacterAutomaton::dead || at.left == 0) return false;
   const auto state = static_cast<std::size_t>(target);
   const std::uint32_t needed = at.needed == 0 ? 0 : at.needed - 1;
-  const std::uint32_t left = at.left == unlimited ? unlimited : at.left - 1;
+  const std::uint32_t left = at.left == no_limit ? no_limit : at.left - 1;
   const CharacterAutomaton& automaton = text.automaton;
-  if (left != unlimited && automaton.least_left[state] > std::int64_t{left}) return false;
+  if (left != no_limit && automaton.least_left[state] > std::int64_t{left}) return false;
   if (automaton.most_left[state] != schema::unlimited && automaton.most_left[state] < std::int64_t{needed})
     return false;
   at.a = target;
@@ -204,6 +204,12 @@ TextStep read_text(const CountedText& text, Writing writing, std::uint8_t byte, 
   return take(text, byte, at);
 }
 
+bool read_character(const CountedText& text, std::int32_t character_class, Configuration& at) {
+  if (character_class == CharacterAutomaton::dead) return false;
+  const CharacterAutomaton& automaton = text.automaton;
+  return consume(text, automaton.next[static_cast<std::size_t>(at.a * automaton.classes + character_class)], at);
+}
+
 bool inside_character(const Configuration& at) {
   return at.b >> 28U == character;
 }
@@ -226,7 +232,7 @@ void begin_text(const CountedText& text, Configuration& at) {
   at.b = 0;
   at.needed = static_cast<std::uint32_t>(std::min<std::int64_t>(text.length.least, INT32_MAX));
   at.left = text.length.most == schema::unlimited || text.length.most > INT32_MAX
-                ? unlimited
+                ? no_limit
                 : static_cast<std::uint32_t>(text.length.most);
 }
 

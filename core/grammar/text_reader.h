@@ -11,6 +11,9 @@ enum class TextStep : std::uint8_t { dead, inside, ended };
 /// closing quote. Never begins what cannot be ended: a character, an escape or a text.
 TextStep read_text(const CountedText& text, Writing writing, std::uint8_t byte, Configuration& configuration);
 
+/// One character of a class of the text's automaton, written as it is.
+bool read_character(const CountedText& text, std::int32_t character_class, Configuration& configuration);
+
 /// Whether bytes of a character (UTF-8) were read, but not all.
 bool inside_character(const Configuration& configuration);
 /// There: whether all bytes that may come lead to the same place.

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <stdexcept>
 
+#include "grammar/text_reader.h"
 #include "schema/code_points.h"
 
 namespace retort::grammar {
@@ -81,6 +83,33 @@ std::string_view Vocabulary::bytes(TokenId token) const {
   return bytes_[static_cast<std::size_t>(token)];
 }
 
+void Vocabulary::index_free_strings(const std::vector<std::pair<std::string, TokenId>>& tokens) {
+  const CountedText any{every_text(), {}};
+  std::map<std::string_view, std::vector<TokenId>> behind;
+  inside_free_.assign(words(), 0);
+  for (const auto& [bytes, token] : tokens) {
+    Configuration at;
+    begin_text(any, at);
+    TextStep step = TextStep::inside;
+    std::size_t read = 0;
+    while (read < bytes.size() && step == TextStep::inside)
+      step = read_text(any, Writing::quoted, static_cast<std::uint8_t>(bytes[read++]), at);
+    if (step == TextStep::inside)
+      inside_free_[static_cast<std::size_t>(token) / 64] |= std::uint64_t{1} << (token % 64);
+    if (step == TextStep::ended) behind[std::string_view(bytes).substr(read)].push_back(token);
+  }
+  std::vector<std::pair<std::string, TokenId>> endings;
+  for (auto& [bytes, group] : behind) {
+    if (bytes.empty()) {
+      closing_.at_end = std::move(group);
+      continue;
+    }
+    endings.emplace_back(bytes, static_cast<TokenId>(closing_.groups.size()));
+    closing_.groups.push_back(std::move(group));
+  }
+  closing_.trie = std::make_unique<const TokenTrie>(endings);
+}
+
 void Vocabulary::index() {
   constexpr std::array<std::uint32_t, 14> limits = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 30, UINT32_MAX};
   std::vector<std::pair<std::string, TokenId>> all, others, without_controls;
@@ -123,6 +152,7 @@ void Vocabulary::index() {
     for (const auto& [bytes, token] : plain[i]) most = std::max(most, plain_characters(bytes));
     slices_.push_back({i == 0 ? 1 : limits[i - 1] + 1, most, mask, TokenTrie(plain[i])});
   }
+  index_free_strings(distinct);
   all_ = std::make_unique<const TokenTrie>(distinct);
   others_without_controls_ = std::make_unique<const TokenTrie>(without_controls);
   others_ = std::make_unique<const TokenTrie>(others);

@@ -59,6 +59,15 @@ class Vocabulary {
   /// The tokens of all slices that begin with `byte`; empty for none.
   const std::vector<std::uint64_t>& plain_mask(std::uint8_t byte) const { return plain_masks_[byte]; }
   std::uint32_t most_plain_characters() const { return most_plain_; }
+  /// Tokens that stay inside a JSON string which may have any characters: plain ones, escapes, parts of characters.
+  const std::vector<std::uint64_t>& inside_free() const { return inside_free_; }
+  /// Those that end it: by what they have behind its closing quote. The trie's tokens are places in the groups.
+  struct Closing {
+    std::vector<TokenId> at_end;  ///< that have nothing there
+    std::vector<std::vector<TokenId>> groups;
+    std::unique_ptr<const TokenTrie> trie;
+  };
+  const Closing& closing_free() const { return closing_; }
   const TokenTrie& others() const { return *others_; }  ///< of tokens that are in no slice
   /// Those of them whose first character that is not plain is no control character.
   const TokenTrie& others_without_controls() const { return *others_without_controls_; }
@@ -71,12 +80,15 @@ class Vocabulary {
 
  private:
   void index();
+  void index_free_strings(const std::vector<std::pair<std::string, TokenId>>& tokens);
 
   std::vector<std::string> bytes_;
   std::size_t longest_ = 0;
   std::vector<Slice> slices_;
   std::array<std::vector<std::uint64_t>, 256> plain_masks_;
   std::uint32_t most_plain_ = 0;
+  std::vector<std::uint64_t> inside_free_;
+  Closing closing_;
   std::unique_ptr<const TokenTrie> all_, others_, others_without_controls_;
   std::vector<std::pair<TokenId, TokenId>> twins_;
   std::vector<TokenId> long_tokens_;

@@ -17,7 +17,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "GGUF files are little-endian and are mapped as is");
 
-constexpr std::uint32_t magic = 0x46554747;  // "GGUF"
+constexpr std::uint32_t gguf_magic = 0x46554747;  // "GGUF"
 constexpr std::uint64_t default_alignment = 32;
 constexpr std::uint64_t greatest_alignment = std::uint64_t{1} << 20;
 constexpr std::size_t greatest_name = 64;  // the specification's limit for tensors
@@ -225,7 +225,7 @@ struct GgufFile::State {
 void GgufFile::State::parse() {
   Cursor cursor(content, origin);
   const auto found = cursor.number<std::uint32_t>();
-  if (found != magic) cursor.refuse("the letters GGUF at the file's beginning", "other bytes; is it a GGUF file?");
+  if (found != gguf_magic) cursor.refuse("the letters GGUF at the file's beginning", "other bytes; is it a GGUF file?");
   const auto version = cursor.number<std::uint32_t>();
   if (version != 2 && version != 3)
     cursor.refuse("version 2 or 3, little-endian",

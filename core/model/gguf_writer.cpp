@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::uint32_t version = 3;
 constexpr std::size_t alignment = 32;
-constexpr std::size_t greatest_name = 63;  // GGML_MAX_NAME is 64, with the final zero
-constexpr std::uint32_t code_array = 9;
+constexpr std::size_t greatest_written_name = 63;  // GGML_MAX_NAME is 64, with the final zero
+constexpr std::uint32_t code_of_arrays = 9;
 // By the alternatives of GgufValue, scalars first.
 constexpr std::uint32_t codes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12};
 constexpr std::size_t scalars = std::size(codes);
@@ -39,7 +39,7 @@ class Header {
 
   void put_value(const GgufValue& value) {
     const bool is_array = value.index() >= scalars;
-    if (is_array) put(code_array);
+    if (is_array) put(code_of_arrays);
     put(codes[is_array ? value.index() - scalars : value.index()]);
     std::visit([this](const auto& content) { put_content(content); }, value);
   }
@@ -93,7 +93,7 @@ void check(const GgufMetadata& metadata, const std::vector<GgufDeclaration>& ten
     const auto refuse = [&](const std::string& expected, const std::string& found) {
       throw std::invalid_argument(origin + ": tensor '" + tensor.name + "': expected " + expected + ", found " + found);
     };
-    if (tensor.name.empty() || tensor.name.size() > greatest_name)
+    if (tensor.name.empty() || tensor.name.size() > greatest_written_name)
       refuse("a name of 1 to 63 bytes", std::to_string(tensor.name.size()));
     if (!seen.insert(tensor.name).second) refuse("each name once", "it twice");
     if (tensor.shape.empty() || tensor.shape.size() > 4)

@@ -11,7 +11,7 @@
 namespace retort::model {
 namespace {
 
-constexpr std::uint32_t magic = 0x616B3432;  // "ak42"
+constexpr std::uint32_t llama2c_magic = 0x616B3432;  // "ak42"
 constexpr std::size_t version_1_header = 256;
 constexpr std::array<const char*, 7> fields = {"dim",        "hidden_dim", "n_layers",   "n_heads",
                                                "n_kv_heads", "vocab_size", "max_seq_len"};
@@ -127,7 +127,7 @@ void Llama2cFile::State::take_version_1() {
 }
 
 void Llama2cFile::State::parse() {
-  if (number_at<std::uint32_t>(0) == magic) {
+  if (number_at<std::uint32_t>(0) == llama2c_magic) {
     const auto version = number_at<std::int32_t>(4);
     if (version != 1) refuse("header", "version 1 (f32); others are not read", std::to_string(version));
     read_sizes(8, false);

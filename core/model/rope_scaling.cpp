@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::int64_t greatest_positions = std::int64_t{1} << 30;
+constexpr std::int64_t greatest_scaled_positions = std::int64_t{1} << 30;
 
 double positive(const host::JsonCursor& cursor, const char* key) {
   const double value = cursor.at(key).number();
@@ -102,7 +102,7 @@ RopeScaling rope_scaling_from_json(const host::JsonCursor& cursor, std::int64_t 
   const char* original = "original_max_position_embeddings";
   if (scaling.type == RopeType::yarn || scaling.type == RopeType::llama3)
     scaling.original_positions = scaling.type == RopeType::llama3 || cursor.has(original)
-                                     ? cursor.at(original).integer(1, greatest_positions)
+                                     ? cursor.at(original).integer(1, greatest_scaled_positions)
                                      : max_positions;
   scaling.factor = scaling.type == RopeType::yarn && !cursor.has("factor")
                        ? static_cast<double>(max_positions) / static_cast<double>(scaling.original_positions)

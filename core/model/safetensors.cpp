@@ -32,7 +32,7 @@ std::optional<DataType> type_named(const std::string& name) {
 }
 
 /// One tensor's entry of the header; offsets are relative to the end of the header.
-struct Entry {
+struct HeaderEntry {
   StoredTensor view;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
@@ -43,8 +43,8 @@ std::uint64_t unsigned_number(const host::JsonCursor& cursor) {
   return cursor.json().get<std::uint64_t>();
 }
 
-Entry read_entry(const std::string& name, const host::JsonCursor& cursor) {
-  Entry entry;
+HeaderEntry read_entry(const std::string& name, const host::JsonCursor& cursor) {
+  HeaderEntry entry;
   entry.view.name = name;
   const auto type = type_named(cursor.at("dtype").string());
   if (!type) cursor.at("dtype").refuse("a supported type (F32, F16, BF16, I64, I32, I8, U8)");
@@ -72,12 +72,12 @@ std::map<std::string, std::string> read_metadata(const host::JsonCursor& cursor)
 }
 
 /// Tensors must tile the data from 0 to `data_bytes` without overlap or hole. Sorts `entries` by offset.
-void check_layout(std::vector<Entry>& entries, std::uint64_t data_bytes) {
-  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+void check_layout(std::vector<HeaderEntry>& entries, std::uint64_t data_bytes) {
+  std::stable_sort(entries.begin(), entries.end(), [](const HeaderEntry& a, const HeaderEntry& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
   std::uint64_t next = 0;
-  for (const Entry& entry : entries) {
+  for (const HeaderEntry& entry : entries) {
     const std::string range = "[" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + "]";
     if (entry.begin != next || entry.end < entry.begin)
       throw std::runtime_error("tensor '" + entry.view.name + "': invalid data_offsets: expected to begin at " +
@@ -146,7 +146,7 @@ void SafetensorsFile::State::parse() {
     throw std::runtime_error(std::string("the header is not UTF-8 JSON: ") + error.what());
   }
   const host::JsonCursor root(header, "header");
-  std::vector<Entry> entries;
+  std::vector<HeaderEntry> entries;
   for (const auto& item : root.object().json().items()) {
     if (item.key() == "__metadata__")
       metadata = read_metadata(root.at(item.key()));
@@ -154,7 +154,7 @@ void SafetensorsFile::State::parse() {
       entries.push_back(read_entry(item.key(), root.at(item.key())));
   }
   check_layout(entries, content.size() - length_field - length);
-  for (Entry& entry : entries) {
+  for (HeaderEntry& entry : entries) {
     entry.view.data = aligned(text + length + entry.begin, entry.view);
     index[entry.view.name] = tensors.size();
     tensors.push_back(std::move(entry.view));

@@ -13,7 +13,7 @@ constexpr char head[] = "lm_head.weight";
 constexpr char embedding[] = "model.embed_tokens.weight";
 constexpr std::array<const char*, 5> parts = {"", "_packed", "_scale", "_shape", "_zero_point"};
 
-bool is_float(DataType type) {
+bool is_plain_float(DataType type) {
   return type == DataType::f32 || type == DataType::f16 || type == DataType::bf16;
 }
 
@@ -22,7 +22,7 @@ bool same_content(const StoredTensor* a, const StoredTensor* b) {
   if (a == nullptr || b == nullptr) return a == b;
   if (a->shape != b->shape) return false;
   if (a->type == b->type) return a->bytes() == 0 || std::memcmp(a->data, b->data, a->bytes()) == 0;
-  return is_float(a->type) && is_float(b->type) && to_f32(*a) == to_f32(*b);
+  return is_plain_float(a->type) && is_plain_float(b->type) && to_f32(*a) == to_f32(*b);
 }
 
 bool is_harmless(const std::string& name) {
@@ -34,7 +34,7 @@ bool is_projection_bias(const std::string& name) {
 }
 
 bool is_zero(const StoredTensor& tensor) {
-  if (!is_float(tensor.type)) return false;
+  if (!is_plain_float(tensor.type)) return false;
   const std::vector<float> values = to_f32(tensor);
   return std::all_of(values.begin(), values.end(), [](float value) { return value == 0; });
 }

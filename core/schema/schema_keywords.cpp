@@ -8,7 +8,7 @@
 namespace retort::schema {
 namespace {
 
-constexpr int greatest_depth = 200;              // of schemas within schemas
+constexpr int greatest_schema_depth = 200;       // of schemas within schemas
 constexpr std::size_t most_schemas = 1U << 20U;  // in a document
 
 std::string below(const std::string& pointer, const std::string& token) {
@@ -24,8 +24,8 @@ const OrderedJson* member(const OrderedJson& object, const char* key) {
 
 const Schema* SchemaReader::read(const OrderedJson& json, const std::string& pointer, int depth) {
   if (const auto known = by_pointer_.find(pointer); known != by_pointer_.end()) return known->second;
-  if (depth > greatest_depth)
-    throw std::invalid_argument(pointer + ": schemas nested deeper than " + std::to_string(greatest_depth));
+  if (depth > greatest_schema_depth)
+    throw std::invalid_argument(pointer + ": schemas nested deeper than " + std::to_string(greatest_schema_depth));
   if (schemas_.size() >= most_schemas)
     throw std::invalid_argument(pointer + ": more than " + std::to_string(most_schemas) + " schemas");
   Schema& schema = schemas_.emplace_back();

@@ -227,7 +227,7 @@ bool is_bare_call(const Json& json) {
          json.contains("arguments") && (json["arguments"].is_object() || json["arguments"].is_string());
 }
 
-std::optional<MarkedCalls> bare(string_view text) {
+std::optional<MarkedCalls> bare_json(string_view text) {
   text = trimmed(text);
   if (!text.starts_with('{') && !text.starts_with('[')) return std::nullopt;
   Json json;
@@ -263,7 +263,7 @@ std::optional<MarkedCalls> calls_in_text(string_view text) {
   if (auto found = deepseek(text)) return found;
   if (auto found = llama_functions(text)) return found;
   if (auto found = llama(text)) return found;
-  return bare(text);
+  return bare_json(text);
 }
 
 }  // namespace retort::task

@@ -1,4 +1,4 @@
-// Unicode first, then marks, case, numbers and ends, each on the whole text.
+// Unicode first, then marks, case, apostrophes, numbers and ends, each on the whole text.
 #include "task/normalisation.h"
 
 #include <utf8proc.h>
@@ -14,6 +14,7 @@
 
 #include "host/base/json_cursor.h"
 #include "host/base/utf8.h"
+#include "task/free_strings.h"
 
 namespace retort::task {
 namespace {
@@ -114,6 +115,17 @@ std::string with_numbers(string_view text, bool spaced) {
   return result;
 }
 
+/// Between two letters, of any script.
+std::string without_apostrophes(string_view text) {
+  const auto of_word = [](char c) { return is_letter(c) || static_cast<unsigned char>(c) >= 0x80; };
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool inside = i > 0 && i + 1 < text.size() && of_word(text[i - 1]) && of_word(text[i + 1]);
+    if (text[i] != '\'' || !inside) result += text[i];
+  }
+  return result;
+}
+
 std::string_view without_ends(string_view text) {
   const std::size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
   text.remove_prefix(begin);
@@ -135,39 +147,9 @@ std::string inner_text(string_view text, const NormalisationOptions& options) {
   if (options.unicode == "nfkc") result = mapped(result, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
   if (options.marks == "plain") result = with_plain_marks(std::move(result));
   if (options.letters == "lower") result = lower_case(result);
+  if (options.apostrophes == "drop") result = without_apostrophes(result);
   if (options.numbers != "keep") result = with_numbers(result, options.numbers == "spaced");
   return result;
-}
-
-bool is_free(const Json& schema) {
-  if (!schema.is_object()) return true;
-  for (const char* key : {"enum", "const", "pattern", "format"})
-    if (schema.contains(key)) return false;
-  return true;
-}
-
-Json schema_of(const Json& schema, const std::string& key) {
-  return schema.is_object() && schema.contains(key) ? schema[key] : Json();
-}
-
-/// Every string that the schema leaves free becomes what `change` makes of it.
-template <typename Change>
-void change_free_strings(Json& value, const Json& schema, const Change& change) {
-  if (value.is_string() && is_free(schema)) value = change(value.get<std::string>());
-  if (value.is_array())
-    for (Json& item : value) change_free_strings(item, schema_of(schema, "items"), change);
-  if (value.is_object())
-    for (auto& [key, item] : value.items())
-      change_free_strings(item, schema_of(schema_of(schema, "properties"), key), change);
-}
-
-template <typename Change>
-void change_calls(std::vector<Call>& calls, const std::vector<Tool>& tools, const Change& change) {
-  for (Call& call : calls) {
-    const auto tool =
-        std::find_if(tools.begin(), tools.end(), [&](const Tool& known) { return known.name == call.name; });
-    change_free_strings(call.arguments, tool == tools.end() ? Json() : tool->parameters, change);
-  }
 }
 
 /// Begins and ends of words, as bytes.
@@ -184,7 +166,7 @@ std::vector<std::pair<std::size_t, std::size_t>> words_of(string_view text) {
 }
 
 /// A piece less the punctuation around it.
-string_view bare(string_view text) {
+string_view bare_words(string_view text) {
   constexpr string_view around = ".,;:!?\"'()";
   const std::size_t begin = std::min(text.find_first_not_of(around), text.size());
   text.remove_prefix(begin);
@@ -200,7 +182,7 @@ std::optional<std::string> piece_that_reads(const std::string& said, const std::
   for (std::size_t first = 0; first < words.size(); ++first)
     for (std::size_t last = first; last < std::min(words.size(), first + longest); ++last) {
       const string_view piece = string_view(said).substr(words[first].first, words[last].second - words[first].first);
-      for (const string_view candidate : {piece, bare(piece)})
+      for (const string_view candidate : {piece, bare_words(piece)})
         if (inner_text(candidate, options) == value) return std::string(candidate);
     }
   return std::nullopt;
@@ -219,17 +201,19 @@ std::string as_said(std::string value, const Conversation& asked, const Normalis
 
 NormalisationOptions normalisation_from_json(const Json& json, const std::string& origin) {
   const host::JsonCursor root = host::JsonCursor(json, origin).object();
-  return {choice(root, "letters", {"keep", "lower"}), choice(root, "unicode", {"keep", "nfc", "nfkc"}),
-          choice(root, "marks", {"keep", "plain"}), choice(root, "ends", {"keep", "strip"}),
-          choice(root, "numbers", {"keep", "spaced", "joined"})};
+  return {choice(root, "letters", {"keep", "lower"}),
+          choice(root, "unicode", {"keep", "nfc", "nfkc"}),
+          choice(root, "marks", {"keep", "plain"}),
+          choice(root, "ends", {"keep", "strip"}),
+          choice(root, "numbers", {"keep", "spaced", "joined"}),
+          choice(root, "apostrophes", {"keep", "drop"}),
+          choice(root, "values", {"said", "lower"})};
 }
 
 Json to_json(const NormalisationOptions& options) {
-  return {{"letters", options.letters},
-          {"unicode", options.unicode},
-          {"marks", options.marks},
-          {"ends", options.ends},
-          {"numbers", options.numbers}};
+  return {{"letters", options.letters}, {"unicode", options.unicode}, {"marks", options.marks},
+          {"ends", options.ends},       {"numbers", options.numbers}, {"apostrophes", options.apostrophes},
+          {"values", options.values}};
 }
 
 std::string normalised(string_view text, const NormalisationOptions& options) {
@@ -245,13 +229,16 @@ Conversation normalised(Conversation conversation, const NormalisationOptions& o
 
 std::vector<Call> normalised(std::vector<Call> calls, const std::vector<Tool>& tools,
                              const NormalisationOptions& options) {
-  change_calls(calls, tools, [&](const std::string& value) { return inner_text(value, options); });
+  change_free_strings(calls, tools, [&](const std::string& value) { return inner_text(value, options); });
   return calls;
 }
 
 std::vector<Call> restored(std::vector<Call> calls, const std::vector<Tool>& tools, const Conversation& asked,
                            const NormalisationOptions& options) {
-  change_calls(calls, tools, [&](std::string value) { return as_said(std::move(value), asked, options); });
+  change_free_strings(calls, tools, [&](std::string value) {
+    std::string said = as_said(std::move(value), asked, options);
+    return options.values == "lower" ? lower_case(said) : said;
+  });
   return calls;
 }
 

@@ -3,8 +3,9 @@
 // User messages are normalised before a model sees them. So are strings in the calls that it learns, for a value that
 // stands in the text must have the same tokens there and here; but not where the schema lists or describes the value
 // (enum, const, pattern, format). At run time a value of a call that stands in what the user wrote, but for
-// normalisation, gets the user's spelling back. A label spelled in another way than the utterance ("Rome" for "rome")
-// stays what the text says. System texts, tool results and earlier answers are left as they are.
+// normalisation, gets the user's spelling back (in lower case where `values` asks for it). A label spelled in another
+// way than the utterance ("Rome" for "rome") stays what the text says. System texts, tool results and earlier answers
+// are left as they are.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -22,7 +23,9 @@ struct NormalisationOptions {
       "keep";                  ///< "nfc" or "nfkc" (UAX #15); nfkc turns full-width forms and ligatures into plain ones
   std::string marks = "keep";  ///< "plain": typographic quotes, apostrophes, dashes and spaces become ' " - and a space
   std::string ends = "keep";   ///< "strip": no white space at either end, no . ! ? … , ; : at the end
-  std::string numbers = "keep";  ///< "spaced": "7pm" → "7 pm", "10%" → "10 %"; "joined": the other way round
+  std::string numbers = "keep";      ///< "spaced": "7pm" → "7 pm", "10%" → "10 %"; "joined": the other way round
+  std::string apostrophes = "keep";  ///< "drop": those between letters, "what's" → "whats"
+  std::string values = "said";  ///< spelling of what calls take from the text: "said", as the user wrote it, or "lower"
   bool operator==(const NormalisationOptions&) const = default;
   bool off() const { return *this == NormalisationOptions(); }
 };

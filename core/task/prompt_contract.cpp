@@ -18,6 +18,7 @@ namespace {
 constexpr char functional_format[] = "functional_tokens";
 constexpr char json_format[] = "json";
 constexpr char template_format[] = "chat_template";
+constexpr std::int64_t most_readings = 8;
 
 std::shared_ptr<const PromptForm> form_of(const std::string& format, const std::vector<Tool>& tools,
                                           const ResponseStyle& style) {
@@ -57,6 +58,12 @@ PromptContract::PromptContract(std::shared_ptr<const PromptForm> form, std::vect
 PromptContract PromptContract::with(NormalisationOptions normalisation) const {
   PromptContract result = *this;
   result.normalisation_ = std::move(normalisation);
+  return result;
+}
+
+PromptContract PromptContract::with_grammar(Json options) const {
+  PromptContract result = *this;
+  result.grammar_ = std::move(options);
   return result;
 }
 
@@ -152,6 +159,7 @@ Json PromptContract::to_json() const {
   json["format"] = format_;
   json["tools"] = tools_to_json(tools_);
   if (!normalisation_.off()) json["normalisation"] = task::to_json(normalisation_);
+  if (!grammar_.empty()) json["grammar"] = grammar_;
   return json;
 }
 
@@ -162,11 +170,15 @@ PromptContract PromptContract::from_json(const Json& json, const std::string& or
   NormalisationOptions normalisation;
   if (root.has("normalisation"))
     normalisation = normalisation_from_json(root.at("normalisation").json(), origin + " /normalisation");
+  const Json grammar = root.has("grammar") ? root.at("grammar").object().json() : Json::object();
   if (format == template_format)
-    return PromptContract(template_form(json, origin), std::move(tools)).with(std::move(normalisation));
+    return PromptContract(template_form(json, origin), std::move(tools))
+        .with(std::move(normalisation))
+        .with_grammar(grammar);
   ResponseStyle style{root.at("conjunction").string(), root.at("argument_order").string()};
   if (root.has("context")) style.context = root.at("context").boolean();
-  return PromptContract(format, std::move(tools), style).with(std::move(normalisation));
+  if (root.has("readings")) style.readings = root.at("readings").integer(1, most_readings);
+  return PromptContract(format, std::move(tools), style).with(std::move(normalisation)).with_grammar(grammar);
 }
 
 }  // namespace retort::task

@@ -57,6 +57,9 @@ class PromptContract {
   /// The same with input normalisation: prompts and the calls in responses are normalised, parsed calls of a known
   /// conversation get its spelling back.
   PromptContract with(NormalisationOptions normalisation) const;
+  /// The same with options of the call grammar, an object that core/grammar/grammar_options.h reads.
+  PromptContract with_grammar(nlohmann::json options) const;
+  const nlohmann::json& grammar() const { return grammar_; }  ///< an empty object: what a grammar does by default
 
   const std::string& format() const { return format_; }
   const PromptForm& form() const { return *form_; }
@@ -117,6 +120,7 @@ class PromptContract {
   std::vector<Tool> tools_;
   std::shared_ptr<const PromptForm> form_;
   NormalisationOptions normalisation_;
+  nlohmann::json grammar_ = nlohmann::json::object();
 };
 
 }  // namespace retort::task

@@ -50,6 +50,11 @@ std::string compact_json(const nlohmann::json& json) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+TokenForm::TokenForm(ResponseStyle style) : style_(std::move(style)) {
+  if (style_.readings < 1)
+    throw std::invalid_argument("readings: expected at least 1, found " + std::to_string(style_.readings));
+}
+
 std::vector<std::string> TokenForm::special_tokens() const {
   std::vector<std::string> tokens = {pad_token_text, user_token_text, assistant_token_text, end_token_text};
   if (style_.context) {
@@ -95,6 +100,9 @@ std::vector<text::TokenId> TokenForm::prompt(const text::Tokenizer& tokenizer, c
   std::vector<text::TokenId> ids;
   const std::string said = said_in(conversation.messages);
   for (const Message& message : conversation.messages) append_turn(tokenizer, said, message, ids);
+  const Message& asked = conversation.messages.back();
+  for (std::int64_t reading = 1; reading < style_.readings && asked.role == Role::user; ++reading)
+    append_turn(tokenizer, said, asked, ids);
   ids.push_back(special_id(tokenizer, assistant_token_text));
   return ids;
 }
@@ -130,6 +138,7 @@ std::vector<std::string> TokenForm::losses(const Conversation& conversation, con
 nlohmann::json TokenForm::to_json() const {
   nlohmann::json json = {{"conjunction", style_.conjunction}, {"argument_order", style_.argument_order}};
   if (style_.context) json["context"] = true;
+  if (style_.readings != 1) json["readings"] = style_.readings;
   return json;
 }
 

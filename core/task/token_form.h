@@ -1,6 +1,7 @@
 // What the forms "functional_tokens" and "json" share: special tokens for the roles, and earlier turns in compact form.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,10 @@ struct ResponseStyle {
   /// Whether prompts hold more than one user message; without it a conversation that does is refused, because the model
   /// has never seen one.
   bool context = false;
+  /// How often a prompt holds the message that is to be answered, 1 or more: where a model reads from left to right,
+  /// its second reading of a word knows what follows it (re-reading, Xu et al. 2024, arXiv 2309.06275; "just read
+  /// twice", Arora et al. 2024, arXiv 2407.05483).
+  std::int64_t readings = 1;
 };
 
 class TokenForm : public PromptForm {
@@ -33,7 +38,8 @@ class TokenForm : public PromptForm {
   nlohmann::json to_json() const override;
 
  protected:
-  explicit TokenForm(ResponseStyle style) : style_(std::move(style)) {}
+  /// Throws std::invalid_argument for readings below 1.
+  explicit TokenForm(ResponseStyle style);
   /// Appends calls in the form's own way; there is one at least. `said`: what users said so far.
   virtual void append_calls(const text::Tokenizer& tokenizer, std::string_view said, const std::vector<Call>& calls,
                             std::vector<text::TokenId>& ids) const = 0;

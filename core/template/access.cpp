@@ -11,7 +11,7 @@
 namespace retort::jinja {
 namespace {
 
-using Kind = Sequence::Kind;
+using SequenceKind = Sequence::Kind;
 
 template <std::size_t Size>
 bool is_among(std::string_view name, const std::array<std::string_view, Size>& names) {
@@ -25,7 +25,7 @@ bool is_unsafe(const Value& object, std::string_view name) {
                                                                "pop",    "reverse", "remove", "sort"};
   if (object.dict_or_null() != nullptr) return is_among(name, of_dicts);
   const Sequence* sequence = object.sequence_or_null();
-  return sequence != nullptr && sequence->kind == Kind::list && is_among(name, of_lists);
+  return sequence != nullptr && sequence->kind == SequenceKind::list && is_among(name, of_lists);
 }
 
 /// What Python has and this does not: an item of the same name must not take its place.
@@ -41,8 +41,8 @@ bool is_unsupported(const Value& object, std::string_view name) {
   if (object.dict_or_null() != nullptr) return name == "fromkeys";
   const Sequence* sequence = object.sequence_or_null();
   if (sequence == nullptr) return object.get<std::shared_ptr<const Function>>() != nullptr;
-  if (sequence->kind == Kind::list) return name == "copy";
-  return sequence->kind == Kind::range && (name == "start" || name == "stop" || name == "step");
+  if (sequence->kind == SequenceKind::list) return name == "copy";
+  return sequence->kind == SequenceKind::range && (name == "start" || name == "stop" || name == "step");
 }
 
 bool is_internal(std::string_view name) {
@@ -63,21 +63,26 @@ Value dict_get(Session& session, const Value& object, const Arguments& arguments
   return bound.find(1) == nullptr ? Value() : bound.value(1);
 }
 
-Value dict_view(Session& session, const Value& object, const Arguments& arguments, Kind kind) {
-  const BoundArguments bound(kind == Kind::keys ? "keys" : kind == Kind::values ? "values" : "items", arguments, {});
+Value dict_view(Session& session, const Value& object, const Arguments& arguments, SequenceKind kind) {
+  const BoundArguments bound(kind == SequenceKind::keys     ? "keys"
+                             : kind == SequenceKind::values ? "values"
+                                                            : "items",
+                             arguments, {});
   std::vector<Value> items;
   for (const auto& [key, value] : dict_of(object).entries)
-    items.push_back(kind == Kind::keys ? key : kind == Kind::values ? value : session.list({key, value}, Kind::tuple));
+    items.push_back(kind == SequenceKind::keys     ? key
+                    : kind == SequenceKind::values ? value
+                                                   : session.list({key, value}, SequenceKind::tuple));
   return session.list(std::move(items), kind);
 }
 Value dict_keys(Session& session, const Value& object, const Arguments& arguments) {
-  return dict_view(session, object, arguments, Kind::keys);
+  return dict_view(session, object, arguments, SequenceKind::keys);
 }
 Value dict_values(Session& session, const Value& object, const Arguments& arguments) {
-  return dict_view(session, object, arguments, Kind::values);
+  return dict_view(session, object, arguments, SequenceKind::values);
 }
 Value dict_items(Session& session, const Value& object, const Arguments& arguments) {
-  return dict_view(session, object, arguments, Kind::items);
+  return dict_view(session, object, arguments, SequenceKind::items);
 }
 Value dict_copy(Session&, const Value& object, const Arguments& arguments) {
   const BoundArguments bound("copy", arguments, {});
@@ -106,14 +111,15 @@ BuiltIn find(const std::vector<NamedBuiltIn>& table, std::string_view name) {
 
 bool is_indexable(const Value& object) {
   const Sequence* sequence = object.sequence_or_null();
-  return sequence != nullptr && sequence->kind <= Kind::range;
+  return sequence != nullptr && sequence->kind <= SequenceKind::range;
 }
 
 /// object[key] where Python finds something; null otherwise.
 std::optional<Value> item_of(Session& session, const Value& object, const Value& key) {
   if (const Dict* dict = object.dict_or_null()) {
     const Sequence* sequence = key.sequence_or_null();
-    if (key.dict_or_null() != nullptr || (sequence != nullptr && sequence->kind != Kind::tuple)) return std::nullopt;
+    if (key.dict_or_null() != nullptr || (sequence != nullptr && sequence->kind != SequenceKind::tuple))
+      return std::nullopt;
     const Value* found = dict->find(session, key);
     return found == nullptr ? std::nullopt : std::optional(*found);
   }

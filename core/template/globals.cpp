@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t greatest_range = 100'000;  ///< MAX_RANGE of Jinja2's sandbox
 
-BuiltIn find(const std::vector<NamedBuiltIn>& table, std::string_view name) {
+BuiltIn find_global(const std::vector<NamedBuiltIn>& table, std::string_view name) {
   for (const NamedBuiltIn& entry : table)
     if (entry.name == name) return entry.function;
   return nullptr;
@@ -119,7 +119,7 @@ const Value* find_global(std::string_view name) {
 
 BuiltIn find_filter(std::string_view name) {
   for (const auto* table : {&sequence_filters(), &selection_filters(), &text_filters(), &number_filters()})
-    if (const BuiltIn found = find(*table, name)) return found;
+    if (const BuiltIn found = find_global(*table, name)) return found;
   return nullptr;
 }
 

@@ -12,7 +12,7 @@
 namespace retort::jinja {
 namespace {
 
-constexpr int greatest_depth = 90;  // of data; a template may wrap it in a few lists more
+constexpr int greatest_text_depth = 90;  // of data; a template may wrap it in a few lists more
 
 std::string unit(unsigned code_unit) {
   std::array<char, 16> buffer{};
@@ -124,8 +124,8 @@ class JsonWriter {
 
 Value convert(Session& session, const nlohmann::ordered_json& json, const std::string& pointer, int depth) {
   session.step();
-  if (depth > greatest_depth)
-    throw std::invalid_argument(pointer + ": expected at most " + std::to_string(greatest_depth) +
+  if (depth > greatest_text_depth)
+    throw std::invalid_argument(pointer + ": expected at most " + std::to_string(greatest_text_depth) +
                                 " nested arrays and objects, found more");
   if (json.is_string()) return session.text(json.get<std::string>());
   if (json.is_boolean()) return Value::boolean(json.get<bool>());

@@ -11,13 +11,13 @@
 namespace retort::jinja {
 namespace {
 
-using Kind = Sequence::Kind;
+using SequenceKind = Sequence::Kind;
 
 Value length(Session& session, const Value& value, const Arguments& arguments) {
   const BoundArguments bound("length", arguments, {});
   if (value.is_undefined()) return Value::integer(0);
   const Sequence* sequence = value.sequence_or_null();
-  if (sequence != nullptr && (sequence->kind != Kind::generator || session.javascript()))
+  if (sequence != nullptr && (sequence->kind != SequenceKind::generator || session.javascript()))
     return Value::integer(static_cast<std::int64_t>(sequence->items.size()));
   if (const Dict* dict = value.dict_or_null()) return Value::integer(static_cast<std::int64_t>(dict->entries.size()));
   const std::string* text = value.text_or_null();
@@ -31,7 +31,7 @@ Value length(Session& session, const Value& value, const Arguments& arguments) {
 Value first(Session& session, const Value& value, const Arguments& arguments) {
   const BoundArguments bound("first", arguments, {});
   Sequence* sequence = value.sequence_or_null();
-  if (sequence != nullptr && sequence->kind == Kind::generator && sequence->consumed < sequence->items.size())
+  if (sequence != nullptr && sequence->kind == SequenceKind::generator && sequence->consumed < sequence->items.size())
     return sequence->items[sequence->consumed++];
   std::vector<Value> items = iterate(session, value);
   return items.empty() ? Value::undefined("No first item, sequence was empty.") : std::move(items.front());
@@ -39,7 +39,7 @@ Value first(Session& session, const Value& value, const Arguments& arguments) {
 
 void refuse_generator(const Value& value, const char* filter) {
   const Sequence* sequence = value.sequence_or_null();
-  if (sequence != nullptr && sequence->kind == Kind::generator)
+  if (sequence != nullptr && sequence->kind == SequenceKind::generator)
     throw std::invalid_argument(std::string(filter) + ": a generator cannot be reversed; make a list of it first");
 }
 
@@ -65,8 +65,8 @@ Value reverse(Session& session, const Value& value, const Arguments& arguments) 
     return session.text_like(value, std::move(text));
   }
   const Sequence* sequence = value.sequence_or_null();
-  const bool generator = sequence != nullptr && sequence->kind == Kind::generator;
-  return session.list(std::move(items), generator ? Kind::list : Kind::generator);
+  const bool generator = sequence != nullptr && sequence->kind == SequenceKind::generator;
+  return session.list(std::move(items), generator ? SequenceKind::list : SequenceKind::generator);
 }
 
 Value without_case(Session& session, Value value) {
@@ -125,7 +125,7 @@ Value dictsort(Session& session, const Value& value, const Arguments& arguments)
   Keyed keyed;
   for (const auto& [key, item] : dict->entries)
     keyed.emplace_back(key_of(session, by == "key" ? key : item, nullptr, bound.flag(0, false)),
-                       session.list({key, item}, Kind::tuple));
+                       session.list({key, item}, SequenceKind::tuple));
   return session.list(sorted(session, std::move(keyed), bound.flag(2, false)));
 }
 
@@ -140,7 +140,7 @@ Value unique(Session& session, const Value& value, const Arguments& arguments) {
     seen.push_back(std::move(key));
     items.push_back(item);
   }
-  return session.list(std::move(items), Kind::generator);
+  return session.list(std::move(items), SequenceKind::generator);
 }
 
 template <bool greatest>
@@ -169,11 +169,11 @@ Value items(Session& session, const Value& value, const Arguments& arguments) {
   const BoundArguments bound("items", arguments, {});
   std::vector<Value> pairs;
   if (const Dict* dict = value.dict_or_null()) {
-    for (const auto& [key, item] : dict->entries) pairs.push_back(session.list({key, item}, Kind::tuple));
+    for (const auto& [key, item] : dict->entries) pairs.push_back(session.list({key, item}, SequenceKind::tuple));
   } else if (!value.is_undefined()) {
     throw std::invalid_argument("items: expected a dict, found a " + type_name(value));
   }
-  return session.list(std::move(pairs), Kind::generator);
+  return session.list(std::move(pairs), SequenceKind::generator);
 }
 
 Value batch(Session& session, const Value& value, const Arguments& arguments) {
@@ -187,7 +187,7 @@ Value batch(Session& session, const Value& value, const Arguments& arguments) {
   }
   if (!open.empty() && !bound.is_absent_or_none(1)) open.resize(static_cast<std::size_t>(size), bound.value(1));
   if (!open.empty()) batches.push_back(session.list(std::move(open)));
-  return session.list(std::move(batches), Kind::generator);
+  return session.list(std::move(batches), SequenceKind::generator);
 }
 
 Value slice(Session& session, const Value& value, const Arguments& arguments) {
@@ -206,7 +206,7 @@ Value slice(Session& session, const Value& value, const Arguments& arguments) {
     result.push_back(session.list(std::move(part)));
     begin = end;
   }
-  return session.list(std::move(result), Kind::generator);
+  return session.list(std::move(result), SequenceKind::generator);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace retort::jinja {
 namespace {
 
 template <std::string (*Function)(std::string_view)>
-Value mapped(Session& session, const Value& value, const Arguments& arguments) {
+Value mapped_filter(Session& session, const Value& value, const Arguments& arguments) {
   const BoundArguments bound("filter", arguments, {});
   return session.text_like(value, Function(text_of(session, value)));
 }
@@ -29,7 +29,7 @@ Value trim(Session& session, const Value& value, const Arguments& arguments) {
   return session.text_like(value, std::string(strip(text, Side::both, bound.text(0))));
 }
 
-Value replace(Session& session, const Value& value, const Arguments& arguments) {
+Value replace_filter(Session& session, const Value& value, const Arguments& arguments) {
   const BoundArguments bound("replace", arguments, {"old", "new", "count"}, 2);
   const std::int64_t count = bound.is_absent_or_none(2) ? -1 : bound.integer(2, -1);
   return session.text(replaced(session, text_of(session, value), text_of(session, bound.value(0)),
@@ -96,7 +96,7 @@ Value indent(Session& session, const Value& value, const Arguments& arguments) {
   return value.is_markup() ? Value::markup(std::move(result)) : Value::text(std::move(result));
 }
 
-Value join(Session& session, const Value& value, const Arguments& arguments) {
+Value join_filter(Session& session, const Value& value, const Arguments& arguments) {
   const BoundArguments bound("join", arguments, {"d", "attribute"});
   const std::string separator = bound.find(0) == nullptr ? "" : text_of(session, bound.value(0));
   std::string result;
@@ -190,17 +190,17 @@ std::string replaced(Session& session, const std::string& text, const std::strin
 }
 
 const std::vector<NamedBuiltIn>& text_filters() {
-  static const std::vector<NamedBuiltIn> table = {{"capitalize", mapped<capitalize>},
+  static const std::vector<NamedBuiltIn> table = {{"capitalize", mapped_filter<capitalize>},
                                                   {"indent", indent},
-                                                  {"join", join},
-                                                  {"lower", mapped<lower>},
-                                                  {"replace", replace},
+                                                  {"join", join_filter},
+                                                  {"lower", mapped_filter<lower>},
+                                                  {"replace", replace_filter},
                                                   {"safe", safe},
                                                   {"string", string},
                                                   {"title", title_filter},
                                                   {"tojson", tojson},
                                                   {"trim", trim},
-                                                  {"upper", mapped<upper>}};
+                                                  {"upper", mapped_filter<upper>}};
   return table;
 }
 

@@ -14,7 +14,7 @@ const std::string& subject_of(const Value& value) {
 }
 
 template <std::string (*Function)(std::string_view)>
-Value mapped(Session& session, const Value& object, const Arguments& arguments) {
+Value mapped_method(Session& session, const Value& object, const Arguments& arguments) {
   const BoundArguments bound("text method", arguments, {});
   return session.text_like(object, Function(subject_of(object)));
 }
@@ -185,14 +185,14 @@ Value partition(Session& session, const Value& object, const Arguments& argument
                       Sequence::Kind::tuple);
 }
 
-Value replace(Session& session, const Value& object, const Arguments& arguments) {
+Value replace_method(Session& session, const Value& object, const Arguments& arguments) {
   const BoundArguments bound("replace", arguments, {"old", "new", "count"}, 2);
   bound.text(1);
   return session.text_like(object, replaced(session, subject_of(object), bound.text(0),
                                             added_text(object, bound.value(1)), bound.integer(2, -1)));
 }
 
-Value join(Session& session, const Value& object, const Arguments& arguments) {
+Value join_method(Session& session, const Value& object, const Arguments& arguments) {
   const BoundArguments bound("join", arguments, {"iterable"}, 1);
   std::string result;
   bool first = true;
@@ -246,19 +246,19 @@ Value zfill(Session& session, const Value& object, const Arguments& arguments) {
 }  // namespace
 
 const std::vector<NamedBuiltIn>& text_methods() {
-  static const std::vector<NamedBuiltIn> table = {{"capitalize", mapped<capitalize>},
+  static const std::vector<NamedBuiltIn> table = {{"capitalize", mapped_method<capitalize>},
                                                   {"count", count},
                                                   {"endswith", begins_or_ends<true>},
                                                   {"find", find},
                                                   {"index", index},
-                                                  {"join", join},
+                                                  {"join", join_method},
                                                   {"ljust", justified<Side::right>},
-                                                  {"lower", mapped<lower>},
+                                                  {"lower", mapped_method<lower>},
                                                   {"lstrip", stripped<Side::left>},
                                                   {"partition", partition},
                                                   {"removeprefix", removed<false>},
                                                   {"removesuffix", removed<true>},
-                                                  {"replace", replace},
+                                                  {"replace", replace_method},
                                                   {"rfind", rfind},
                                                   {"rjust", justified<Side::left>},
                                                   {"rsplit", rsplit},
@@ -267,8 +267,8 @@ const std::vector<NamedBuiltIn>& text_methods() {
                                                   {"splitlines", splitlines},
                                                   {"startswith", begins_or_ends<false>},
                                                   {"strip", stripped<Side::both>},
-                                                  {"title", mapped<title>},
-                                                  {"upper", mapped<upper>},
+                                                  {"title", mapped_method<title>},
+                                                  {"upper", mapped_method<upper>},
                                                   {"zfill", zfill}};
   return table;
 }

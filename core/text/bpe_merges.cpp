@@ -24,14 +24,14 @@ struct Symbol {
   std::int32_t next = none;
 };
 
-struct Candidate {
+struct MergeCandidate {
   std::int32_t rank = 0;
   std::int32_t place = 0;
   TokenId left = 0, right = 0, merged = 0;
 };
 
 /// Order of the heap: lowest rank first, then leftmost.
-bool later(const Candidate& a, const Candidate& b) {
+bool later(const MergeCandidate& a, const MergeCandidate& b) {
   return std::pair(a.rank, a.place) > std::pair(b.rank, b.place);
 }
 
@@ -102,7 +102,7 @@ void BpeMerges::apply_to_few(std::vector<TokenId>& ids) const {
 void BpeMerges::apply_to_many(std::vector<TokenId>& ids) const {
   const auto count = static_cast<std::int32_t>(ids.size());
   thread_local std::vector<Symbol> symbols;
-  thread_local std::vector<Candidate> heap;
+  thread_local std::vector<MergeCandidate> heap;
   symbols.resize(ids.size());
   heap.clear();
   const auto symbol = [](std::int32_t place) -> Symbol& { return symbols[static_cast<std::size_t>(place)]; };
@@ -120,7 +120,7 @@ void BpeMerges::apply_to_many(std::vector<TokenId>& ids) const {
   for (std::int32_t i = 0; i + 1 < count; ++i) propose(i);
   while (!heap.empty()) {
     std::pop_heap(heap.begin(), heap.end(), later);
-    const Candidate best = heap.back();
+    const MergeCandidate best = heap.back();
     heap.pop_back();
     Symbol& left = symbol(best.place);
     if (left.id != best.left || left.next == none || symbol(left.next).id != best.right) continue;  // stale

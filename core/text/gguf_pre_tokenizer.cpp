@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json byte_level(bool use_regex) {
+Json byte_level_json(bool use_regex) {
   return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
 }
 
@@ -23,21 +23,21 @@ Json sequence(Json steps) {
 }
 
 std::vector<GgufPreTokenizer> make_table() {
-  const Json llama3 = sequence(Json::array({split(llama3_pattern), byte_level(false)}));
+  const Json llama3 = sequence(Json::array({split(llama3_pattern), byte_level_json(false)}));
   const Json digits = {{"type", "Digits"}, {"individual_digits", true}};
   std::vector<GgufPreTokenizer> table;
-  table.push_back({.name = "gpt-2", .pre_tokenizer = byte_level(true)});
+  table.push_back({.name = "gpt-2", .pre_tokenizer = byte_level_json(true)});
   table.push_back({.name = "qwen2",
-                   .pre_tokenizer = sequence(Json::array({split(qwen2_pattern), byte_level(false)})),
+                   .pre_tokenizer = sequence(Json::array({split(qwen2_pattern), byte_level_json(false)})),
                    .nfc = true});
   for (const char* name : {"llama-bpe", "llama3", "llama-v3"})
     table.push_back({.name = name, .pre_tokenizer = llama3, .ignore_merges = true, .adds_begin = true});
-  table.push_back({.name = "smollm", .pre_tokenizer = sequence(Json::array({digits, byte_level(true)}))});
+  table.push_back({.name = "smollm", .pre_tokenizer = sequence(Json::array({digits, byte_level_json(true)}))});
   table.push_back({.name = "default",
                    .pre_tokenizer = sequence(
                        Json::array({split(R"([\p{P}\$\+<=>\^~\|]+)"),
                                     split(R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S))"),
-                                    split(R"(\p{N}+)"), split("[0-9][0-9][0-9]"), byte_level(false)}))});
+                                    split(R"(\p{N}+)"), split("[0-9][0-9][0-9]"), byte_level_json(false)}))});
   return table;
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-const Json& member(const Json& json, const char* key) {
+const Json& member_or_null(const Json& json, const char* key) {
   static const Json absent;
   const auto found = json.find(key);
   return found == json.end() ? absent : *found;
@@ -30,10 +30,10 @@ std::string named(const Json& steps) {
 }
 
 void add_token_losses(const Json& json, bool normalises, std::vector<std::string>& lost) {
-  for (const Json& token : member(json, "added_tokens")) {
+  for (const Json& token : member_or_null(json, "added_tokens")) {
     std::string flags;
     for (const char* flag : {"lstrip", "rstrip", "single_word", "normalized"})
-      if (member(token, flag) == true && (normalises || std::string(flag) != "normalized"))
+      if (member_or_null(token, flag) == true && (normalises || std::string(flag) != "normalized"))
         flags += (flags.empty() ? "" : ", ") + std::string(flag);
     if (!flags.empty()) lost.push_back("added token " + token.at("content").dump() + ": " + flags);
   }
@@ -42,12 +42,12 @@ void add_token_losses(const Json& json, bool normalises, std::vector<std::string
 /// A name of a pre-tokenizer stands for a normaliser too, which is put back when the file is read.
 void add_byte_level_losses(const Tokenizer& tokenizer, const Json& json, const Json& normalizer,
                            std::vector<std::string>& lost) {
-  const GgufPreTokenizer* pre = gguf_pre_tokenizer_of(member(json, "pre_tokenizer"));
+  const GgufPreTokenizer* pre = gguf_pre_tokenizer_of(member_or_null(json, "pre_tokenizer"));
   const Json meant = pre != nullptr && pre->nfc ? Json::array({{{"type", "NFC"}}}) : Json::array();
   if (normalizer != meant)
     lost.push_back(normalizer.empty() ? "no normalizer (" + pre->name + " has NFC)"
                                       : "normalizer: " + named(normalizer));
-  const Json& unknown = member(json.at("model"), "unk_token");
+  const Json& unknown = member_or_null(json.at("model"), "unk_token");
   if (!unknown.is_string() || !tokenizer.find(unknown.get<std::string>())) return;
   for (unsigned byte = 0; byte < 256; ++byte)
     if (!tokenizer.find(alphabet_character(static_cast<unsigned char>(byte)))) {
@@ -61,15 +61,15 @@ void add_byte_level_losses(const Tokenizer& tokenizer, const Json& json, const J
 std::vector<std::string> lost_in_gguf(const Tokenizer& tokenizer) {
   const Json json = Json::parse(tokenizer.to_json());
   Json normalizer = Json::array(), decoder = Json::array();
-  append_steps(member(json, "normalizer"), "normalizers", normalizer);
-  append_steps(member(json, "decoder"), "decoders", decoder);
+  append_steps(member_or_null(json, "normalizer"), "normalizers", normalizer);
+  append_steps(member_or_null(json, "decoder"), "decoders", decoder);
   std::vector<std::string> lost;
   add_token_losses(json, !normalizer.empty(), lost);
   if (decoder.size() == 1 && decoder[0].at("type") == "ByteLevel") {
     add_byte_level_losses(tokenizer, json, normalizer, lost);
   } else {
-    if (!member(json, "pre_tokenizer").is_null()) lost.emplace_back("pre_tokenizer: Metaspace");
-    if (member(json.at("model"), "ignore_merges") == true) lost.emplace_back("ignore_merges");
+    if (!member_or_null(json, "pre_tokenizer").is_null()) lost.emplace_back("pre_tokenizer: Metaspace");
+    if (member_or_null(json.at("model"), "ignore_merges") == true) lost.emplace_back("ignore_merges");
   }
   return lost;
 }

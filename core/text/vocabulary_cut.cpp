@@ -11,10 +11,10 @@
 namespace retort::text {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 /// "a b" or ["a", "b"].
-std::pair<std::string, std::string> parts_of(const Json& merge) {
+std::pair<std::string, std::string> parts_of(const OrderedJson& merge) {
   if (merge.is_array()) return {merge.at(0).get<std::string>(), merge.at(1).get<std::string>()};
   const auto text = merge.get<std::string>();
   const std::size_t space = text.find(' ', 1);
@@ -23,7 +23,7 @@ std::pair<std::string, std::string> parts_of(const Json& merge) {
 
 using NewIds = std::map<std::int64_t, std::int64_t>;
 
-std::int64_t renumbered(const NewIds& ids, const Json& id, const char* where) {
+std::int64_t renumbered(const NewIds& ids, const OrderedJson& id, const char* where) {
   const auto found = ids.find(id.get<std::int64_t>());
   if (found == ids.end())
     throw std::invalid_argument(std::string("the tokenizer's ") + where + " names token " + id.dump() +
@@ -32,15 +32,15 @@ std::int64_t renumbered(const NewIds& ids, const Json& id, const char* where) {
 }
 
 /// Ids stand under "ids" (TemplateProcessing) and second in "sep" and "cls" (Bert and Roberta).
-void renumber_post_processor(Json& node, const NewIds& ids) {
+void renumber_post_processor(OrderedJson& node, const NewIds& ids) {
   if (!node.is_structured()) return;
   for (auto& item : node.items()) {
-    Json& value = item.value();
+    OrderedJson& value = item.value();
     const bool is_list = node.is_object() && item.key() == "ids" && value.is_array();
     const bool is_pair = node.is_object() && (item.key() == "sep" || item.key() == "cls") && value.is_array() &&
                          value.size() == 2 && value[1].is_number_integer();
     if (is_list)
-      for (Json& id : value) id = renumbered(ids, id, "post_processor");
+      for (OrderedJson& id : value) id = renumbered(ids, id, "post_processor");
     else if (is_pair)
       value[1] = renumbered(ids, value[1], "post_processor");
     else
@@ -51,28 +51,28 @@ void renumber_post_processor(Json& node, const NewIds& ids) {
 }  // namespace
 
 std::vector<TokenId> required_tokens(const Tokenizer& tokenizer) {
-  const Json json = Json::parse(tokenizer.to_json());
+  const OrderedJson json = OrderedJson::parse(tokenizer.to_json());
   std::set<TokenId> required;
   for (TokenId id = 0; id < tokenizer.vocabulary_size(); ++id)
     if (tokenizer.is_added(id) || (!tokenizer.token(id).empty() && tokenizer.token_bytes(id).size() == 1))
       required.insert(id);
   if (const auto begin = tokenizer.begin_token()) required.insert(*begin);
-  const Json& model = json.at("model");
+  const OrderedJson& model = json.at("model");
   if (model.contains("unk_token") && model["unk_token"].is_string())
     if (const auto unknown = tokenizer.find(model["unk_token"].get<std::string>())) required.insert(*unknown);
   return {required.begin(), required.end()};
 }
 
 std::vector<TokenId> closed_under_merges(const Tokenizer& tokenizer, const std::vector<TokenId>& kept) {
-  const Json json = Json::parse(tokenizer.to_json());
+  const OrderedJson json = OrderedJson::parse(tokenizer.to_json());
   std::multimap<std::string, std::pair<std::string, std::string>> made_of;
   if (json.at("model").contains("merges"))
-    for (const Json& merge : json["model"]["merges"]) {
+    for (const OrderedJson& merge : json["model"]["merges"]) {
       std::pair<std::string, std::string> parts = parts_of(merge);
       const std::string whole = parts.first + parts.second;
       made_of.emplace(whole, std::move(parts));
     }
-  const Json& vocabulary = json["model"].at("vocab");
+  const OrderedJson& vocabulary = json["model"].at("vocab");
   std::set<TokenId> closed(kept.begin(), kept.end());
   std::vector<TokenId> open = kept;
   while (!open.empty()) {
@@ -93,25 +93,25 @@ Tokenizer cut_vocabulary(const Tokenizer& tokenizer, const std::vector<TokenId>&
       throw std::invalid_argument("kept tokens: expected ids that ascend, found " + std::to_string(kept[i]));
     ids[kept[i]] = static_cast<std::int64_t>(i);
   }
-  Json json = Json::parse(tokenizer.to_json());
-  Json& model = json.at("model");
-  Json vocabulary = Json::object();
+  OrderedJson json = OrderedJson::parse(tokenizer.to_json());
+  OrderedJson& model = json.at("model");
+  OrderedJson vocabulary = OrderedJson::object();
   for (const auto& item : model.at("vocab").items())
     if (const auto found = ids.find(item.value().get<std::int64_t>()); found != ids.end())
       vocabulary[item.key()] = found->second;
   model["vocab"] = std::move(vocabulary);
   if (model.contains("merges")) {
-    Json merges = Json::array();
-    for (const Json& merge : model["merges"]) {
+    OrderedJson merges = OrderedJson::array();
+    for (const OrderedJson& merge : model["merges"]) {
       const auto [left, right] = parts_of(merge);
-      const Json& known = model["vocab"];
+      const OrderedJson& known = model["vocab"];
       if (known.contains(left) && known.contains(right) && known.contains(left + right)) merges.push_back(merge);
     }
     model["merges"] = std::move(merges);
   }
-  Json added = Json::array();
+  OrderedJson added = OrderedJson::array();
   if (json.contains("added_tokens"))
-    for (Json token : json["added_tokens"]) {
+    for (OrderedJson token : json["added_tokens"]) {
       token["id"] = renumbered(ids, token.at("id"), "added_tokens");
       added.push_back(std::move(token));
     }

@@ -28,12 +28,15 @@ task::PromptContract new_contract(const FineTuningJob& job, const std::vector<ta
           "call_format chat_template: expected a pretrained model with a chat template as the input \"model\", found "
           "none");
     return task::PromptContract(task::template_form(task::ChatTemplate::load(*job.start)), std::move(tools))
-        .with(job.normalisation);
+        .with(job.normalisation)
+        .with_grammar(job.grammar);
   }
   task::ResponseStyle style = job.style;
   style.context = std::any_of(examples.begin(), examples.end(),
                               [](const task::Example& example) { return example.messages.size() > 1; });
-  return task::PromptContract(job.call_format, std::move(tools), style).with(job.normalisation);
+  return task::PromptContract(job.call_format, std::move(tools), style)
+      .with(job.normalisation)
+      .with_grammar(job.grammar);
 }
 
 CallModule new_module(const FineTuningJob& job, const std::vector<task::Example>& examples) {

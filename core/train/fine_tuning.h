@@ -22,9 +22,11 @@ struct FineTuningJob : TrainingJob {
   NewModel model;  ///< used without `start`
   std::string call_format = "functional_tokens";
   task::NormalisationOptions normalisation;  ///< of what users write
-  task::ResponseStyle style;                 ///< all three: of a new model, and of one that knows no task yet
-  std::string loss = "nll";                  ///< or "dft": what fine_tune() says
-  LowRankOptions low_rank;                   ///< LoRA; merged into what is written
+  task::ResponseStyle style;
+  /// Options of the call grammar (grammar/grammar_options.h). All four: of a new model, and of one without a task.
+  nlohmann::json grammar = nlohmann::json::object();
+  std::string loss = "nll";  ///< or "dft": what fine_tune() says
+  LowRankOptions low_rank;   ///< LoRA; merged into what is written
   ModelSelection validation;
   double prompt_loss_weight = 0;  ///< of the prompt's tokens in the loss; 0 = responses only
 };

@@ -22,7 +22,7 @@ namespace {
 
 using torch::Tensor;
 
-host::PrunerCall call_of(const retort_bound_component& pruner) {
+host::PrunerCall pruner_call_of(const retort_bound_component& pruner) {
   return {std::string(pruner.id.data, pruner.id.size), pruner.instance,
           *static_cast<const retort_pruner_v1*>(pruner.functions)};
 }
@@ -196,7 +196,7 @@ void record(const RunHooks& hooks, const model::ModelConfig& before, const model
 
 ModelSize run(const PruningJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
-  const host::PrunerCall pruner = call_of(job.pruner);
+  const host::PrunerCall pruner = pruner_call_of(job.pruner);
   const retort_prune_requirements wanted = pruner.requirements();
   const CallModule module = load_call_module(job.model);
   const model::ModelConfig& config = module.decoder->config();
@@ -223,7 +223,7 @@ ModelSize prune(const PruningJob& job, const RunHooks& hooks) {
 }
 
 bool check_pruner(const retort_bound_component& pruner) {
-  return call_of(pruner).requirements().signals != 0;
+  return pruner_call_of(pruner).requirements().signals != 0;
 }
 
 }  // namespace retort::train

@@ -20,7 +20,7 @@ namespace {
 using torch::Tensor;
 using Kind = ModuleStorage::Kind;
 
-host::QuantizerCall call_of(const retort_bound_component& quantizer) {
+host::QuantizerCall quantizer_call_of(const retort_bound_component& quantizer) {
   return {std::string(quantizer.id.data, quantizer.id.size), quantizer.instance,
           *static_cast<const retort_quantizer_v1*>(quantizer.functions)};
 }
@@ -136,7 +136,7 @@ ModelSize quantize(const QuantizationJob& job, const RunHooks& hooks) {
 }
 
 bool check_quantizer(const retort_bound_component& quantizer) {
-  const host::QuantizerCall call = call_of(quantizer);
+  const host::QuantizerCall call = quantizer_call_of(quantizer);
   check_storable(call);
   return call.requirements().signals != 0;
 }

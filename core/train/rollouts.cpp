@@ -8,7 +8,7 @@ namespace retort::train {
 
 namespace {
 
-std::int64_t longest_prompt(const std::vector<Sequence>& prompts) {
+std::int64_t longest_rollout_prompt(const std::vector<Sequence>& prompts) {
   std::size_t longest = 1;
   for (const Sequence& sequence : prompts) longest = std::max(longest, sequence.prompt.size());
   return static_cast<std::int64_t>(longest);
@@ -31,7 +31,8 @@ RolloutSampler::RolloutSampler(const CallModule& policy, const std::vector<task:
       examples_(examples),
       prompts_(prompts),
       settings_(settings),
-      engine_(*policy.decoder, threads, longest_prompt(prompts) + settings.max_new_tokens, settings.precision) {}
+      engine_(*policy.decoder, threads, longest_rollout_prompt(prompts) + settings.max_new_tokens, settings.precision) {
+}
 
 RolloutBatch RolloutSampler::sample(std::span<const std::size_t> batch, std::uint64_t seed) {
   const auto group = static_cast<std::size_t>(settings_.group_size);

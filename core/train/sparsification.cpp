@@ -16,7 +16,7 @@ namespace {
 
 using torch::Tensor;
 
-host::SparsifierCall call_of(const retort_bound_component& sparsifier) {
+host::SparsifierCall sparsifier_call_of(const retort_bound_component& sparsifier) {
   return {std::string(sparsifier.id.data, sparsifier.id.size), sparsifier.instance,
           *static_cast<const retort_sparsifier_v1*>(sparsifier.functions)};
 }
@@ -64,7 +64,7 @@ class SparsificationMethod : public CompressionMethod {
 
 ModelSize run(const SparsificationJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
-  const host::SparsifierCall sparsifier = call_of(job.sparsifier);
+  const host::SparsifierCall sparsifier = sparsifier_call_of(job.sparsifier);
   const retort_sparsify_requirements wanted = sparsifier.requirements();
   const model::ModelFolder source(job.model);
   const TaskFiles task = load_task_files(job.model);
@@ -88,7 +88,7 @@ ModelSize sparsify(const SparsificationJob& job, const RunHooks& hooks) {
 }
 
 bool check_sparsifier(const retort_bound_component& sparsifier) {
-  return call_of(sparsifier).requirements().signals != 0;
+  return sparsifier_call_of(sparsifier).requirements().signals != 0;
 }
 
 }  // namespace retort::train

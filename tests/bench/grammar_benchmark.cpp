@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <numeric>
 
@@ -26,6 +27,13 @@ double microseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
 }
 
+/// Of this thread: what other load does not stretch. A call costs most of a microsecond.
+double processor_microseconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) * 1e-3;
+}
+
 void print(const char* name, std::vector<double> values, const char* unit) {
   if (values.empty()) return;
   std::sort(values.begin(), values.end());
@@ -46,23 +54,23 @@ void measure_masks() {
   for (std::string line; std::getline(lines, line);) {
     const OrderedJson group = OrderedJson::parse(line);
     std::shared_ptr<const grammar::Program> program;
-    const auto start = Clock::now();
+    const double start = processor_microseconds();
     try {
       program = grammar::schema_program(grammar::schema_rules(schema::SchemaDocument(group.at("schema"))),
                                         {task::JsonSpacing::compact, task::KeyOrder::schema});
     } catch (const std::invalid_argument&) {
       continue;
     }
-    compile.push_back(microseconds_since(start) / 1000);
+    compile.push_back((processor_microseconds() - start) / 1000);
     grammar::Grammar masks(program, vocabulary);
     for (const OrderedJson& test : group.at("tests")) {
       if (!test.at("valid").get<bool>()) continue;
       grammar::GrammarState state = masks.begin();
       for (const text::TokenId token : tokenizer.encode(grammar::compact_text(test.at("data")))) {
         const std::size_t before = masks.kept_masks();
-        const auto first = Clock::now();
+        const double first = processor_microseconds();
         masks.mask(state);
-        const double once = microseconds_since(first);
+        const double once = processor_microseconds() - first;
         const auto second = Clock::now();
         masks.mask(state);
         kept.push_back(microseconds_since(second));
@@ -85,7 +93,7 @@ void measure_masks() {
               100.0 * static_cast<double>(forced) / static_cast<double>(tokens));
 }
 
-/// Microseconds of a call, the median of many, for each way; the ways take turns so that other load hits all.
+/// Processor microseconds of a call for each way; the ways take turns so that other load hits all.
 void compare_calls(const char* name, const std::filesystem::path& folder, const std::vector<std::string>& utterances) {
   const std::pair<const char*, runtime::CallGrammar> ways[] = {{"no grammar", {.on = false}},
                                                                {"grammar", {.forced_runs = false}},
@@ -101,9 +109,11 @@ void compare_calls(const char* name, const std::filesystem::path& folder, const 
   for (int round = 0; round < 60; ++round)
     for (const std::string& utterance : utterances)
       for (std::size_t i = 0; i < models.size(); ++i) {
+        const double start = processor_microseconds();
         const runtime::Answer answer = models[i]->answer(utterance, 96);
+        const double time = processor_microseconds() - start;
         if (round < 5) continue;
-        times[i].push_back(answer.milliseconds * 1000);
+        times[i].push_back(time);
         tokens[i] += static_cast<std::int64_t>(answer.tokens.size());
         forced[i] += answer.forced;
       }
@@ -165,11 +175,34 @@ void measure_json_calls() {
                 {"turn on the light in the kitchen", "set it to 20 degrees in the hall", "start a timer for tea"});
 }
 
+/// A trained model of any form, asked the first user messages of a JSONL file.
+void measure_model(const std::filesystem::path& folder, const std::filesystem::path& rows) {
+  constexpr std::size_t most = 20;
+  std::vector<std::string> utterances;
+  std::ifstream lines(rows);
+  for (std::string line; utterances.size() < most && std::getline(lines, line);) {
+    const host::Json row = host::Json::parse(line);
+    for (const host::Json& message : row.at("messages")) {
+      if (message.at("role") != "user") continue;
+      utterances.push_back(message.at("content"));
+      break;
+    }
+  }
+  compare_calls(folder.c_str(), folder, utterances);
+}
+
 }  // namespace
 }  // namespace retort
 
-int main() {
-  retort::measure_masks();
+/// `bench_grammar [masks|calls]`, or `bench_grammar model FOLDER ROWS.jsonl`
+int main(int count, char** arguments) {
+  const std::string what = count > 1 ? arguments[1] : "";
+  if (what == "model" && count == 4) {
+    retort::measure_model(arguments[2], arguments[3]);
+    return 0;
+  }
+  if (what != "calls") retort::measure_masks();
+  if (what == "masks") return 0;
   retort::measure_functional_calls();
   retort::measure_json_calls();
 }

@@ -57,7 +57,7 @@ class RlFaults : public ::testing::Test {
     static const retort_rl_v1 table = {
         RETORT_RL_V1_SIZE, 0,
         [](retort_instance* instance, retort_rl_requirements* out) -> retort_error* {
-          *out = {sizeof(*out), instance->flags, 0, group_size, 1, 2};
+          *out = {sizeof(*out), instance->flags, 0, group_size, 1, 2, 0};
           return nullptr;
         },
         [](retort_instance* instance, const retort_rl_batch* batch, retort_rl_advantages* out) -> retort_error* {

@@ -25,20 +25,11 @@ class FaultTest : public ::testing::Test {
     std::string pattern = (fs::temp_directory_path() / "retort-fault-XXXXXX").string();
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     folder_ = fs::canonical(pattern);
-    // What an earlier test learnt of the plugins: a scan of all takes seconds.
-    std::error_code ignored;
-    fs::create_directory(folder_ / "retort", ignored);
-    fs::copy_file(scans(), folder_ / "retort" / "plugins.json", ignored);
+    ChildCommand::bring_scans(folder_);
   }
   void TearDown() override {
     std::error_code ignored;
-    const fs::path fresh = scans().string() + "." + std::to_string(::getpid());
-    fs::copy_file(folder_ / "retort" / "plugins.json", fresh, ignored);
-    fs::rename(fresh, scans(), ignored);
     fs::remove_all(folder_, ignored);
-  }
-  static fs::path scans() {
-    return fs::temp_directory_path() / ("retort-fault-scans-" + std::to_string(::getuid()) + ".json");
   }
 
   /// {"name", "use": "stage.faulty", "what", …more}

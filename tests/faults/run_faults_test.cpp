@@ -4,7 +4,6 @@
 #include <set>
 
 #include "fault_fixture.h"
-#include "stop_time.h"
 
 namespace retort::faults {
 namespace {
@@ -281,55 +280,31 @@ TEST_F(Signals, DescriptorsThatAreClosedFromTheStartAreNotReused) {
     }
 }
 
-class StopTimesOfData : public FaultTest {
- protected:
-  void expect_quick(const Json& stages, const std::vector<std::string>& wanted, std::chrono::milliseconds delay) {
-    host::write_json(folder_ / "config.json", {{"name", "stops"}, {"stages", stages}});
-    StopTimes runs(folder_, arguments("run"), run());
-    const auto times = runs.measure(delay);
-    for (const auto& [stage, time] : times) {
-      EXPECT_LE(time.processor, 2.0) << stage;
-      EXPECT_LE(time.wall, 20.0) << stage;  // whatever else the machine does
-      std::printf("  %-14s stopped after %.2f s, %.2f s of processor time\n", stage.c_str(), time.wall, time.processor);
-    }
-    for (const std::string& stage : wanted) EXPECT_TRUE(times.count(stage)) << stage << " was over too soon";
-  }
-  static Json utterances(int count) {
-    return {{"name", "utterances"}, {"use", "stage.generate"}, {"environment", {{"use", "environment.home"}}},
-            {"train", count},       {"validation", 50},        {"test", 50}};
-  }
-};
-
-TEST_F(StopTimesOfData, OfStagesThatMakeAndChangeRows) {
-  expect_quick({utterances(8000),
-                {{"name", "prototype"},
-                 {"use", "stage.prototype"},
-                 {"inputs", {{"dataset", "utterances"}}},
-                 {"teacher", {{"use", "teacher.rules"}}},
-                 {"reward", {{"use", "reward.function_call"}}},
-                 {"environment", {{"use", "environment.home"}}},
-                 {"max_rejected_share", 0.3}},
-                {{"name", "augment"}, {"use", "stage.augment"}, {"inputs", {{"dataset", "prototype"}}}, {"factor", 4}}},
-               {"utterances", "prototype", "augment"}, std::chrono::milliseconds(150));
-}
-
-/// Millions of rows: 240 s once, in a loop of the environment's that did not ask.
-TEST_F(StopTimesOfData, OfAVeryLargeGeneration) {
-  host::write_json(folder_ / "config.json", {{"name", "stops"}, {"stages", Json::array({utterances(3000000)})}});
-  for (const int seconds : {2, 6}) {
-    const ChildCommand child(folder_, arguments("run"));
-    ASSERT_TRUE(wait_for([&] { return fs::exists(run() / "run.json"); }));
-    std::this_thread::sleep_for(std::chrono::seconds(seconds));
-    const double before = processor_seconds(child.id());
-    ::kill(child.id(), SIGINT);
-    rusage usage{};
-    int status = 0;
-    ::wait4(child.id(), &status, 0, &usage);
-    ASSERT_TRUE(WIFEXITED(status));
-    EXPECT_EQ(WEXITSTATUS(status), 130);
-    const double after = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec);
-    EXPECT_LE(after - before, 2.0);
-  }
+/// A library that computes what stages ask for, built anew to other bytes: an installation of its own, in which one
+/// byte more stands at the end of libretort-core.
+TEST_F(RunFaults, AnotherBuildOfRetortMakesStagesAnew) {
+  const fs::path built = fs::path(RETORT_COMMAND).parent_path().parent_path() / "lib", own = folder_ / "lib";
+  fs::create_directories(own / "retort");
+  fs::copy_file(built / "retort/retort-plugin-scan", own / "retort/retort-plugin-scan");
+  for (const auto& entry : fs::directory_iterator(built))
+    if (entry.path().filename().string().starts_with("libretort-core.so."))
+      fs::copy_file(entry.path(), own / entry.path().filename());
+  write_config({source(), count("last")}, {TEST_STAGES_PLUGIN});
+  ::setenv("LD_LIBRARY_PATH", own.c_str(), 1);
+  const Outcome first = retort("run"), same = retort("plan", {"--json"});
+  for (const auto& entry : fs::directory_iterator(own))
+    if (entry.is_regular_file()) std::ofstream(entry.path(), std::ios::app) << '\n';
+  const Outcome other = retort("plan", {"--json"}), second = retort("run");
+  ::unsetenv("LD_LIBRARY_PATH");
+  ASSERT_EQ(first.code, 0) << first.err;
+  ASSERT_EQ(same.code, 0) << same.err;
+  for (const Json& stage : Json::parse(same.out)) EXPECT_EQ(stage["action"], "cached") << stage;
+  ASSERT_EQ(other.code, 0) << other.err;
+  const Json plan = Json::parse(other.out);
+  EXPECT_EQ(plan[0]["action"], "run") << plan;
+  EXPECT_HAS(plan[0]["reason"].get<std::string>(), "libraries/libretort-core: Retort itself was built anew");
+  EXPECT_EQ(second.code, 0) << second.err;
+  for (const Json& stage : record()["stages"]) EXPECT_EQ(stage["state"], "complete") << stage;
 }
 
 }  // namespace

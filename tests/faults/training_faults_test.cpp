@@ -135,9 +135,16 @@ class StopFaults : public TrainingFaults {
 TEST_F(StopFaults, EveryStageOfTheAlgorithmsStopsInTwoSeconds) {
   expect_quick(smoke("algorithms.json",
                      {"utterances.train=1500", "utterances.test=200", "teacher.training.steps=150",
-                      "rloo.training.steps=24", "ppo.training.steps=24", "student.training.steps=150",
-                      "imitator.training.steps=150", "verification.limit=200", "verification.minimum_tokens=0"}),
-               {"teacher", "rloo", "ppo", "student", "imitator"});
+                      "rloo.training.steps=24", "ppo.training.steps=24", "dpo.training.steps=60",
+                      "kto.training.steps=60", "student.training.steps=150", "imitator.training.steps=150",
+                      "sparse.algorithm.samples=20000", "verification.limit=200", "verification.minimum_tokens=0"}),
+               {"teacher", "rloo", "ppo", "dpo", "kto", "student", "imitator", "sparse"});
+}
+
+/// Golden calls of a model that has learnt nothing take their time, and what magnitude alone decides is soon over.
+TEST_F(StopFaults, TheExportStopsInTwoSeconds) {
+  expect_quick(smoke("quickstart.json", {"utterances.test=2000", "model.golden_calls=2000", "verification.limit=20"}),
+               {"model"});
 }
 
 }  // namespace

@@ -20,13 +20,13 @@ using quantize::Smoothing;
 using quantize::WeightView;
 
 /// A site of two modules with inputs whose channel 5 (and 21) is an outlier.
-struct FakeSite {
+struct TwoModules {
   static constexpr std::size_t columns = 32, samples = 64;
   std::vector<float> first = std::vector<float>(12 * columns), second = std::vector<float>(7 * columns);
   std::vector<float> inputs = std::vector<float>(samples * columns), means = std::vector<float>(columns);
   std::vector<float> hessian = std::vector<float>(columns * columns);
 
-  explicit FakeSite(unsigned seed, float outlier = 30) {
+  explicit TwoModules(unsigned seed, float outlier = 30) {
     std::mt19937 random(seed);
     std::normal_distribution<float> normal;
     for (float& weight : first) weight = normal(random);
@@ -45,7 +45,7 @@ struct FakeSite {
   InputView square() const { return {hessian.data(), columns, columns, true}; }
 };
 
-CodeGrid four_bits(bool symmetric = true) {
+CodeGrid four_bit_grid(bool symmetric = true) {
   CodeGrid grid;
   grid.bits = 4;
   grid.group_size = 16;
@@ -54,24 +54,24 @@ CodeGrid four_bits(bool symmetric = true) {
 }
 
 /// Σ_s (x_s·(w − Q(w·f)/f))² / S, mean over rows of weights.
-double reference_error(const FakeSite& site, const std::vector<double>& factors, const CodeGrid& grid) {
+double reference_error(const TwoModules& site, const std::vector<double>& factors, const CodeGrid& grid) {
   double sum = 0;
   std::vector<float> all = site.first;
   all.insert(all.end(), site.second.begin(), site.second.end());
-  const std::size_t rows = all.size() / FakeSite::columns;
+  const std::size_t rows = all.size() / TwoModules::columns;
   for (std::size_t o = 0; o < rows; ++o) {
     std::vector<float> smoothed;
-    for (std::size_t j = 0; j < FakeSite::columns; ++j)
-      smoothed.push_back(all[o * FakeSite::columns + j] * static_cast<float>(factors[j]));
-    CodedRow coded(FakeSite::columns, grid);
+    for (std::size_t j = 0; j < TwoModules::columns; ++j)
+      smoothed.push_back(all[o * TwoModules::columns + j] * static_cast<float>(factors[j]));
+    CodedRow coded(TwoModules::columns, grid);
     quantize::round_row(smoothed, grid, {}, coded);
-    for (std::size_t s = 0; s < FakeSite::samples; ++s) {
+    for (std::size_t s = 0; s < TwoModules::samples; ++s) {
       double output = 0;
-      for (std::size_t j = 0; j < FakeSite::columns; ++j)
-        output += static_cast<double>(site.inputs[s * FakeSite::columns + j]) *
-                  (static_cast<double>(all[o * FakeSite::columns + j]) -
+      for (std::size_t j = 0; j < TwoModules::columns; ++j)
+        output += static_cast<double>(site.inputs[s * TwoModules::columns + j]) *
+                  (static_cast<double>(all[o * TwoModules::columns + j]) -
                    quantize::restored(coded.codes[j], coded.scales[j / 16]) / factors[j]);
-      sum += output * output / FakeSite::samples;
+      sum += output * output / TwoModules::samples;
     }
   }
   return sum / static_cast<double>(rows);
@@ -79,8 +79,8 @@ double reference_error(const FakeSite& site, const std::vector<double>& factors,
 
 TEST(Awq, ChoosesTheExponentOfASearchInPlainLoops) {
   for (unsigned seed = 1; seed <= 3; ++seed) {
-    const FakeSite site(seed);
-    const CodeGrid grid = four_bits(seed != 2);
+    const TwoModules site(seed);
+    const CodeGrid grid = four_bit_grid(seed != 2);
     double least = std::numeric_limits<double>::infinity(), exponent = 0;
     for (int k = 0; k < 20; ++k) {
       std::vector<double> factors;
@@ -103,21 +103,21 @@ TEST(Awq, ChoosesTheExponentOfASearchInPlainLoops) {
 }
 
 TEST(Awq, ErrorsOfTheHessianAndOfItsRowsAgree) {
-  const FakeSite site(4);
+  const TwoModules site(4);
   std::vector<float> factors(32);
   for (std::size_t j = 0; j < 32; ++j) factors[j] = std::sqrt(site.means[j]);
-  const double by_rows = quantize::output_error(site.weights(), factors, site.rows(), four_bits());
-  EXPECT_NEAR(quantize::output_error(site.weights(), factors, site.square(), four_bits()), by_rows, 1e-4 * by_rows);
+  const double by_rows = quantize::output_error(site.weights(), factors, site.rows(), four_bit_grid());
+  EXPECT_NEAR(quantize::output_error(site.weights(), factors, site.square(), four_bit_grid()), by_rows, 1e-4 * by_rows);
 }
 
 TEST(Awq, IsNeverWorseThanRounding) {
   for (unsigned seed = 1; seed <= 8; ++seed)
     for (const bool weight_scaling : {false, true}) {
-      const FakeSite site(seed, 1);  // nothing to smooth
-      const Smoothing found =
-          quantize::best_smoothing(site.weights(), site.means, site.square(), four_bits(), {}, {20, weight_scaling});
+      const TwoModules site(seed, 1);  // nothing to smooth
+      const Smoothing found = quantize::best_smoothing(site.weights(), site.means, site.square(), four_bit_grid(), {},
+                                                       {20, weight_scaling});
       EXPECT_LE(found.error, found.rounding_error);
-      EXPECT_EQ(found.error, quantize::output_error(site.weights(), found.factors, site.square(), four_bits()));
+      EXPECT_EQ(found.error, quantize::output_error(site.weights(), found.factors, site.square(), four_bit_grid()));
     }
 }
 
@@ -137,9 +137,10 @@ TEST(Awq, FactorsAreThePowerOfTheMeanOverItsMiddle) {
 }
 
 TEST(Awq, QueryHeadsOfOneKvHeadShareTheirFactors) {
-  const FakeSite site(5);
+  const TwoModules site(5);
   // 4 query heads of 8 channels, 2 kv heads: channel c of heads 0 and 1 is one, and of heads 2 and 3.
-  const Smoothing found = quantize::best_smoothing(site.weights(), site.means, site.rows(), four_bits(), {8, 2}, {});
+  const Smoothing found =
+      quantize::best_smoothing(site.weights(), site.means, site.rows(), four_bit_grid(), {8, 2}, {});
   ASSERT_GT(found.exponent, 0);
   for (std::size_t kv = 0; kv < 2; ++kv)
     for (std::size_t c = 0; c < 8; ++c) {
@@ -153,22 +154,23 @@ TEST(Awq, QueryHeadsOfOneKvHeadShareTheirFactors) {
 }
 
 TEST(Awq, DeadInputsAndWhatIsNotFinite) {
-  FakeSite site(6);
+  TwoModules site(6);
   const std::vector<float> zeros(32, 0.0f);
-  const Smoothing none = quantize::best_smoothing(site.weights(), zeros, site.rows(), four_bits(), {}, {});
+  const Smoothing none = quantize::best_smoothing(site.weights(), zeros, site.rows(), four_bit_grid(), {}, {});
   EXPECT_EQ(none.factors, std::vector<float>(32, 1.0f));
   std::vector<float> means = site.means;
   means[7] = 0;  // a channel that was never seen keeps a factor above 0
-  for (const float factor : quantize::best_smoothing(site.weights(), means, site.rows(), four_bits(), {}, {}).factors)
+  for (const float factor :
+       quantize::best_smoothing(site.weights(), means, site.rows(), four_bit_grid(), {}, {}).factors)
     EXPECT_GT(factor, 0);
   means[7] = -1;
-  EXPECT_THROW(quantize::best_smoothing(site.weights(), means, site.rows(), four_bits(), {}, {}),
+  EXPECT_THROW(quantize::best_smoothing(site.weights(), means, site.rows(), four_bit_grid(), {}, {}),
                std::invalid_argument);
   site.inputs[3] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_THROW(quantize::best_smoothing(site.weights(), site.means, site.rows(), four_bits(), {}, {}),
+  EXPECT_THROW(quantize::best_smoothing(site.weights(), site.means, site.rows(), four_bit_grid(), {}, {}),
                std::invalid_argument);
   site.first[0] = std::numeric_limits<float>::infinity();
-  EXPECT_THROW(quantize::output_error(site.weights(), zeros, site.square(), four_bits()), std::invalid_argument);
+  EXPECT_THROW(quantize::output_error(site.weights(), zeros, site.square(), four_bit_grid()), std::invalid_argument);
 }
 
 }  // namespace

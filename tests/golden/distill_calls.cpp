@@ -1,6 +1,8 @@
 // DistillStep of loss_calls.h. What a loss did not ask for, it does not get.
 #include <cmath>
+#include <limits>
 #include <numeric>
+#include <type_traits>
 
 #include "loss_calls.h"
 #include "owned_rows.h"
@@ -63,6 +65,46 @@ void DistillStep::teach_the_student(bool shifted_by_one) {
   for (std::size_t l = 0; l < student_hidden.size(); ++l) teacher_hidden[l] = from(student_hidden[l], student_width);
 }
 
+std::vector<std::int64_t> DistillStep::pad_every_sequence(std::int64_t count) {
+  std::vector<std::int64_t> places;
+  const auto widen = [&](auto& all, std::int64_t columns, auto filling) {
+    std::remove_reference_t<decltype(all)> wide;
+    for (std::size_t s = 0; s < lengths.size(); ++s) {
+      wide.insert(wide.end(), all.begin() + begins[s] * columns, all.begin() + begins[s + 1] * columns);
+      wide.insert(wide.end(), static_cast<std::size_t>(count * columns), filling);
+    }
+    all = std::move(wide);
+  };
+  const float nothing = -std::numeric_limits<float>::infinity();
+  widen(student, vocabulary, nothing);
+  widen(teacher, vocabulary, nothing);
+  widen(mask, 1, 0.0F);
+  widen(labels, 1, std::int64_t{0});
+  for (auto& states : student_hidden) widen(states, student_width, not_written);
+  for (auto& states : teacher_hidden) widen(states, teacher_width, not_written);
+  for (std::size_t s = 0; s < lengths.size(); ++s)
+    for (std::int64_t t = 0; t < lengths[s]; ++t)
+      places.push_back(begins[s] + static_cast<std::int64_t>(s) * count + t);
+  for (std::size_t s = 0; s < lengths.size(); ++s) {
+    lengths[s] += count;
+    begins[s + 1] = begins[s] + lengths[s];
+  }
+  return places;
+}
+
+std::vector<std::int64_t> DistillStep::spans(std::size_t first, std::size_t count) const {
+  std::vector<std::int64_t> pieces;
+  for (std::size_t s = first; s < first + count; ++s)
+    for (std::int64_t n = begins[s]; n < begins[s + 1];) {
+      const auto at = static_cast<std::size_t>(n);
+      const bool both = n + 1 < begins[s + 1] && mask[at] == 1 && mask[at + 1] == 1;
+      const std::int64_t row = n - begins[first], length = both ? 2 : 1;
+      pieces.insert(pieces.end(), {row, length, row, length});
+      n += length;
+    }
+  return pieces;
+}
+
 namespace {
 
 /// The tensors of some sequences of a step, by what the loss asked for.
@@ -85,6 +127,7 @@ class DistillPart {
     batch.teacher_count = 1;
     number_rows(first, count);
     add_signals();
+    if (wants(RETORT_SIGNAL_TEACHER_SPANS)) add_spans(first, count);
     if (wants(RETORT_SIGNAL_HIDDEN_STATES)) add_states();
     add_parameters();
   }
@@ -152,6 +195,13 @@ class DistillPart {
     says_.top_log_probs = floats_.back()->view();
     floats_.push_back(slice(top.tail, 0, rows_));
     says_.tail_mass = floats_.back()->view();
+  }
+
+  void add_spans(std::size_t first, std::size_t count) {
+    const std::vector<std::int64_t> pieces = step_.spans(first, count);
+    says_.labels = batch.labels;
+    integers_.push_back(slice(pieces, 0, static_cast<std::int64_t>(pieces.size()) / 4, 4));
+    says_.spans = integers_.back()->view();
   }
 
   void add_states() {

@@ -1,16 +1,15 @@
 // preference.dpo: numbers computed in float64 outside this project (Python, math.log1p and math.exp, from the equations
-// that dpo.h cites), and central differences.
+// that pair_loss.h cites), and central differences.
 //
 // The pair of all numbers: log π chosen −14.2, rejected −17.9; reference −15.0, −16.5; 8 and 5 tokens. d = 2.2.
-#include "dpo.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <stdexcept>
 #include <vector>
 
-#include "reference_losses.h"
+#include "central_differences.h"
+#include "pair_loss.h"
 
 namespace retort::golden {
 

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "reference_losses.h"
+#include "central_differences.h"
 
 namespace retort::golden {
 namespace {

@@ -44,6 +44,21 @@ RlStep::RlStep() : rewards{1, 0, .25F, .5F, -.5F, 1, .75F, 0}, finished(rows, 1.
     for (std::int64_t t = 0; t < positions; ++t) mask.push_back(t < lengths[r] && t != 2 ? 1.0F : 0.0F);  // a gap at 2
 }
 
+void RlStep::pad(std::int64_t columns) {
+  for (auto* column : {&mask, &log_probs, &old_log_probs, &sampler_log_probs, &reference_log_probs, &this->values,
+                       &old_values, &entropies, &token_rewards})
+    for (std::int64_t r = rows; r > 0; --r)
+      column->insert(column->begin() + r * positions, static_cast<std::size_t>(columns), 0.0F);
+  positions += columns;
+}
+
+retort_rl_requirements RlStep::requirements(const LoadedComponent& algorithm) {
+  retort_rl_requirements wanted{};
+  wanted.struct_size = sizeof wanted;
+  throw_if_error(algorithm.functions<retort_rl_v1>(RETORT_RL_INTERFACE).requirements(algorithm.instance(), &wanted));
+  return wanted;
+}
+
 std::int64_t RlStep::tokens() const {
   return std::llround(std::accumulate(mask.begin(), mask.end(), 0.0F));
 }
@@ -55,7 +70,7 @@ retort_rl_batch RlStep::sizes() const {
   batch.update_tokens = tokens();
   batch.update_groups = rows / group;
   batch.group_size = group;
-  batch.maximum_tokens = positions;
+  batch.maximum_tokens = longest;
   batch.temperature = 1;
   return batch;
 }
@@ -67,10 +82,7 @@ class RlRows {
  public:
   RlRows(const LoadedComponent& algorithm, const RlStep& step, std::int64_t first, std::int64_t count,
          retort_rl_batch& batch)
-      : first_(first), count_(count) {
-    const auto& functions = algorithm.functions<retort_rl_v1>(RETORT_RL_INTERFACE);
-    wanted.struct_size = sizeof wanted;
-    throw_if_error(functions.requirements(algorithm.instance(), &wanted));
+      : wanted(RlStep::requirements(algorithm)), first_(first), count_(count), positions_(step.positions) {
     for (std::int64_t r = first; r < first + count; ++r) {
       numbers_.push_back(r);
       groups_.push_back(r / RlStep::group);
@@ -95,14 +107,15 @@ class RlRows {
     if (!step.returns.empty() && wants(RETORT_SIGNAL_VALUES)) batch.returns = take(step.returns);
   }
   bool wants(std::uint64_t signal) const { return (wanted.signals & signal) != 0; }
-  retort_rl_requirements wanted{};
+  retort_rl_requirements wanted;
 
  private:
-  const retort_tensor* take(const std::vector<float>& all, std::int64_t columns = RlStep::positions) {
+  const retort_tensor* take(const std::vector<float>& all) { return take(all, positions_); }
+  const retort_tensor* take(const std::vector<float>& all, std::int64_t columns) {
     tensors_.push_back(slice(all, first_, count_, columns));
     return tensors_.back()->view();
   }
-  std::int64_t first_, count_;
+  std::int64_t first_, count_, positions_;
   std::vector<std::int64_t> numbers_, groups_;
   Owned<std::int64_t> row_numbers_, group_numbers_;
   std::vector<Owned<float>> tensors_;

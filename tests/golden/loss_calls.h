@@ -35,6 +35,11 @@ class DistillStep {
   std::int64_t rows() const { return begins.back(); }
   /// Makes the teacher say and hold what the student does (of equal width), or at every row what it does one row on.
   void teach_the_student(bool shifted_by_one);
+  /// Adds `count` rows of mask 0 and logits of -infinity after every sequence's own; where these went.
+  std::vector<std::int64_t> pad_every_sequence(std::int64_t count);
+  /// Pieces of text of sequences [first, first + count) in the form of the ABI's spans: two rows each where both have
+  /// mask 1, else one. The teacher of another tokenizer writes the same rows here, with tokens of its own.
+  std::vector<std::int64_t> spans(std::size_t first, std::size_t count) const;
 
   static constexpr std::int64_t vocabulary = 7, student_width = 4, layers = 3;
   std::int64_t teacher_width;
@@ -53,8 +58,12 @@ class RlStep {
   /// Rows [first, first + count) in one call of loss().
   Outcome call(const LoadedComponent& algorithm, std::int64_t first, std::int64_t count) const;
   std::int64_t tokens() const;
+  /// So many columns more, of which the mask has none.
+  void pad(std::int64_t columns);
+  static retort_rl_requirements requirements(const LoadedComponent& algorithm);
 
-  static constexpr std::int64_t group = 4, rows = 8, positions = 6;
+  static constexpr std::int64_t group = 4, rows = 8, longest = 6;
+  std::int64_t positions = 6;
   std::vector<float> rewards, finished, mask, log_probs, old_log_probs, sampler_log_probs, reference_log_probs, values,
       old_values, entropies, token_rewards, advantages, returns, keep;
 

@@ -7,7 +7,8 @@
 #include <limits>
 #include <vector>
 
-#include "reference_losses.h"
+#include "central_differences.h"
+#include "returns.h"
 
 namespace retort::golden {
 

@@ -80,18 +80,4 @@ double reference_forward_kl(const distill::ForwardKlOptions& options, const std:
   return row.weight * loss;
 }
 
-std::vector<double> central_differences(const std::function<double(const std::vector<double>&)>& f,
-                                        std::vector<double> x, double h) {
-  std::vector<double> gradient;
-  for (double& value : x) {
-    const double at = value;
-    value = at + h;
-    const double above = f(x);
-    value = at - h;
-    gradient.push_back((above - f(x)) / (2 * h));
-    value = at;
-  }
-  return gradient;
-}
-
 }  // namespace retort::golden

@@ -24,14 +24,14 @@ using distill::ReverseTail;
 using Floats = std::vector<float>;
 using Ids = std::vector<std::int64_t>;
 
-Floats logs(std::initializer_list<double> probabilities) {
+Floats reverse_logs(std::initializer_list<double> probabilities) {
   Floats out;
   for (const double p : probabilities) out.push_back(static_cast<float>(std::log(p)));
   return out;
 }
 
-const Floats student = logs({.15, .3, .12, .18, .25}), teacher = logs({.55, .25, .12, .05, .03});
-const Floats top = logs({.55, .25});
+const Floats student = reverse_logs({.15, .3, .12, .18, .25}), teacher = reverse_logs({.55, .25, .12, .05, .03});
+const Floats top = reverse_logs({.55, .25});
 const Ids top_ids{0, 1};
 
 ReverseKlLoss loss_of(const ReverseKlOptions& options, const ReverseKlRow& row, Floats* gradient = nullptr) {
@@ -41,7 +41,7 @@ ReverseKlLoss loss_of(const ReverseKlOptions& options, const ReverseKlRow& row, 
                              scratch);
 }
 
-ReverseKlRow full_row(const Floats& z, const Floats& t) {
+ReverseKlRow reverse_row(const Floats& z, const Floats& t) {
   ReverseKlRow row;
   row.student = z;
   row.teacher = t;
@@ -57,7 +57,7 @@ ReverseKlRow top_row(const Floats& z, const Ids& ids, const Floats& log_probs, d
   return row;
 }
 
-void expect_gradient(const Floats& found, const std::vector<double>& expected, double tolerance) {
+void expect_reverse_gradient(const Floats& found, const std::vector<double>& expected, double tolerance) {
   ASSERT_EQ(found.size(), expected.size());
   for (std::size_t i = 0; i < found.size(); ++i)
     EXPECT_NEAR(static_cast<double>(found[i]), expected[i], tolerance) << "element " << i;
@@ -74,36 +74,37 @@ std::string message_of(const ReverseKlOptions& options, const ReverseKlRow& row)
 
 TEST(ReverseKlGolden, FullDistributions) {
   Floats gradient;
-  EXPECT_NEAR(loss_of({}, full_row(student, teacher), &gradient).loss, .620437995652, 1e-6);
-  expect_gradient(gradient, {-0.287958146967, -0.131434931657, -0.0744525594782, 0.118889252966, 0.374956385137}, 1e-6);
+  EXPECT_NEAR(loss_of({}, reverse_row(student, teacher), &gradient).loss, .620437995652, 1e-6);
+  expect_reverse_gradient(gradient,
+                          {-0.287958146967, -0.131434931657, -0.0744525594782, 0.118889252966, 0.374956385137}, 1e-6);
   // TRL's pair p = [.9,.1], q = [.1,.9] is symmetric: 1.757780 in both directions.
-  EXPECT_NEAR(loss_of({}, full_row(logs({.1, .9}), logs({.9, .1}))).loss, 1.757780, 1e-6);
+  EXPECT_NEAR(loss_of({}, reverse_row(reverse_logs({.1, .9}), reverse_logs({.9, .1}))).loss, 1.757780, 1e-6);
 }
 
-struct Tempered {
+struct TemperedReverse {
   double temperature, kl, entropy;
   std::vector<double> gradient;
 };
 
 TEST(ReverseKlGolden, TemperatureValueEntropyAndGradient) {
   const Floats z{0.5F, -1.0F, 2.0F, 0.25F, -0.75F}, t{1.5F, 0.0F, 1.0F, -2.0F, 0.5F};
-  const Tempered cases[] = {
+  const TemperedReverse cases[] = {
       {1, .575711337224, 1.050643658108, {-.249219083, -.055608294, .207038105, .179771481, -.081982209}},
       {2, .194024816876, 1.453361394807, {-.277939304, -.131289231, .257197539, .327526174, -.175495178}},
       {.5, 1.217913402981, .352117828503, {-.088438299, -.004403084, .064357730, .036683420, -.008199767}}};
-  for (const Tempered& expected : cases) {
+  for (const TemperedReverse& expected : cases) {
     SCOPED_TRACE(expected.temperature);
     ReverseKlOptions options;
     options.temperature = expected.temperature;
     Floats gradient;
-    const ReverseKlLoss found = loss_of(options, full_row(z, t), &gradient);
+    const ReverseKlLoss found = loss_of(options, reverse_row(z, t), &gradient);
     const double squared = expected.temperature * expected.temperature;
     EXPECT_NEAR(found.loss, squared * expected.kl, 2e-6);
     EXPECT_NEAR(found.kl, expected.kl, 1e-6);
     EXPECT_NEAR(found.student_entropy, expected.entropy, 1e-6);
-    expect_gradient(gradient, expected.gradient, 1e-6);
+    expect_reverse_gradient(gradient, expected.gradient, 1e-6);
     options.scale_by_temperature_squared = false;
-    EXPECT_NEAR(loss_of(options, full_row(z, t)).loss, expected.kl, 1e-6);
+    EXPECT_NEAR(loss_of(options, reverse_row(z, t)).loss, expected.kl, 1e-6);
   }
 }
 
@@ -119,7 +120,7 @@ TEST(ReverseKlGolden, FourConventionsOfTheTail) {
     options.tail = tail;
     Floats gradient;
     EXPECT_NEAR(loss_of(options, top_row(student, top_ids, top, .2), &gradient).loss, expected, 1e-6);
-    expect_gradient(gradient, slopes, 1e-6);
+    expect_reverse_gradient(gradient, slopes, 1e-6);
   }
 }
 
@@ -139,12 +140,12 @@ TEST(ReverseKlGolden, ASureTeachersTailIsRaisedToTheFloor) {
 
 TEST(ReverseKlGolden, VocabulariesOfDifferentWidthAreComparedOverTheCommonColumns) {
   Floats gradient;
-  const Floats narrow = logs({.4, .3, .2, .1});
-  EXPECT_NEAR(loss_of({}, full_row(student, narrow), &gradient).loss, .150852921623, 1e-6);
+  const Floats narrow = reverse_logs({.4, .3, .2, .1});
+  EXPECT_NEAR(loss_of({}, reverse_row(student, narrow), &gradient).loss, .150852921623, 1e-6);
   EXPECT_EQ(gradient[4], 0.0F);
   Floats wide = teacher;
   wide.insert(wide.end(), {3.0F, 2.0F});
-  EXPECT_NEAR(loss_of({}, full_row(student, wide)).loss, .620437995652, 1e-6);
+  EXPECT_NEAR(loss_of({}, reverse_row(student, wide)).loss, .620437995652, 1e-6);
 }
 
 TEST(ReverseKl, GradientsMatchCentralDifferencesInEveryConvention) {
@@ -153,7 +154,7 @@ TEST(ReverseKl, GradientsMatchCentralDifferencesInEveryConvention) {
   Floats z(31), t(29);
   for (float& value : z) value = normal(random);
   for (float& value : t) value = normal(random);
-  const Floats log_probs = logs({.4, .25, .15, .05, .04});
+  const Floats log_probs = reverse_logs({.4, .25, .15, .05, .04});
   const Ids ids{3, 30, 0, 17, 40};  // the last is outside the student's vocabulary
   const auto compare = [&](const ReverseKlOptions& options, ReverseKlRow row) {
     row.weight = .75;
@@ -177,7 +178,7 @@ TEST(ReverseKl, GradientsMatchCentralDifferencesInEveryConvention) {
     options.temperature = tail == ReverseTail::uniform || tail == ReverseTail::both_renormalise ? 2.5 : 1;
     compare(options, top_row(z, ids, log_probs, .11));
   }
-  compare({}, full_row(z, t));
+  compare({}, reverse_row(z, t));
 }
 
 TEST(ReverseKl, WithATailItIsNeverNegativeAndZeroForTheTeacherItself) {
@@ -191,17 +192,17 @@ TEST(ReverseKl, WithATailItIsNeverNegativeAndZeroForTheTeacherItself) {
       for (float& value : z) value = normal(random);
       EXPECT_GE(loss_of(options, top_row(z, top_ids, top, .2)).loss, 0);
     }
-    const Floats even = logs({.55, .25, .2 / 3, .2 / 3, .2 / 3});
+    const Floats even = reverse_logs({.55, .25, .2 / 3, .2 / 3, .2 / 3});
     EXPECT_NEAR(loss_of(options, top_row(even, top_ids, top, .2)).loss, 0, 1e-6) << static_cast<int>(tail);
   }
-  EXPECT_NEAR(loss_of({}, full_row(teacher, teacher)).loss, 0, 1e-6);
+  EXPECT_NEAR(loss_of({}, reverse_row(teacher, teacher)).loss, 0, 1e-6);
 }
 
 TEST(ReverseKl, DroppingTheTailRewardsLeavingTheTop) {
   // Why "drop" collapses: a student that flees the teacher's top is better off than the teacher's copy.
   ReverseKlOptions options;
   options.tail = ReverseTail::drop;
-  const Floats copy = logs({.55, .25, .12, .05, .03}), fled = logs({.2, .1, .3, .2, .2});
+  const Floats copy = reverse_logs({.55, .25, .12, .05, .03}), fled = reverse_logs({.2, .1, .3, .2, .2});
   EXPECT_NEAR(loss_of(options, top_row(copy, top_ids, top, .2)).loss, 0, 1e-6);
   EXPECT_LT(loss_of(options, top_row(fled, top_ids, top, .2)).loss, -.2);
   options.tail = ReverseTail::bucket;
@@ -210,7 +211,7 @@ TEST(ReverseKl, DroppingTheTailRewardsLeavingTheTop) {
 
 TEST(ReverseKl, AMaskedRowIsZeroEverywhereEvenWhereItsLogitsAreNot) {
   const Floats broken{NAN, 1.0F};
-  ReverseKlRow row = full_row(broken, broken);
+  ReverseKlRow row = reverse_row(broken, broken);
   row.weight = 0;
   Floats gradient;
   EXPECT_EQ(loss_of({}, row, &gradient).loss, 0.0);
@@ -219,12 +220,14 @@ TEST(ReverseKl, AMaskedRowIsZeroEverywhereEvenWhereItsLogitsAreNot) {
 
 TEST(ReverseKl, ErrorsSayWhatIsWrong) {
   const Floats fine{0.0F, 1.0F}, broken{NAN, 1.0F}, excluding{-INFINITY, 0.0F};
-  EXPECT_NE(message_of({}, full_row(broken, fine)).find("student's logits"), std::string::npos);
-  EXPECT_NE(message_of({}, full_row(fine, broken)).find("teacher's logits"), std::string::npos);
-  EXPECT_NE(message_of({}, full_row(fine, excluding)).find("excludes a token"), std::string::npos);
-  EXPECT_NE(message_of({}, top_row(student, {1, 1}, logs({.5, .4}), .1)).find("token 1 twice"), std::string::npos);
+  EXPECT_NE(message_of({}, reverse_row(broken, fine)).find("student's logits"), std::string::npos);
+  EXPECT_NE(message_of({}, reverse_row(fine, broken)).find("teacher's logits"), std::string::npos);
+  EXPECT_NE(message_of({}, reverse_row(fine, excluding)).find("excludes a token"), std::string::npos);
+  EXPECT_NE(message_of({}, top_row(student, {1, 1}, reverse_logs({.5, .4}), .1)).find("token 1 twice"),
+            std::string::npos);
   EXPECT_NE(message_of({}, top_row(student, top_ids, Floats{.5F, .4F}, .1)).find("log-probability"), std::string::npos);
-  EXPECT_NE(message_of({}, top_row(student, top_ids, logs({.9, .3}), .1)).find("of 1 altogether"), std::string::npos);
+  EXPECT_NE(message_of({}, top_row(student, top_ids, reverse_logs({.9, .3}), .1)).find("of 1 altogether"),
+            std::string::npos);
   ReverseKlOptions tempered;
   tempered.temperature = 2;
   EXPECT_NO_THROW(distill::check(tempered, 0));

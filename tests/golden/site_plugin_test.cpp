@@ -17,7 +17,7 @@ namespace retort::golden {
 namespace {
 
 template <typename Action>
-std::string refusal(Action action) {
+std::string site_refusal(Action action) {
   try {
     action();
   } catch (const std::exception& error) {
@@ -153,10 +153,10 @@ TEST(GptqPlugin, AsksForTheHessianAndSaysWhatIsMissing) {
   EXPECT_EQ(wanted.signals, RETORT_SIGNAL_INPUT_HESSIAN);
   EXPECT_EQ(wanted.samples, 77);
   fake.statistics.hessian = nullptr;
-  const std::string missing = refusal([&] { quantized(GPTQ_PLUGIN, four_bits(true), fake); });
+  const std::string missing = site_refusal([&] { quantized(GPTQ_PLUGIN, four_bits(true), fake); });
   EXPECT_TRUE(says(missing, "hessian") && says(missing, "self_attn.o")) << missing;
-  EXPECT_TRUE(says(refusal([&] { quantized(GPTQ_PLUGIN, {{"group_size", std::int64_t{64}}}, fake); }), "divisor"));
-  EXPECT_TRUE(says(refusal([] {
+  EXPECT_TRUE(says(site_refusal([&] { quantized(GPTQ_PLUGIN, {{"group_size", std::int64_t{64}}}, fake); }), "divisor"));
+  EXPECT_TRUE(says(site_refusal([] {
                      const LoadedComponent refused(GPTQ_PLUGIN,
                                                    {{"static_groups", false}, {"order", std::string("activation")}});
                    }),
@@ -172,7 +172,7 @@ TEST(GptqPlugin, RoundsATableThatIsLookedUpAndSaysSo) {
             quantized(RTN_PLUGIN, four_bits(true), fake).restored);
   EXPECT_TRUE(says(take_log(), "rounded to nearest"));
   fake.site.producer = RETORT_PRODUCER_NORM;
-  EXPECT_TRUE(says(refusal([&] { quantized(GPTQ_PLUGIN, four_bits(true), fake); }), "hessian"));
+  EXPECT_TRUE(says(site_refusal([&] { quantized(GPTQ_PLUGIN, four_bits(true), fake); }), "hessian"));
 }
 
 TEST(GptqPlugin, SaysWhenItRaisesTheDamping) {
@@ -223,7 +223,7 @@ TEST(QuantizerPlugins, OverridesGiveSitesTheirOwnBits) {
   EXPECT_EQ(scheme("self_attn=8/4").group_size, 4);
   EXPECT_EQ(scheme("self_attn=0").bits, 0);
   for (const char* text : {"self_attn", "=4", "o=1", "o=9", "o=4/", "o=x", "o=4/-1"})
-    EXPECT_TRUE(says(refusal([&] { scheme(text); }), "overrides")) << text;
+    EXPECT_TRUE(says(site_refusal([&] { scheme(text); }), "overrides")) << text;
 }
 
 TEST(RtnPlugin, SearchWeightedByInputsNeedsTheirSquares) {
@@ -245,7 +245,7 @@ TEST(RtnPlugin, SearchWeightedByInputsNeedsTheirSquares) {
   EXPECT_LT(loss(weighted), loss(plain));
   EXPECT_LT(plain.metrics.at("mean_squared_error"), weighted.metrics.at("mean_squared_error"));
   fake.statistics.square_sum = nullptr;
-  EXPECT_TRUE(says(refusal([&] { quantized(RTN_PLUGIN, parameters, fake); }), "square_sum"));
+  EXPECT_TRUE(says(site_refusal([&] { quantized(RTN_PLUGIN, parameters, fake); }), "square_sum"));
 }
 
 TEST(AwqPlugin, SmoothsHeadsTogetherAndRoundsToNearest) {
@@ -280,7 +280,7 @@ TEST(AwqPlugin, SmoothsHeadsTogetherAndRoundsToNearest) {
   fake.site.shared_heads = 3;
   const LoadedComponent component(AWQ_PLUGIN, four_bits(true));
   Tensor<float> factors({FakeSite::columns}, std::vector<float>(FakeSite::columns, -1));
-  EXPECT_TRUE(says(refusal([&] {
+  EXPECT_TRUE(says(site_refusal([&] {
                      throw_if_error(component.functions<retort_quantizer_v1>(RETORT_QUANTIZER_INTERFACE)
                                         .smooth(component.instance(), &fake.site, factors.view(), nullptr));
                    }),
@@ -308,11 +308,11 @@ TEST(WandaPlugin, WritesEveryMaskAndWeight) {
   EXPECT_EQ(sparsify({{"fraction", .25}}), .25);
   for (std::size_t o = 0; o < FakeSite::rows; ++o) EXPECT_EQ(mask.values[o * 16 + 3], 1) << o;  // the loud channel
   for (const char* text : {"2:2", "0:4", "2", "2:", ":4", "2:4x", "a:b"})
-    EXPECT_TRUE(says(refusal([&] { sparsify({{"pattern", std::string(text)}}); }), "pattern")) << text;
-  const std::string odd = refusal([&] { sparsify({{"pattern", std::string("2:3")}}); });
+    EXPECT_TRUE(says(site_refusal([&] { sparsify({{"pattern", std::string(text)}}); }), "pattern")) << text;
+  const std::string odd = site_refusal([&] { sparsify({{"pattern", std::string("2:3")}}); });
   EXPECT_TRUE(says(odd, "multiple of 3") && says(odd, "o_proj")) << odd;
   fake.statistics.square_sum = nullptr;
-  EXPECT_TRUE(says(refusal([&] { sparsify({}); }), "square_sum"));
+  EXPECT_TRUE(says(site_refusal([&] { sparsify({}); }), "square_sum"));
 }
 
 }  // namespace

@@ -16,7 +16,8 @@
 namespace retort::host {
 namespace {
 
-constexpr std::uint32_t known_flags = RETORT_DISTILL_WHOLE_SEQUENCES | RETORT_DISTILL_SEVERAL_TEACHERS;
+constexpr std::uint32_t known_flags =
+    RETORT_DISTILL_WHOLE_SEQUENCES | RETORT_DISTILL_SEVERAL_TEACHERS | RETORT_DISTILL_STOPPED_GRADIENT;
 
 /// The ABI's setup and what it points to.
 class AbiSetup {

@@ -11,7 +11,7 @@
 namespace retort::host {
 namespace {
 
-std::string shown(const Json& json) {
+std::string shown_result(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -22,20 +22,20 @@ bool is_result(const Json& result) {
 /// Throws unless `outcome` is what retort/abi/environment.h says of `calls` calls.
 void check_outcome(const std::string& who, const Json& outcome, std::size_t calls) {
   if (!outcome.is_object() || !outcome.value("ok", Json()).is_boolean())
-    refuse_result(who, "an object with a boolean \"ok\"", shown(outcome));
+    refuse_result(who, "an object with a boolean \"ok\"", shown_result(outcome));
   const Json error = outcome.value("error", Json());
   if (outcome["ok"] == true ? !error.is_null() : !error.is_string())
-    refuse_result(who, "\"error\": null where \"ok\" is true, else a text", shown(outcome));
-  if (!outcome.value("state", Json()).is_string()) refuse_result(who, "a text \"state\"", shown(outcome));
+    refuse_result(who, "\"error\": null where \"ok\" is true, else a text", shown_result(outcome));
+  if (!outcome.value("state", Json()).is_string()) refuse_result(who, "a text \"state\"", shown_result(outcome));
   const auto results = outcome.find("results");
   if (results == outcome.end() || !results->is_array() || results->size() != calls ||
       !std::all_of(results->begin(), results->end(), is_result))
     refuse_result(who, std::to_string(calls) + " \"results\" with a boolean \"ok\" and a text \"content\"",
-                  shown(outcome));
+                  shown_result(outcome));
   const bool all =
       std::all_of(results->begin(), results->end(), [](const Json& result) { return result["ok"].get<bool>(); });
   if (calls > 0 && all != outcome["ok"].get<bool>())
-    refuse_result(who, "\"ok\" to say whether all results are", shown(outcome));
+    refuse_result(who, "\"ok\" to say whether all results are", shown_result(outcome));
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ Json EnvironmentCall::tools() const {
   const retort_text_sink sink = sink_into(text);
   throw_component_failure(functions_.tools(instance_, &sink), who);
   Json tools = parse_result(who, text);
-  if (!tools.is_array()) refuse_result(who, "an OpenAI tools array", shown(tools));
+  if (!tools.is_array()) refuse_result(who, "an OpenAI tools array", shown_result(tools));
   return tools;
 }
 
@@ -57,12 +57,13 @@ std::size_t EnvironmentCall::generate(std::string_view split, std::int64_t count
                                       const Take& take) const {
   const std::string who = id_ + ": generate()";
   if (!can_generate()) throw std::invalid_argument(who + ": this environment makes no rows");
-  const JsonItems items(
-      who, static_cast<std::size_t>(std::max<std::int64_t>(count, 0)), [&](std::size_t index, Json row) {
-        if (!row.is_object() || !row.value("messages", Json()).is_array())
-          refuse_result(who + ": item " + std::to_string(index), "a chat row: an object with \"messages\"", shown(row));
-        take(index, std::move(row));
-      });
+  const JsonItems items(who, static_cast<std::size_t>(std::max<std::int64_t>(count, 0)),
+                        [&](std::size_t index, Json row) {
+                          if (!row.is_object() || !row.value("messages", Json()).is_array())
+                            refuse_result(who + ": item " + std::to_string(index),
+                                          "a chat row: an object with \"messages\"", shown_result(row));
+                          take(index, std::move(row));
+                        });
   items.finish(functions_.generate(instance_, to_abi(split), count, seed, items.sink()));
   return items.require_prefix();
 }
@@ -92,7 +93,7 @@ std::string EnvironmentSession::execute_text(std::string_view calls) const {
 
 Json EnvironmentSession::execute(const Json& calls) const {
   const std::string who = environment_.id_ + ": execute()";
-  Json outcome = parse_result(who, execute_text(shown(calls)));
+  Json outcome = parse_result(who, execute_text(shown_result(calls)));
   check_outcome(who, outcome, calls.is_array() ? calls.size() : 0);
   return outcome;
 }

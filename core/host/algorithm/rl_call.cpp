@@ -17,7 +17,7 @@ namespace {
 
 constexpr float unwritten = std::numeric_limits<float>::quiet_NaN();
 
-retort_metric_sink sink_into(RlMetrics& metrics) {
+retort_metric_sink rl_sink_into(RlMetrics& metrics) {
   return {sizeof(retort_metric_sink), 0, &metrics, [](void* context, retort_string name, double value) {
             (*static_cast<RlMetrics*>(context))[std::string(name.data, name.size)] += value;
           }};
@@ -194,7 +194,7 @@ RlCall::RlCall(std::string id, retort_instance* instance, const retort_rl_v1& fu
   if (const std::string unknown = unknown_signals(wanted_.signals, rl_signals); !unknown.empty())
     throw std::invalid_argument(id_ + ": requirements(): asks for " + unknown +
                                 ", which retort.rl/1 does not know; it knows " + signal_names(rl_signals));
-  if ((wanted_.flags & ~RETORT_RL_WHOLE_GROUPS) != 0)
+  if ((wanted_.flags & ~(RETORT_RL_WHOLE_GROUPS | RETORT_RL_CONSTANT_RATIO)) != 0)
     throw std::invalid_argument(id_ + ": requirements(): unknown bits in flags: " + std::to_string(wanted_.flags));
   const auto at_least_1 = [&](const char* name, std::int64_t value) {
     if (value < 1)
@@ -204,6 +204,9 @@ RlCall::RlCall(std::string id, retort_instance* instance, const retort_rl_v1& fu
   at_least_1("group_size", wanted_.group_size);
   at_least_1("updates", wanted_.updates);
   at_least_1("mini_batches", wanted_.mini_batches);
+  if (wanted_.refill_rounds < 0)
+    throw std::invalid_argument(id_ + ": requirements(): refill_rounds: expected at least 0, found " +
+                                std::to_string(wanted_.refill_rounds));
 }
 
 void RlCall::require_offered(std::uint64_t offered, const std::string& who) const {
@@ -241,7 +244,7 @@ void RlCall::advantages(RlStep& step, RlMetrics& metrics) const {
   if (wants(RETORT_SIGNAL_VALUES)) returns.make(step.rows(), step.positions);
   const std::vector<float> ones(static_cast<std::size_t>(step.rows()), 1.0F);
   keep.take(ones, whole.rows, 0);
-  const retort_metric_sink sink = sink_into(metrics);
+  const retort_metric_sink sink = rl_sink_into(metrics);
   retort_rl_advantages out{sizeof(out), 0, advantages.output(), returns.output(), keep.output(), &sink};
   throw_component_failure(functions_.advantages(instance_, &batch.abi, &out), id_ + ": advantages()");
   step.advantages = advantages.values();
@@ -263,7 +266,7 @@ RlLoss RlCall::loss(const RlStep& step, const RlUpdate& update, std::span<const 
   if (with_gradient) by_log_probs.make(count, step.positions);
   if (with_gradient && wants(RETORT_SIGNAL_VALUES)) by_values.make(count, step.positions);
   if (with_gradient && wants(RETORT_SIGNAL_ENTROPIES)) by_entropies.make(count, step.positions);
-  const retort_metric_sink sink = sink_into(metrics);
+  const retort_metric_sink sink = rl_sink_into(metrics);
   retort_rl_result result{
       sizeof(result),        0,    std::numeric_limits<double>::quiet_NaN(), by_log_probs.output(), by_values.output(),
       by_entropies.output(), &sink};

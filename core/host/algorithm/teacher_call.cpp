@@ -11,16 +11,16 @@
 namespace retort::host {
 namespace {
 
-std::string shown(const Json& json) {
+std::string shown_item(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 /// Whether `item` says why there is no result.
 bool is_error(const std::string& who, const Json& item) {
-  if (!item.is_object()) refuse_result(who, "an object", shown(item));
+  if (!item.is_object()) refuse_result(who, "an object", shown_item(item));
   const auto error = item.find("error");
   if (error == item.end()) return false;
-  if (!error->is_string()) refuse_result(who, "a text \"error\"", shown(item));
+  if (!error->is_string()) refuse_result(who, "a text \"error\"", shown_item(item));
   return true;
 }
 
@@ -28,17 +28,18 @@ void check_choice(const std::string& who, const Json& choice) {
   static constexpr std::array reasons = {"stop", "tool_calls", "length", "content_filter"};
   if (!choice.is_object() || !choice.contains("message") || !choice["message"].is_object() ||
       choice["message"].value("role", Json()) != "assistant")
-    refuse_result(who, "choices with a \"message\" of the assistant", shown(choice));
+    refuse_result(who, "choices with a \"message\" of the assistant", shown_item(choice));
   const Json reason = choice.value("finish_reason", Json());
   if (std::none_of(reasons.begin(), reasons.end(), [&](const char* one) { return reason == one; }))
-    refuse_result(who, "the finish reason \"stop\", \"tool_calls\", \"length\" or \"content_filter\"", shown(reason));
+    refuse_result(who, "the finish reason \"stop\", \"tool_calls\", \"length\" or \"content_filter\"",
+                  shown_item(reason));
 }
 
 void check_answer(const std::string& who, const Json& item) {
   if (is_error(who, item)) return;
   const auto choices = item.find("choices");
   if (choices == item.end() || !choices->is_array() || choices->empty())
-    refuse_result(who, "\"choices\" or \"error\"", shown(item));
+    refuse_result(who, "\"choices\" or \"error\"", shown_item(item));
   for (const Json& choice : *choices) check_choice(who, choice);
 }
 
@@ -49,7 +50,7 @@ void check_log_probabilities(const std::string& who, const Json& item) {
                     std::all_of(logprobs->begin(), logprobs->end(),
                                 [](const Json& one) { return one.is_number() && one.get<double>() <= 0; });
   if (!fits || !item.value("sum", Json()).is_number())
-    refuse_result(who, "\"logprobs\" of numbers not above 0 and their \"sum\", or \"error\"", shown(item));
+    refuse_result(who, "\"logprobs\" of numbers not above 0 and their \"sum\", or \"error\"", shown_item(item));
 }
 
 }  // namespace

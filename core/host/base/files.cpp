@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace retort::host {
 namespace {
@@ -137,13 +138,35 @@ std::string sha256(std::string_view bytes) {
   return hash.hex();
 }
 
-std::string sha256_of_file(const std::filesystem::path& path) {
+void copy_file(const std::filesystem::path& from, const std::filesystem::path& to,
+               const std::function<void()>& between) {
+  const Descriptor source(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (source.get() < 0) fail("cannot open", from, errno);
+  struct stat status{};
+  if (::fstat(source.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    throw std::runtime_error("cannot copy '" + from.string() + "': not a regular file");
+  const Descriptor target(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, status.st_mode & 0777U));
+  if (target.get() < 0) fail("cannot make", to, errno);
+  std::vector<char> buffer(std::size_t{4} << 20U);
+  for (;;) {
+    between();
+    const ssize_t count = ::read(source.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail("cannot read", from, errno);
+    if (count == 0) return;
+    write_all(target.get(), buffer.data(), static_cast<std::size_t>(count));
+  }
+}
+
+std::string sha256_of_file(const std::filesystem::path& path, const std::function<void()>& between) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) fail("cannot open", path, errno);
   if (!is_regular(file.get())) throw std::runtime_error("cannot hash '" + path.string() + "': not a regular file");
   Sha256 hash;
+  constexpr std::size_t reads_between = 64;  // 4 MiB
   std::array<char, 1 << 16> buffer;
-  for (;;) {
+  for (std::size_t reads = 0;; ++reads) {
+    if (between && reads % reads_between == 0) between();
     const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail("cannot read", path, errno);

@@ -21,8 +21,14 @@ void write_file_atomically(const std::filesystem::path& path, const std::functio
 /// Writes all bytes to the descriptor; throws std::system_error on failure (a full disk among them).
 void write_all(int descriptor, const void* data, std::size_t bytes);
 
+/// A new file with the bytes and the mode of another; `between` is called every few megabytes, and may throw. Throws
+/// std::runtime_error or std::system_error; what was written by then stays.
+void copy_file(const std::filesystem::path& from, const std::filesystem::path& to,
+               const std::function<void()>& between);
+
 /// Lower-case hexadecimal SHA-256; of regular files only: a pipe or a device is an error, and never hangs.
 std::string sha256(std::string_view bytes);
-std::string sha256_of_file(const std::filesystem::path& path);
+/// `between` is called every few megabytes, and may throw.
+std::string sha256_of_file(const std::filesystem::path& path, const std::function<void()>& between = {});
 
 }  // namespace retort::host

@@ -4,14 +4,14 @@ namespace retort::host {
 namespace {
 
 // As for configs (json.cpp): copying and writing nested values recurse.
-constexpr int greatest_depth = 512;
+constexpr int greatest_foreign_depth = 512;
 
 }  // namespace
 
 std::optional<Json> try_parse_json(std::string_view text) {
   bool too_deep = false;
   const auto watch = [&](int depth, Json::parse_event_t, Json&) {
-    too_deep = too_deep || depth > greatest_depth;
+    too_deep = too_deep || depth > greatest_foreign_depth;
     return !too_deep;  // what lies deeper is not kept, so that nothing recurses over it
   };
   Json json = Json::parse(text, watch, false);

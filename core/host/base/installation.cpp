@@ -3,12 +3,13 @@
 #include <dlfcn.h>
 #include <link.h>
 
+#include <algorithm>
 #include <stdexcept>
+#include <vector>
 
 namespace retort::host {
 namespace {
 
-/// The file that holds this function: libretort-core.so, or an executable that the host layer is linked into.
 std::filesystem::path own_file() {
   Dl_info info{};
   void* found = nullptr;
@@ -38,6 +39,22 @@ std::filesystem::path scanner_executable() {
     throw std::runtime_error("cannot scan plugins: '" + executable.string() +
                              "' is missing; reinstall Retort, it belongs beside its library");
   return executable;
+}
+
+std::filesystem::path core_library() {
+  static const std::filesystem::path file = own_file();
+  return file;
+}
+
+std::filesystem::path training_library() {
+  static const std::filesystem::path file = [] {
+    std::vector<std::filesystem::path> found;
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(private_folder().parent_path(), ignored))
+      if (entry.path().filename().string().starts_with("libretort-train.so")) found.push_back(entry.path());
+    return found.empty() ? std::filesystem::path() : *std::min_element(found.begin(), found.end());
+  }();
+  return file;
 }
 
 std::filesystem::path installed_plugin_folder() {

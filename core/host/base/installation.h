@@ -12,4 +12,10 @@ std::filesystem::path scanner_executable();
 /// <libdir>/retort/plugins; it may not exist.
 std::filesystem::path installed_plugin_folder();
 
+/// The file that holds this code: libretort-core.so, or an executable that the host layer is linked into.
+std::filesystem::path core_library();
+
+/// libretort-train.so of this installation; empty where there is none.
+std::filesystem::path training_library();
+
 }  // namespace retort::host

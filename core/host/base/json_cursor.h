@@ -43,8 +43,8 @@ class JsonCursor {
 std::string excerpt(const nlohmann::json& json, std::size_t limit = 80);
 
 /// Parses JSON that comes from data, not from a person: no comments, no duplicate keys, at most `greatest_depth` nested
-/// arrays and objects (so that recursive readers cannot exhaust the stack), no whole numbers beyond 64 bits. Throws std::invalid_argument with the
-/// reason.
+/// arrays and objects (so that recursive readers cannot exhaust the stack), no whole numbers beyond 64 bits. Throws
+/// std::invalid_argument with the reason.
 nlohmann::json parse_strict_json(std::string_view text, int greatest_depth = 64);
 
 }  // namespace retort::host

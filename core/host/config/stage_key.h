@@ -22,10 +22,11 @@ struct InputArtifact {
 };
 
 /// Everything that the stage's result may depend on: component, version and the SHA-256 of its library (one that was
-/// rebuilt to the same bytes is the same), parameters, content of the files that
+/// rebuilt to the same bytes is the same), the SHA-256 of libretort-core and, where a component needs it, of
+/// libretort-train (they compute what stages ask for), parameters, content of the files that
 /// parameters name (schema format "path-exists"), slots, inputs (content and the name that the stage sees), seed,
 /// threads, and Retort's version. Not in it: where the config or the plugin lies, and what the stage makes of itself.
-/// Hashes files: throws std::runtime_error for one that cannot be read.
+/// Hashes files: throws std::runtime_error for one that cannot be read, retort::Stopped once a stop was requested.
 Json stage_recipe(const ResolvedConfig& config, const ResolvedStage& stage, const std::vector<InputArtifact>& inputs);
 
 /// SHA-256 of the recipe's canonical JSON (keys sorted, no spaces).

@@ -14,7 +14,7 @@ namespace {
 /// Log-probabilities of whole sequences are tens; a step of this size is exact in single precision there.
 constexpr float h = 1.0F / 64;
 
-PreferenceCall call_of(const Subject& subject) {
+PreferenceCall preference_call_of(const Subject& subject) {
   return {subject.id, subject.instance, subject.functions<retort_preference_v1>()};
 }
 
@@ -37,10 +37,10 @@ double sum(const std::vector<float>& values) {
 }
 
 /// A step of five chosen sequences, with five rejected ones or, where they are not pairs, three.
-struct SeededStep {
+struct SeededPairs {
   PreferenceStep step;
   PreferencePart part;
-  explicit SeededStep(const PreferenceCall& call, std::uint32_t seed = 20250415) {
+  explicit SeededPairs(const PreferenceCall& call, std::uint32_t seed = 20250415) {
     SeededNumbers numbers(seed);
     part.chosen = seeded_side(numbers, 5);
     part.rejected = seeded_side(numbers, call.unpaired() ? 3 : 5);
@@ -65,9 +65,9 @@ std::string text_of(double found, double expected) {
 }
 
 /// Where the loss has a kink (a hinge), both sides' differences disagree, and the element proves nothing.
-void check_gradient(const Subject& subject) {
-  const PreferenceCall call = call_of(subject);
-  SeededStep one(call);
+void check_preference_gradient(const Subject& subject) {
+  const PreferenceCall call = preference_call_of(subject);
+  SeededPairs one(call);
   PreferenceMetrics metrics;
   const auto loss_now = [&] { return call.loss(one.step, one.part, false, metrics).loss; };
   const PreferenceLoss middle = call.loss(one.step, one.part, true, metrics);
@@ -100,17 +100,17 @@ void check_gradient(const Subject& subject) {
 
 /// What is chosen becomes likelier, what is rejected less so.
 void check_direction(const Subject& subject) {
-  const PreferenceCall call = call_of(subject);
-  SeededStep one(call);
+  const PreferenceCall call = preference_call_of(subject);
+  SeededPairs one(call);
   PreferenceMetrics metrics;
   const PreferenceLoss loss = call.loss(one.step, one.part, true, metrics);
   expect(sum(loss.by_chosen) < 0, "the loss does not fall as chosen sequences become likelier");
   expect(sum(loss.by_rejected) > 0, "the loss does not rise as rejected sequences become likelier");
 }
 
-void check_parts(const Subject& subject) {
-  const PreferenceCall call = call_of(subject);
-  SeededStep one(call);
+void check_preference_parts(const Subject& subject) {
+  const PreferenceCall call = preference_call_of(subject);
+  SeededPairs one(call);
   PreferenceMetrics metrics;
   const PreferenceLoss whole = call.loss(one.step, one.part, true, metrics);
   double total = 0;
@@ -130,8 +130,8 @@ void check_parts(const Subject& subject) {
 
 /// Twice the weights, twice the loss: weights belong to pairs, and the host divides.
 void check_weights(const Subject& subject) {
-  const PreferenceCall call = call_of(subject);
-  SeededStep one(call);
+  const PreferenceCall call = preference_call_of(subject);
+  SeededPairs one(call);
   PreferenceMetrics metrics;
   const double loss = call.loss(one.step, one.part, false, metrics).loss;
   for (std::vector<float>* weights : {&one.part.chosen.weights, &one.part.rejected.weights})
@@ -142,9 +142,9 @@ void check_weights(const Subject& subject) {
          "the loss with every weight doubled: " + text_of(twice, 2 * loss));
 }
 
-void check_dependence(const Subject& subject) {
-  const PreferenceCall call = call_of(subject);
-  SeededStep one(call), other(call, 7);
+void check_preference_dependence(const Subject& subject) {
+  const PreferenceCall call = preference_call_of(subject);
+  SeededPairs one(call), other(call, 7);
   PreferenceMetrics metrics;
   const double first = call.loss(one.step, one.part, false, metrics).loss;
   call.loss(other.step, other.part, true, metrics);
@@ -155,12 +155,12 @@ void check_dependence(const Subject& subject) {
 }  // namespace
 
 void check_preference(CheckLog& log, const Subject& subject) {
-  if (!log.run(subject.id, "requirements are usable", [&] { call_of(subject); })) return;
-  log.run(subject.id, "gradient equals central finite differences", [&] { check_gradient(subject); });
+  if (!log.run(subject.id, "requirements are usable", [&] { preference_call_of(subject); })) return;
+  log.run(subject.id, "gradient equals central finite differences", [&] { check_preference_gradient(subject); });
   log.run(subject.id, "chosen becomes likelier, rejected less likely", [&] { check_direction(subject); });
-  log.run(subject.id, "losses and gradients of the parts of a step add up", [&] { check_parts(subject); });
+  log.run(subject.id, "losses and gradients of the parts of a step add up", [&] { check_preference_parts(subject); });
   log.run(subject.id, "weights multiply the loss", [&] { check_weights(subject); });
-  log.run(subject.id, "the loss depends on its batch alone", [&] { check_dependence(subject); });
+  log.run(subject.id, "the loss depends on its batch alone", [&] { check_preference_dependence(subject); });
 }
 
 }  // namespace retort::host

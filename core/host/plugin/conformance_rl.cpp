@@ -11,7 +11,7 @@
 namespace retort::host {
 namespace {
 
-constexpr std::int64_t B = 4, T = 5, K = 2;
+constexpr std::int64_t B = 4, T = 5, part_count = 2;
 
 /// Steps of finite differences: truncation O(h²) where the loss bends (the ratio is an exponential), rounding of a loss
 /// in single precision about 1e-7·|loss|/h.
@@ -19,7 +19,7 @@ constexpr double log_prob_step = 2e-3, value_step = 1e-2, entropy_step = 0.1;
 
 using Matrix = std::vector<float>;
 
-RlCall call_of(const Subject& subject) {
+RlCall rl_call_of(const Subject& subject) {
   return RlCall(subject.id, subject.instance, subject.functions<retort_rl_v1>());
 }
 
@@ -42,8 +42,8 @@ struct SeededStep {
     };
     const std::int64_t R = step.rows(), cells = R * T;
     step.rewards = filled(R, [&] { return numbers.uniform(); });
-    step.reward_parts = filled(R * K, [&] { return numbers.uniform(); });
-    for (std::int64_t r = 0; r < R; ++r) step.reward_parts[static_cast<std::size_t>(r * K)] = step.rewards[index(r)];
+    step.reward_parts = filled(R * part_count, [&] { return numbers.uniform(); });
+    for (std::int64_t r = 0; r < R; ++r) step.reward_parts[static_cast<std::size_t>(r * part_count)] = step.rewards[index(r)];
     for (std::int64_t r = 0; r < R; ++r) {
       const std::int64_t length = 1 + numbers.below(T);
       step.finished.push_back(length < T || numbers.uniform() < 0.5 ? 1.0F : 0.0F);
@@ -70,7 +70,7 @@ struct SeededStep {
 /// A step with advantages, and one update of all rows that were kept.
 class Update {
  public:
-  Update(const Subject& subject, std::uint32_t seed = 20250414) : call_(call_of(subject)), seeded_(call_, seed) {
+  Update(const Subject& subject, std::uint32_t seed = 20250414) : call_(rl_call_of(subject)), seeded_(call_, seed) {
     call_.advantages(step(), metrics_);
     retort_rl_requirements once = call_.wanted();
     once.updates = once.mini_batches = 1;
@@ -94,6 +94,12 @@ class Update {
     return call_.loss(step(), update_, rows, part, with_gradient, metrics_);
   }
   RlLoss whole(bool with_gradient) { return loss(update_.rows, with_gradient); }
+  /// A log-probability moves; where the algorithm takes ratios as constants, the old one moves with it.
+  void move_log_prob(std::size_t at, float to) {
+    float& now = policy().log_probs[at];
+    if ((call_.wanted().flags & RETORT_RL_CONSTANT_RATIO) != 0) step().old_log_probs[at] += to - now;
+    now = to;
+  }
 
  private:
   RlCall call_;
@@ -129,12 +135,16 @@ void compare_with_differences(Update& one, Matrix& input, const Matrix& gradient
   std::size_t compared = 0;
   for (std::size_t i = 0; i < gradient.size(); ++i) {
     const auto at = static_cast<std::size_t>(one.update().rows[i / T]) * T + i % T;
-    const float middle = input[at];
-    input[at] = static_cast<float>(middle + h);
+    const auto move = [&](float to) {
+      &input == &one.policy().log_probs ? one.move_log_prob(at, to) : void(input[at] = to);
+    };
+    const float middle = input[at], old = one.step().old_log_probs[at];
+    move(static_cast<float>(middle + h));
     const double high = input[at], above = one.whole(false).loss;
-    input[at] = static_cast<float>(middle - h);
+    move(static_cast<float>(middle - h));
     const double low = input[at], below = one.whole(false).loss;
     input[at] = middle;
+    one.step().old_log_probs[at] = old;
     const double right = (above - middle_loss) / (high - middle), left = (middle_loss - below) / (middle - low);
     if (std::abs(right - left) > 4 * tolerance) continue;
     ++compared;
@@ -145,12 +155,12 @@ void compare_with_differences(Update& one, Matrix& input, const Matrix& gradient
   expect(2 * compared >= gradient.size(), "the loss is not smooth at most elements, so its gradient means nothing");
 }
 
-void check_requirements(const Subject& subject) {
-  call_of(subject);
+void check_rl_requirements(const Subject& subject) {
+  rl_call_of(subject);
 }
 
 void check_advantages(const Subject& subject) {
-  const RlCall call = call_of(subject);
+  const RlCall call = rl_call_of(subject);
   RlMetrics metrics;
   SeededStep seeded(call);
   call.advantages(seeded.step, metrics);
@@ -163,7 +173,7 @@ void check_advantages(const Subject& subject) {
 
 /// Group b of the one step is group B-1-b of the other.
 void check_group_order(const Subject& subject) {
-  const RlCall call = call_of(subject);
+  const RlCall call = rl_call_of(subject);
   RlMetrics metrics;
   SeededStep forward(call), backward(call);
   const auto turn = [&](Matrix& values) {
@@ -189,7 +199,7 @@ void check_group_order(const Subject& subject) {
   expect(step.keep == forward.step.keep, "the rows kept depend on the order of the groups");
 }
 
-void check_gradient(const Subject& subject) {
+void check_rl_gradient(const Subject& subject) {
   Update one(subject);
   const RlLoss loss = one.whole(true);
   expect(largest_of(loss.gradient.log_probs) > 0,
@@ -206,13 +216,14 @@ void check_descent(const Subject& subject) {
   double square = 0;
   const double reach = 1e-3 / largest_of(loss.gradient.log_probs);
   const auto moved = [&](double by) {
-    const Matrix before = one.policy().log_probs;
+    const Matrix before = one.policy().log_probs, old = one.step().old_log_probs;
     for (std::size_t i = 0; i < loss.gradient.log_probs.size(); ++i) {
       const auto at = static_cast<std::size_t>(one.update().rows[i / T]) * T + i % T;
-      one.policy().log_probs[at] += static_cast<float>(by * loss.gradient.log_probs[i]);
+      one.move_log_prob(at, before[at] + static_cast<float>(by * loss.gradient.log_probs[i]));
     }
     const double value = one.whole(false).loss;
     one.policy().log_probs = before;
+    one.step().old_log_probs = old;
     return value;
   };
   for (const float g : loss.gradient.log_probs) square += static_cast<double>(g) * g;
@@ -221,7 +232,7 @@ void check_descent(const Subject& subject) {
          "along its gradient the loss rises by " + std::to_string(slope) + ", expected " + std::to_string(square));
 }
 
-void check_parts(const Subject& subject) {
+void check_rl_parts(const Subject& subject) {
   Update one(subject);
   const RlLoss whole = one.whole(true);
   double sum = 0;
@@ -241,7 +252,7 @@ void check_parts(const Subject& subject) {
 }
 
 /// What another call, or a token outside the mask, says must not matter.
-void check_dependence(const Subject& subject) {
+void check_rl_dependence(const Subject& subject) {
   Update one(subject);
   const double first = one.whole(false).loss;
   Update other(subject, 7);
@@ -255,13 +266,13 @@ void check_dependence(const Subject& subject) {
 }  // namespace
 
 void check_rl(CheckLog& log, const Subject& subject) {
-  if (!log.run(subject.id, "requirements are usable", [&] { check_requirements(subject); })) return;
+  if (!log.run(subject.id, "requirements are usable", [&] { check_rl_requirements(subject); })) return;
   if (!log.run(subject.id, "advantages are finite", [&] { check_advantages(subject); })) return;
   log.run(subject.id, "advantages do not depend on the order of groups", [&] { check_group_order(subject); });
-  log.run(subject.id, "gradient equals central finite differences", [&] { check_gradient(subject); });
+  log.run(subject.id, "gradient equals central finite differences", [&] { check_rl_gradient(subject); });
   log.run(subject.id, "the loss changes along its gradient by its square", [&] { check_descent(subject); });
-  log.run(subject.id, "losses and gradients of the parts of an update add up", [&] { check_parts(subject); });
-  log.run(subject.id, "the loss depends on its batch alone", [&] { check_dependence(subject); });
+  log.run(subject.id, "losses and gradients of the parts of an update add up", [&] { check_rl_parts(subject); });
+  log.run(subject.id, "the loss depends on its batch alone", [&] { check_rl_dependence(subject); });
 }
 
 }  // namespace retort::host

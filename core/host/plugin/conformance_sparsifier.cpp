@@ -8,7 +8,7 @@
 namespace retort::host {
 namespace {
 
-constexpr std::uint32_t producers[] = {RETORT_PRODUCER_NORM, RETORT_PRODUCER_VALUE, RETORT_PRODUCER_UP};
+constexpr std::uint32_t sparse_producers[] = {RETORT_PRODUCER_NORM, RETORT_PRODUCER_VALUE, RETORT_PRODUCER_UP};
 
 /// One module with what a sparsifier writes for it.
 struct Sparse {
@@ -88,7 +88,7 @@ void check_sparsifier(CheckLog& log, const Subject& subject) {
   if (!log.run(subject.id, "requirements are usable", [&] { sparsifier.requirements(); })) return;
   std::vector<SparseSite> sites;
   const bool written = log.run(subject.id, "masks are 0 or 1 and weights finite", [&] {
-    for (const std::uint32_t producer : producers) sites.push_back(sparse_site(sparsifier, producer));
+    for (const std::uint32_t producer : sparse_producers) sites.push_back(sparse_site(sparsifier, producer));
   });
   if (!written) return;
   log.run(subject.id, "loses less than dropping at random", [&] {
@@ -98,7 +98,8 @@ void check_sparsifier(CheckLog& log, const Subject& subject) {
     for (const SparseSite& made : sites) check_share(made);
   });
   log.run(subject.id, "same input gives the same mask", [&] {
-    for (std::size_t i = 0; i < sites.size(); ++i) check_repeatable(sites[i], sparse_site(sparsifier, producers[i]));
+    for (std::size_t i = 0; i < sites.size(); ++i)
+      check_repeatable(sites[i], sparse_site(sparsifier, sparse_producers[i]));
   });
 }
 

@@ -204,8 +204,9 @@ std::string render_report(const RunFolder& folder, const RunResults& results, co
          "content=\"width=device-width, initial-scale=1\"><title>" +
          text_of(results.record, "name") + " · Retort report</title><style>" + report_style +
          "</style></head><body><main>" + header_section(folder, results) + results_section(results) +
-         tools_section(results) + losses_section(results) + misses_section(results) + training_section(metrics) +
-         rejected_section(results) + lineage_section(results) + record_section(results) + "</main></body></html>\n";
+         tools_section(results) + groups_section(results) + losses_section(results) + misses_section(results) +
+         training_section(metrics) + rejected_section(results) + lineage_section(results) + record_section(results) +
+         "</main></body></html>\n";
 }
 
 void write_report(const RunFolder& folder) {

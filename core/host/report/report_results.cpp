@@ -75,19 +75,19 @@ std::string charts(const RunResults& results) {
   return html.empty() ? "" : "<div class=\"pair\" style=\"margin-top:18px\">" + html + "</div>";
 }
 
-/// One tool's figure: {"utterances", "exact"} or a share.
-Json tool_share(const Json& tools, const std::string& name) {
-  Json tool = tools.is_object() ? tools.value(name, Json()) : Json();
-  if (tool.is_number()) return tool;
-  if (!tool.is_object()) return nullptr;
-  const Json all = tool.value("utterances", Json()), exact = tool.value("exact", Json());
+/// One tool's or group's figure: {"utterances", "exact"} or a share.
+Json score_share(const Json& scores, const std::string& name) {
+  Json score = scores.is_object() ? scores.value(name, Json()) : Json();
+  if (score.is_number()) return score;
+  if (!score.is_object()) return nullptr;
+  const Json all = score.value("utterances", Json()), exact = score.value("exact", Json());
   if (!all.is_number() || !exact.is_number() || all.get<double>() <= 0) return nullptr;
   return exact.get<double>() / all.get<double>();
 }
 
-std::string tool_count(const Json& tools, const std::string& name) {
-  const Json tool = tools.is_object() ? tools.value(name, Json()) : Json();
-  const Json all = tool.is_object() ? tool.value("utterances", Json()) : Json();
+std::string score_count(const Json& scores, const std::string& name) {
+  const Json score = scores.is_object() ? scores.value(name, Json()) : Json();
+  const Json all = score.is_object() ? score.value("utterances", Json()) : Json();
   return all.is_number() ? all.dump() : "–";
 }
 
@@ -117,25 +117,44 @@ std::string results_section(const RunResults& results) {
   return "<h2>Models</h2>" + results_rows(results) + charts(results) + evaluation_source(results);
 }
 
-std::string tools_section(const RunResults& results) {
+namespace {
+
+/// The exact match of the teacher and the final model by the names under `key` of their evaluations.
+std::string scores_table(const RunResults& results, const char* key, const char* what) {
   const StageResult* last = final_model(results);
   if (last == nullptr || !results.teacher) return "";
   const StageResult& teacher = results.stages[*results.teacher];
-  const Json teacher_tools = evaluated(teacher, "tools"), final_tools = evaluated(*last, "tools");
+  const Json teacher_scores = evaluated(teacher, key), final_scores = evaluated(*last, key);
   std::set<std::string> names;
-  for (const Json* tools : {&teacher_tools, &final_tools})
-    if (tools->is_object())
-      for (const auto& item : tools->items()) names.insert(item.key());
+  for (const Json* scores : {&teacher_scores, &final_scores})
+    if (scores->is_object())
+      for (const auto& item : scores->items()) names.insert(item.key());
   if (names.empty()) return "";
   std::vector<std::vector<std::string>> rows;
   for (const std::string& name : names) {
-    const Json before = tool_share(teacher_tools, name), after = tool_share(final_tools, name);
-    rows.push_back({escape_html(name), tool_count(final_tools.contains(name) ? final_tools : teacher_tools, name),
+    const Json before = score_share(teacher_scores, name), after = score_share(final_scores, name);
+    rows.push_back({escape_html(name), score_count(final_scores.contains(name) ? final_scores : teacher_scores, name),
                     format_percent(before), format_percent(after), difference(before, after)});
   }
-  return "<h2>Tools</h2><p>Exact match of the utterances whose expected calls name the tool.</p>" +
-         html_table({"tool", "utterances", escape_html(teacher.name), escape_html(last->name), "difference"}, rows, 1) +
+  return html_table({what, "utterances", escape_html(teacher.name), escape_html(last->name), "difference"}, rows, 1) +
          evaluation_source(results);
+}
+
+}  // namespace
+
+std::string tools_section(const RunResults& results) {
+  const std::string table = scores_table(results, "tools", "tool");
+  if (table.empty()) return "";
+  return "<h2>Tools</h2><p>Exact match of the utterances whose expected calls name the tool.</p>" + table;
+}
+
+std::string groups_section(const RunResults& results) {
+  const std::string table = scores_table(results, "groups", "rows");
+  if (table.empty()) return "";
+  return "<h2>Groups of rows</h2><p>Exact match by the rows' kind, where their metadata says one, by the number of "
+         "calls, "
+         "and by whether the data set's training split holds the values that they say.</p>" +
+         table;
 }
 
 std::string losses_section(const RunResults& results) {

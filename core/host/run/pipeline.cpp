@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <exception>
+#include <retort/host.hpp>
 
 #include "host/base/log.h"
 #include "host/base/progress.h"
@@ -89,7 +90,17 @@ class Pipeline {
     return look_up(folder_, stage.name, stage_recipe(config_, stage, inputs), options_.verification);
   }
 
+  /// Files that parameters name are hashed before a stage runs, gigabytes among them: the user may stop that too.
   RunEnd stage(std::size_t index) {
+    try {
+      return make_or_reuse(index);
+    } catch (const Stopped&) {
+      record_.stage(index, {{"state", "interrupted"}});
+      return RunEnd::interrupted;
+    }
+  }
+
+  RunEnd make_or_reuse(std::size_t index) {
     const ResolvedStage& stage = config_.stages[index];
     const std::string title =
         "[" + std::to_string(index + 1) + "/" + std::to_string(config_.stages.size()) + "] " + stage.name;

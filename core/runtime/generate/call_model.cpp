@@ -8,12 +8,13 @@
 #include "grammar/grammar_options.h"
 #include "host/base/log.h"
 #include "runtime/generate/generation.h"
+#include "runtime/generate/package_grammar.h"
 #include "runtime/generate/vocabulary_fit.h"
 
 namespace retort::runtime {
 namespace {
 
-task::PromptContract contract_of(const model::ModelFolder& folder) {
+task::PromptContract required_contract(const model::ModelFolder& folder) {
   const std::string origin = (folder.path() / "retort.json").string();
   if (!folder.retort().contains("task")) {
     throw std::invalid_argument(origin +
@@ -37,12 +38,10 @@ void check_parts_fit(const model::ModelFolder& folder, const text::Tokenizer& to
   }
 }
 
-/// The texts that values may be taken from.
-std::vector<std::string> said_in(const task::Conversation& conversation) {
-  std::vector<std::string> texts;
-  for (const task::Message& message : conversation.messages)
-    if (message.role == task::Role::user || message.role == task::Role::tool) texts.push_back(message.content);
-  return texts;
+grammar::GrammarOptions options_for(const grammar::GrammarOptions& options, const std::vector<task::Tool>& tools) {
+  std::vector<std::string> names;
+  for (const task::Tool& tool : tools) names.push_back(tool.name);
+  return grammar::options_for(options, names);
 }
 
 }  // namespace
@@ -51,13 +50,11 @@ struct CallModel::State {
   State(const std::filesystem::path& path, const DecoderOptions& options)
       : folder(path),
         tokenizer(text::Tokenizer::load(path)),
-        contract(contract_of(folder)),
+        contract(required_contract(folder)),
         decoder((check_parts_fit(folder, tokenizer, contract), folder), options),
         end(contract.end_token(tokenizer)) {
     for (const std::string& notice : folder.notices()) host::log_warning(folder.path().string() + ": " + notice);
-    if (folder.retort().contains("grammar"))
-      wanted.options = grammar::grammar_options(folder.retort().at("grammar"),
-                                                (folder.path() / "retort.json").string() + " /grammar");
+    wanted.options = package_grammar(folder);
   }
 
   model::ModelFolder folder;
@@ -81,8 +78,8 @@ grammar::Grammar* CallModel::State::compile(const task::ToolSet& tools) {
   if (vocabulary == nullptr) vocabulary = std::make_shared<const grammar::Vocabulary>(tokenizer);
   const task::CallEnvelope envelope =
       tools == nullptr ? contract.envelope(tokenizer) : contract.envelope(tokenizer, *tools);
-  grammars.back().second =
-      std::make_unique<grammar::Grammar>(grammar::envelope_program(envelope, wanted.options), vocabulary);
+  const auto options = tools == nullptr ? wanted.options : options_for(wanted.options, *tools);
+  grammars.back().second = std::make_unique<grammar::Grammar>(grammar::envelope_program(envelope, options), vocabulary);
   return grammars.back().second.get();
 }
 

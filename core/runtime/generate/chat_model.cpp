@@ -5,11 +5,13 @@
 #include <stdexcept>
 #include <utility>
 
+#include "grammar/grammar_options.h"
 #include "grammar/program_builder.h"
 #include "host/base/files.h"
 #include "host/base/log.h"
 #include "model/generation_config.h"
 #include "model/model_folder.h"
+#include "runtime/generate/package_grammar.h"
 #include "runtime/generate/vocabulary_fit.h"
 #include "task/chat_row.h"
 #include "task/chat_template.h"
@@ -69,8 +71,11 @@ std::vector<TokenId> prompt_of(const task::PromptContract& contract, const text:
 
 /// Where any tools may come, those of the prompt are not known here: calls are not held against schemas then.
 task::ParsedResponse parsed_answer(const task::PromptContract& contract, const text::Tokenizer& tokenizer,
-                                   const std::vector<TokenId>& tokens) {
-  if (!contract.form().takes_any_tools()) return contract.parse(tokenizer, tokens);
+                                   const std::vector<TokenId>& tokens, const grammar::GrammarOptions& options) {
+  if (!contract.form().takes_any_tools())
+    return options.enums.empty()
+               ? contract.parse(tokenizer, tokens)
+               : contract.parse(tokenizer, tokens, {}, task::with_enums(contract.tools(), options.enums));
   std::vector<TokenId> body = tokens;
   if (!body.empty() && body.back() == contract.end_token(tokenizer)) body.pop_back();
   return contract.form().parse(tokenizer, body);
@@ -83,7 +88,8 @@ struct ChatModel::State {
       : folder(path),
         tokenizer(text::Tokenizer::load(path)),
         contract(contract_of(folder)),
-        decoder(checked(folder, tokenizer), options) {
+        decoder(checked(folder, tokenizer), options),
+        wanted(package_grammar(folder)) {
     if (contract) {
       form = contract->format();
       ends = {contract->end_token(tokenizer)};
@@ -101,6 +107,7 @@ struct ChatModel::State {
   Decoder decoder;
   std::string form;
   std::vector<TokenId> ends;
+  grammar::GrammarOptions wanted;
   std::shared_ptr<const grammar::Vocabulary> vocabulary;
   std::shared_ptr<grammar::Grammar> grammar;
   nlohmann::ordered_json grammar_tools;  // that `grammar` is for
@@ -147,15 +154,15 @@ std::vector<TokenId> ChatModel::prompt(const nlohmann::ordered_json& messages,
   return tokens;
 }
 
-std::shared_ptr<grammar::Grammar> ChatModel::grammar(const nlohmann::ordered_json& tools) {
+void ChatModel::compile(const nlohmann::ordered_json& tools) {
   State& state = *state_;
-  if (state.grammar != nullptr && state.grammar_tools == tools) return state.grammar;
   if (!state.contract && !state.chat)
     throw std::invalid_argument(
         "a call grammar: expected a model with a task or a chat template, found one of the form \"" + state.form +
         "\"");
   if (state.vocabulary == nullptr) state.vocabulary = std::make_shared<const grammar::Vocabulary>(state.tokenizer);
   task::CallEnvelope envelope;
+  grammar::GrammarOptions options = state.wanted;
   if (state.contract && (tools.is_null() || !state.contract->form().takes_any_tools())) {
     envelope = state.contract->envelope(state.tokenizer);
   } else {
@@ -163,10 +170,23 @@ std::shared_ptr<grammar::Grammar> ChatModel::grammar(const nlohmann::ordered_jso
     envelope = state.contract ? state.contract->envelope(state.tokenizer, known)
                               : task::template_form(*state.chat)->envelope(state.tokenizer, known);
     if (!state.contract) envelope.style.order = task::KeyOrder::any;  // who knows what it was trained on
+    std::vector<std::string> names;
+    for (const task::Tool& tool : known) names.push_back(tool.name);
+    options = grammar::options_for(std::move(options), names);
   }
-  state.grammar = std::make_shared<grammar::Grammar>(grammar::envelope_program(envelope), state.vocabulary);
+  state.grammar = std::make_shared<grammar::Grammar>(grammar::envelope_program(envelope, options), state.vocabulary);
   state.grammar_tools = tools;
-  return state.grammar;
+}
+
+std::shared_ptr<grammar::Grammar> ChatModel::grammar(const nlohmann::ordered_json& tools,
+                                                     const nlohmann::ordered_json& messages) {
+  State& state = *state_;
+  if (state.grammar == nullptr || state.grammar_tools != tools) compile(tools);
+  if (!state.wanted.values_from_utterance || !state.contract || messages.is_null()) return state.grammar;
+  // Answers to several conversations are sampled together, so each has a grammar of its own.
+  auto own = std::make_shared<grammar::Grammar>(state.grammar->shared_program(), state.vocabulary);
+  own->set_conversation(said_in(state.contract->seen(conversation_of(messages, tools, *state.contract))));
+  return own;
 }
 
 std::vector<TokenId> ChatModel::prompt(std::string_view text) const {
@@ -186,7 +206,7 @@ Json ChatModel::message(const std::vector<TokenId>& tokens, const std::string& t
   malformed.clear();
   Json message = {{"role", "assistant"}, {"content", text}};
   if (!state_->contract) return message;
-  const task::ParsedResponse parsed = parsed_answer(*state_->contract, state_->tokenizer, tokens);
+  const task::ParsedResponse parsed = parsed_answer(*state_->contract, state_->tokenizer, tokens, state_->wanted);
   if (const auto* wrong = std::get_if<task::Malformed>(&parsed)) {
     malformed = wrong->reason;
     return message;

@@ -35,9 +35,11 @@ class ChatModel {
   /// What follows a prompt, special tokens included. Throws where a token has no row in the embedding.
   std::vector<TokenId> continuation(std::string_view text) const;
   const std::vector<TokenId>& ends() const;  ///< the tokens that end an answer; may be empty
-  /// What an answer with OpenAI `tools` (null: the model's own) may be: calls of them, or none. The last one is kept.
+  /// What an answer to `messages` with OpenAI `tools` (null: the model's own) may be: calls of them, or none, with the
+  /// package's options (package_grammar.h); `messages` null: values are taken from anywhere. The last one is kept.
   /// Throws std::invalid_argument where the form has no calls, and for a schema without a grammar.
-  std::shared_ptr<grammar::Grammar> grammar(const nlohmann::ordered_json& tools);
+  std::shared_ptr<grammar::Grammar> grammar(const nlohmann::ordered_json& tools,
+                                            const nlohmann::ordered_json& messages = nullptr);
 
   /// Whether an answer's text has its special tokens, which the calls of a task are made of.
   bool shows_special_tokens() const;
@@ -54,6 +56,7 @@ class ChatModel {
 
  private:
   struct State;
+  void compile(const nlohmann::ordered_json& tools);
   std::unique_ptr<State> state_;
 };
 

@@ -115,7 +115,7 @@ Completion read_completion(ChatModel& model, std::size_t index, const Ordered& o
   read.prompt = prompt_of(model, request, ordered);
   require_room(model.decoder(), read.prompt.size(), static_cast<std::size_t>(model.decoder().context()), "prompt");
   if (request.has("grammar")) {
-    read.grammar = model.grammar(ordered.value("tools", Ordered()));
+    read.grammar = model.grammar(ordered.value("tools", Ordered()), ordered.value("messages", Ordered()));
     read.options.grammar = read.grammar.get();
     read.options.tokenizer = &model.tokenizer();
   }

@@ -89,6 +89,9 @@ Continuation TextModel::continue_text(std::string_view prompt, GenerationOptions
   return result;
 }
 
+const model::ModelFolder& TextModel::folder() const {
+  return state_->folder;
+}
 const text::Tokenizer& TextModel::tokenizer() const {
   return state_->tokenizer;
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/model_folder.h"
 #include "runtime/generate/generation.h"
 #include "text/tokenizer.h"
 
@@ -40,6 +41,7 @@ class TextModel {
                              const std::function<void(std::string_view)>& piece = {},
                              std::vector<std::string> stops = {});
   const text::Tokenizer& tokenizer() const;
+  const model::ModelFolder& folder() const;
   Decoder& decoder();
   /// Embedding rows that no token uses, as [first, end) behind the tokenizer's last id; empty where first == end.
   std::pair<std::int64_t, std::int64_t> padding_rows() const;

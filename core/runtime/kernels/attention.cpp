@@ -3,9 +3,11 @@
 #include "runtime/kernels/attention.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include "runtime/kernels/exponential.h"
 
@@ -299,63 +301,55 @@ template <class Registers, class Element, int kCount>
   }
 }
 
-template <class Registers, class Element>
-[[gnu::always_inline]] inline void attend_elements(const Problem& problem) {
-  switch (problem.tile->count) {
-    case 1:
-      return attend_tile<Registers, Element, 1>(problem);
-    case 2:
-      return attend_tile<Registers, Element, 2>(problem);
-    case 3:
-      return attend_tile<Registers, Element, 3>(problem);
-    case 4:
-      return attend_tile<Registers, Element, 4>(problem);
-    case 5:
-      return attend_tile<Registers, Element, 5>(problem);
-    case 6:
-      return attend_tile<Registers, Element, 6>(problem);
-    case 7:
-      return attend_tile<Registers, Element, 7>(problem);
-    default:
-      return attend_tile<Registers, Element, 8>(problem);
-  }
-}
+// One function per processor level, element and count of queries: GCC needs several times as long where a level is one
+// function. Not clones of one (multiversion.h): the registers decide how it is written.
+using Attend = void (*)(const Problem&);
 
-template <class Registers>
-[[gnu::always_inline]] inline void attend_any(const Problem& problem, KvType type) {
-  switch (type) {
-    case KvType::bf16:
-      return attend_elements<Registers, std::uint16_t>(problem);
-    case KvType::int8:
-      return attend_elements<Registers, std::int8_t>(problem);
-    default:
-      return attend_elements<Registers, float>(problem);
+struct Anywhere {
+  template <class Element, int kCount>
+  static void attend(const Problem& problem) {
+    attend_tile<AnyRegisters, Element, kCount>(problem);
   }
-}
-
-// One function per level, and not clones of one (multiversion.h): the registers decide how it is written.
-void attend_anywhere(const Problem& problem, KvType type) {
-  attend_any<AnyRegisters>(problem, type);
-}
+};
 
 #if defined(__x86_64__)
-[[gnu::target("arch=x86-64-v3")]] void attend_avx2(const Problem& problem, KvType type) {
-  attend_any<Avx2Registers>(problem, type);
-}
+struct OnAvx2 {
+  template <class Element, int kCount>
+  [[gnu::target("arch=x86-64-v3")]] static void attend(const Problem& problem) {
+    attend_tile<Avx2Registers, Element, kCount>(problem);
+  }
+};
 
-[[gnu::target("arch=x86-64-v4")]] void attend_avx512(const Problem& problem, KvType type) {
-  attend_any<Avx512Registers>(problem, type);
-}
-
-auto* attend_here() {
-  if (__builtin_cpu_supports("x86-64-v4")) return attend_avx512;
-  return __builtin_cpu_supports("x86-64-v3") ? attend_avx2 : attend_anywhere;
-}
-#else
-auto* attend_here() {
-  return attend_anywhere;
-}
+struct OnAvx512 {
+  template <class Element, int kCount>
+  [[gnu::target("arch=x86-64-v4")]] static void attend(const Problem& problem) {
+    attend_tile<Avx512Registers, Element, kCount>(problem);
+  }
+};
 #endif
+
+template <class Level, class Element, int... kBefore>
+constexpr std::array<Attend, kQueryTile> by_count(std::integer_sequence<int, kBefore...>) {
+  return {Level::template attend<Element, kBefore + 1>...};
+}
+
+template <class Level>
+void attend_on(const Problem& problem, KvType type) {
+  constexpr std::make_integer_sequence<int, static_cast<int>(kQueryTile)> counts;
+  static constexpr auto floats = by_count<Level, float>(counts);
+  static constexpr auto halves = by_count<Level, std::uint16_t>(counts);
+  static constexpr auto bytes = by_count<Level, std::int8_t>(counts);
+  const auto& chosen = type == KvType::bf16 ? halves : type == KvType::int8 ? bytes : floats;
+  chosen[static_cast<std::size_t>(problem.tile->count - 1)](problem);
+}
+
+auto* attend_here() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("x86-64-v4")) return attend_on<OnAvx512>;
+  if (__builtin_cpu_supports("x86-64-v3")) return attend_on<OnAvx2>;
+#endif
+  return attend_on<Anywhere>;
+}
 
 std::int64_t padded(std::int64_t head_dim) {
   return (head_dim + kValueLanes - 1) / kValueLanes * kValueLanes;

@@ -85,11 +85,12 @@ Evaluation evaluate(CallModel& model, const std::vector<LabelledUtterance>& data
     Answer answer = answer_or_malformed(model, row);
     milliseconds.push_back(answer.milliseconds);
     const std::optional<std::string> reason = miss_reason(answer.parsed, answer.cut, row.calls);
-    for (const std::string& tool : tools_of(row.calls)) {
-      ToolScore& score = result.tools[tool];
+    const auto count = [&reason](Score& score) {
       ++score.utterances;
       if (!reason) ++score.exact;
-    }
+    };
+    for (const std::string& tool : tools_of(row.calls)) count(result.tools[tool]);
+    for (const std::string& group : row.groups) count(result.groups[group]);
     if (std::holds_alternative<task::Malformed>(answer.parsed)) ++(answer.cut ? cut : malformed);
     if (reason) {
       result.misses.push_back({row.utterance, row.calls, answer.text, *reason});

@@ -16,10 +16,11 @@ struct LabelledUtterance {
   std::string utterance;  ///< the last user message: what reports show
   std::vector<task::Call> calls;
   task::Conversation conversation = {};  ///< all that is asked; without messages: the utterance alone
+  std::vector<std::string> groups = {};  ///< that the row belongs to (row_groups.h)
 };
 
-struct ToolScore {
-  std::int64_t utterances = 0;  ///< whose expected calls name the tool ("(none)": that expect no call)
+struct Score {
+  std::int64_t utterances = 0;
   std::int64_t exact = 0;
 };
 
@@ -29,7 +30,9 @@ struct Evaluation {
   double malformed = 0;                       ///< share in [0,1]
   double cut = 0;                             ///< share in [0,1] of answers that did not end in time; not malformed
   double p50_ms = 0, p90_ms = 0, p99_ms = 0;  ///< of one whole call
-  std::map<std::string, ToolScore> tools;
+  /// By tool: the utterances whose expected calls name it ("(none)": that expect no call).
+  std::map<std::string, Score> tools;
+  std::map<std::string, Score> groups;
   struct Miss {
     std::string utterance;
     std::vector<task::Call> expected;

@@ -5,9 +5,12 @@
 #include <stdexcept>
 #include <utility>
 
+#include "marks.h"
+
 namespace retort::home {
 namespace {
 
+using nlohmann::json;
 using Kinds = std::map<std::string, std::string>;
 
 class Parser {
@@ -84,49 +87,99 @@ class Parser {
   std::size_t position_ = 0;
 };
 
-void draw_into(const std::vector<Piece>& pieces, Split split, Random& random, Clause& clause) {
-  for (const Piece& piece : pieces) {
-    if (piece.kind == Piece::Kind::words) {
-      clause.text += piece.text;
-      if (piece.text.find_first_not_of(' ') != std::string::npos) clause.ends_in_free_text = false;
-    } else if (piece.kind == Piece::Kind::slot) {
-      SlotValue value = draw_slot(piece.slot_kind, split, random);
-      clause.text += value.surface;
-      clause.arguments[piece.text] = std::move(value.value);
-      clause.ends_in_free_text = value.free_text;
-    } else {
-      draw_into(random.pick(piece.choices), split, random, clause);
+class Drawing {
+ public:
+  Drawing(const DrawSetting& setting, Random& random, Clause& clause)
+      : setting_(setting), random_(random), clause_(clause) {}
+
+  void draw(const std::vector<Piece>& pieces) {
+    for (const Piece& piece : pieces) {
+      if (piece.kind == Piece::Kind::words) {
+        clause_.text += piece.text;
+        if (piece.text.find_first_not_of(' ') != std::string::npos) clause_.ends_in_free_text = false;
+      } else if (piece.kind == Piece::Kind::slot) {
+        take(piece, draw_slot(piece.slot_kind, setting_, random_));
+      } else {
+        draw(random_.pick(piece.choices));
+      }
     }
   }
-}
+  /// Whether two slots of one kind have got the same value.
+  bool repeats() const { return repeats_; }
 
-/// An optional group that was left out leaves two spaces, or one at an end.
+ private:
+  void take(const Piece& piece, SlotValue value) {
+    clause_.text += value.surface;
+    clause_.ends_in_free_text = value.free_text;
+    std::vector<json>& drawn = drawn_[piece.slot_kind];
+    repeats_ = repeats_ || std::find(drawn.begin(), drawn.end(), value.value) != drawn.end();
+    drawn.push_back(value.value);
+    if (value.several) {
+      clause_.values.update(value.value);
+      return;
+    }
+    const std::size_t spans = copied_spans(value.surface).size();
+    for (std::size_t i = 0; i < spans; ++i)
+      clause_.copied.push_back("/" + piece.text + (value.value.is_array() ? "/" + std::to_string(i) : ""));
+    clause_.values[piece.text] = std::move(value.value);
+  }
+
+  const DrawSetting& setting_;
+  Random& random_;
+  Clause& clause_;
+  std::map<std::string, std::vector<json>> drawn_;
+  bool repeats_ = false;
+};
+
+/// An optional group that was left out leaves two spaces, one at an end, or one before a comma.
 std::string single_spaces(const std::string& text) {
   std::string result;
   for (const char c : text) {
     if (c == ' ' && (result.empty() || result.back() == ' ')) continue;
+    if (c == ',' && !result.empty() && result.back() == ' ') result.pop_back();
     result += c;
   }
   if (!result.empty() && result.back() == ' ') result.pop_back();
   return result;
 }
 
+/// Puts the values where the pattern has "{slot}".
+json filled(const json& pattern, const json& values) {
+  if (pattern.is_string()) {
+    const std::string& text = pattern.get_ref<const std::string&>();
+    const bool slot = text.size() > 2 && text.front() == '{' && text.back() == '}';
+    return slot ? values.at(text.substr(1, text.size() - 2)) : pattern;
+  }
+  json result = pattern;
+  if (pattern.is_structured())
+    for (auto member = result.begin(); member != result.end(); ++member) *member = filled(*member, values);
+  return result;
+}
+
 }  // namespace
 
-ClauseTemplate::ClauseTemplate(std::string id, std::string_view text, const Kinds& kinds, nlohmann::json fixed,
-                               bool test_only, bool imperative)
-    : id_(std::move(id)),
-      pieces_(Parser(text, kinds).parse()),
-      fixed_(std::move(fixed)),
-      test_only_(test_only),
-      imperative_(imperative) {}
+ClauseTemplate::ClauseTemplate(TemplateSource source)
+    : source_(std::move(source)), pieces_(Parser(source_.say, source_.kinds).parse()) {}
 
-Clause ClauseTemplate::draw(Split split, Random& random) const {
-  Clause clause;
-  clause.arguments = fixed_;
-  draw_into(pieces_, split, random, clause);
-  clause.text = single_spaces(clause.text);
-  return clause;
+Clause ClauseTemplate::draw(const DrawSetting& setting, Random& random) const {
+  for (;;) {
+    Clause clause;
+    clause.values = source_.arguments;
+    Drawing drawing(setting, random, clause);
+    drawing.draw(pieces_);
+    if (drawing.repeats()) continue;
+    clause.text = single_spaces(clause.text);
+    return clause;
+  }
+}
+
+json ClauseTemplate::calls(const std::string& tool, const json& values) const {
+  if (!source_.calls.is_null()) return filled(source_.calls, values);
+  if (tool == "none") return json::array();
+  json arguments = json::object();
+  for (const auto& member : values.items())
+    if (!member.key().starts_with("_")) arguments[member.key()] = member.value();
+  return json::array({{{"name", tool}, {"arguments", std::move(arguments)}}});
 }
 
 }  // namespace retort::home

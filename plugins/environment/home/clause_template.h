@@ -22,29 +22,43 @@ struct Piece {
 
 /// A clause as it was drawn.
 struct Clause {
-  std::string text;
-  nlohmann::json arguments = nlohmann::json::object();
+  std::string text;                                  ///< with marks in wide speech
+  nlohmann::json values = nlohmann::json::object();  ///< of the slots, and what the wording implies
+  std::vector<std::string> copied;  ///< JSON pointers into `values`: where the text's copied spans belong, in order
   bool ends_in_free_text = false;
+};
+
+/// How data.h's files describe a template.
+struct TemplateSource {
+  std::string id;
+  std::string say;
+  std::map<std::string, std::string> kinds;             ///< of slots
+  nlohmann::json arguments = nlohmann::json::object();  ///< what the wording implies
+  nlohmann::json calls;                                 ///< null: the tool's own call; else a list with "{slot}"
+  bool test_only = false;
+  bool imperative = true;
+  bool indirect = false;  ///< it says what is the matter, not what to do
 };
 
 class ClauseTemplate {
  public:
-  /// `kinds` gives each slot's kind. `fixed` are arguments that the wording implies. Throws std::invalid_argument:
-  /// the template, what was expected.
-  ClauseTemplate(std::string id, std::string_view text, const std::map<std::string, std::string>& kinds,
-                 nlohmann::json fixed, bool test_only, bool imperative);
+  /// Throws std::invalid_argument: the template, what was expected.
+  explicit ClauseTemplate(TemplateSource source);
 
-  const std::string& id() const { return id_; }
-  bool test_only() const { return test_only_; }
-  bool imperative() const { return imperative_; }
-  Clause draw(Split split, Random& random) const;
+  const std::string& id() const { return source_.id; }
+  bool test_only() const { return source_.test_only; }
+  bool imperative() const { return source_.imperative; }
+  bool indirect() const { return source_.indirect; }
+  const std::vector<Piece>& pieces() const { return pieces_; }
+  /// Two slots of one kind never get the same value.
+  Clause draw(const DrawSetting& setting, Random& random) const;
+  /// What the values mean: `tool`'s call with all of them but those whose names begin with "_", or the template's own
+  /// calls. `tool` "none" gives no call.
+  nlohmann::json calls(const std::string& tool, const nlohmann::json& values) const;
 
  private:
-  std::string id_;
+  TemplateSource source_;
   std::vector<Piece> pieces_;
-  nlohmann::json fixed_;
-  bool test_only_;
-  bool imperative_;
 };
 
 }  // namespace retort::home

@@ -1,20 +1,22 @@
-// Reads the groups of templates and composes utterances of them. Single clauses are clause_template.cpp's business.
+// Composes utterances of templates. Single clauses are clause_template.cpp's business, reading grammar_data.cpp's.
 #include "grammar.h"
 
 #include <algorithm>
 #include <cctype>
 #include <set>
 #include <stdexcept>
+#include <string_view>
+#include <utility>
 
-#include "data.h"
 #include "home.h"
+#include "marks.h"
 
 namespace retort::home {
 namespace {
 
 using nlohmann::json;
 
-/// Shares of 100: no tool, one call, two calls; the rest has three.
+/// Simple speech: shares of 100: no tool, one call, two calls; the rest has three.
 struct Mix {
   std::size_t none, single, pair;
 };
@@ -23,15 +25,14 @@ constexpr Mix kSpoken{12, 70, 15};
 constexpr Mix kTrained{10, 40, 32};
 constexpr int kWrapPercent = 35;
 constexpr int kPunctuatedPercent = 15;
-constexpr int kFollowUpPercent = 10;  ///< of the pairs
-
-std::string numbered(const std::string& group, bool test_only, std::size_t index) {
-  return group + (test_only ? ".test" : ".") + (index < 10 ? "0" : "") + std::to_string(index);
-}
-
-bool begins_with(const std::string& text, std::string_view start) {
-  return text.starts_with(start);
-}
+constexpr int kFollowUpPercent = 10;  ///< of simple speech's pairs
+/// Wide speech, of utterances with several requests: clauses that share words, that speak of "it", whose first is
+/// taken back, that have a request beside them which no tool answers; three clauses in place of two.
+constexpr int kSharedPercent = 36;
+constexpr int kWideFollowUpPercent = 12;
+constexpr int kCorrectedPercent = 8;
+constexpr int kBesidePercent = 10;
+constexpr int kTriplePercent = 28;
 
 /// Replaces {a}, {b}, {c} by the clauses.
 std::string fill(const std::string& frame, const std::vector<std::string>& clauses) {
@@ -47,10 +48,10 @@ std::string fill(const std::string& frame, const std::vector<std::string>& claus
   return result;
 }
 
-bool asks(const std::string& text) {
+bool asks_simply(const std::string& text) {
   for (const char* start : {"what", "how", "who", "when", "will", "is ", "do you", "are you", "can you", "could you",
                             "would you", "hey can", "hey could", "okay can", "okay could"}) {
-    if (begins_with(text, start)) return true;
+    if (text.starts_with(start)) return true;
   }
   return false;
 }
@@ -59,19 +60,24 @@ bool asks(const std::string& text) {
 std::string punctuate(std::string text, Random& random) {
   if (!random.chance(kPunctuatedPercent)) return text;
   const std::size_t style = random.below(3);
-  const char* mark = asks(text) ? "?" : ".";
+  const char* mark = asks_simply(text) ? "?" : ".";
   if (style != 1) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
   return style == 0 ? text : text + mark;
 }
 
-/// Validation takes one utterance in ten by its hash, so that the two splits never share one.
-bool belongs(const std::string& text, Split split) {
-  if (split == Split::test) return true;
+/// What two spellings of an utterance share that count as the same.
+std::uint64_t hash_of(const std::string& text) {
   std::string key;
-  for (const char c : text) {
-    if (c != '.' && c != '?') key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  return (fnv1a(key) % 10 == 0) == (split == Split::validation);
+  for (const char c : text)
+    if (c != '.' && c != '?' && c != '!') key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return fnv1a(key);
+}
+
+/// One utterance in ten is validation's, and in wide speech another one test's, so that no two splits share one.
+bool belongs(const std::string& text, Split split, Speech speech) {
+  const std::uint64_t remainder = hash_of(text) % 10;
+  if (speech == Speech::simple) return split == Split::test || (remainder == 0) == (split == Split::validation);
+  return split == (remainder == 0 ? Split::validation : remainder == 1 ? Split::test : Split::train);
 }
 
 const ClauseTemplate& draw_template(const std::vector<ClauseTemplate>& templates, Split split, Random& random) {
@@ -81,175 +87,203 @@ const ClauseTemplate& draw_template(const std::vector<ClauseTemplate>& templates
   }
 }
 
-json call_of(const Intent& intent, const Clause& clause) {
-  return {{"name", intent.tool}, {"arguments", clause.arguments}};
-}
-
 bool holds(const json& arguments, const json& required) {
   return std::all_of(required.items().begin(), required.items().end(), [&](const auto& item) {
     return arguments.contains(item.key()) && arguments[item.key()] == item.value();
   });
 }
 
-std::vector<ClauseTemplate> templates_of(const json& list, const json& slots, const std::string& group) {
-  const auto kinds = slots.get<std::map<std::string, std::string>>();
-  std::vector<ClauseTemplate> templates;
-  for (const json& one : list) {
-    const bool test_only = one.value("test", false);
-    templates.emplace_back(numbered(group, test_only, templates.size() + 1), one.at("say").get<std::string>(), kinds,
-                           one.value("arguments", json::object()), test_only, one.value("imperative", true));
-  }
-  return templates;
+bool polite_end(const std::string& frame) {
+  return frame.ends_with("please") || frame.ends_with("thanks");
+}
+
+bool has_free_text(const json& calls) {
+  return std::any_of(calls.begin(), calls.end(), [](const json& call) {
+    const auto& arguments = call["arguments"];
+    return std::any_of(arguments.items().begin(), arguments.items().end(), [](const auto& argument) {
+      static const std::set<std::string> free = {"query", "label", "text", "items", "person", "city"};
+      return free.count(argument.key()) != 0;
+    });
+  });
 }
 
 }  // namespace
 
-Grammar::Grammar() {
-  for (const std::string_view source : {devices_data(), media_data(), planning_data()}) {
-    const json data = json::parse(source);
-    for (const json& tool : data.at("tools")) add_intent(tool);
-  }
-  const json other = json::parse(other_data());
-  for (std::size_t i = 0; i < intents_.size(); ++i) by_weight_.insert(by_weight_.end(), intents_[i].weight, i);
-  intents_.push_back({"none", 1, templates_of(other.at("none"), json::object(), "none")});
-  for (const auto& group : other.at("frames").items()) add_frames(group.key(), group.value());
-  for (const json& follow_up : other.at("follow_ups")) add_follow_up(follow_up);
-}
-
-void Grammar::add_intent(const json& tool) {
-  const std::string name = tool.at("tool");
-  intents_.push_back({name, tool.value("weight", std::size_t{1}),
-                      templates_of(tool.at("templates"), tool.value("slots", json::object()), name)});
-}
-
-void Grammar::add_follow_up(const json& group) {
-  FollowUp follow_up;
-  follow_up.first = group.at("first");
-  follow_up.second = group.at("second");
-  follow_up.shared = group.value("share", "");
-  follow_up.required = group.value("require", json::object());
-  follow_up.templates =
-      templates_of(group.at("templates"), group.at("slots"), "follow." + follow_up.first + "." + follow_up.second);
-  follow_ups_.push_back(std::move(follow_up));
-}
-
-void Grammar::add_frames(const std::string& group, const json& list) {
-  std::vector<Frame>& frames = frames_[group];
-  for (const json& one : list) {
-    const std::string text = one.at("say");
-    const bool test_only = one.value("test", false);
-    const bool leads = begins_with(text, "{a}") && group != "wrap";
-    frames.push_back(
-        {numbered(group, test_only, frames.size() + 1), text, test_only, one.value("imperative", true) && !leads});
-  }
+Grammar::Grammar(GrammarOptions options) : options_(options), data_(read_grammar_data(options.speech)) {
+  for (std::size_t i = 0; i < data_.tools.size(); ++i) by_weight_.insert(by_weight_.end(), data_.tools[i].weight, i);
 }
 
 const Frame* Grammar::draw_frame(const std::string& group, Split split, bool imperative, Random& random) const {
   std::vector<const Frame*> fitting;
-  for (const Frame& frame : frames_.at(group)) {
+  for (const Frame& frame : data_.frames.at(group)) {
     if (frame.test_only == (split == Split::test) && (imperative || !frame.imperative)) fitting.push_back(&frame);
   }
   return fitting.empty() ? nullptr : random.pick(fitting);
 }
 
-std::size_t Grammar::draw_intent(Split split, Random& random) const {
-  return split == Split::train ? random.pick(by_weight_) : random.below(intents_.size() - 1);
+const Intent& Grammar::draw_tool(Split split, Random& random) const {
+  return data_.tools[split == Split::train ? random.pick(by_weight_) : random.below(data_.tools.size())];
 }
 
-Utterance Grammar::draw_one(const Intent& intent, Split split, Random& random) const {
+const Intent& Grammar::draw_none(bool beside_others, Random& random) const {
+  std::vector<const Intent*> fitting;
+  for (const Intent& intent : data_.nones)
+    if (intent.beside || !beside_others) fitting.insert(fitting.end(), intent.weight, &intent);
+  return fitting.size() == 1 ? *fitting.front() : *random.pick(fitting);
+}
+
+Grammar::Part Grammar::draw_part(const Intent& intent, Split split, Random& random) const {
   const ClauseTemplate& chosen = draw_template(intent.templates, split, random);
-  const Clause clause = chosen.draw(split, random);
-  Utterance utterance{clause.text, json::array(), chosen.id()};
-  if (intent.tool != "none") utterance.calls.push_back(call_of(intent, clause));
-  if (random.chance(kWrapPercent)) {
-    const Frame* frame = draw_frame("wrap", split, chosen.imperative(), random);
-    const bool fits = frame != nullptr && !(clause.ends_in_free_text && frame->text.back() != '}');
-    if (fits) utterance = {fill(frame->text, {clause.text}), utterance.calls, frame->id + "(" + chosen.id() + ")"};
-  }
-  return utterance;
+  return {&chosen, intent.tool, chosen.draw(setting(split), random)};
 }
 
-Utterance Grammar::draw_several(std::size_t clauses, Split split, Random& random) const {
-  std::vector<std::string> texts;
-  std::set<std::size_t> used;
-  json calls = json::array();
-  std::string ids;
-  bool first_imperative = true;
-  while (texts.size() < clauses) {
-    const std::size_t index = draw_intent(split, random);
-    if (!used.insert(index).second) continue;
-    const ClauseTemplate& chosen = draw_template(intents_[index].templates, split, random);
-    const Clause clause = chosen.draw(split, random);
-    if (texts.empty()) first_imperative = chosen.imperative();
-    texts.push_back(clause.text);
-    calls.push_back(call_of(intents_[index], clause));
-    ids += (ids.empty() ? "" : "+") + chosen.id();
-  }
-  return framed(texts, std::move(calls), ids, first_imperative, split, random);
+Grammar::Draft Grammar::draw_one(const Intent& intent, Split split, Random& random) const {
+  Draft draft;
+  draft.parts.push_back(draw_part(intent, split, random));
+  const Part& part = draft.parts.front();
+  draft.text = part.clause.text;
+  draft.id = part.source->id();
+  if (!random.chance(kWrapPercent)) return draft;
+  const Frame* frame = draw_frame("wrap", split, part.source->imperative(), random);
+  if (frame == nullptr) return draft;
+  const bool goes_on = frame->text.back() != '}';
+  if (part.clause.ends_in_free_text && goes_on && !(options_.speech == Speech::wide && polite_end(frame->text)))
+    return draft;
+  draft.text = fill(frame->text, {draft.text});
+  draft.id = frame->id + "(" + draft.id + ")";
+  return draft;
 }
 
-Utterance Grammar::draw_follow_up(Split split, Random& random) const {
-  const FollowUp& follow_up = random.pick(follow_ups_);
-  const auto first = std::find_if(intents_.begin(), intents_.end(),
+Grammar::Draft Grammar::draw_several(std::size_t clauses, Split split, Random& random) const {
+  std::vector<Part> parts;
+  std::set<std::string> used;
+  while (parts.size() < clauses) {
+    const Intent& tool = draw_tool(split, random);
+    if (!used.insert(tool.tool).second) continue;
+    parts.push_back(draw_part(tool, split, random));
+  }
+  if (options_.speech == Speech::wide && random.chance(kBesidePercent))
+    parts[random.below(clauses)] = draw_part(draw_none(true, random), split, random);
+  return framed(clauses == 2 ? "pair" : "triple", std::move(parts), split, random);
+}
+
+Grammar::Draft Grammar::draw_corrected(Split split, Random& random) const {
+  const Intent& meant = draw_tool(split, random);
+  Part wrong = draw_part(random.chance(50) ? meant : draw_tool(split, random), split, random);
+  wrong.taken_back = true;
+  return framed("corrected", {std::move(wrong), draw_part(meant, split, random)}, split, random);
+}
+
+Grammar::Draft Grammar::draw_follow_up(Split split, Random& random) const {
+  const FollowUp& follow_up = random.pick(data_.follow_ups);
+  const auto first = std::find_if(data_.tools.begin(), data_.tools.end(),
                                   [&](const Intent& intent) { return intent.tool == follow_up.first; });
   for (;;) {
-    const ClauseTemplate& leading = draw_template(first->templates, split, random);
-    const Clause named = leading.draw(split, random);
-    if (!holds(named.arguments, follow_up.required)) continue;
+    Part leading = draw_part(*first, split, random);
+    const json& named = leading.clause.values;
+    if (!holds(named, follow_up.required)) continue;
+    if (!follow_up.shared.empty() && !named.contains(follow_up.shared)) continue;
     const ClauseTemplate& following = draw_template(follow_up.templates, split, random);
-    Clause it = following.draw(split, random);
-    if (!follow_up.shared.empty()) it.arguments[follow_up.shared] = named.arguments.at(follow_up.shared);
-    json calls = json::array({call_of(*first, named), {{"name", follow_up.second}, {"arguments", it.arguments}}});
-    return framed({named.text, it.text}, std::move(calls), leading.id() + "+" + following.id(), leading.imperative(),
-                  split, random);
+    Part second{&following, follow_up.second, following.draw(setting(split), random)};
+    if (!follow_up.shared.empty()) second.clause.values[follow_up.shared] = named.at(follow_up.shared);
+    return framed("pair", {std::move(leading), std::move(second)}, split, random);
   }
 }
 
-Utterance Grammar::framed(const std::vector<std::string>& texts, json calls, const std::string& ids, bool imperative,
-                          Split split, Random& random) const {
-  const Frame* frame = draw_frame(texts.size() == 2 ? "pair" : "triple", split, imperative, random);
-  Utterance utterance{fill(frame->text, texts), std::move(calls), frame->id + "(" + ids + ")"};
+Grammar::Draft Grammar::framed(const std::string& group, std::vector<Part> parts, Split split, Random& random) const {
+  const bool imperative = parts.front().source->imperative();
+  const Frame* frame = draw_frame(group, split, imperative, random);
+  std::vector<std::string> texts;
+  std::string ids;
+  for (const Part& part : parts) {
+    texts.push_back(part.clause.text);
+    ids += (ids.empty() ? "" : "+") + part.source->id();
+  }
+  Draft draft{fill(frame->text, texts), frame->id + "(" + ids + ")", std::move(parts)};
   if (random.chance(kWrapPercent)) {
     const Frame* wrap = draw_frame("wrap", split, imperative, random);
-    if (wrap != nullptr && wrap->text.back() == '}' && !begins_with(utterance.text, "first")) {
-      utterance.text = fill(wrap->text, {utterance.text});
-      utterance.template_id = wrap->id + "(" + utterance.template_id + ")";
+    if (wrap != nullptr && wrap->text.back() == '}' && !draft.text.starts_with("first")) {
+      draft.text = fill(wrap->text, {draft.text});
+      draft.id = wrap->id + "(" + draft.id + ")";
     }
   }
+  return draft;
+}
+
+Utterance Grammar::draw_simple(Split split, Random& random) const {
+  const Mix& mix = split == Split::train ? kTrained : kSpoken;
+  const std::size_t share = random.below(100);
+  Draft draft;
+  if (share < mix.none) {
+    draft = draw_one(draw_none(false, random), split, random);
+  } else if (share < mix.none + mix.single) {
+    draft = draw_one(draw_tool(split, random), split, random);
+  } else if (share < mix.none + mix.single + mix.pair && random.chance(kFollowUpPercent)) {
+    draft = draw_follow_up(split, random);
+  } else {
+    draft = draw_several(share < mix.none + mix.single + mix.pair ? 2 : 3, split, random);
+  }
+  Utterance utterance{punctuate(draft.text, random), json::array(), std::move(draft.id), ""};
+  for (const Part& part : draft.parts)
+    for (json& call : part.source->calls(part.tool, part.clause.values)) utterance.calls.push_back(std::move(call));
+  const bool typed = utterance.text != draft.text;
+  utterance.kind = kind_of(draft, utterance.calls, typed);
   return utterance;
 }
 
-Utterance Grammar::draw(Split split, Random& random) const {
-  const Mix& mix = split == Split::train ? kTrained : kSpoken;
-  const std::size_t share = random.below(100);
-  Utterance utterance;
-  if (share < mix.none) {
-    utterance = draw_one(intents_.back(), split, random);
-  } else if (share < mix.none + mix.single) {
-    utterance = draw_one(intents_[draw_intent(split, random)], split, random);
-  } else if (share < mix.none + mix.single + mix.pair && random.chance(kFollowUpPercent)) {
-    utterance = draw_follow_up(split, random);
+Utterance Grammar::draw_wide(Split split, Random& random) const {
+  Draft draft;
+  if (random.happens(options_.none)) {
+    draft = draw_one(draw_none(false, random), split, random);
+  } else if (!random.happens(options_.several / std::max(1e-9, 1 - options_.none))) {
+    draft = draw_one(draw_tool(split, random), split, random);
+  } else if (random.chance(kSharedPercent)) {
+    draft = draw_one(random.pick(data_.several), split, random);
+  } else if (random.chance(kWideFollowUpPercent)) {
+    draft = draw_follow_up(split, random);
+  } else if (random.chance(kCorrectedPercent)) {
+    draft = draw_corrected(split, random);
   } else {
-    utterance = draw_several(share < mix.none + mix.single + mix.pair ? 2 : 3, split, random);
+    draft = draw_several(random.chance(kTriplePercent) ? 3 : 2, split, random);
   }
-  utterance.text = punctuate(std::move(utterance.text), random);
+  const Surface surface = with_surface(draft.text, options_.surface, random);
+  Utterance utterance{without_marks(surface.text), json::array(), draft.id, ""};
+  const std::vector<std::string> spans = copied_spans(surface.text);
+  auto span = spans.begin();
+  for (Part& part : draft.parts) {
+    for (const std::string& place : part.clause.copied) part.clause.values[json::json_pointer(place)] = *span++;
+    if (part.taken_back) continue;
+    for (json& call : part.source->calls(part.tool, part.clause.values)) utterance.calls.push_back(std::move(call));
+  }
+  if (span != spans.end()) throw std::logic_error("grammar: more copied values than places: " + utterance.text);
+  utterance.kind = kind_of(draft, utterance.calls, surface.noisy);
   return utterance;
+}
+
+std::string Grammar::kind_of(const Draft& draft, const json& calls, bool noisy) {
+  if (calls.empty()) return "none";
+  if (calls.size() > 1 || draft.parts.size() > 1) return "several";
+  if (draft.parts.front().source->indirect()) return "indirect";
+  if (noisy) return "surface";
+  return has_free_text(calls) ? "free text" : "plain";
 }
 
 std::vector<Utterance> Grammar::generate(Split split, std::int64_t count, std::uint64_t seed,
                                          const std::function<void()>& poll) const {
+  const bool wide = options_.speech == Speech::wide;
+  const std::int64_t tries = wide ? 400 : 40;  // test takes one wide utterance in ten
   Random random(seed * 3 + static_cast<std::uint64_t>(split));
   std::vector<Utterance> utterances;
   std::set<std::string> seen;
   for (std::int64_t attempts = 0; static_cast<std::int64_t>(utterances.size()) < count; ++attempts) {
-    if (attempts > 40 * count + 1000) {
+    if (attempts > tries * count + 1000) {
       throw std::invalid_argument("generate: expected at most as many distinct utterances as the grammar has; found " +
                                   std::to_string(utterances.size()) + " of " + std::to_string(count) +
                                   "; ask for fewer");
     }
     poll();
-    Utterance utterance = draw(split, random);
-    if (!belongs(utterance.text, split) || seen.count(utterance.text) != 0) continue;
+    Utterance utterance = wide ? draw_wide(split, random) : draw_simple(split, random);
+    if (!belongs(utterance.text, split, options_.speech) || seen.count(utterance.text) != 0) continue;
     if (!execute(utterance.calls).ok) continue;
     seen.insert(utterance.text);
     utterances.push_back(std::move(utterance));

@@ -34,8 +34,33 @@ class HomeSession final : public retort::Session {
 
 class HomeEnvironment final : public retort::Environment {
  public:
-  using Params = retort::NoParams;
-  explicit HomeEnvironment(const Params&) {}
+  struct Params {
+    std::string speech = "simple";
+    double none = .2, several = .24, made_up = .25;
+    retort::home::SurfaceOptions surface;
+    double fillers = surface.fillers, contractions = surface.contractions, no_apostrophes = surface.no_apostrophes,
+           abbreviations = surface.abbreviations, slips = surface.slips, capitals = surface.capitals,
+           marks = surface.marks;
+  };
+  static auto schema() {
+    auto params = retort::params<Params>()
+                      .string("speech", &Params::speech)
+                      .one_of({"simple", "wide"})
+                      .doc("simple: few ways to say a thing, what teacher.rules reads; wide: as people speak and type");
+    share(params, "none", &Params::none, "wide speech: utterances that no tool answers");
+    share(params, "several", &Params::several, "wide speech: utterances with several requests");
+    share(params, "made_up", &Params::made_up, "wide speech: names, titles and items of invented words");
+    share(params, "fillers", &Params::fillers, "wide speech: utterances with a wake word or a filler");
+    share(params, "contractions", &Params::contractions,
+          "wide speech: utterances that contract what can be contracted");
+    share(params, "no_apostrophes", &Params::no_apostrophes, "wide speech: of those, without apostrophes");
+    share(params, "abbreviations", &Params::abbreviations, "wide speech: utterances with abbreviations");
+    share(params, "slips", &Params::slips, "wide speech: utterances with a slip of the finger outside values");
+    share(params, "capitals", &Params::capitals, "wide speech: utterances that are not all in lower case");
+    share(params, "marks", &Params::marks, "wide speech: utterances with a final mark");
+    return params;
+  }
+  explicit HomeEnvironment(const Params& params) : grammar_(options_of(params)) {}
 
   std::string tools() const override { return retort::home::tools().dump(); }
 
@@ -59,6 +84,21 @@ class HomeEnvironment final : public retort::Environment {
   }
 
  private:
+  template <class Schema>
+  static void share(Schema& params, const char* name, double Params::* member, const char* doc) {
+    params.number(name, member).at_least(0).at_most(1).doc(doc);
+  }
+  static retort::home::GrammarOptions options_of(const Params& params) {
+    retort::home::GrammarOptions options;
+    if (params.speech == "wide") options.speech = retort::home::Speech::wide;
+    options.none = params.none;
+    options.several = params.several;
+    options.made_up = params.made_up;
+    options.surface = {params.fillers, params.contractions, params.no_apostrophes, params.abbreviations,
+                       params.slips,   params.capitals,     params.marks};
+    return options;
+  }
+
   retort::home::Grammar grammar_;
 };
 

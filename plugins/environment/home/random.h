@@ -23,6 +23,8 @@ class Random {
   std::size_t below(std::size_t bound) { return static_cast<std::size_t>(next() % bound); }
   int between(int low, int high) { return low + static_cast<int>(below(static_cast<std::size_t>(high - low + 1))); }
   bool chance(int percent) { return below(100) < static_cast<std::size_t>(percent); }
+  /// `share` in [0, 1].
+  bool happens(double share) { return static_cast<double>(next() >> 11U) * 0x1p-53 < share; }
   template <class T>
   const T& pick(const std::vector<T>& values) {
     return values[below(values.size())];

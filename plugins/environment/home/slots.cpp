@@ -1,4 +1,5 @@
-// One small function for each kind of slot. How numbers and times are said is in spoken.cpp.
+// One small function for each kind of slot of simple speech; wide_slots.cpp has those of wide speech. How numbers and
+// times are said is in spoken.cpp.
 #include "slots.h"
 
 #include <algorithm>
@@ -6,19 +7,17 @@
 #include <map>
 #include <stdexcept>
 
+#include "marks.h"
+#include "open_words.h"
 #include "spoken.h"
 #include "vocabulary.h"
+#include "wide_slots.h"
 
 namespace retort::home {
 namespace {
 
 using nlohmann::json;
 using Draw = std::function<SlotValue(Split, Random&)>;
-
-/// One combination in six is kept for the test split: values of known words in an order that training never shows.
-bool reserved_for_test(const std::string& phrase) {
-  return fnv1a(phrase) % 6 == 0;
-}
 
 SlotValue named(const std::string& value, Random& random) {
   return {value, random.pick(spoken_names(value)), false};
@@ -190,23 +189,31 @@ std::map<std::string, Draw> make_kinds() {
   return kinds;
 }
 
-const Draw& find_kind(const std::string& kind) {
+const std::map<std::string, Draw>& simple_kinds() {
   static const std::map<std::string, Draw> kinds = make_kinds();
-  const auto found = kinds.find(kind);
-  if (found != kinds.end()) return found->second;
-  std::string known;
-  for (const auto& entry : kinds) known += (known.empty() ? "" : ", ") + entry.first;
-  throw std::invalid_argument("slot kind: expected one of " + known + "; found \"" + kind + "\"");
+  return kinds;
 }
 
 }  // namespace
 
-SlotValue draw_slot(const std::string& kind, Split split, Random& random) {
-  return find_kind(kind)(split, random);
+SlotValue draw_slot(const std::string& kind, const DrawSetting& setting, Random& random) {
+  if (setting.speech == Speech::wide) {
+    if (auto value = draw_wide_slot(kind, setting, random)) return std::move(*value);
+  }
+  const auto found = simple_kinds().find(kind);
+  if (found == simple_kinds().end()) throw std::invalid_argument("slot kind \"" + kind + "\": only wide speech has it");
+  SlotValue value = found->second(setting.split, random);
+  if (setting.speech == Speech::wide) value.surface = marked(kSaid, value.surface);
+  return value;
 }
 
 void check_slot_kind(const std::string& kind) {
-  find_kind(kind);
+  const std::vector<std::string> wide = wide_slot_kinds();
+  if (simple_kinds().count(kind) != 0 || std::find(wide.begin(), wide.end(), kind) != wide.end()) return;
+  std::string known;
+  for (const auto& entry : simple_kinds()) known += entry.first + ", ";
+  for (const std::string& name : wide) known += name + ", ";
+  throw std::invalid_argument("slot kind: expected one of " + known + "found \"" + kind + "\"");
 }
 
 }  // namespace retort::home

@@ -1,16 +1,9 @@
 // The formulas of kto.h, in f64.
 #include "kto.h"
 
-#include <cmath>
+#include "pair_loss.h"
 
 namespace retort::preference {
-namespace {
-
-double sigmoid(double x) {
-  return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
-}
-
-}  // namespace
 
 SequenceLoss kto_loss(const KtoOptions& options, bool good, double log_prob, double reference_log_prob) {
   const double ratio = log_prob - reference_log_prob, sign = good ? 1 : -1;

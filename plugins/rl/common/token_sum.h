@@ -17,6 +17,7 @@ struct TokenTerms {
   TokenLoss policy;
   double value_loss = 0, value_weight = 0, by_value = 0;
   double entropy = 0, by_entropy = 0;  ///< the loss is linear in the entropy
+  double ratio = 1, weight = 1;        ///< π/π_old, and what the policy loss was multiplied by; for metrics only
   double total() const { return policy.loss + value_weight * value_loss + by_entropy * entropy; }
 };
 
@@ -47,7 +48,7 @@ inline double row_tokens(const RlBatch& batch, std::int64_t r) {
 
 /// Sums over the tokens of a call; metrics are shares of the update, so that those of an update's parts add up.
 struct TokenSum {
-  double loss = 0, clipped = 0, kl = 0, value_loss = 0, entropy = 0;
+  double loss = 0, clipped = 0, kl = 0, value_loss = 0, entropy = 0, ratio = 0, weight = 0;
 };
 
 /// `terms(r, t)` is asked for positions within the mask only; all others get gradients of zero. Throws
@@ -69,12 +70,15 @@ TokenSum sum_tokens(const RlBatch& batch, const RlGradient& gradient, Aggregatio
       sum.kl += mask * token.policy.kl;
       sum.value_loss += mask * token.value_loss;
       sum.entropy += mask * token.entropy;
+      sum.ratio += mask * token.ratio;
+      sum.weight += mask * token.weight;
       if (gradient.log_probs) gradient.log_probs(r, t) = static_cast<float>(weight * mask * token.policy.derivative);
       if (gradient.values) gradient.values(r, t) = static_cast<float>(weight * mask * token.by_value);
       if (gradient.entropies) gradient.entropies(r, t) = static_cast<float>(weight * mask * token.by_entropy);
     }
   }
-  for (double* share : {&sum.clipped, &sum.kl, &sum.value_loss, &sum.entropy}) *share /= update_tokens;
+  for (double* share : {&sum.clipped, &sum.kl, &sum.value_loss, &sum.entropy, &sum.ratio, &sum.weight})
+    *share /= update_tokens;
   return sum;
 }
 

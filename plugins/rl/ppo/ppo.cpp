@@ -2,40 +2,8 @@
 #include "ppo.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace retort::rl {
-
-void generalised_advantages(const GaeOptions& options, std::span<const double> rewards, std::span<const float> values,
-                            std::span<const float> mask, std::span<double> advantages, std::span<double> returns) {
-  double next_value = 0, next_advantage = 0;
-  for (std::size_t t = rewards.size(); t-- > 0;) {
-    if (!(mask[t] > 0)) {
-      advantages[t] = returns[t] = 0;
-      continue;
-    }
-    const double value = static_cast<double>(values[t]);
-    advantages[t] = rewards[t] + options.gamma * next_value - value + options.gamma * options.lambda * next_advantage;
-    returns[t] = advantages[t] + value;
-    next_value = value;
-    next_advantage = advantages[t];
-  }
-}
-
-void whiten(std::span<double> advantages) {
-  if (advantages.empty()) return;
-  const auto [low, high] = std::minmax_element(advantages.begin(), advantages.end());
-  if (*low == *high) {  // compared exactly: the rounded deviation of equal numbers need not be 0
-    std::fill(advantages.begin(), advantages.end(), 0.0);
-    return;
-  }
-  const auto count = static_cast<double>(advantages.size());
-  double mean = 0, squares = 0;
-  for (const double advantage : advantages) mean += advantage / count;
-  for (const double advantage : advantages) squares += (advantage - mean) * (advantage - mean);
-  const double scale = 1 / std::sqrt(squares / (count - 1) + 1e-8);
-  for (double& advantage : advantages) advantage = (advantage - mean) * scale;
-}
 
 ValueLoss value_loss(double clip, double value, double old_value, double target) {
   const double free = (value - target) * (value - target);

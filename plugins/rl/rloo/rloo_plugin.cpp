@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "objective.h"
 #include "rloo.h"
-#include "token_sum.h"
 
 namespace {
 
@@ -17,71 +17,56 @@ using retort::rl::Ratio;
 
 class Rloo : public retort::RlAlgorithm {
  public:
-  struct Params {
+  struct Params : retort::rl::ObjectiveParams, retort::rl::ClipParams, retort::rl::KlParams {
     std::int64_t group_size = 4;
-    double kl_coefficient = 0;
     std::string ratio = "sequence";
-    std::string loss_aggregation = "sequence_sum";
-    bool clip = true;
-    double clip_low = 0.2, clip_high = 0.2;
+    bool clip_ratio = true;
     bool drop_equal_groups = false;
-    std::int64_t updates = 1, mini_batches = 1;
+    Params() {
+      kl_estimator = "k1";
+      loss_aggregation = "sequence_sum";
+    }
   };
   static auto schema() {
-    return retort::params<Params>()
-        .integer("group_size", &Params::group_size)
-        .at_least(2)
-        .doc("samples of each prompt; each one's baseline is the mean reward of the others")
-        .number("kl_coefficient", &Params::kl_coefficient)
-        .at_least(0)
-        .doc(
-            "β: β·Σ(log π − log π_ref) over the response's tokens is taken off the reward before the baseline; 0: off, "
-            "no reference model is loaded")
-        .string("ratio", &Params::ratio)
+    auto set = retort::params<Params>();
+    retort::rl::add_group_size(set, 2);
+    retort::rl::add_kl(retort::rl::add_objective(retort::rl::add_clip(set)),
+                       "β: β·KL(π‖π_ref), summed over the response's tokens, is taken off the reward before the "
+                       "baseline; 0: off, no reference model is loaded");
+    return set.string("ratio", &Params::ratio)
         .one_of({"sequence", "token"})
-        .doc("the probability ratio is that of the whole response (one action), or each token's own")
-        .string("loss_aggregation", &Params::loss_aggregation)
-        .one_of({"sequence_sum", "token_mean", "sequence_mean", "maximum_length"})
         .doc(
-            "with ratio token: mean over rows of the sum over tokens, mean over the update's tokens, mean over rows of "
-            "the mean over tokens, or sum over tokens divided by rows and the longest response allowed; ratio "
-            "sequence knows sequence_sum only")
-        .boolean("clip", &Params::clip)
+            "the probability ratio is that of the whole response (one action; knows loss_aggregation sequence_sum "
+            "only), "
+            "or each token's own")
+        .boolean("clip", &Params::clip_ratio)
         .doc("clip the ratio as PPO does; without it the loss is −ratio·advantage")
-        .number("clip_low", &Params::clip_low)
-        .above(0)
-        .below(1)
-        .doc("the ratio is clipped below at 1 − clip_low")
-        .number("clip_high", &Params::clip_high)
-        .above(0)
-        .doc("and above at 1 + clip_high")
         .boolean("drop_equal_groups", &Params::drop_equal_groups)
-        .doc("leave out groups whose rewards (less the KL) are all equal; they teach nothing but count as rows")
-        .integer("updates", &Params::updates)
-        .at_least(1)
-        .doc("passes over one batch of rollouts")
-        .integer("mini_batches", &Params::mini_batches)
-        .at_least(1)
-        .doc("optimiser steps of a pass");
+        .doc("leave out groups whose rewards (less the KL) are all equal; they teach nothing but count as rows");
   }
 
   explicit Rloo(const Params& params)
       : params_(params),
         ratio_(params.ratio == "token" ? Ratio::token : Ratio::sequence),
-        aggregation_(retort::rl::aggregation_named(params.loss_aggregation)),
-        bounds_{params.clip_low, params.clip_high},
-        clip_(params.clip ? &bounds_ : nullptr) {
-    if (ratio_ == Ratio::sequence && aggregation_ != Aggregation::sequence_sum)
-      throw std::invalid_argument("loss_aggregation: a response is one action with ratio \"sequence\": expected " +
-                                  std::string("\"sequence_sum\", found \"") + params.loss_aggregation +
-                                  "\"; say ratio \"token\" for any other");
+        objective_(params, {}),
+        bounds_(params.clip()),
+        clip_(params.clip_ratio ? &bounds_ : nullptr) {
+    if (ratio_ != Ratio::sequence) return;
+    const auto expect = [](const char* name, const char* expected, const std::string& found) {
+      throw std::invalid_argument(std::string(name) + ": a response is one action with ratio \"sequence\": expected " +
+                                  expected + ", found \"" + found + "\"; say ratio \"token\" for any other");
+    };
+    if (objective_.aggregation() != Aggregation::sequence_sum)
+      expect("loss_aggregation", "\"sequence_sum\"", params.loss_aggregation);
+    if (params.sampler_correction != "off" && params.sampler_level == "token")
+      expect("sampler_level", "\"sequence_product\" or \"sequence_mean\"", params.sampler_level);
+    if (params.sampler_correction == "icepop") expect("sampler_correction", "\"truncate\" or \"mask\"", "icepop");
   }
 
   retort::RlRequirements requirements() const override {
     retort::RlRequirements wanted;
     wanted.group_size = params_.group_size;
-    wanted.updates = params_.updates;
-    wanted.mini_batches = params_.mini_batches;
+    objective_.add_to(wanted);
     if (params_.kl_coefficient > 0) wanted.signals |= RETORT_SIGNAL_REFERENCE_LOG_PROBS;
     return wanted;
   }
@@ -116,49 +101,47 @@ class Rloo : public retort::RlAlgorithm {
   }
 
   Result loss(const retort::RlBatch& batch, const retort::RlGradient& gradient) override {
-    retort::rl::check_loss_batch(batch, gradient);
     if (ratio_ == Ratio::sequence) return sequence_loss(batch, gradient);
-    const auto sum = retort::rl::sum_tokens(batch, gradient, aggregation_, [&](std::int64_t r, std::int64_t t) {
-      retort::rl::TokenTerms token;
-      token.policy = retort::rl::clipped_surrogate(clip_, static_cast<double>(batch.advantages(r, t)),
-                                                   static_cast<double>(batch.log_probs(r, t)),
-                                                   static_cast<double>(batch.old_log_probs(r, t)));
-      return token;
+    return objective_.loss(batch, gradient, [this](const retort::rl::TokenInputs& at) {
+      return retort::rl::clipped_surrogate(clip_, at.advantage, at.log_prob, at.old_log_prob);
     });
-    return {sum.loss, {{"clip_fraction", sum.clipped}}};
   }
 
  private:
-  /// Σ_t (log π_old − log π_ref) over the response.
-  static double response_kl(const retort::RlBatch& batch, std::int64_t r) {
+  /// Σ_t of the estimate of KL(π_old‖π_ref) over the response.
+  double response_kl(const retort::RlBatch& batch, std::int64_t r) const {
     double sum = 0;
-    for (std::int64_t t = 0; t < batch.mask.columns(); ++t)
-      if (batch.mask(r, t) > 0)
-        sum += retort::rl::k1(static_cast<double>(batch.old_log_probs(r, t)),
-                              static_cast<double>(batch.reference_log_probs(r, t)));
+    for (std::int64_t t = 0; t < batch.mask.columns(); ++t) {
+      if (!(batch.mask(r, t) > 0)) continue;
+      const double now = static_cast<double>(batch.old_log_probs(r, t));
+      sum += retort::rl::divergence(kl_, now, static_cast<double>(batch.reference_log_probs(r, t)), now).value;
+    }
     return sum;
   }
 
   Result sequence_loss(const retort::RlBatch& batch, const retort::RlGradient& gradient) const {
-    const double weight =
-        retort::rl::token_weight(aggregation_, 1, {batch.update_rows, batch.update_tokens, batch.maximum_tokens});
-    double loss = 0, clipped = 0;
+    objective_.check(batch, gradient);
+    const double weight = retort::rl::token_weight(Aggregation::sequence_sum, 1,
+                                                   {batch.update_rows, batch.update_tokens, batch.maximum_tokens});
+    const retort::rl::Objective::Rows constants = objective_.rows(batch);
+    double loss = 0, clipped = 0, ratio = 0;
     for (std::int64_t r = 0; r < batch.mask.rows(); ++r) {
       double now = 0, old = 0, advantage = 0;
       for (std::int64_t t = 0; t < batch.mask.columns(); ++t) {
         if (!(batch.mask(r, t) > 0)) continue;
         now += static_cast<double>(batch.log_probs(r, t));
         old += static_cast<double>(batch.old_log_probs(r, t));
-        advantage = static_cast<double>(batch.advantages(r, t));  // the same at every token of the response
+        advantage = constants.weight(r, t) * static_cast<double>(batch.advantages(r, t));  // the same at every token
       }
       const auto response = retort::rl::clipped_surrogate(clip_, advantage, now, old);
       if (!std::isfinite(response.loss)) retort::rl::refuse_not_finite(batch, r, 0);
       loss += weight * response.loss;
       clipped += response.clipped ? weight : 0;
+      ratio += weight * std::exp(now - old);
       for (std::int64_t t = 0; gradient.log_probs && t < batch.mask.columns(); ++t)
         gradient.log_probs(r, t) = batch.mask(r, t) > 0 ? static_cast<float>(weight * response.derivative) : 0.0F;
     }
-    return {loss, {{"clip_fraction", clipped}}};
+    return {loss, {{"clip_fraction", clipped}, {"ratio", ratio}}};
   }
 
   void check_step(const retort::RlBatch& batch, const retort::RlAdvantages& out) const {
@@ -178,14 +161,15 @@ class Rloo : public retort::RlAlgorithm {
 
   Params params_;
   Ratio ratio_;
-  Aggregation aggregation_;
+  retort::rl::Objective objective_;
+  retort::rl::Kl kl_ = retort::rl::kl_named(params_.kl_estimator);
   retort::rl::Clip bounds_;
   const retort::rl::Clip* clip_;  ///< nullptr: off
 };
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("rloo", "1.0.0", "Apache-2.0",
-                   retort::component<Rloo>("rl.rloo", "1.0.0",
+RETORT_PLUGIN_LIST("rloo", "1.1.0", "Apache-2.0",
+                   retort::component<Rloo>("rl.rloo", "1.1.0",
                                            "REINFORCE with the mean of the other samples as baseline, optional "
                                            "clipping and KL in the reward"));

@@ -20,6 +20,7 @@ using nlohmann::json;
 using task::Example;
 using Random = std::mt19937_64;
 using Place = std::pair<std::string, std::string>;  ///< tool, argument
+constexpr char every_name[] = "*";
 using Pools = std::map<Place, std::vector<std::string>>;
 
 /// std::uniform_*_distribution differ between libraries; these do not.
@@ -100,7 +101,7 @@ class Augmenter {
  public:
   Augmenter(const std::vector<Example>& examples, const std::vector<task::Tool>& tools, const AugmentOptions& options)
       : tools_(tools), options_(options), random_(options.seed) {
-    std::map<Place, std::set<std::string>> values;
+    std::map<Place, std::map<std::string, std::size_t>> values;  // how often each stands
     std::map<Place, std::set<std::string>> words;
     for (const Example& example : examples) {
       host::throw_if_stop_requested();
@@ -108,7 +109,7 @@ class Augmenter {
       for (const SwapSite& site : sites) {
         const std::string value = example.utterance().substr(site.begin, site.end - site.begin);
         const Place pool = pool_of(place_of(example, site));
-        values[pool].insert(value);
+        ++values[pool][value];
         std::istringstream stream(value);
         for (std::string word; stream >> word;) {
           words[pool].insert(word);
@@ -117,7 +118,15 @@ class Augmenter {
       }
       if (!sites.empty()) sources_.push_back({&example, std::move(sites)});
     }
-    for (const auto& [place, set] : values) values_[place].assign(set.begin(), set.end());
+    for (const auto& [place, counts] : values) {
+      std::size_t once = 0, all = 0;
+      for (const auto& [value, count] : counts) {
+        values_[place].push_back(value);
+        once += count == 1 ? 1 : 0;
+        all += count;
+      }
+      novelty_[place] = static_cast<double>(once) / static_cast<double>(all);
+    }
     for (const auto& [place, set] : words) words_[place].assign(set.begin(), set.end());
   }
 
@@ -147,14 +156,15 @@ class Augmenter {
  private:
   /// Whose values and words `place` draws from.
   Place pool_of(const Place& place) const {
-    return lists(options_.shared_arguments, place.second) ? Place("", place.second) : place;
+    const bool shared = lists(options_.shared_arguments, place.second) || lists(options_.shared_arguments, every_name);
+    return shared ? Place("", place.second) : place;
   }
 
   std::string new_value(const Place& place) {
     const Place pool = pool_of(place);
     const std::vector<std::string>& values = values_.at(pool);
-    if (!takes_random(place) || fraction(random_) >= options_.random_share)
-      return values[below(random_, values.size())];
+    const double share = options_.random_share * (options_.by_novelty ? novelty_.at(pool) : 1);
+    if (!takes_random(place) || fraction(random_) >= share) return values[below(random_, values.size())];
     const bool own_words = options_.own_words_share > 0 && fraction(random_) < options_.own_words_share;
     const std::vector<std::string>& words = words_.at(own_words ? pool : all_words);
     std::string value;
@@ -184,6 +194,7 @@ class Augmenter {
   std::vector<Source> sources_;
   Pools values_;
   Pools words_;
+  std::map<Place, double> novelty_;  ///< share of the values that stand once
 };
 
 }  // namespace
@@ -198,7 +209,7 @@ void require_known_arguments(const AugmentOptions& options, const std::vector<ta
   for (const auto& [list, names] : {std::pair("random_arguments", &options.random_arguments),
                                     std::pair("shared_arguments", &options.shared_arguments)}) {
     for (const std::string& name : *names) {
-      if (arguments.count(name) != 0) continue;
+      if (arguments.count(name) != 0 || (name == every_name && names == &options.shared_arguments)) continue;
       const std::string nearest = host::nearest_name(name, known);
       throw std::invalid_argument(std::string(list) + ": expected the name of an argument of a tool, found \"" + name +
                                   "\"" + (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?"));

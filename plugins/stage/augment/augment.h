@@ -18,7 +18,11 @@ struct AugmentOptions {
   double own_words_share = 0.0;     ///< of those rows: words taken from values of the same argument; 0 is off
   double spliced_share = 0.0;       ///< of those words: the head of one known word and the tail of another; 0 is off
   std::vector<std::string> random_arguments;  ///< arguments that get such rows; empty: every free-text one
-  std::vector<std::string> shared_arguments;  ///< tools draw the values of an argument of this name from each other
+  /// Multiplies random_share, argument by argument, by the share of its values that stand once in the data: how
+  /// probable a value is that training does not hold (Good 1953, "The population frequencies of species").
+  bool by_novelty = false;
+  /// Tools draw the values of an argument of this name from each other; "*": of every name.
+  std::vector<std::string> shared_arguments;
   bool closed = false;  ///< swap values of arguments with an enum too; the wording may depend on these
   std::uint64_t seed = 0;
 };

@@ -27,6 +27,7 @@ class AugmentStage final : public retort::Stage {
     double own_words_share = 0.0;
     double spliced_share = 0.0;
     std::vector<std::string> random_arguments;
+    bool by_novelty = false;
     std::vector<std::string> shared_arguments;
     bool closed = false;
     double max_unreadable_share = 0.1;
@@ -60,8 +61,14 @@ class AugmentStage final : public retort::Stage {
         .doc("of those words: the head of one known word and the tail of another; 0 is off")
         .strings("random_arguments", &Params::random_arguments)
         .doc("arguments that get such rows; empty: every free-text one")
+        .boolean("by_novelty", &Params::by_novelty)
+        .doc(
+            "random_share counts times the share of the argument's values that the data hold once: how probable a new "
+            "value is")
         .strings("shared_arguments", &Params::shared_arguments)
-        .doc("arguments that mean the same in every tool that has them: tools draw values from each other")
+        .doc(
+            "arguments that mean the same in every tool that has them, \"*\" for all: tools draw values from each "
+            "other")
         .boolean("closed", &Params::closed)
         .doc("swap values of arguments with an enum too; right only where no wording depends on them")
         .number("max_unreadable_share", &Params::max_unreadable_share)
@@ -126,6 +133,7 @@ class AugmentStage final : public retort::Stage {
     options.own_words_share = params_.own_words_share;
     options.spliced_share = params_.spliced_share;
     options.random_arguments = params_.random_arguments;
+    options.by_novelty = params_.by_novelty;
     options.shared_arguments = params_.shared_arguments;
     options.closed = params_.closed;
     options.seed = params_.seed == 0 ? context.seed() : static_cast<std::uint64_t>(params_.seed);

@@ -11,6 +11,7 @@
 #include "host/base/json.h"
 #include "runtime/generate/call_model.h"
 #include "runtime/measure/evaluation.h"
+#include "runtime/measure/row_groups.h"
 #include "task/dataset.h"
 
 namespace {
@@ -73,9 +74,12 @@ class Evaluate : public retort::Stage {
     ReportSubject subject{context.input_name("dataset"), params_.split, {}};
     const auto turns = params_.turns == "all" ? retort::task::Turns::all : retort::task::Turns::last;
     const retort::task::Split split = retort::task::read_split(file, params_.max_rejected_share, turns);
+    const auto training = retort::runtime::TrainingValues::read(context.input_folder("dataset"));
     for (const auto& example : split.examples) {
       if (params_.limit > 0 && static_cast<std::int64_t>(subject.data.size()) == params_.limit) break;
-      if (example.calls) subject.data.push_back({example.utterance(), *example.calls, example});
+      if (example.calls)
+        subject.data.push_back(
+            {example.utterance(), *example.calls, example, retort::runtime::groups_of(example, training)});
     }
     if (!split.rejected.empty()) {
       context.fact("rejected", std::to_string(split.rejected.size()));
@@ -145,6 +149,7 @@ class Evaluate : public retort::Stage {
         context.metric(name + "/" + figure, -1, model.at(figure).get<double>());
       model.erase("misses");
       model.erase("tools");
+      model.erase("groups");
       summary.push_back(std::move(model));
     }
     context.fact("utterances", report.at("utterances").dump());

@@ -28,15 +28,20 @@ std::vector<const Miss*> misses_by_row(const ReportSubject& subject, const Measu
   return rows;
 }
 
-Json to_json(const MeasuredModel& model) {
-  const runtime::Evaluation& evaluation = model.evaluation;
-  Json tools = Json::object(), misses = Json::array();
-  for (const auto& [tool, score] : evaluation.tools)
-    tools[tool] = {
+Json to_json(const std::map<std::string, runtime::Score>& scores) {
+  Json json = Json::object();
+  for (const auto& [name, score] : scores)
+    json[name] = {
         {"utterances", score.utterances},
         {"exact", score.exact},
         {"exact_match",
          score.utterances == 0 ? 0.0 : static_cast<double>(score.exact) / static_cast<double>(score.utterances)}};
+  return json;
+}
+
+Json to_json(const MeasuredModel& model) {
+  const runtime::Evaluation& evaluation = model.evaluation;
+  Json misses = Json::array();
   for (const Miss& miss : evaluation.misses)
     misses.push_back({{"utterance", miss.utterance},
                       {"expected", task::calls_to_json(miss.expected)},
@@ -50,7 +55,8 @@ Json to_json(const MeasuredModel& model) {
           {"p50_ms", evaluation.p50_ms},
           {"p90_ms", evaluation.p90_ms},
           {"p99_ms", evaluation.p99_ms},
-          {"tools", std::move(tools)},
+          {"tools", to_json(evaluation.tools)},
+          {"groups", to_json(evaluation.groups)},
           {"misses", std::move(misses)}};
 }
 

@@ -30,7 +30,7 @@ struct ReportSubject {
 /// The report:
 ///   {"dataset", "split", "utterances", "impossible"? (where there are such rows),
 ///    "models": [{"name", "parameters", "bytes", "exact_match", "malformed", "p50_ms", "p90_ms", "p99_ms",
-///                "tools": {tool: {"utterances", "exact", "exact_match"}},
+///                "tools": {tool: {"utterances", "exact", "exact_match"}}, "groups": {group: the same},
 ///                "misses": [{"utterance", "expected", "found", "reason"}]}],
 ///    "attribution": [{"utterance", "expected", "kept_by", "lost_at", "found", "reason"}]}
 /// Shares lie in [0,1]; "found" is the raw response with invalid UTF-8 replaced. Attribution compares each model with

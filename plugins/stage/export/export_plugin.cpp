@@ -28,11 +28,10 @@ void copy_model(const Path& from, const Path& to) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(from)) {
     const Path relative = entry.path().lexically_relative(from);
     if (relative == "manifest.json") continue;
-    retort::throw_if_stopped();
     if (entry.is_directory())
       std::filesystem::create_directories(to / relative);
     else
-      std::filesystem::copy_file(entry.path(), to / relative);
+      retort::host::copy_file(entry.path(), to / relative, &retort::throw_if_stopped);
   }
 }
 

@@ -92,7 +92,8 @@ Example read_generated(const std::string& split, std::size_t number, const nlohm
   fail(split, number, "expected an assistant message with the gold calls");
 }
 
-GeneratedDataset assemble(std::vector<Example> train, std::vector<Example> validation, std::vector<Example> test) {
+GeneratedDataset assemble(std::vector<Example> train, std::vector<Example> validation, std::vector<Example> test,
+                          TrainLabels labels) {
   GeneratedDataset dataset{std::move(train), std::move(validation), std::move(test)};
   DistinctUtterances utterances;
   utterances.add("train", dataset.train);
@@ -100,6 +101,7 @@ GeneratedDataset assemble(std::vector<Example> train, std::vector<Example> valid
   utterances.add("test", dataset.test);
   require_apart("train", parts_of(dataset.train), dataset.test);
   require_apart("validation", parts_of(dataset.validation), dataset.test);
+  if (labels == TrainLabels::kept) return dataset;
   for (Example& example : dataset.train) {
     example.calls.reset();
     example.text.clear();

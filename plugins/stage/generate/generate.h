@@ -10,8 +10,11 @@
 
 namespace retort::stages {
 
+/// What becomes of the environment's own calls on train rows.
+enum class TrainLabels { removed, kept };
+
 struct GeneratedDataset {
-  std::vector<task::Example> train;  ///< unlabelled: labelling is the prototype's work
+  std::vector<task::Example> train;  ///< unlabelled where labelling is the prototype's work
   std::vector<task::Example> validation;
   std::vector<task::Example> test;
 };
@@ -24,7 +27,7 @@ task::Example read_generated(const std::string& split, std::size_t number, const
 /// one, or when a part of a test template's id was used in another split. Ids may be composed:
 /// "pair.01(light.02+fan.03)" has the parts pair.01, light.02, fan.03.
 GeneratedDataset assemble(std::vector<task::Example> train, std::vector<task::Example> validation,
-                          std::vector<task::Example> test);
+                          std::vector<task::Example> test, TrainLabels labels = TrainLabels::removed);
 
 /// The parts of a template id.
 std::vector<std::string> template_parts(std::string_view id);

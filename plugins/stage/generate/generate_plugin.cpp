@@ -27,13 +27,14 @@ class GenerateStage final : public retort::Stage {
     std::int64_t validation = 500;
     std::int64_t test = 2000;
     std::int64_t seed = 0;
+    bool label_train = false;
   };
   static auto schema() {
     return retort::params<Params>()
         .integer("train", &Params::train)
         .at_least(1)
         .unit("utterances")
-        .doc("unlabelled utterances to label later")
+        .doc("utterances to train on; to be labelled later unless label_train is true")
         .integer("validation", &Params::validation)
         .at_least(0)
         .unit("utterances")
@@ -44,7 +45,11 @@ class GenerateStage final : public retort::Stage {
         .doc("labelled; from templates that only it uses")
         .integer("seed", &Params::seed)
         .at_least(0)
-        .doc("of the utterances; 0 takes the stage's own seed");
+        .doc("of the utterances; 0 takes the stage's own seed")
+        .boolean("label_train", &Params::label_train)
+        .doc(
+            "train rows keep the calls that the environment meant, for teacher.recorded or for training without a "
+            "teacher");
   }
   explicit GenerateStage(const Params& params) : params_(params) {}
 
@@ -74,7 +79,9 @@ class GenerateStage final : public retort::Stage {
     auto train = generate(context, environment, "train", params_.train, seed);
     auto validation = generate(context, environment, "validation", params_.validation, seed);
     auto test = generate(context, environment, "test", params_.test, seed);
-    const stages::GeneratedDataset dataset = stages::assemble(std::move(train), std::move(validation), std::move(test));
+    const auto labels = params_.label_train ? stages::TrainLabels::kept : stages::TrainLabels::removed;
+    const stages::GeneratedDataset dataset =
+        stages::assemble(std::move(train), std::move(validation), std::move(test), labels);
 
     const std::filesystem::path folder = context.output_folder();
     retort::host::write_json(folder / "tools.json", tools);

@@ -50,9 +50,16 @@ void add_token(nlohmann::json& arguments, const std::string& token, const std::s
     throw std::invalid_argument("tag: expected \"" + tag + "\" to continue a " + slot + " value, found it at \"" +
                                 token + "\"");
   }
-  const bool has_value = arguments.contains(slot);
-  const std::string value = has_value ? arguments[slot].get<std::string>() : "";
-  arguments[slot] = value + (begins ? (has_value ? value_separator : "") : " ") + token;
+  nlohmann::json& value = arguments[slot];
+  if (!begins) {
+    nlohmann::json& last = value.is_array() ? value.back() : value;
+    last = last.get<std::string>() + " " + token;
+  } else if (value.is_null()) {
+    value = token;
+  } else {
+    if (!value.is_array()) value = nlohmann::json::array({value});
+    value.push_back(token);
+  }
   open = slot;
 }
 
@@ -109,17 +116,18 @@ task::Split read_bio(const std::filesystem::path& folder) {
 }
 
 std::vector<task::Tool> derive_tools(const std::vector<Example>& examples) {
-  std::map<std::string, std::set<std::string>> slots;
+  std::map<std::string, std::map<std::string, bool>> slots;  // by intent: whether a row has the slot more than once
   for (const Example& example : examples) {
     for (const task::Call& call : *example.calls) {
-      std::set<std::string>& names = slots[call.name];
-      for (const auto& argument : call.arguments.items()) names.insert(argument.key());
+      std::map<std::string, bool>& repeats = slots[call.name];
+      for (const auto& argument : call.arguments.items()) repeats[argument.key()] |= argument.value().is_array();
     }
   }
   std::vector<task::Tool> tools;
-  for (const auto& [intent, names] : slots) {
+  const nlohmann::json text = {{"type", "string"}}, list = {{"type", "array"}, {"items", text}};
+  for (const auto& [intent, repeats] : slots) {
     nlohmann::json properties = nlohmann::json::object();
-    for (const std::string& name : names) properties[name] = {{"type", "string"}};
+    for (const auto& [name, repeated] : repeats) properties[name] = repeated ? list : text;
     tools.push_back({intent,
                      "",
                      {{"type", "object"},
@@ -128,6 +136,20 @@ std::vector<task::Tool> derive_tools(const std::vector<Example>& examples) {
                       {"additionalProperties", false}}});
   }
   return tools;
+}
+
+void make_lists(std::vector<Example>& examples, const std::vector<task::Tool>& tools) {
+  std::map<std::string, const nlohmann::json*> properties;
+  for (const task::Tool& tool : tools) properties[tool.name] = &tool.parameters.at("properties");
+  for (Example& example : examples) {
+    for (task::Call& call : *example.calls) {
+      const auto known = properties.find(call.name);
+      if (known == properties.end()) continue;
+      for (auto& [slot, value] : call.arguments.items())
+        if (value.is_string() && known->second->contains(slot) && known->second->at(slot).at("type") == "array")
+          value = nlohmann::json::array({value});
+    }
+  }
 }
 
 ImportedCorpus import_bio(const std::filesystem::path& folder, double max_rejected_share) {
@@ -144,6 +166,7 @@ ImportedCorpus import_bio(const std::filesystem::path& folder, double max_reject
   corpus.train = std::move(train.examples);
   corpus.validation = std::move(validation.examples);
   corpus.test = std::move(test.examples);
+  for (auto* examples : {&corpus.train, &corpus.validation, &corpus.test}) make_lists(*examples, corpus.tools);
   for (const Example& example : corpus.test)
     corpus.test_without_tool += task::invalid_reason(example.calls->front(), corpus.tools).has_value() ? 1 : 0;
 

@@ -12,21 +12,21 @@
 
 namespace retort::stages {
 
-/// Between the values of a slot that occurs more than once in an utterance. Such a slot stays one string, so that every
-/// argument has one type and every value stands in the utterance word for word.
-inline constexpr const char* value_separator = " | ";
-
 /// One row: PlayMusic, "play some jazz", "O O B-genre" → PlayMusic{"genre": "jazz"}. Tokens are joined by single
-/// spaces. Throws std::invalid_argument: counts that differ, a tag that is none, an I- tag that continues nothing, a
-/// label that cannot name a tool.
+/// spaces; a slot that occurs more than once becomes a list of its values in order. Throws std::invalid_argument:
+/// counts that differ, a tag that is none, an I- tag that continues nothing, a label that cannot name a tool.
 task::Example to_example(std::string_view tokens, std::string_view tags, std::string_view label);
 
 /// Reads <folder>/seq.in, seq.out and label. Rows that to_example refuses go to `rejected`. Throws std::runtime_error
 /// when a file cannot be read or the files' line counts differ.
 task::Split read_bio(const std::filesystem::path& folder);
 
-/// One tool for each intent, with one optional string argument for each slot seen with it; names in ascending order.
+/// One tool for each intent, with one optional argument for each slot seen with it, names in ascending order: a list of
+/// strings where a row has the slot more than once, else a string.
 std::vector<task::Tool> derive_tools(const std::vector<task::Example>& examples);
+
+/// Single values of arguments that the tools take as lists become lists of one.
+void make_lists(std::vector<task::Example>& examples, const std::vector<task::Tool>& tools);
 
 struct ImportedCorpus {
   std::vector<task::Tool> tools;  ///< from train and validation, as test must not tell what exists
@@ -36,7 +36,8 @@ struct ImportedCorpus {
   std::int64_t test_without_tool = 0;  ///< rows of test that call what neither other split has: they count as wrong
 };
 
-/// <folder>/train, valid and test. Throws std::runtime_error as read_bio does, and when more than `max_rejected_share` of all rows are rejected.
+/// <folder>/train, valid and test. Throws std::runtime_error as read_bio does, and when more than `max_rejected_share`
+/// of all rows are rejected.
 ImportedCorpus import_bio(const std::filesystem::path& folder, double max_rejected_share);
 
 }  // namespace retort::stages

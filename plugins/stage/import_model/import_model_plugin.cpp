@@ -6,6 +6,7 @@
 #include <retort/stage.hpp>
 #include <string>
 
+#include "host/base/files.h"
 #include "host/base/json.h"
 #include "model/model_folder.h"
 #include "text/tokenizer.h"
@@ -31,8 +32,7 @@ bool belongs_to_model(const Path& file) {
 void copy_folder(const Path& from, const Path& to) {
   for (const auto& entry : std::filesystem::directory_iterator(from)) {
     if (!belongs_to_model(entry.path())) continue;
-    retort::throw_if_stopped();
-    std::filesystem::copy_file(entry.path(), to / entry.path().filename());
+    retort::host::copy_file(entry.path(), to / entry.path().filename(), &retort::throw_if_stopped);
   }
 }
 

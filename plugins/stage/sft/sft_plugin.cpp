@@ -1,5 +1,6 @@
 // stage.sft: supervised (or rejection-sampling) fine-tuning on labelled utterances.
 #include "../common/training_stage.h"
+#include "grammar/grammar_options.h"
 
 namespace {
 
@@ -21,7 +22,25 @@ auto normalisation_parameters() {
       .doc("strip = no punctuation at the end, no white space at the ends")
       .string("numbers", &N::numbers)
       .one_of({"keep", "spaced", "joined"})
-      .doc("spaced = 7pm as 7 pm, 10% as 10 %; joined = the other way round");
+      .doc("spaced = 7pm as 7 pm, 10% as 10 %; joined = the other way round")
+      .string("apostrophes", &N::apostrophes)
+      .one_of({"keep", "drop"})
+      .doc("drop = what's as whats: people write both")
+      .string("values", &N::values)
+      .one_of({"said", "lower"})
+      .doc("spelling of what calls take from the text: as the user wrote it, or that in lower case");
+}
+
+/// Of a model without a task, as the normalisation is.
+auto grammar_parameters() {
+  using G = retort::grammar::GrammarOptions;
+  return retort::params<G>()
+      .boolean("values_from_utterance", &G::values_from_utterance)
+      .doc("free strings of a call are words of the conversation, without regard to case")
+      .boolean("no_call", &G::no_call)
+      .doc("an answer without a call is allowed")
+      .boolean("ask_back", &G::ask_back)
+      .doc("a call may lack required arguments, for which the user is to be asked");
 }
 
 class SftStage : public retort::Stage {
@@ -33,6 +52,8 @@ class SftStage : public retort::Stage {
     std::string conjunction = "and";
     std::string argument_order = "spoken";
     retort::task::NormalisationOptions normalisation;
+    std::int64_t readings = 1;
+    retort::grammar::GrammarOptions grammar;
     std::string loss = "nll";
     retort::train::LowRankOptions low_rank;
     double prompt_loss_weight = 0;
@@ -54,6 +75,11 @@ class SftStage : public retort::Stage {
         .one_of({"spoken", "alphabetical"})
         .doc("of a new model's calls; spoken = as the utterance says the values, the rest last")
         .object("normalisation", &Params::normalisation, normalisation_parameters())
+        .integer("readings", &Params::readings)
+        .at_least(1)
+        .at_most(8)
+        .doc("how often a new model's prompts hold the message to answer; 2 = each word is read with what follows it")
+        .object("grammar", &Params::grammar, grammar_parameters())
         .string("loss", &Params::loss)
         .one_of({"nll", "dft"})
         .doc(
@@ -88,6 +114,8 @@ class SftStage : public retort::Stage {
     job.call_format = params_.call_format;
     job.normalisation = params_.normalisation;
     job.style = {params_.conjunction, params_.argument_order};
+    job.style.readings = params_.readings;
+    if (params_.grammar != retort::grammar::GrammarOptions()) job.grammar = to_json(params_.grammar);
     job.loss = params_.loss;
     job.low_rank = params_.low_rank;
     job.validation = params_.validation;

@@ -9,11 +9,12 @@
 namespace retort {
 
 struct RlRequirements {
-  std::int64_t group_size = 1;    ///< G
-  std::uint64_t signals = 0;      ///< REFERENCE_LOG_PROBS, VALUES, ENTROPIES, TOKEN_REWARDS, SAMPLER_LOG_PROBS
-  std::int64_t updates = 1;       ///< passes over one batch of rollouts
-  std::int64_t mini_batches = 1;  ///< optimiser steps a pass
-  std::uint32_t flags = 0;        ///< RETORT_RL_…
+  std::int64_t group_size = 1;     ///< G
+  std::uint64_t signals = 0;       ///< REFERENCE_LOG_PROBS, VALUES, ENTROPIES, TOKEN_REWARDS, SAMPLER_LOG_PROBS
+  std::int64_t updates = 1;        ///< passes over one batch of rollouts
+  std::int64_t mini_batches = 1;   ///< optimiser steps a pass
+  std::uint32_t flags = 0;         ///< RETORT_RL_…
+  std::int64_t refill_rounds = 0;  ///< how often prompts without a kept row are replaced by others
 };
 
 /// B prompts, G samples each, r rows of the R = B·G of a step, T positions, K named rewards. Views that were not asked
@@ -96,6 +97,7 @@ class RlAlgorithm : public ComponentBase {
       out->group_size = wanted.group_size;
       out->updates = wanted.updates;
       out->mini_batches = wanted.mini_batches;
+      if (RETORT_HAS_FIELD(out, retort_rl_requirements, refill_rounds)) out->refill_rounds = wanted.refill_rounds;
     });
   }
   static retort_error* abi_advantages(retort_instance* instance, const retort_rl_batch* batch,

@@ -33,6 +33,7 @@ class ChildCommand {
     std::vector<char*> values;
     for (std::string& argument : arguments) values.push_back(argument.data());
     values.push_back(nullptr);
+    bring_scans(folder);
     child_ = ::fork();
     if (child_ != 0) return;
     ::setenv("HOME", folder.c_str(), 1);
@@ -44,6 +45,9 @@ class ChildCommand {
     ::execv(values[0], values.data());
     ::_exit(127);
   }
+  /// What an earlier command of any test learnt of the plugins becomes the cache in `folder`: a scan of all takes
+  /// seconds.
+  static void bring_scans(const std::filesystem::path& folder) { copy_scans(scans(), scans_of(folder)); }
   pid_t id() const { return child_; }
   Outcome wait() const {
     int status = 0;
@@ -54,10 +58,28 @@ class ChildCommand {
     outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     if (std::filesystem::is_regular_file(out_)) outcome.out = content(out_);
     outcome.err = content(folder_ / "stderr.txt");
+    copy_scans(scans_of(folder_), scans());
     return outcome;
   }
 
  private:
+  static std::filesystem::path scans_of(const std::filesystem::path& folder) {
+    return folder / "retort" / "plugins.json";
+  }
+  static std::filesystem::path scans() {
+    return std::filesystem::path(RETORT_COMMAND).parent_path().parent_path() / "test-scans.json";
+  }
+  /// Unless there is one as new; whole or not at all.
+  static void copy_scans(const std::filesystem::path& from, const std::filesystem::path& to) {
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    const fs::file_time_type written = fs::last_write_time(from, ignored);
+    if (ignored || (fs::exists(to, ignored) && fs::last_write_time(to, ignored) >= written)) return;
+    fs::create_directories(to.parent_path(), ignored);
+    const fs::path fresh = to.string() + "." + std::to_string(::getpid());
+    fs::copy_file(from, fresh, fs::copy_options::overwrite_existing, ignored);
+    fs::rename(fresh, to, ignored);
+  }
   /// In the child, which ends where it cannot.
   static void redirect(int descriptor, const std::filesystem::path& path, int flags) {
     const int file = ::open(path.c_str(), flags, 0644);

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "child_command.h"
+#include "text/tokenizer.h"
 
 namespace retort::apps {
 namespace {
@@ -79,6 +81,7 @@ TEST_F(TemplateCommandTest, GenerateWantsAPromptOrAChat) {
       {{"m"}, "expected either PROMPT or --chat TEXT, found neither"},
       {{"m", "prompt", "--chat", "x"}, "expected either PROMPT or --chat TEXT, found both"},
       {{"m", "prompt", "--system", "x"}, "--system: expected with --chat"},
+      {{"m", "prompt", "--tools", "x"}, "--tools: expected with --chat"},
       {{path("empty"), "--chat", "x"}, "found none; add the one that the model was trained with, or write the prompt"}};
   for (const auto& [arguments, expected] : cases) {
     std::vector<std::string> all = arguments;
@@ -103,6 +106,68 @@ TEST_F(TemplateCommandTest, GenerateRendersTheChat) {
   EXPECT_EQ(retort({"generate", model, "--chat", "Once upon a time", "-n", "8", "--greedy"}).out, plain.out);
   EXPECT_EQ(retort({"generate", model, "--system", "Once upon", "--chat", " a time", "-n", "8", "--greedy"}).out,
             plain.out);
+}
+
+/// With tools an answer is text or valid calls of them, limited as the package's retort.json says.
+TEST_F(TemplateCommandTest, GenerateLimitsItsAnswerToTheTools) {
+  const char* shared = std::getenv("RETORT_SHARED");
+  const auto stories = std::filesystem::path(shared != nullptr ? shared : RETORT_SHARED_DEFAULT) / "data/stories260K";
+  if (!std::filesystem::exists(stories)) GTEST_SKIP() << "no test data at " << stories << "; set RETORT_SHARED";
+  const auto model = path("stories");
+  ASSERT_EQ(retort({"import", (stories / "stories260K-f32.gguf").string(), model}).code, 0);
+  const std::string source =
+      "{% for t in tools or [] %}{{ t.function.name }} {% endfor %}{% for m in messages %}{% if m.tool_calls %}"
+      "{% for c in m.tool_calls %}<tool_call>{\"name\": {{ c.function.name | tojson }}, \"arguments\": "
+      "{{ c.function.arguments | tojson }}}</tool_call>{% endfor %}{% else %}{{ m.content }}{% endif %}"
+      "{% if m.role == 'assistant' %}</s>{% else %}\n{% endif %}{% endfor %}";
+  write("stories/chat_template.jinja", source);
+  const auto tools = write("tools.json", R"([{"type": "function", "function": {"name": "find_person", "parameters":
+    {"type": "object", "properties": {"who": {"type": "string"}, "mood": {"enum": ["glad", "sad"]}},
+     "required": ["who", "mood"]}}}])");
+  const text::Tokenizer tokenizer = text::Tokenizer::load(model);
+  const auto bias = [&](const char* token, int by) {
+    return std::to_string(tokenizer.find(token).value()) + "=" + std::to_string(by);
+  };
+  const std::vector<std::string> asked = {
+      "generate",     model,           "--chat",       "Once upon a time Lily was glad",
+      "--tools",      tools,           "--greedy",     "--json",
+      "-n",           "120",           "--logit-bias", bias("<", 30),
+      "--logit-bias", bias("</s>", 60)};
+  const auto answer = [&] {
+    const Outcome outcome = retort(asked);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return nlohmann::json::parse(outcome.out);
+  };
+  // The end token is the likeliest by far, so an answer that may be no call is none.
+  EXPECT_EQ(answer().at("text"), "");
+  const auto package = [&](const nlohmann::json& grammar) {
+    const nlohmann::json task = {{"format", "chat_template"},
+                                 {"tools", nlohmann::json::array()},
+                                 {"template", {{"default", source}}},
+                                 {"special_tokens", nlohmann::json::object()},
+                                 {"variables", nlohmann::json::object()},
+                                 {"today", "2025-01-01"},
+                                 {"grammar", grammar}};
+    write("stories/retort.json", nlohmann::json{{"task", task}}.dump());
+  };
+  package({{"no_call", false},
+           {"values_from_utterance", true},
+           {"enums", {{"find_person", {{"mood", {"happy"}}}}, {"another_tool", {{"x", {"y"}}}}}}});
+  const auto limited = answer();
+  EXPECT_TRUE(limited.at("ended")) << limited;
+  const std::string text = limited.at("text"), open = "<tool_call>", close = "</tool_call>";
+  ASSERT_TRUE(text.starts_with(open) && text.ends_with(close)) << text;
+  const auto call = nlohmann::json::parse(text.substr(open.size(), text.size() - open.size() - close.size()));
+  EXPECT_EQ(call.at("name"), "find_person");
+  EXPECT_EQ(call.at("arguments").at("mood"), "happy");
+  const std::string who = call.at("arguments").at("who");
+  EXPECT_NE(std::string("once upon a time lily was glad").find(who), std::string::npos) << text;
+  EXPECT_FALSE(who.empty());
+
+  package({{"no_calls", false}});
+  const Outcome refused = retort(asked);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("/no_calls"), std::string::npos) << refused.err;
 }
 
 }  // namespace

@@ -81,6 +81,32 @@ TEST(Masks, EqualAFilterOfTheWholeVocabularyIn2000States) {
   EXPECT_EQ(states, 2000);
 }
 
+/// Patterns that most tokens fit: from the second mask on, tokens are tried by classes of characters.
+TEST(Masks, OfWidePatternsEqualAFilterToo) {
+  const auto folder = tests::shared_data("tokenizer-qwen3");
+  RETORT_NEEDS(folder);
+  const auto tokenizer = text::Tokenizer::load(folder);
+  const auto vocabulary = std::make_shared<const Vocabulary>(tokenizer);
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"type":"string","pattern":"^(?:\\S+\\s+){0,5}\\S+$","maxLength":40})", "\"set the lights Zürich 日本 ok\""},
+      {R"({"type":"string","pattern":"^(?:\\S+\\s+){0,5}\\S+$"})", "\"one two  three four five six\""},
+      {R"({"type":"string","pattern":"^[\\w .,-]+$","minLength":12,"maxLength":30})", "\"Well, this is it - or not.\""},
+      {R"({"type":"string","pattern":"^[^0-9]+$"})", "\"no digits: größer than that\""}};
+  for (const auto& [schema, text] : cases) {
+    const auto program = schema_program(schema_rules(schema::SchemaDocument(OrderedJson::parse(schema))), {});
+    Grammar grammar(program, vocabulary);
+    ByteAutomaton exact(program, nullptr, 0);
+    GrammarState state = grammar.begin();
+    StateId at = exact.start();
+    for (const TokenId token : tokenizer.encode(text)) {
+      ASSERT_EQ(listed(grammar.mask(state), vocabulary->size()), ref_allowed(exact, at, *vocabulary)) << text;
+      ASSERT_TRUE(grammar.advance(state, token)) << text << ": " << vocabulary->bytes(token);
+      for (const char byte : vocabulary->bytes(token)) at = exact.step(at, static_cast<std::uint8_t>(byte));
+    }
+    EXPECT_TRUE(grammar.accepts(state)) << text;
+  }
+}
+
 TEST(Masks, MemoryIsBoundedAndStatesSurviveIt) {
   std::vector<std::string> tokens;
   for (int byte = 0; byte < 256; ++byte) tokens.push_back(std::string(1, static_cast<char>(byte)));

@@ -85,6 +85,17 @@ TEST(DistillConformance, StopsASecondTeacherThatDoesNotCount) {
   EXPECT_EQ(failures(loss), Names{"a second teacher counts"});
 }
 
+TEST(DistillConformance, AStoppedGradientOnlyHasToLeadDownwards) {
+  FakeDistill scaled, reversed, none;
+  scaled.flags = reversed.flags = none.flags = RETORT_DISTILL_STOPPED_GRADIENT;
+  scaled.logits_scale = 0.5;
+  EXPECT_EQ(failures(scaled), Names{});
+  reversed.logits_scale = -1;
+  EXPECT_EQ(failures(reversed), gradient_alone);
+  none.logits_scale = 0;
+  EXPECT_EQ(failures(none), gradient_alone);
+}
+
 TEST(DistillConformance, StopsSignalsOfAnotherInterface) {
   FakeDistill loss;
   loss.signals |= RETORT_SIGNAL_VALUES;

@@ -9,13 +9,13 @@
 namespace retort::train::testing {
 namespace {
 
-FakeDistill& self(retort_instance* instance) {
+FakeDistill& fake_distill(retort_instance* instance) {
   return *reinterpret_cast<FakeDistill*>(instance);
 }
 
 retort_error* fake_requirements(retort_instance* instance, const retort_distill_setup* setup,
                                 retort_distill_requirements* out) {
-  FakeDistill& fake = self(instance);
+  FakeDistill& fake = fake_distill(instance);
   out->signals = fake.signals;
   out->flags = fake.flags;
   out->top_k = fake.top_k;
@@ -131,7 +131,7 @@ double projection_loss(const FakeDistill& fake, SeenDistill& seen, std::vector<f
 }
 
 retort_error* fake_loss(retort_instance* instance, const retort_distill_batch* batch, retort_distill_result* result) {
-  FakeDistill& fake = self(instance);
+  FakeDistill& fake = fake_distill(instance);
   if (fake.inside.fetch_add(1) != 0) fake.met_another_thread = true;
   SeenDistill seen = remember(fake, *batch);
   const auto rows = static_cast<double>(seen.floats["mask"].size());
@@ -168,8 +168,8 @@ DistillPlugin FakeDistill::plugin() {
   return {reinterpret_cast<retort_instance*>(this), &table(), [](retort_error*) {}, "distill.fake"};
 }
 
-DistillLoopJob distill_job(const Workplace& place, const std::string& name, std::int64_t steps, const std::filesystem::path& teacher,
-                           FakeDistill& loss) {
+DistillLoopJob distill_job(const Workplace& place, const std::string& name, std::int64_t steps,
+                           const std::filesystem::path& teacher, FakeDistill& loss) {
   auto job = place.job<DistillLoopJob>(name, steps);
   job.student = job.policy;
   job.teachers = {teacher};
@@ -230,7 +230,8 @@ std::vector<float> logits_after(const std::filesystem::path& model, const std::v
   return {logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel()};
 }
 
-std::vector<float> state_after(const std::filesystem::path& model, const std::vector<std::int64_t>& prefix, std::int64_t layer) {
+std::vector<float> state_after(const std::filesystem::path& model, const std::vector<std::int64_t>& prefix,
+                               std::int64_t layer) {
   const torch::NoGradGuard no_grad;
   const CallModule module = load_call_module(model);
   torch::Tensor chosen;

@@ -217,7 +217,7 @@ TEST(DistillationLoop, ShowsTheDeclaredLayers) {
 
 namespace {
 
-void declare_projection(FakeDistill& loss) {
+void declare_last_layer(FakeDistill& loss) {
   loss.signals = RETORT_SIGNAL_HIDDEN_STATES | RETORT_SIGNAL_TEACHER_LOGITS;
   loss.student_layers = loss.teacher_layers = {-1};
   loss.projection = true;
@@ -229,7 +229,7 @@ TEST(DistillationLoop, TrainsTheParametersOfTheLoss) {
   const Workplace place;
   const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
   FakeDistill loss;
-  declare_projection(loss);
+  declare_last_layer(loss);
   const DistillLoopJob job = distill_job(place, "projection", 2, teacher, loss);
   distil(job);
   const std::vector<float>&before = loss.seen[0].floats.at("parameter0"), &after = loss.seen[1].floats.at("parameter0");
@@ -260,7 +260,7 @@ TEST(DistillationLoop, ARunThatStoppedEndsWithTheSameBytesAndParameters) {
   const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
   FakeDistill whole, broken, resumed;
   const auto job = [&](const std::string& name, FakeDistill& loss) {
-    declare_projection(loss);
+    declare_last_layer(loss);
     DistillLoopJob made = distill_job(place, name, 6, teacher, loss);
     made.training.average_decay = 0.9;
     made.training.dropout = 0.1;
@@ -283,7 +283,7 @@ TEST(DistillationLoop, ARunThatStoppedEndsWithTheSameBytesAndParameters) {
 TEST(DistillationLoop, RefusesTheCheckpointOfOtherGroupsByName) {
   const Workplace place;
   FakeDistill with, without;
-  declare_projection(with);
+  declare_last_layer(with);
   DistillLoopJob job = distill_job(place, "groups", 3, place.policy(), with);
   Recorder recorder;
   recorder.stop_before = 2;
@@ -381,7 +381,7 @@ TEST(DistillationLoop, RefusesWhatItCannotGiveByName) {
 
   const Workplace place;
   FakeDistill deep;
-  declare_projection(deep);
+  declare_last_layer(deep);
   deep.student_layers = {2};  // of 2 layers
   EXPECT_THROW(distil(distill_job(place, "deep", 1, place.policy(), deep)), std::invalid_argument);
 }

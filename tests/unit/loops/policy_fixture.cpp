@@ -112,7 +112,7 @@ void write(const retort_tensor* tensor, const std::vector<float>& values) {
 
 namespace {
 
-FakeRl& self(retort_instance* instance) {
+FakeRl& rl_of(retort_instance* instance) {
   return *reinterpret_cast<FakeRl*>(instance);
 }
 
@@ -143,12 +143,12 @@ SeenRl remember(const retort_rl_batch& batch) {
 }
 
 retort_error* fake_requirements(retort_instance* instance, retort_rl_requirements* out) {
-  *out = self(instance).wanted;
+  *out = rl_of(instance).wanted;
   return nullptr;
 }
 
 retort_error* fake_advantages(retort_instance* instance, const retort_rl_batch* batch, retort_rl_advantages* out) {
-  FakeRl& fake = self(instance);
+  FakeRl& fake = rl_of(instance);
   SeenRl seen = remember(*batch);
   std::vector<float> advantages;
   for (std::size_t i = 0; i < seen.tensors["mask"].size(); ++i)
@@ -163,7 +163,7 @@ retort_error* fake_advantages(retort_instance* instance, const retort_rl_batch* 
 }
 
 retort_error* fake_loss(retort_instance* instance, const retort_rl_batch* batch, retort_rl_result* result) {
-  FakeRl& fake = self(instance);
+  FakeRl& fake = rl_of(instance);
   SeenRl seen = remember(*batch);
   const auto tokens = static_cast<double>(batch->update_tokens);
   std::vector<float> by_log_probs, by_values;

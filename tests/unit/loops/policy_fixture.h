@@ -77,8 +77,9 @@ struct SeenRl {
 /// A policy-gradient algorithm: advantages are the rewards, and the loss is −Σ ratio·A / tokens, plus half the square
 /// of value − `constant_return` over tokens where values are asked for.
 struct FakeRl {
-  retort_rl_requirements wanted{sizeof(retort_rl_requirements), 0, 0, 1, 1, 1};
+  retort_rl_requirements wanted{sizeof(retort_rl_requirements), 0, 0, 1, 1, 1, 0};
   std::vector<float> keep;  ///< empty: all
+  bool drop_equal = false;  ///< keeps groups whose rewards differ alone
   double constant_return = 0;
   std::mutex mutex;
   std::vector<SeenRl> advantages, losses;

@@ -21,7 +21,7 @@ RlStep step_of_six() {
 }
 
 retort_rl_requirements wanted(std::int64_t updates, std::int64_t mini_batches, std::uint32_t flags) {
-  return {sizeof(retort_rl_requirements), flags, 0, 2, updates, mini_batches};
+  return {sizeof(retort_rl_requirements), flags, 0, 2, updates, mini_batches, 0};
 }
 
 TEST(RlUpdates, OneUpdateHasAllKeptRows) {

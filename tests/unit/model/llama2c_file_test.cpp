@@ -66,7 +66,7 @@ std::string checkpoint_0(bool own_head) {
   return header_0(own_head) + floats(0, elements);
 }
 
-std::span<const std::byte> bytes_of(const std::string& content) {
+std::span<const std::byte> llama2c_bytes(const std::string& content) {
   return {reinterpret_cast<const std::byte*>(content.data()), content.size()};
 }
 
@@ -79,7 +79,7 @@ float first_value(const Llama2cFile& file, const std::string& name) {
 TEST(Llama2cFile, Version0) {
   for (const bool own_head : {false, true}) {
     const std::string content = checkpoint_0(own_head);
-    const Llama2cFile file(bytes_of(content), "memory");
+    const Llama2cFile file(llama2c_bytes(content), "memory");
     EXPECT_EQ(file.config().hidden_size, 8);
     EXPECT_EQ(file.config().intermediate_size, 12);
     EXPECT_EQ(file.config().layers, 2);
@@ -112,7 +112,7 @@ TEST(Llama2cFile, Version1HasTheNormsFirst) {
   content += '\0';  // shared_classifier: no
   content.resize(256, '\0');
   content += floats(0, 4 * 8 + 8 + 40 + 2 * (64 + 32 + 32 + 64 + 3 * 96) + 40);
-  const Llama2cFile file(bytes_of(content), "memory");
+  const Llama2cFile file(llama2c_bytes(content), "memory");
   EXPECT_FALSE(file.config().tie_word_embeddings);
   EXPECT_EQ(first_value(file, "model.layers.1.post_attention_layernorm.weight"), 24.0F);
   EXPECT_EQ(first_value(file, "model.norm.weight"), 32.0F);
@@ -121,28 +121,28 @@ TEST(Llama2cFile, Version1HasTheNormsFirst) {
   EXPECT_EQ(first_value(file, "lm_head.weight"), 80.0F + 2 * (64 + 32 + 32 + 64 + 3 * 96));
   content[4] = 2;
   EXPECT_TRUE(
-      contains(error_of([&] { Llama2cFile(bytes_of(content), "m.bin"); }), "m.bin: header: expected version 1"));
+      contains(error_of([&] { Llama2cFile(llama2c_bytes(content), "m.bin"); }), "m.bin: header: expected version 1"));
 }
 
 TEST(Llama2cFile, WrongSizesAreRefused) {
   const std::string content = checkpoint_0(false);
   for (std::size_t size = 0; size < content.size(); size += size < 64 ? 1 : 61) {
     const std::string cut = content.substr(0, size);
-    ASSERT_THROW(Llama2cFile(bytes_of(cut), "cut"), std::invalid_argument) << size;
+    ASSERT_THROW(Llama2cFile(llama2c_bytes(cut), "cut"), std::invalid_argument) << size;
   }
   const std::string longer = content + "1234";
   EXPECT_TRUE(
-      contains(error_of([&] { Llama2cFile(bytes_of(longer), "m.bin"); }),
+      contains(error_of([&] { Llama2cFile(llama2c_bytes(longer), "m.bin"); }),
                "m.bin: file: expected " + std::to_string(content.size()) + " bytes, as its header says, found"));
   const std::string cut = content.substr(0, content.size() - 200);
-  EXPECT_TRUE(contains(error_of([&] { Llama2cFile(bytes_of(cut), "m.bin"); }), "the file is truncated"));
+  EXPECT_TRUE(contains(error_of([&] { Llama2cFile(llama2c_bytes(cut), "m.bin"); }), "the file is truncated"));
 }
 
 TEST(Llama2cFile, WrongHeadersAreRefusedByField) {
   const auto refusal = [](std::size_t field, std::int32_t value) {
     std::string content = checkpoint_0(false);
     std::memcpy(content.data() + field * 4, &value, sizeof(value));
-    return error_of([&] { Llama2cFile(bytes_of(content), "m.bin"); });
+    return error_of([&] { Llama2cFile(llama2c_bytes(content), "m.bin"); });
   };
   EXPECT_TRUE(contains(refusal(0, 0), "header field dim: expected 1 to 1048576"));
   EXPECT_TRUE(contains(refusal(0, INT32_MAX), "header field dim"));

@@ -70,6 +70,53 @@ TEST(Augment, RefusesArgumentsThatNoToolHas) {
   EXPECT_EQ(refusal(options), "");
 }
 
+/// Two persons in many rows, a new text in each.
+std::vector<task::Example> messages_of_two(int rows) {
+  std::vector<task::Example> examples;
+  for (int i = 0; i < rows; ++i) {
+    const std::string person = i % 2 == 0 ? "anna" : "ben", text = "note " + std::to_string(1000 + i);
+    examples.push_back(
+        example("tell " + person + " that " + text, "message_send", {{"person", person}, {"text", text}}));
+  }
+  return examples;
+}
+
+TEST(Augment, MadeUpValuesByNoveltyLeaveKnownNamesAlone) {
+  AugmentOptions options;
+  options.factor = 6;
+  options.swap_share = 1;
+  options.random_share = 1;
+  options.longest_random = 1;
+  options.spliced_share = 1;
+  options.seed = 5;
+  for (const bool by_novelty : {false, true}) {
+    options.by_novelty = by_novelty;
+    std::set<std::string> persons, texts;
+    const auto originals = messages_of_two(40);
+    const auto result = augment(originals, tools(), options);
+    for (const task::Example& one : result) {
+      persons.insert(one.calls->front().arguments.at("person").get<std::string>());
+      texts.insert(one.calls->front().arguments.at("text").get<std::string>());
+    }
+    EXPECT_GT(result.size(), originals.size());
+    EXPECT_GT(texts.size(), 40U) << "every text stands once: all of them are made up";
+    EXPECT_EQ(persons.size() == 2U, by_novelty) << persons.size();
+  }
+}
+
+TEST(Augment, AStarSharesTheValuesOfEveryName) {
+  const json parameters = {{"type", "object"}, {"properties", {{"name", {{"type", "string"}}}}}};
+  const std::vector<task::Tool> two = {{"call", "", parameters}, {"greet", "", parameters}};
+  const std::vector<task::Example> originals = {example("call anna", "call", {{"name", "anna"}}),
+                                                example("greet ben", "greet", {{"name", "ben"}})};
+  AugmentOptions options;
+  options.factor = 2;
+  EXPECT_EQ(augment(originals, two, options).size(), 2U) << "one value for each tool: nothing to swap";
+  options.shared_arguments = {"*"};
+  require_known_arguments(options, two);
+  EXPECT_EQ(augment(originals, two, options).size(), 4U);
+}
+
 TEST(SwapSites, LeaveClosedValuesAloneUnlessAsked) {
   const auto fan = example("set the office fan to low", "fan_set", {{"room", "office"}, {"speed", "low"}});
   EXPECT_TRUE(swap_sites(fan, tools(), false).empty());

@@ -20,6 +20,12 @@ TEST(Generate, StripsTrainLabelsOnly) {
   EXPECT_EQ(dataset.train.at(0).metadata["template"], "t.1");
 }
 
+TEST(Generate, KeepsTrainLabelsWhenAsked) {
+  const GeneratedDataset dataset = assemble({row("a", "t.1")}, {}, {row("c", "t.2")}, TrainLabels::kept);
+  EXPECT_TRUE(dataset.train.at(0).calls.has_value());
+  EXPECT_THROW(assemble({row("a", "t.1")}, {}, {row("a", "t.2")}, TrainLabels::kept), std::runtime_error);
+}
+
 TEST(Generate, RefusesSplitsThatTouch) {
   EXPECT_THROW(assemble({row("Turn it on.", "t.1")}, {}, {row("turn it on", "t.2")}), std::runtime_error);
   EXPECT_THROW(assemble({row("a", "t.1"), row("a", "t.3")}, {}, {}), std::runtime_error);

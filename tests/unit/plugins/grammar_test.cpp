@@ -1,4 +1,4 @@
-// The home's grammar: what makes its splits trustworthy. One large sample serves all tests.
+// The home's grammar in simple speech: what makes its splits trustworthy. One large sample serves all tests.
 #include "grammar.h"
 
 #include <gtest/gtest.h>
@@ -40,6 +40,16 @@ std::set<std::string> texts(const std::vector<Utterance>& utterances) {
   return result;
 }
 
+TEST(ChatRow, HasTheTextsOfCallsInLowerCase) {
+  const Utterance utterance{
+      "Add Milk and Rye to the list",
+      nlohmann::json::parse(R"([{"name": "shopping_add", "arguments": {"items": ["Milk", "Rye"]}}])"), "t", "surface"};
+  const nlohmann::json row = to_chat_row(utterance);
+  EXPECT_EQ(row["messages"][0]["content"], "Add Milk and Rye to the list");
+  EXPECT_EQ(row["messages"][1]["tool_calls"][0]["function"]["arguments"], R"({"items":["milk","rye"]})");
+  EXPECT_EQ(row["metadata"]["kind"], "surface");
+}
+
 TEST(Grammar, GivesTheSameUtterancesForTheSameSeed) {
   const auto first = grammar().generate(Split::train, 300, 7);
   const auto again = Grammar().generate(Split::train, 300, 7);
@@ -55,8 +65,11 @@ TEST(Grammar, UtterancesAreDistinct) {
 }
 
 TEST(Grammar, EveryToolHasTrainAndTestTemplates) {
-  ASSERT_EQ(grammar().intents().size(), tools().size() + 1);
-  for (const Intent& intent : grammar().intents()) {
+  ASSERT_EQ(grammar().data().tools.size(), tools().size());
+  ASSERT_EQ(grammar().data().nones.size(), 1U);
+  std::vector<Intent> intents = grammar().data().tools;
+  intents.push_back(grammar().data().nones.front());
+  for (const Intent& intent : intents) {
     std::size_t held_out = 0;
     for (const ClauseTemplate& one : intent.templates) held_out += one.test_only() ? 1 : 0;
     const std::size_t shared = intent.templates.size() - held_out;
@@ -166,6 +179,7 @@ TEST(Grammar, RowsAreWhatDatasetsRead) {
     ASSERT_TRUE(example.calls.has_value());
     EXPECT_EQ(task::calls_to_json(*example.calls), train()[i].calls);
     EXPECT_EQ(example.metadata["template"], train()[i].template_id);
+    EXPECT_EQ(example.metadata["kind"], train()[i].kind);
   }
 }
 
@@ -174,10 +188,10 @@ TEST(Grammar, RefusesAnUnknownSplit) {
 }
 
 TEST(ClauseTemplate, RefusesBrokenNotation) {
-  const std::map<std::string, std::string> kinds;
   for (const char* text : {"turn (on|off the light", "turn on the {color", "turn on) it", "turn on the {gadget}"}) {
-    EXPECT_THROW(ClauseTemplate("x", text, kinds, nlohmann::json::object(), false, true), std::invalid_argument)
-        << text;
+    TemplateSource source;
+    source.say = text;
+    EXPECT_THROW(ClauseTemplate{source}, std::invalid_argument) << text;
   }
 }
 

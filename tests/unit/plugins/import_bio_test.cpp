@@ -44,11 +44,27 @@ TEST_F(ImportBio, MakesCallsOfTags) {
   EXPECT_EQ(example.calls->front().arguments, (json{{"genre", "smooth jazz"}, {"artist", "miles davis"}}));
 }
 
-TEST_F(ImportBio, JoinsRepeatedSlots) {
+TEST_F(ImportBio, RepeatedSlotsAreLists) {
   const task::Example example = to_example("a b and c", "B-x I-x O B-x", "Y");
-  EXPECT_EQ(example.calls->front().arguments, (json{{"x", "a b | c"}}));
+  EXPECT_EQ(example.calls->front().arguments, (json{{"x", {"a b", "c"}}}));
   // B- next to B- of the same slot begins a second value.
-  EXPECT_EQ(to_example("a b", "B-x B-x", "Y").calls->front().arguments, (json{{"x", "a | b"}}));
+  EXPECT_EQ(to_example("a b c d", "B-x B-x B-x I-x", "Y").calls->front().arguments, (json{{"x", {"a", "b", "c d"}}}));
+}
+
+TEST_F(ImportBio, ASlotThatRepeatsIsAListInEveryRowOfItsIntent) {
+  write("train", "a or b\nc\nd\n", "B-x O B-x\nB-x\nB-x\n", "Y\nY\nZ\n");
+  write("valid", "e\n", "B-x\n", "Y\n");
+  write("test", "f\ng h\n", "B-x\nB-x B-x\n", "Y\nZ\n");
+  const ImportedCorpus corpus = import_bio(folder_, 0);
+  const json list = {{"type", "array"}, {"items", {{"type", "string"}}}};
+  EXPECT_EQ(corpus.tools[0].parameters["properties"], (json{{"x", list}}));
+  EXPECT_EQ(corpus.tools[1].parameters["properties"], (json{{"x", {{"type", "string"}}}}));
+  EXPECT_EQ(corpus.train[0].calls->front().arguments, (json{{"x", {"a", "b"}}}));
+  EXPECT_EQ(corpus.train[1].calls->front().arguments, (json{{"x", json::array({"c"})}}));
+  EXPECT_EQ(corpus.train[2].calls->front().arguments, (json{{"x", "d"}}));
+  EXPECT_EQ(corpus.validation[0].calls->front().arguments, (json{{"x", json::array({"e"})}}));
+  EXPECT_EQ(corpus.test[0].calls->front().arguments, (json{{"x", json::array({"f"})}}));
+  EXPECT_EQ(corpus.test_without_tool, 1) << "only test has two values for Z: no model could know";
 }
 
 TEST_F(ImportBio, RefusesRowsThatAreNotBio) {
@@ -114,7 +130,7 @@ TEST_F(ImportBio, ReadsSnips) {
   for (const task::Example& example : corpus.train) {
     bool any = false;
     for (const auto& value : example.calls->front().arguments) {
-      any = any || value.get<std::string>().find(value_separator) != std::string::npos;
+      any = any || (value.is_array() && value.size() > 1);
     }
     repeated += any ? 1 : 0;
   }

@@ -21,7 +21,7 @@ using testing::HttpRequest;
 using testing::HttpResponse;
 using testing::HttpServer;
 
-const Registry& registry() {
+const Registry& judges() {
   static const Registry both = [] {
     SearchOptions options;
     options.libraries = {LLM_JUDGE_PLUGIN, OPENAI_PLUGIN};
@@ -34,9 +34,9 @@ const Registry& registry() {
 
 Component create(const std::string& id, Json parameters, std::vector<FilledSlot> slots = {}) {
   std::vector<Diagnostic> findings;
-  validate_parameters(registry().find(id)->parameters_schema, parameters, "", findings);
+  validate_parameters(judges().find(id)->parameters_schema, parameters, "", findings);
   EXPECT_TRUE(findings.empty());
-  return registry().create(id, parameters, std::move(slots));
+  return judges().create(id, parameters, std::move(slots));
 }
 
 Component openai(const HttpServer& server, Json parameters = Json::object()) {
@@ -78,7 +78,7 @@ TEST(NestedJudge, AsksTheTeacherInItsSlot) {
 }
 
 TEST(NestedJudge, TheSlotIsDeclaredAndNeeded) {
-  const ComponentInfo& info = *registry().find("reward.llm_judge");
+  const ComponentInfo& info = *judges().find("reward.llm_judge");
   ASSERT_EQ(info.slots.size(), 1U);
   EXPECT_EQ(info.slots[0].name, "teacher");
   EXPECT_EQ(info.slots[0].interface, RETORT_TEACHER_INTERFACE);

@@ -25,12 +25,13 @@ TEST(Normalisation, EachOptionDoesOneThing) {
       {{.numbers = "spaced"}, "b2b, mp3, 7 pm, 4x4, 90s", "b2b, mp3, 7 pm, 4x4, 90 s"},
       {{.numbers = "joined"}, "at 7 pm, 10 % now, 5 people", "at 7pm, 10% now, 5 people"},
       {{.letters = "lower"}, "\xFF X", "\xFF X"},
+      {{.apostrophes = "drop"}, "what's o'clock, 'now' or 5' l'été", "whats oclock, 'now' or 5' lété"},
   };
   for (const auto& [options, text, expected] : cases) EXPECT_EQ(normalised(text, options), expected) << text;
   EXPECT_THROW(normalisation_from_json({{"letters", "upper"}}, "task"), std::invalid_argument);
 }
 
-const std::vector<Tool> tools = {
+const std::vector<Tool> normalised_tools = {
     {"remind",
      "",
      {{"type", "object"},
@@ -40,17 +41,24 @@ const std::vector<Tool> tools = {
 TEST(Normalisation, LabelsThatAreFreeFollowTheText) {
   const NormalisationOptions options{.letters = "lower", .numbers = "spaced"};
   const std::vector<Call> calls = {{"remind", {{"who", "Ann"}, {"at", "7pm"}, {"day", "Monday"}}}};
-  const auto learnt = normalised(calls, tools, options);
+  const auto learnt = normalised(calls, normalised_tools, options);
   EXPECT_EQ(learnt[0].arguments, (Json{{"who", "ann"}, {"at", "7 pm"}, {"day", "Monday"}}));
-  EXPECT_EQ(restored(learnt, tools, conversation_of("Remind Ann on monday, 7pm!"), options), calls);
+  EXPECT_EQ(restored(learnt, normalised_tools, conversation_of("Remind Ann on monday, 7pm!"), options), calls);
+  // A task whose values are in lower case has them so, whatever the user wrote; apostrophes come back.
+  const NormalisationOptions lower{.letters = "lower", .apostrophes = "drop", .values = "lower"};
+  EXPECT_EQ(
+      restored({{"remind", {{"who", "anns mum"}}}}, normalised_tools, conversation_of("Remind Ann's Mum"), lower)[0]
+          .arguments["who"],
+      "ann's mum");
   // What nobody said stays.
-  EXPECT_EQ(restored({{"remind", {{"who", "tom"}}}}, tools, conversation_of("Remind Ann"), options)[0].arguments["who"],
+  EXPECT_EQ(restored({{"remind", {{"who", "tom"}}}}, normalised_tools, conversation_of("Remind Ann"), options)[0]
+                .arguments["who"],
             "tom");
 }
 
 TEST(Normalisation, IsPartOfTheTask) {
   const NormalisationOptions options{.letters = "lower", .ends = "strip", .numbers = "spaced"};
-  const PromptContract plain("functional_tokens", tools);
+  const PromptContract plain("functional_tokens", normalised_tools);
   EXPECT_FALSE(plain.to_json().contains("normalisation"));
   const PromptContract contract = PromptContract::from_json(plain.with(options).to_json(), "task");
   const text::Tokenizer tokenizer = text::Tokenizer::parse(

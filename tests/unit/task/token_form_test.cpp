@@ -10,7 +10,7 @@ using tests::contains;
 using tests::error_of;
 using Json = nlohmann::json;
 
-std::vector<Tool> tools() {
+std::vector<Tool> token_tools() {
   return {{"alarm_set",
            "",
            {{"type", "object"}, {"properties", {{"time", {{"type", "string"}}}, {"tool", {{"type", "string"}}}}}}},
@@ -40,20 +40,55 @@ Conversation two_turns() {
 }
 
 TEST(TokenForm, WritesEarlierTurnsCompactly) {
-  const PromptContract functional("functional_tokens", tools(), {.context = true});
+  const PromptContract functional("functional_tokens", token_tools(), {.context = true});
   const text::Tokenizer tokenizer = tokenizer_for(functional);
   EXPECT_EQ(shown(tokenizer, functional.prompt(tokenizer, two_turns())),
             R"(<|system|> be brief<|user|> wake me up<|assistant|><|none|> when?<|end|><|user|> at 7<|assistant|>)"
             R"(<|call:alarm_set|><|time|> 7<|end|><|tool|> {"ok":true}<|assistant|>)");
-  const PromptContract json("json", tools(), {.context = true});
+  const PromptContract json("json", token_tools(), {.context = true});
   const text::Tokenizer json_tokenizer = tokenizer_for(json);
   EXPECT_EQ(shown(json_tokenizer, json.prompt(json_tokenizer, two_turns())),
             R"(<|system|> be brief<|user|> wake me up<|assistant|> when?<|end|><|user|> at 7<|assistant|>)"
             R"({"arguments":{"time":"7"},"name":"alarm_set"}<|end|><|tool|> {"ok":true}<|assistant|>)");
 }
 
+TEST(TokenForm, ReadsTheQuestionAgainWhereItIsAsked) {
+  const PromptContract contract("functional_tokens", token_tools(), {.context = true, .readings = 2});
+  const text::Tokenizer tokenizer = tokenizer_for(contract);
+  EXPECT_EQ(shown(tokenizer, contract.prompt(tokenizer, "at 7")), "<|user|> at 7<|user|> at 7<|assistant|>");
+  // A tool's result is not a question, and earlier turns are read once.
+  EXPECT_EQ(
+      shown(tokenizer, contract.prompt(tokenizer, two_turns())),
+      shown(tokenizer,
+            PromptContract("functional_tokens", token_tools(), {.context = true}).prompt(tokenizer, two_turns())));
+  Conversation asked = two_turns();
+  asked.messages.push_back({.role = Role::user, .content = "at 8"});
+  EXPECT_TRUE(contains(shown(tokenizer, contract.prompt(tokenizer, asked)),
+                       R"({"ok":true}<|user|> at 8<|user|> at 8<|assistant|>)"));
+
+  const Json json = contract.to_json();
+  EXPECT_EQ(json.at("readings"), 2);
+  EXPECT_EQ(PromptContract::from_json(json, "test").prompt(tokenizer, "at 7"), contract.prompt(tokenizer, "at 7"));
+  EXPECT_FALSE(PromptContract("functional_tokens", token_tools()).to_json().contains("readings"));
+  Json none = json;
+  none["readings"] = 0;
+  EXPECT_TRUE(contains(error_of([&] { PromptContract::from_json(none, "test"); }), "/readings"));
+  EXPECT_TRUE(contains(error_of([] { PromptContract("json", token_tools(), {.readings = 0}); }),
+                       "readings: expected at least 1"));
+}
+
+TEST(TokenForm, OptionsOfTheGrammarBelongToTheTask) {
+  const PromptContract plain("json", token_tools());
+  EXPECT_TRUE(plain.grammar().empty());
+  EXPECT_FALSE(plain.to_json().contains("grammar"));
+  const Json options = {{"values_from_utterance", true}};
+  const Json json = plain.with_grammar(options).to_json();
+  EXPECT_EQ(json.at("grammar"), options);
+  EXPECT_EQ(PromptContract::from_json(json, "test").grammar(), options);
+}
+
 TEST(TokenForm, WithoutContextIsWhatItWas) {
-  const PromptContract contract("functional_tokens", tools());
+  const PromptContract contract("functional_tokens", token_tools());
   const text::Tokenizer tokenizer = tokenizer_for(contract);
   EXPECT_FALSE(tokenizer.find("<|system|>"));
   EXPECT_EQ(shown(tokenizer, contract.prompt(tokenizer, "at 7")), "<|user|> at 7<|assistant|>");
@@ -64,7 +99,7 @@ TEST(TokenForm, WithoutContextIsWhatItWas) {
 }
 
 TEST(TokenForm, ArgumentsNeverTakeTheRolesTokens) {
-  const PromptContract contract("functional_tokens", tools(), {.context = true});
+  const PromptContract contract("functional_tokens", token_tools(), {.context = true});
   const text::Tokenizer tokenizer = tokenizer_for(contract);
   const std::vector<Call> calls = {{"alarm_set", {{"tool", "bell"}}}};
   const auto response = contract.response(tokenizer, "a bell", calls);
@@ -76,7 +111,7 @@ TEST(TokenForm, ArgumentsNeverTakeTheRolesTokens) {
 }
 
 TEST(TokenForm, RefusesAConversationThatAsksNothing) {
-  const PromptContract contract("json", tools(), {.context = true});
+  const PromptContract contract("json", token_tools(), {.context = true});
   const text::Tokenizer tokenizer = tokenizer_for(contract);
   Conversation answered = two_turns();
   answered.messages.pop_back();
@@ -85,7 +120,7 @@ TEST(TokenForm, RefusesAConversationThatAsksNothing) {
 }
 
 TEST(TokenForm, ValuesOfTodayDecideWhatIsValid) {
-  std::vector<Tool> limited = tools();
+  std::vector<Tool> limited = token_tools();
   limited[0].parameters["properties"]["time"]["enum"] = {"6", "7"};
   const PromptContract contract("functional_tokens", limited);
   const text::Tokenizer tokenizer = tokenizer_for(contract);
@@ -99,11 +134,11 @@ TEST(TokenForm, ValuesOfTodayDecideWhatIsValid) {
 }
 
 TEST(TokenForm, SaysWhatItDoesNotShow) {
-  const PromptContract contract("functional_tokens", tools(), {.context = true});
+  const PromptContract contract("functional_tokens", token_tools(), {.context = true});
   Conversation conversation = two_turns();
   const Message text{.role = Role::assistant, .content = "done"};
   EXPECT_EQ(contract.losses(conversation, &text), std::vector<std::string>{"text of an answer without calls"});
-  conversation.tools = std::make_shared<const std::vector<Tool>>(tools());
+  conversation.tools = std::make_shared<const std::vector<Tool>>(token_tools());
   EXPECT_TRUE(contract.losses(conversation, nullptr).empty());  // the task's own
   conversation.tools = std::make_shared<const std::vector<Tool>>();
   EXPECT_EQ(contract.losses(conversation, nullptr).size(), 1U);

@@ -9,7 +9,7 @@ namespace {
 using tests::contains;
 using tests::error_of;
 
-Normalizer from(const std::string& json) {
+Normalizer normalizer_from(const std::string& json) {
   const auto document = nlohmann::json::parse(json);
   return Normalizer::from_json(host::JsonCursor(document, "t.json"));
 }
@@ -20,7 +20,7 @@ TEST(Normalizer, NothingWithoutSteps) {
 }
 
 TEST(Normalizer, Nfc) {
-  const Normalizer normalizer = from(R"({"type":"NFC"})");
+  const Normalizer normalizer = normalizer_from(R"({"type":"NFC"})");
   EXPECT_EQ(normalizer.apply("e\u0301"), "é");
   EXPECT_EQ(normalizer.apply("\u1100\u1161\u11A8"), "각");  // Unicode standard, 3.12
   EXPECT_EQ(normalizer.apply("\u212B"), "Å");
@@ -54,24 +54,26 @@ TEST(Normalizer, NfcOfAllHangul) {
 }
 
 TEST(Normalizer, PrependLeavesEmptyTextEmpty) {
-  const Normalizer normalizer = from(R"({"type":"Prepend","prepend":"▁"})");
+  const Normalizer normalizer = normalizer_from(R"({"type":"Prepend","prepend":"▁"})");
   EXPECT_EQ(normalizer.apply("a"), "▁a");
   EXPECT_EQ(normalizer.apply(" a"), "▁ a");
   EXPECT_EQ(normalizer.apply(""), "");
 }
 
 TEST(Normalizer, ReplaceTextOrPattern) {
-  EXPECT_EQ(from(R"({"type":"Replace","pattern":{"String":" "},"content":"▁"})").apply(" a  b "), "▁a▁▁b▁");
-  EXPECT_EQ(from(R"({"type":"Replace","pattern":{"String":"aa"},"content":"a"})").apply("aaaaa"), "aaa");
-  EXPECT_EQ(from(R"({"type":"Replace","pattern":{"Regex":"\\s+"},"content":" "})").apply("a \n\tb"), "a b");
+  EXPECT_EQ(normalizer_from(R"({"type":"Replace","pattern":{"String":" "},"content":"▁"})").apply(" a  b "), "▁a▁▁b▁");
+  EXPECT_EQ(normalizer_from(R"({"type":"Replace","pattern":{"String":"aa"},"content":"a"})").apply("aaaaa"), "aaa");
+  EXPECT_EQ(normalizer_from(R"({"type":"Replace","pattern":{"Regex":"\\s+"},"content":" "})").apply("a \n\tb"), "a b");
   // At empty matches something is put in; these are Hugging Face tokenizers 0.23.3's.
-  EXPECT_EQ(from(R"({"type":"Replace","pattern":{"Regex":"x*"},"content":"-"})").apply("abxxcd"), "-a-b-c-d-");
-  EXPECT_EQ(from(R"({"type":"Replace","pattern":{"Regex":"^ +"},"content":"_"})").apply(" a\n  b"), "_a\n_b");
-  EXPECT_EQ(from(R"({"type":"Replace","pattern":{"Regex":"$"},"content":"-"})").apply("ab\ncd"), "ab-\ncd-");
+  EXPECT_EQ(normalizer_from(R"({"type":"Replace","pattern":{"Regex":"x*"},"content":"-"})").apply("abxxcd"),
+            "-a-b-c-d-");
+  EXPECT_EQ(normalizer_from(R"({"type":"Replace","pattern":{"Regex":"^ +"},"content":"_"})").apply(" a\n  b"),
+            "_a\n_b");
+  EXPECT_EQ(normalizer_from(R"({"type":"Replace","pattern":{"Regex":"$"},"content":"-"})").apply("ab\ncd"), "ab-\ncd-");
 }
 
 TEST(Normalizer, SequenceGoesInOrder) {
-  const Normalizer llama = from(R"({"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},
+  const Normalizer llama = normalizer_from(R"({"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},
     {"type":"Replace","pattern":{"String":" "},"content":"▁"}]})");
   EXPECT_EQ(llama.apply(" a b"), "▁▁a▁b");
 }
@@ -80,18 +82,18 @@ TEST(Normalizer, RefusesToGrowWithoutMeasure) {
   std::string steps;
   for (int i = 0; i < 30; ++i)
     steps += std::string(i > 0 ? "," : "") + R"({"type":"Replace","pattern":{"String":"a"},"content":"aaaaaaaa"})";
-  const Normalizer normalizer = from(R"({"type":"Sequence","normalizers":[)" + steps + "]}");
+  const Normalizer normalizer = normalizer_from(R"({"type":"Sequence","normalizers":[)" + steps + "]}");
   EXPECT_EQ(normalizer.apply("b"), "b");
   EXPECT_TRUE(contains(error_of([&] { normalizer.apply("a"); }), "expected text to stay below 64 times its size"));
 }
 
 TEST(Normalizer, RefusesByName) {
-  EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Lowercase"})"); }), "/type: expected \"NFC\""));
-  EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Replace","pattern":{"Regex":"("},"content":""})"); }),
+  EXPECT_TRUE(contains(error_of([] { normalizer_from(R"({"type":"Lowercase"})"); }), "/type: expected \"NFC\""));
+  EXPECT_TRUE(contains(error_of([] { normalizer_from(R"({"type":"Replace","pattern":{"Regex":"("},"content":""})"); }),
                        "/pattern: expected a regular expression"));
-  EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Replace","pattern":{"String":""},"content":""})"); }),
+  EXPECT_TRUE(contains(error_of([] { normalizer_from(R"({"type":"Replace","pattern":{"String":""},"content":""})"); }),
                        "/pattern/String: expected a text"));
-  EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Prepend"})"); }), "prepend"));
+  EXPECT_TRUE(contains(error_of([] { normalizer_from(R"({"type":"Prepend"})"); }), "prepend"));
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ Pieces pieces_of(const PreTokenizer& pre_tokenizer, const std::string& text, Pla
   return pieces;
 }
 
-PreTokenizer from(const std::string& json) {
+PreTokenizer pre_tokenizer_from(const std::string& json) {
   const auto document = nlohmann::json::parse(json);
   return PreTokenizer::from_json(host::JsonCursor(document, "t.json"));
 }
@@ -36,16 +36,16 @@ TEST(PreTokenizer, WhiteSpaceIsUnicodes) {
 }
 
 TEST(PreTokenizer, PrefixSpaceAndNoPattern) {
-  const auto plain = from(R"({"type":"ByteLevel","add_prefix_space":true,"use_regex":false})");
+  const auto plain = pre_tokenizer_from(R"({"type":"ByteLevel","add_prefix_space":true,"use_regex":false})");
   EXPECT_EQ(pieces_of(plain, "a b"), Pieces{" a b"});
   EXPECT_EQ(pieces_of(plain, " a"), Pieces{" a"});
 }
 
 TEST(PreTokenizer, SplitBehaviours) {
   const auto with = [](const std::string& behavior, const std::string& invert) {
-    return from(R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"[0-9]+"},"behavior":")" +
-                behavior + R"(","invert":)" + invert +
-                R"(},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]})");
+    return pre_tokenizer_from(
+        R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"[0-9]+"},"behavior":")" + behavior +
+        R"(","invert":)" + invert + R"(},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]})");
   };
   EXPECT_EQ(pieces_of(with("Isolated", "false"), "a12b3"), (Pieces{"a", "12", "b", "3"}));
   EXPECT_EQ(pieces_of(with("Removed", "false"), "a12b3"), (Pieces{"a", "b"}));
@@ -54,23 +54,25 @@ TEST(PreTokenizer, SplitBehaviours) {
 }
 
 TEST(PreTokenizer, SmolLmDigits) {
-  const auto digits = from(R"({"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
+  const auto digits =
+      pre_tokenizer_from(R"({"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
     {"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}]})");
   EXPECT_EQ(pieces_of(digits, "at 1024x"), (Pieces{"at", " ", "1", "0", "2", "4", "x"}));
 }
 
 TEST(PreTokenizer, LiteralPatternsAndEmptyMatches) {
-  const auto literal = from(R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"String":"."},
+  const auto literal =
+      pre_tokenizer_from(R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"String":"."},
     "behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]})");
   EXPECT_EQ(pieces_of(literal, "a.b"), (Pieces{"a", ".", "b"}));
-  const auto empty = from(R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"x*"},
+  const auto empty = pre_tokenizer_from(R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"x*"},
     "behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}]})");
   EXPECT_EQ(pieces_of(empty, "äxxö"), (Pieces{"ä", "xx", "ö"}));
 }
 
 TEST(PreTokenizer, Metaspace) {
   const auto with = [](const std::string& options) {
-    return from(R"({"type":"Metaspace","replacement":"▁")" + options + "}");
+    return pre_tokenizer_from(R"({"type":"Metaspace","replacement":"▁")" + options + "}");
   };
   EXPECT_EQ(pieces_of(with(""), "a  b"), (Pieces{"▁a", "▁", "▁b"}));
   EXPECT_EQ(pieces_of(with(R"(,"split":false)"), "a  b"), (Pieces{"▁a▁▁b"}));
@@ -81,14 +83,17 @@ TEST(PreTokenizer, Metaspace) {
   EXPECT_EQ(pieces_of(with(R"(,"prepend_scheme":"first")"), "a"), (Pieces{"▁a"}));
   EXPECT_EQ(pieces_of(with(R"(,"prepend_scheme":"first")"), "a", Place::later), (Pieces{"a"}));
   EXPECT_TRUE(contains(error_of([&] { with(R"(,"prepend_scheme":"last")"); }), "/prepend_scheme: expected \"always\""));
-  EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Metaspace","replacement":""})"); }), "/replacement"));
+  EXPECT_TRUE(
+      contains(error_of([] { pre_tokenizer_from(R"({"type":"Metaspace","replacement":""})"); }), "/replacement"));
 }
 
 TEST(PreTokenizer, RefusesByName) {
-  EXPECT_TRUE(contains(error_of([] { from(R"({"type":"Whitespace"})"); }), "\"Whitespace\""));
-  EXPECT_TRUE(contains(
-      error_of([] { from(R"({"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated","invert":false})"); }),
-      "/pattern: expected a regular expression"));
+  EXPECT_TRUE(contains(error_of([] { pre_tokenizer_from(R"({"type":"Whitespace"})"); }), "\"Whitespace\""));
+  EXPECT_TRUE(contains(error_of([] {
+                         pre_tokenizer_from(
+                             R"({"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated","invert":false})");
+                       }),
+                       "/pattern: expected a regular expression"));
 }
 
 TEST(PreTokenizer, LongRunsOfWhiteSpaceAreFine) {

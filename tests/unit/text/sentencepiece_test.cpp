@@ -35,7 +35,7 @@ std::vector<SentencePiece> vocabulary_of(const std::vector<std::string>& texts) 
 
 constexpr TokenId first_piece = 259;
 
-std::vector<SentencePiece> small() {
+std::vector<SentencePiece> small_pieces() {
   return vocabulary_of({"▁a", "ab", "▁ab", "▁", "a", "b", "é"});
 }
 
@@ -81,7 +81,7 @@ Ids merge_by_score(const std::vector<SentencePiece>& pieces, const std::string& 
 }
 
 TEST(SentencePiece, MergesByScoreWithASpaceBefore) {
-  const Tokenizer tokenizer = tokenizer_of(small());
+  const Tokenizer tokenizer = tokenizer_of(small_pieces());
   EXPECT_EQ(tokenizer.encode("ab"), Ids{first_piece + 2});  // ▁a is better than ab, then ▁ab
   EXPECT_EQ(tokenizer.encode("bab"), (Ids{first_piece + 3, first_piece + 5, first_piece + 1}));
   EXPECT_EQ(tokenizer.encode(""), Ids{});
@@ -89,7 +89,7 @@ TEST(SentencePiece, MergesByScoreWithASpaceBefore) {
 }
 
 TEST(SentencePiece, UnknownCharactersBecomeBytes) {
-  const Tokenizer tokenizer = tokenizer_of(small());
+  const Tokenizer tokenizer = tokenizer_of(small_pieces());
   EXPECT_EQ(tokenizer.encode("é€"), (Ids{first_piece + 3, first_piece + 6, 3 + 0xE2, 3 + 0x82, 3 + 0xAC}));
   EXPECT_EQ(tokenizer.decode(tokenizer.encode("é€")), "é€");
   EXPECT_EQ(tokenizer.decode({3 + 0xE2, 3 + 0x82, first_piece + 4}), "\uFFFDa");
@@ -104,23 +104,23 @@ TEST(SentencePiece, WithoutBytesTheUnknownPieceStandsForRuns) {
 }
 
 TEST(SentencePiece, SpecialTokensAndWhatFollowsThem) {
-  const Tokenizer tokenizer = tokenizer_of(small());
+  const Tokenizer tokenizer = tokenizer_of(small_pieces());
   EXPECT_EQ(tokenizer.begin_token(), 1);
   EXPECT_TRUE(tokenizer.is_special(0) && tokenizer.is_special(1) && tokenizer.is_special(2));
   EXPECT_FALSE(tokenizer.is_special(3));
   // As llama.cpp and Transformers' normalizer do it, text behind a special token gets its space again.
   EXPECT_EQ(tokenizer.encode("a</s>a", Tokenizer::Special::parse), (Ids{first_piece, 2, first_piece}));
-  EXPECT_EQ(tokenizer_of(small(), {}).begin_token(), std::nullopt);
+  EXPECT_EQ(tokenizer_of(small_pieces(), {}).begin_token(), std::nullopt);
 }
 
 TEST(SentencePiece, NoSpaceWhereNoneIsWanted) {
-  const Tokenizer tokenizer = tokenizer_of(small(), {.prefix_space = false});
+  const Tokenizer tokenizer = tokenizer_of(small_pieces(), {.prefix_space = false});
   EXPECT_EQ(tokenizer.encode("ab a"), (Ids{first_piece + 1, first_piece}));
   EXPECT_EQ(tokenizer.decode(tokenizer.encode(" a")), " a");
 }
 
 TEST(SentencePiece, StreamsWholeCharactersAndDropsTheFirstSpace) {
-  const Tokenizer tokenizer = tokenizer_of(small());
+  const Tokenizer tokenizer = tokenizer_of(small_pieces());
   StreamingDecoder begin(tokenizer);
   EXPECT_EQ(begin.push(first_piece + 3), "");
   EXPECT_EQ(begin.push(first_piece), " a");
@@ -142,7 +142,7 @@ TEST(SentencePiece, MergesInTheOrderOfTransformers) {
 }
 
 TEST(SentencePiece, RefusesByToken) {
-  auto pieces = small();
+  auto pieces = small_pieces();
   pieces.push_back({"ab", -50});
   EXPECT_TRUE(contains(error_of([&] { tokenizer_of(pieces); }),
                        "token 266: expected each token once, found \"ab\", which is also token 260"));
@@ -150,11 +150,11 @@ TEST(SentencePiece, RefusesByToken) {
   EXPECT_TRUE(contains(error_of([&] { tokenizer_of(pieces); }), "token 266: expected a text"));
   pieces.back() = {"\xFF", -50};
   EXPECT_TRUE(contains(error_of([&] { tokenizer_of(pieces); }), "token 266: expected UTF-8"));
-  EXPECT_TRUE(contains(error_of([&] { tokenizer_of(small(), {.begin = 1000}); }), "expected an id below 266"));
+  EXPECT_TRUE(contains(error_of([&] { tokenizer_of(small_pieces(), {.begin = 1000}); }), "expected an id below 266"));
 }
 
 TEST(SentencePiece, UnusedPiecesLeaveTheirIdsFree) {
-  auto pieces = small();
+  auto pieces = small_pieces();
   pieces.push_back({"[PAD266]", 0, PieceType::unused});
   pieces.push_back({"", 0, PieceType::unused});
   EXPECT_EQ(tokenizer_of(pieces).vocabulary_size(), 266);

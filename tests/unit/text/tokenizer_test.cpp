@@ -20,7 +20,7 @@ using Json = nlohmann::json;
 using Ids = std::vector<TokenId>;
 
 /// 256 bytes (id = byte), then "ab", "abc" from merges, "xyz" without merges, and added tokens.
-Json small() {
+Json small_json() {
   Json vocabulary = Json::object();
   for (int byte = 0; byte < 256; ++byte) vocabulary[alphabet_character(static_cast<unsigned char>(byte))] = byte;
   vocabulary["ab"] = 256;
@@ -46,14 +46,14 @@ Tokenizer tokenizer_of(const Json& json) {
 }
 
 TEST(Tokenizer, AppliesMergesByRank) {
-  const Tokenizer tokenizer = tokenizer_of(small());
+  const Tokenizer tokenizer = tokenizer_of(small_json());
   EXPECT_EQ(tokenizer.encode("abcab"), (Ids{257, 256}));
   EXPECT_EQ(tokenizer.encode("xyz"), (Ids{'x', 'y', 'z'}));
   EXPECT_EQ(tokenizer.encode(""), Ids{});
 }
 
 TEST(Tokenizer, LeavesOutBytesThatTheVocabularyLacks) {
-  Json json = small();
+  Json json = small_json();
   json["model"]["vocab"].erase(alphabet_character(4));
   json["model"]["vocab"].erase(alphabet_character(0xF1));
   const Tokenizer tokenizer = tokenizer_of(json);
@@ -65,7 +65,7 @@ TEST(Tokenizer, LeavesOutBytesThatTheVocabularyLacks) {
 }
 
 TEST(Tokenizer, BothSpellingsOfMergesAndIgnoreMerges) {
-  Json json = small();
+  Json json = small_json();
   json["model"]["merges"] = {"a b", "ab c"};
   EXPECT_EQ(tokenizer_of(json).encode("abc"), Ids{257});
   json["model"]["ignore_merges"] = true;
@@ -73,7 +73,7 @@ TEST(Tokenizer, BothSpellingsOfMergesAndIgnoreMerges) {
 }
 
 TEST(Tokenizer, SpecialTokensOnlyWhereAsked) {
-  const Tokenizer tokenizer = tokenizer_of(small());
+  const Tokenizer tokenizer = tokenizer_of(small_json());
   EXPECT_EQ(tokenizer.encode("a<|end|>>b<|end|>", Tokenizer::Special::parse), (Ids{'a', 260, 'b', 259}));
   const Ids as_text = tokenizer.encode("<|end|>");
   EXPECT_EQ(as_text.size(), 7U);
@@ -85,7 +85,7 @@ TEST(Tokenizer, SpecialTokensOnlyWhereAsked) {
 }
 
 TEST(Tokenizer, AddedTokenRules) {
-  const Tokenizer tokenizer = tokenizer_of(small());
+  const Tokenizer tokenizer = tokenizer_of(small_json());
   EXPECT_EQ(tokenizer.encode("ne\u0301"), Ids{261});  // found after NFC
   EXPECT_EQ(tokenizer.encode("a word."), (Ids{'a', ' ', 262, '.'}));
   EXPECT_EQ(tokenizer.encode("words").size(), 5U);
@@ -93,13 +93,13 @@ TEST(Tokenizer, AddedTokenRules) {
 }
 
 TEST(Tokenizer, NormalisesToNfc) {
-  const Tokenizer tokenizer = tokenizer_of(small());
+  const Tokenizer tokenizer = tokenizer_of(small_json());
   EXPECT_EQ(tokenizer.encode("o\u0308"), (Ids{0xC3, 0xB6}));
   EXPECT_EQ(tokenizer.decode(tokenizer.encode("\u1100\u1161")), "\uAC00");
 }
 
 TEST(Tokenizer, LooksUpTokens) {
-  const Tokenizer tokenizer = tokenizer_of(small());
+  const Tokenizer tokenizer = tokenizer_of(small_json());
   EXPECT_EQ(tokenizer.vocabulary_size(), 264);
   EXPECT_EQ(tokenizer.find("abc"), 257);
   EXPECT_EQ(tokenizer.find("<|end|>"), 259);
@@ -113,7 +113,7 @@ TEST(Tokenizer, LooksUpTokens) {
 }
 
 TEST(Tokenizer, SaysWhatStandsBeforeAText) {
-  Json json = small();
+  Json json = small_json();
   EXPECT_EQ(tokenizer_of(json).begin_token(), std::nullopt);
   const Json sequence = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
   json["post_processor"] = {
@@ -129,20 +129,20 @@ TEST(Tokenizer, SaysWhatStandsBeforeAText) {
 }
 
 TEST(Tokenizer, InvalidUtf8BecomesReplacementCharacters) {
-  const Tokenizer tokenizer = tokenizer_of(small());
+  const Tokenizer tokenizer = tokenizer_of(small_json());
   EXPECT_EQ(tokenizer.decode(tokenizer.encode("a\xFFz\xE2\x82")), "a\uFFFDz\uFFFD");
   EXPECT_EQ(tokenizer.decode({0xE2, 0x82, 'a'}), "\uFFFDa");
 }
 
 TEST(Tokenizer, BytesThatTheVocabularyLacksMayHaveAToken) {
-  Json json = small();
+  Json json = small_json();
   json["model"]["vocab"].erase(alphabet_character(4));
   json["model"]["unk_token"] = "xyz";
   EXPECT_EQ(tokenizer_of(json).encode("a\x04z"), (Ids{'a', 258, 'z'}));
 }
 
 TEST(Tokenizer, WholePiecesOnlyWhereMergesBuildThem) {
-  const Tokenizer tokenizer = tokenizer_of(small());
+  const Tokenizer tokenizer = tokenizer_of(small_json());
   for (int time = 0; time < 3; ++time) {  // the first time nothing is known of the token yet
     EXPECT_EQ(tokenizer.encode("abc"), Ids{257});
     EXPECT_EQ(tokenizer.encode("xyz"), (Ids{'x', 'y', 'z'}));
@@ -150,7 +150,7 @@ TEST(Tokenizer, WholePiecesOnlyWhereMergesBuildThem) {
 }
 
 TEST(Tokenizer, KeepsItsText) {
-  const std::string text = small().dump();
+  const std::string text = small_json().dump();
   EXPECT_EQ(Tokenizer::parse(text, "t.json").to_json(), text);
   const tests::TemporaryFolder folder;
   host::write_file_atomically(folder / "tokenizer.json", text);
@@ -159,7 +159,7 @@ TEST(Tokenizer, KeepsItsText) {
 }
 
 TEST(Tokenizer, MayBeSharedBetweenThreads) {
-  const Tokenizer tokenizer = tokenizer_of(small());
+  const Tokenizer tokenizer = tokenizer_of(small_json());
   const Ids expected = tokenizer.encode("abc ab word né xyz");
   std::vector<Ids> found(4);
   std::vector<std::thread> threads;
@@ -197,13 +197,13 @@ TEST(Tokenizer, RefusesByPointer) {
                         {"/added_tokens/0/content", "", nullptr},
                         {"/added_tokens/1/content", "<|end|>", "/added_tokens/1: expected each content once"}};
   for (const auto& [place, value, named] : cases) {
-    Json json = small();
+    Json json = small_json();
     json[Json::json_pointer(place)] = value;
     const std::string error = error_of([&] { tokenizer_of(json); });
     EXPECT_TRUE(contains(error, "t.json: ") && contains(error, ", found ")) << place << ": " << error;
     EXPECT_TRUE(contains(error, named == nullptr ? place : named)) << place << ": " << error;
   }
-  Json no_byte = small();
+  Json no_byte = small_json();
   no_byte["model"]["vocab"].erase("Ġ");
   EXPECT_TRUE(contains(error_of([&] { tokenizer_of(no_byte); }), "none for byte 32"));
   EXPECT_TRUE(contains(error_of([] { Tokenizer::parse("{", "t.json"); }), "t.json:1"));

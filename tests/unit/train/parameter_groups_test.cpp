@@ -19,7 +19,7 @@ Tensor learnt(std::vector<std::int64_t> shape, double value) {
   return torch::full(shape, value, torch::kFloat32).set_requires_grad(true);
 }
 
-RunHooks silent() {
+RunHooks silent_hooks() {
   return {[](std::string_view, std::int64_t, double) {},
           [](std::string_view, std::int64_t, std::int64_t, std::string_view) {}, [] {}, [](std::string_view) {}};
 }
@@ -81,7 +81,7 @@ TEST(Trainer, ClipsByOneNormOverAllGroups) {
   const TwoGroups two;
   TrainingOptions options = plain_options();
   options.gradient_clip = 1;
-  const RunHooks hooks = silent();
+  const RunHooks hooks = silent_hooks();
   Trainer trainer(two.groups(), options, 1, 0, work.path(), hooks);
   trainer.run("test", [&](std::int64_t) {
     two.set_gradients(2, 2);  // 7 elements: norm 2·√7
@@ -95,7 +95,7 @@ TEST(Trainer, ClipsByOneNormOverAllGroups) {
 TEST(Trainer, GivesEveryGroupItsRate) {
   const TemporaryFolder work;
   const TwoGroups two;
-  const RunHooks hooks = silent();
+  const RunHooks hooks = silent_hooks();
   Trainer trainer(two.groups(0.25), plain_options(), 1, 0, work.path(), hooks);
   trainer.run("test", [&](std::int64_t) {
     two.set_gradients(3, -5);
@@ -112,7 +112,7 @@ TEST(Trainer, ContinuesEveryGroupFromACheckpoint) {
     made.average_decay = 0.5;
     return made;
   }();
-  const RunHooks hooks = silent();
+  const RunHooks hooks = silent_hooks();
   const auto run = [&](const TwoGroups& two, const TemporaryFolder& work, std::int64_t stop_before) {
     Trainer trainer(two.groups(), options, 5, 0, work.path(), hooks);
     trainer.run("test", [&](std::int64_t step) {
@@ -134,7 +134,7 @@ TEST(Trainer, ContinuesEveryGroupFromACheckpoint) {
 
 TEST(Trainer, RefusesACheckpointOfOtherGroupsOrShapesByName) {
   const TemporaryFolder work;
-  const RunHooks hooks = silent();
+  const RunHooks hooks = silent_hooks();
   const TwoGroups two;
   Trainer first(two.groups(), plain_options(), 3, 0, work.path(), hooks);
   EXPECT_EQ(refusal([&] {
@@ -163,7 +163,7 @@ TEST(Trainer, RefusesACheckpointOfOtherGroupsOrShapesByName) {
 TEST(Trainer, WritesCheckpointsOnlyWhereABatchOfUpdatesEnds) {
   const TemporaryFolder work;
   const TwoGroups two;
-  const RunHooks hooks = silent();
+  const RunHooks hooks = silent_hooks();
   Trainer trainer(two.groups(), plain_options(), 9, 0, work.path(), hooks);
   trainer.checkpoint_at_multiples_of(4);
   std::vector<bool> written;

@@ -22,7 +22,7 @@ struct Stop : std::runtime_error {
 };
 
 /// Records metrics; throws Stop before step `stop_before`.
-struct Recorder {
+struct LossRecorder {
   std::vector<double> losses;
   std::map<std::string, std::map<std::int64_t, double>> metrics;
   std::int64_t stop_before = -1, step = 0;

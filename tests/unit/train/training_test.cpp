@@ -16,12 +16,12 @@ using namespace testing;
 
 /// Runs one job whole and the other with a stop on the way: both end with the same files.
 void expect_resumes(const FineTuningJob& whole, const FineTuningJob& broken) {
-  Recorder recorder;
+  LossRecorder recorder;
   fine_tune(whole, recorder.hooks());
-  Recorder stopped;
+  LossRecorder stopped;
   stopped.stop_before = 5;  // the last checkpoint is after step 4
   EXPECT_THROW(fine_tune(broken, stopped.hooks()), Stop);
-  Recorder resumed;
+  LossRecorder resumed;
   fine_tune(broken, resumed.hooks());
   EXPECT_EQ(resumed.losses.size(), 2u);
   for (const char* file : {"model.safetensors", "tokenizer.json", "config.json", "retort.json"})
@@ -37,7 +37,7 @@ TEST(FineTuning, MicroBatchesGiveTheSameStep) {
     FineTuningJob job = place.job("micro" + std::to_string(micro));
     job.training.dropout = 0;
     job.training.micro_batch_size = micro;
-    Recorder recorder;
+    LossRecorder recorder;
     fine_tune(job, recorder.hooks());
     losses.push_back(recorder.losses);
   }
@@ -67,7 +67,7 @@ TEST(FineTuning, ThreadsGiveTheSameStep) {
     FineTuningJob job = place.job("threads" + std::to_string(threads));
     job.training.dropout = 0;
     job.threads = threads;
-    Recorder recorder;
+    LossRecorder recorder;
     fine_tune(job, recorder.hooks());
     losses.push_back(recorder.losses);
   }
@@ -79,7 +79,7 @@ TEST(FineTuning, NamesACheckpointThatCannotBeRead) {
   const Workplace place;
   const FineTuningJob job = place.job("corrupt");
   std::ofstream(job.work / "checkpoint.pt") << "not a checkpoint";
-  Recorder recorder;
+  LossRecorder recorder;
   try {
     fine_tune(job, recorder.hooks());
     FAIL() << "expected an error";
@@ -95,7 +95,7 @@ TEST(FineTuning, LearnsWhatItIsShown) {
   job.training.steps = 80;
   job.training.learning_rate = 1e-2;
   job.training.dropout = 0;
-  Recorder recorder;
+  LossRecorder recorder;
   const ModelSize size = fine_tune(job, recorder.hooks());
   EXPECT_GT(recorder.losses.front(), 3.0);  // about log 300
   EXPECT_LT(recorder.losses.back(), 0.1);
@@ -105,7 +105,7 @@ TEST(FineTuning, LearnsWhatItIsShown) {
 TEST(FineTuning, SaysWhenNothingIsLabelled) {
   const Workplace place;
   task::write_split(place.dataset / "train.jsonl", {{"hello", std::nullopt, nlohmann::json::object()}});
-  Recorder recorder;
+  LossRecorder recorder;
   EXPECT_THROW(fine_tune(place.job("empty"), recorder.hooks()), std::invalid_argument);
 }
 
@@ -150,7 +150,7 @@ PruningJob pruning_job(const Workplace& place, const fs::path& model, FixedPrune
 TEST(Pruning, CutsWhatThePlanSays) {
   const Workplace place;
   const FineTuningJob trained = place.job("trained");
-  Recorder recorder;
+  LossRecorder recorder;
   fine_tune(trained, recorder.hooks());
   FixedPruner pruner;
   pruner.plan = {{RETORT_AXIS_HIDDEN, -1, {0, 1, 2, 5, 8, 31}},
@@ -179,7 +179,7 @@ TEST(Pruning, CutsWhatThePlanSays) {
 TEST(Pruning, RefusesPlansThatDoNotFit) {
   const Workplace place;
   const FineTuningJob trained = place.job("trained");
-  Recorder recorder;
+  LossRecorder recorder;
   fine_tune(trained, recorder.hooks());
   const std::vector<std::tuple<std::uint32_t, std::int64_t, std::vector<std::int64_t>>> wrong = {
       {RETORT_AXIS_HIDDEN, -1, {0, 32}},        // out of range

@@ -459,7 +459,8 @@ RETORT_AT(retort_rl_requirements, signals, 8);
 RETORT_AT(retort_rl_requirements, group_size, 16);
 RETORT_AT(retort_rl_requirements, updates, 24);
 RETORT_AT(retort_rl_requirements, mini_batches, 32);
-RETORT_LAYOUT_ASSERT(sizeof(retort_rl_requirements) == 40);
+RETORT_AT(retort_rl_requirements, refill_rounds, 40);
+RETORT_LAYOUT_ASSERT(sizeof(retort_rl_requirements) == 48);
 
 RETORT_AT(retort_rl_batch, struct_size, 0);
 RETORT_AT(retort_rl_batch, reserved, 4);

@@ -14,6 +14,8 @@ extern "C" {
 #define RETORT_RL_INTERFACE "retort.rl/1"
 
 #define RETORT_RL_WHOLE_GROUPS 1u /* loss() uses rewards of other rows: every call holds whole groups */
+#define RETORT_RL_CONSTANT_RATIO \
+  2u /* gradients are those of the loss at a constant ratio of log_probs to old_log_probs */
 
 typedef struct retort_rl_requirements {
   uint32_t struct_size;
@@ -22,6 +24,9 @@ typedef struct retort_rl_requirements {
   int64_t group_size;   /* G, at least 1 */
   int64_t updates;      /* passes over one batch of rollouts, at least 1 */
   int64_t mini_batches; /* optimiser steps a pass, at least 1: with updates 1 and mini_batches 1 every ratio is 1 */
+  /* Dynamic sampling: in place of prompts of which advantages() keeps no row, others are asked, at most so many times
+   * a step; advantages() is called on each round's rows, and once more on all that stay. 0: never. */
+  int64_t refill_rounds;
 } retort_rl_requirements;
 
 /* Tensors that were not asked for are NULL. f32 unless said otherwise. All log-probabilities are those of the sampled

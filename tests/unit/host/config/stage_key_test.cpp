@@ -1,6 +1,9 @@
 // What a key depends on, and what it does not.
 #include "host/config/stage_key.h"
 
+#include <fstream>
+
+#include "host/base/installation.h"
 #include "pipeline_fixture.h"
 
 namespace retort::host {
@@ -63,6 +66,21 @@ TEST_F(StageKeyTest, DependsOnWhatMattersToTheResult) {
   EXPECT_TRUE(keys.insert(stage_key(stage_recipe(config, config.stages[1], {}))).second) << "component's version";
 }
 
+TEST_F(StageKeyTest, RetortsOwnLibrariesCount) {
+  ResolvedConfig config = resolve(chain());
+  const auto libraries = [&] { return stage_recipe(config, config.stages[1], {}).at("libraries"); };
+  EXPECT_EQ(libraries(), Json({{"libretort-core", sha256_of_file(core_library())}}));
+  const std::filesystem::path training = folder_ / "training.so";
+  std::filesystem::copy_file(config.stages[1].component.library, training);
+  std::ofstream(training, std::ios::app) << "libretort-train.so.0";
+  config.stages[1].component.library = training;
+  EXPECT_EQ(libraries().size(), 2u);
+  EXPECT_EQ(libraries().at("libretort-train").is_null(), training_library().empty());
+  if (!training_library().empty()) {
+    EXPECT_EQ(libraries().at("libretort-train"), sha256_of_file(training_library()));
+  }
+}
+
 TEST_F(StageKeyTest, ContentOfNamedFilesCounts) {
   Json json = chain();
   json["stages"][0]["file"] = (folder_ / "words.txt").string();
@@ -111,6 +129,9 @@ TEST(RecipeDifference, NamesPlaceAndValues) {
   EXPECT_EQ(recipe_difference(before, after), "");
   after["parameters"]["epochs"] = 5;
   EXPECT_EQ(recipe_difference(before, after), "parameters/epochs: 3 → 5");
+  after["libraries"]["libretort-core"] = "other";
+  EXPECT_EQ(recipe_difference(before, after), "libraries: Retort itself was built anew, parameters/epochs: 3 → 5");
+  after.erase("libraries");
   after["parameters"].erase("rate");
   EXPECT_NE(recipe_difference(before, after).find("parameters/rate: 0.1 → nothing"), std::string::npos);
 }

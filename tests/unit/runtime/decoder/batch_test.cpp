@@ -15,14 +15,14 @@ namespace {
 using testing::Storage;
 using testing::TemporaryFolder;
 
-std::vector<TokenId> random_tokens(std::int64_t count, std::int64_t vocabulary, std::uint32_t seed) {
+std::vector<TokenId> seeded_tokens(std::int64_t count, std::int64_t vocabulary, std::uint32_t seed) {
   std::mt19937 random(seed);
   std::vector<TokenId> tokens(static_cast<std::size_t>(count));
   for (TokenId& token : tokens) token = static_cast<TokenId>(random() % static_cast<std::uint32_t>(vocabulary));
   return tokens;
 }
 
-float largest_difference(std::span<const float> a, std::span<const float> b) {
+float largest_distance(std::span<const float> a, std::span<const float> b) {
   float difference = a.size() == b.size() ? 0.0f : INFINITY;
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
     difference = std::max(difference, std::fabs(a[i] - b[i]));
@@ -43,7 +43,7 @@ class Batch : public ::testing::Test {
     return model::ModelFolder(folder_.path());
   }
   std::vector<TokenId> prompt(std::int64_t sequence) const {
-    return random_tokens(3 + 11 * (sequence % 32), config_.vocabulary_size, static_cast<std::uint32_t>(sequence));
+    return seeded_tokens(3 + 11 * (sequence % 32), config_.vocabulary_size, static_cast<std::uint32_t>(sequence));
   }
   TemporaryFolder folder_;
   model::ModelConfig config_;
@@ -82,8 +82,7 @@ TEST_F(Batch, TogetherGivesWhatEachGivesAlone) {
       }
       const auto& found = rows[static_cast<std::size_t>(sequence)];
       // f32: sums in another order. int8: that, and codes next to a rounding border.
-      EXPECT_LT(largest_difference(found, expected),
-                storage == Storage::f32 ? 5e-5f : 0.05f * root_mean_square(expected))
+      EXPECT_LT(largest_distance(found, expected), storage == Storage::f32 ? 5e-5f : 0.05f * root_mean_square(expected))
           << "sequence " << sequence;
       for (std::size_t row = 0; row < expected.size() / vocabulary; ++row) {
         const std::span<const float> a = std::span(found).subspan(row * vocabulary, vocabulary);
@@ -120,9 +119,9 @@ TEST_F(Batch, AForkGoesOnAsAPromptOfItsOwn) {
   for (const KvType type : {KvType::f32, KvType::bf16, KvType::int8}) {
     for (const std::int64_t length : {1, 31, 32, 33, 64, 70}) {
       Decoder decoder(model, {.kv_cache = type, .sequences = 3}), other(model, {.kv_cache = type});
-      const std::vector<TokenId> tokens = random_tokens(length, config_.vocabulary_size, 5);
-      const std::vector<TokenId> one = random_tokens(40, config_.vocabulary_size, 6),
-                                 two = random_tokens(40, config_.vocabulary_size, 7);
+      const std::vector<TokenId> tokens = seeded_tokens(length, config_.vocabulary_size, 5);
+      const std::vector<TokenId> one = seeded_tokens(40, config_.vocabulary_size, 6),
+                                 two = seeded_tokens(40, config_.vocabulary_size, 7);
       const auto alone = [&](const std::vector<TokenId>& more) {
         other.prompt(tokens);
         return copy(other.forward(more));
@@ -147,8 +146,8 @@ TEST_F(Batch, ForkingBackIntoASharedBlockLeavesTheOthersTheirs) {
   const model::ModelFolder model = write(Storage::f32);
   const auto copy = [](std::span<const float> logits) { return std::vector<float>(logits.begin(), logits.end()); };
   Decoder decoder(model, {.context = 128, .sequences = 2}), other(model, {});
-  const std::vector<TokenId> tokens = random_tokens(64, config_.vocabulary_size, 5),
-                             more = random_tokens(30, config_.vocabulary_size, 6);
+  const std::vector<TokenId> tokens = seeded_tokens(64, config_.vocabulary_size, 5),
+                             more = seeded_tokens(30, config_.vocabulary_size, 6);
   other.prompt(tokens);
   const std::vector<float> expected = copy(other.forward(more));
   decoder.prompt(tokens, 0);
@@ -161,7 +160,7 @@ TEST_F(Batch, ForkingBackIntoASharedBlockLeavesTheOthersTheirs) {
   EXPECT_THROW(decoder.fork(1, 0, 0), std::invalid_argument);
   EXPECT_THROW(decoder.fork(2, 0, 1), std::invalid_argument);
   // No block is lost: both sequences have room for a whole context still.
-  const std::vector<TokenId> whole = random_tokens(128, config_.vocabulary_size, 8);
+  const std::vector<TokenId> whole = seeded_tokens(128, config_.vocabulary_size, 8);
   for (int round = 0; round < 3; ++round) {
     decoder.prompt(whole, 0);
     decoder.prompt(whole, 1);
@@ -172,16 +171,16 @@ TEST_F(Batch, ForkingBackIntoASharedBlockLeavesTheOthersTheirs) {
 TEST_F(Batch, ThreadsDoNotChangeABit) {
   const model::ModelFolder model = write(Storage::f32, "qwen3");
   Decoder one(model, {.chunk = 512}), two(model, {.threads = 2, .chunk = 512});
-  const std::vector<TokenId> tokens = random_tokens(600, config_.vocabulary_size, 1);
+  const std::vector<TokenId> tokens = seeded_tokens(600, config_.vocabulary_size, 1);
   EXPECT_EQ(one.forward_all(tokens), two.forward_all(tokens));
 }
 
 TEST_F(Batch, ChunksGiveTheSameTokens) {
   const model::ModelFolder model = write(Storage::f32);
-  const std::vector<TokenId> tokens = random_tokens(600, config_.vocabulary_size, 2);
+  const std::vector<TokenId> tokens = seeded_tokens(600, config_.vocabulary_size, 2);
   const std::vector<float> whole = Decoder(model, {.chunk = 512}).forward_all(tokens);
   for (const std::int64_t chunk : {32, 96, 256})
-    EXPECT_LT(largest_difference(Decoder(model, {.chunk = chunk}).forward_all(tokens), whole), 5e-5f) << chunk;
+    EXPECT_LT(largest_distance(Decoder(model, {.chunk = chunk}).forward_all(tokens), whole), 5e-5f) << chunk;
 }
 
 TEST_F(Batch, RefusesWhatDoesNotFit) {
@@ -208,7 +207,7 @@ TEST_F(Batch, RefusesWhatDoesNotFit) {
 
 TEST_F(Batch, SmallerCachesAreNearTheExactOne) {
   const model::ModelFolder model = write(Storage::f32);
-  const std::vector<TokenId> tokens = random_tokens(300, config_.vocabulary_size, 4);
+  const std::vector<TokenId> tokens = seeded_tokens(300, config_.vocabulary_size, 4);
   const std::vector<float> exact = Decoder(model, {.kv_cache = KvType::f32}).forward_all(tokens);
   Decoder chosen(model, {});
   EXPECT_EQ(chosen.kv_cache(), KvType::f32);  // a small model's

@@ -24,7 +24,7 @@ std::vector<TokenId> tokens_of(std::int64_t count, std::int64_t vocabulary) {
   return tokens;
 }
 
-float root_mean_square(const std::vector<float>& values) {
+float mean_magnitude(const std::vector<float>& values) {
   double sum = 0;
   for (const float value : values) sum += double{value} * double{value};
   return static_cast<float>(std::sqrt(sum / static_cast<double>(values.size())));
@@ -33,7 +33,7 @@ float root_mean_square(const std::vector<float>& values) {
 float relative_difference(const std::vector<float>& found, const std::vector<float>& expected) {
   std::vector<float> difference = found;
   for (std::size_t i = 0; i < difference.size(); ++i) difference[i] -= expected.at(i);
-  return root_mean_square(difference) / root_mean_square(expected);
+  return mean_magnitude(difference) / mean_magnitude(expected);
 }
 
 /// How much greater, as a share, the perplexity of `found` is than that of `expected` on text that is distributed as

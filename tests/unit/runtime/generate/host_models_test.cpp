@@ -23,7 +23,7 @@ namespace {
 using Json = nlohmann::json;
 using Items = std::map<std::uint64_t, Json>;
 
-const std::vector<std::pair<std::string, std::string>> kLightOn{
+const std::vector<std::pair<std::string, std::string>> kTurnsOn{
     {"<|assistant|>", "<|call:light_set|>"}, {"<|call:light_set|>", "<|state|>"}, {"<|state|>", "Ġon"}};
 
 /// The code and message of an error, which is freed; 0 and "" for none.
@@ -37,7 +37,7 @@ std::pair<std::int32_t, std::string> taken(retort_error* error) {
 
 class HostModels : public ::testing::Test {
  protected:
-  HostModels() { testing::write_markov_model(folder_.path(), kLightOn); }
+  HostModels() { testing::write_markov_model(folder_.path(), kTurnsOn); }
   ~HostModels() override { table_.close(model_); }
 
   void open(std::int64_t sequences = 0) {

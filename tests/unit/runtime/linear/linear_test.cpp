@@ -74,9 +74,9 @@ bool has_avx512(const OneDnnEngine& onednn) {
 
 constexpr KernelChoice kEveryChoice[] = {KernelChoice::faster, KernelChoice::row_kernels, KernelChoice::onednn};
 
-using Sizes = std::tuple<std::int64_t, std::int64_t, std::int64_t>;  // rows, in, out
+using LinearShape = std::tuple<std::int64_t, std::int64_t, std::int64_t>;  // rows, in, out
 
-class LinearSizes : public ::testing::TestWithParam<Sizes> {
+class LinearSizes : public ::testing::TestWithParam<LinearShape> {
  protected:
   /// Every row is within `tolerance` of expected(row's input).
   template <class Expected>
@@ -359,9 +359,10 @@ TEST_P(LinearSizes, LooksUpRowsOfPackedInt8Int4AndFloats) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Awkward, LinearSizes,
-                         ::testing::Values(Sizes{1, 1, 1}, Sizes{1, 64, 64}, Sizes{1, 70, 97}, Sizes{2, 97, 70},
-                                           Sizes{3, 3, 5}, Sizes{33, 150, 333}, Sizes{15, 128, 2047}, Sizes{65, 61, 17},
-                                           Sizes{300, 33, 129}, Sizes{512, 20, 19}));
+                         ::testing::Values(LinearShape{1, 1, 1}, LinearShape{1, 64, 64}, LinearShape{1, 70, 97},
+                                           LinearShape{2, 97, 70}, LinearShape{3, 3, 5}, LinearShape{33, 150, 333},
+                                           LinearShape{15, 128, 2047}, LinearShape{65, 61, 17},
+                                           LinearShape{300, 33, 129}, LinearShape{512, 20, 19}));
 
 TEST(Linear, RefusesMoreRowsThanTheLargestBucket) {
   EXPECT_EQ(row_bucket(1), 1);

@@ -22,7 +22,7 @@ namespace {
 
 using model::DataType;
 
-struct Sizes {
+struct RowShape {
   std::int64_t rows, in, out;
 };
 
@@ -88,7 +88,7 @@ TEST(RowKernels, AreOrderedFastestFirstAndEndWithOneForEveryProcessor) {
 
 class RowKernelSizes : public ::testing::TestWithParam<std::tuple<std::int64_t, std::int64_t, std::int64_t>> {
  protected:
-  Sizes sizes() const { return {std::get<0>(GetParam()), std::get<1>(GetParam()), std::get<2>(GetParam())}; }
+  RowShape sizes() const { return {std::get<0>(GetParam()), std::get<1>(GetParam()), std::get<2>(GetParam())}; }
   std::mt19937 random_{7};
 };
 

@@ -14,9 +14,9 @@ namespace retort::runtime {
 namespace {
 
 using model::DataType;
-using Sizes = std::tuple<std::int64_t, std::int64_t>;  // in, out
+using UnpackedShape = std::tuple<std::int64_t, std::int64_t>;  // in, out
 
-class UnpackingSizes : public ::testing::TestWithParam<Sizes> {};
+class UnpackingSizes : public ::testing::TestWithParam<UnpackedShape> {};
 
 TEST_P(UnpackingSizes, Int4ValuesStandWhereTheLayoutSaysAndZerosBehindThem) {
   const auto [in, out] = GetParam();
@@ -67,8 +67,9 @@ TEST_P(UnpackingSizes, Bf16BecomesF32InPanels) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Awkward, UnpackingSizes,
-                         ::testing::Values(Sizes{1, 1}, Sizes{7, 63}, Sizes{64, 64}, Sizes{70, 97}, Sizes{97, 70},
-                                           Sizes{128, 129}, Sizes{150, 333}, Sizes{257, 65}));
+                         ::testing::Values(UnpackedShape{1, 1}, UnpackedShape{7, 63}, UnpackedShape{64, 64},
+                                           UnpackedShape{70, 97}, UnpackedShape{97, 70}, UnpackedShape{128, 129},
+                                           UnpackedShape{150, 333}, UnpackedShape{257, 65}));
 
 TEST(Unpacking, Int4PanelsOfTheMiddleAreWhatTheyAreOfAll) {
   std::mt19937 random(4);

@@ -31,8 +31,8 @@ class Evaluate : public ::testing::Test {
 TEST_F(Evaluate, CountsMatchesMissesAndTools) {
   CallModel model(folder_.path(), {});
   const std::vector<LabelledUtterance> data{
-      {"turn the light on", {light("on")}},
-      {"turn the light off", {light("off")}},
+      {"turn the light on", {light("on")}, {}, {"calls: one"}},
+      {"turn the light off", {light("off")}, {}, {"calls: one", "kind: plain"}},
       {"hello", {}},
       {"cancel the alarm", {{"alarm_cancel", nlohmann::json::object()}}},
       {"light on and cancel", {light("on"), {"alarm_cancel", nlohmann::json::object()}}}};
@@ -52,6 +52,10 @@ TEST_F(Evaluate, CountsMatchesMissesAndTools) {
   EXPECT_EQ(result.tools.at("alarm_cancel").exact, 0);
   EXPECT_EQ(result.tools.at("(none)").utterances, 1);
   EXPECT_EQ(result.tools.size(), 3u);
+  EXPECT_EQ(result.groups.at("calls: one").utterances, 2);
+  EXPECT_EQ(result.groups.at("calls: one").exact, 1);
+  EXPECT_EQ(result.groups.at("kind: plain").exact, 0);
+  EXPECT_EQ(result.groups.size(), 2u);
   ASSERT_EQ(result.misses.size(), 4u);
   EXPECT_EQ(result.misses[0].utterance, "turn the light off");
   EXPECT_EQ(result.misses[0].found, "<|call:light_set|><|state|> on<|end|>");

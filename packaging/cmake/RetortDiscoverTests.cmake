@@ -1,0 +1,36 @@
+# retort_discover_tests(TARGET [BY_SUITE | EACH] [TEST_FILTER f] [TEST_PREFIX p] [TEST_LIST l] PROPERTIES name value…)
+#
+# As gtest_discover_tests(… DISCOVERY_MODE PRE_TEST), but a test with parameters is one entry of ctest for all of them,
+# and with BY_SUITE so is a suite: a process a test would spend its time starting. EACH is for the few that take long: one
+# entry each, whatever their parameters. An entry counts as skipped when every test in it was. TEST_FILTER selects whole
+# tests, or whole suites with BY_SUITE; TEST_LIST tells calls for one target apart.
+set(RETORT_TEST_ENTRIES_SCRIPT "${CMAKE_CURRENT_LIST_DIR}/test_entries.cmake")
+
+function(retort_discover_tests target)
+  cmake_parse_arguments(PARSE_ARGV 1 tests "BY_SUITE;EACH" "TEST_FILTER;TEST_PREFIX;TEST_LIST" "PROPERTIES")
+  if(tests_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "retort_discover_tests(${target}): expected what its comment lists, found ${tests_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT tests_TEST_LIST)
+    set(tests_TEST_LIST ${target})
+  endif()
+  set(properties "")
+  foreach(value IN LISTS tests_PROPERTIES)
+    string(REPLACE "\\;" ";" value "${value}")
+    string(APPEND properties " [==[${value}]==]")
+  endforeach()
+  set(entries ${CMAKE_CURRENT_BINARY_DIR}/${tests_TEST_LIST}_entries)
+  file(GENERATE OUTPUT ${entries}.in.cmake CONTENT "set(target [==[${target}]==])
+set(program [==[$<TARGET_FILE:${target}>]==])
+set(folder [==[${CMAKE_CURRENT_BINARY_DIR}]==])
+set(filter [==[${tests_TEST_FILTER}]==])
+set(prefix [==[${tests_TEST_PREFIX}]==])
+set(by_suite ${tests_BY_SUITE})
+set(each ${tests_EACH})
+set(properties [====[${properties}]====])
+set(asked_by [==[${entries}.in.cmake]==])
+set(entries [==[${entries}.cmake]==])
+include([==[${RETORT_TEST_ENTRIES_SCRIPT}]==])
+")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${entries}.in.cmake)
+endfunction()
