@@ -9,16 +9,18 @@
 
 namespace retort::train {
 
-/// B sequences padded to T; N rows are the positions whose next token counts in the loss.
+/// B sequences padded to T, or one after the other (T their tokens together, B 1); N rows are the positions whose next
+/// token counts in the loss.
 struct BatchRows {
-  torch::Tensor ids;      ///< [B,T] int64
+  torch::Tensor ids;      ///< [B,T] int64; packed: [T]
   torch::Tensor index;    ///< [N] int64: b·T + t
   torch::Tensor labels;   ///< [N] int64: the token at t + 1
   torch::Tensor weights;  ///< [N] f32: the sequences' masks where they are not 0
   // Of the sequence that a row is of, all [N] int64:
-  torch::Tensor sequences;  ///< first_sequence + b
-  torch::Tensor positions;  ///< how many of its rows come before
-  torch::Tensor lengths;    ///< how many rows it has
+  torch::Tensor sequences;                ///< first_sequence + b
+  torch::Tensor positions;                ///< how many of its rows come before
+  torch::Tensor lengths;                  ///< how many rows it has
+  std::vector<std::int64_t> packed = {};  ///< tokens of each sequence, where they are packed
 };
 
 /// `first_sequence` is the number of chosen[0] in its step.
@@ -55,6 +57,27 @@ inline BatchRows batch_rows(const std::vector<Sequence>& sequences, std::span<co
   rows.sequences = torch::tensor(numbers, torch::kInt64);
   rows.positions = torch::tensor(positions, torch::kInt64);
   rows.lengths = torch::tensor(lengths, torch::kInt64);
+  return rows;
+}
+
+/// The same sequences without padding, for DecoderModule::hidden_packed().
+inline BatchRows packed_rows(const std::vector<Sequence>& sequences, std::span<const std::size_t> chosen,
+                             std::int64_t first_sequence = 0) {
+  BatchRows rows = batch_rows(sequences, chosen, first_sequence);
+  const std::int64_t width = rows.ids.size(1);
+  std::vector<torch::Tensor> ids;
+  std::vector<std::int64_t> gaps;  // padding before each sequence
+  std::int64_t padding = 0;
+  for (std::size_t b = 0; b < chosen.size(); ++b) {
+    const auto length = static_cast<std::int64_t>(sequences[chosen[b]].length());
+    gaps.push_back(padding);
+    padding += width - length;
+    if (length == 0) continue;
+    ids.push_back(rows.ids[static_cast<std::int64_t>(b)].narrow(0, 0, length));
+    rows.packed.push_back(length);
+  }
+  rows.ids = torch::cat(ids);
+  rows.index = rows.index - torch::tensor(gaps, torch::kInt64).index_select(0, rows.sequences - first_sequence);
   return rows;
 }
 

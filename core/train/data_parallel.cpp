@@ -32,14 +32,14 @@ DataParallel::~DataParallel() {
   at::set_num_threads(static_cast<int>(threads_));
 }
 
-std::vector<std::span<const std::size_t>> DataParallel::parts(const std::vector<std::size_t>& batch,
+std::vector<std::span<const std::size_t>> DataParallel::parts(std::span<const std::size_t> batch,
                                                               std::int64_t micro_batch_size) const {
   const auto threads = static_cast<std::size_t>(std::max<std::int64_t>(threads_, 1));
   std::size_t size = std::max<std::size_t>(1, (batch.size() + threads - 1) / threads);
   if (micro_batch_size > 0) size = std::min(size, static_cast<std::size_t>(micro_batch_size));
   std::vector<std::span<const std::size_t>> result;
   for (std::size_t begin = 0; begin < batch.size(); begin += size)
-    result.push_back(std::span(batch).subspan(begin, std::min(size, batch.size() - begin)));
+    result.push_back(batch.subspan(begin, std::min(size, batch.size() - begin)));
   return result;
 }
 

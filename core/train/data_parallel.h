@@ -25,7 +25,7 @@ class DataParallel {
   DataParallel& operator=(const DataParallel&) = delete;
 
   /// The parts of a batch: as many as threads, or more where micro_batch_size (0 = no limit) asks for smaller ones.
-  std::vector<std::span<const std::size_t>> parts(const std::vector<std::size_t>& batch,
+  std::vector<std::span<const std::size_t>> parts(std::span<const std::size_t> batch,
                                                   std::int64_t micro_batch_size) const;
 
   /// Calls loss_of(part) for every part below `count`, several at a time, and adds the gradients of the scalars that it

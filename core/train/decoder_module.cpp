@@ -7,6 +7,7 @@
 #include "model/model_folder.h"
 #include "train/causal_attention.h"
 #include "train/fused_operations.h"
+#include "train/recomputation.h"
 #include "train/sequences.h"
 
 namespace retort::train {
@@ -26,8 +27,10 @@ bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
+}  // namespace
+
 /// Sets elements to zero and scales the others up, so that the mean stays.
-class Dropper {
+class DecoderModule::Dropper {
  public:
   explicit Dropper(const Dropout& dropout) : keep_(1.0 - dropout.probability) {
     if (keep_ < 1.0) generator_ = at::make_generator<at::CPUGeneratorImpl>(dropout.seed);
@@ -36,13 +39,17 @@ class Dropper {
     if (keep_ >= 1.0) return x;
     return x * torch::empty_like(x, x.options().requires_grad(false)).bernoulli_(keep_, generator_).div_(keep_);
   }
+  /// One that goes on to drop what this one would.
+  Dropper copy() const {
+    Dropper other = *this;
+    if (generator_) other.generator_ = generator_->clone();
+    return other;
+  }
 
  private:
   double keep_;
   std::optional<at::Generator> generator_;
 };
-
-}  // namespace
 
 Dropout dropout_of(double probability, std::uint64_t seed, std::int64_t step, std::size_t part) {
   constexpr std::uint64_t own_streams = 0x64726f70;  // other draws of a training use the seed as it is
@@ -108,6 +115,28 @@ Tensor& DecoderModule::weight(const std::string& name) {
   throw std::invalid_argument("the model has no weight named " + name);
 }
 
+void DecoderModule::adapt(const std::string& name, Adapter adapter) {
+  adapters_[weight(name).unsafeGetTensorImpl()] = std::move(adapter);
+}
+
+Tensor DecoderModule::merged_weight(const std::string& name) const {
+  for (const auto& [known, plain] : weights_) {
+    if (known != name) continue;
+    const auto found = adapters_.find(plain.unsafeGetTensorImpl());
+    if (found == adapters_.end()) return plain;
+    return plain + found->second.b.matmul(found->second.a) * found->second.scale;
+  }
+  throw std::invalid_argument("the model has no weight named " + name);
+}
+
+Tensor DecoderModule::linear(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
+  const Tensor plain = torch::linear(x, weight, bias);
+  if (adapters_.empty()) return plain;
+  const auto found = adapters_.find(weight.unsafeGetTensorImpl());
+  if (found == adapters_.end()) return plain;
+  return plain + torch::linear(torch::linear(x, found->second.a), found->second.b) * found->second.scale;
+}
+
 std::vector<Tensor> DecoderModule::parameters() const {
   std::vector<Tensor> list;
   for (const auto& entry : weights_) list.push_back(entry.second);
@@ -121,26 +150,54 @@ Tensor DecoderModule::norm(const Tensor& x, const Tensor& weight) const {
 Tensor DecoderModule::feed_forward(const Tensor& x, const Layer& layer, std::int64_t index) {
   const Tensor h = norm(x, layer.post_norm);
   observe(Site::feed_forward_input, index, h);
-  const Tensor hidden = swiglu(torch::linear(h, layer.gate), torch::linear(h, layer.up));
+  const Tensor hidden = swiglu(linear(h, layer.gate), linear(h, layer.up));
   observe(Site::feed_forward_hidden, index, hidden);
-  return torch::linear(hidden, layer.down);
+  return linear(hidden, layer.down);
 }
 
-Tensor DecoderModule::run_layers(Tensor x,
-                                 const std::function<Tensor(const Tensor&, const Layer&, std::int64_t)>& attention,
-                                 const Dropout& dropout, std::vector<Tensor>* layer_outputs) {
+Tensor DecoderModule::run_layer(const Tensor& x, std::int64_t index, const Attention& attention, Dropper& drop) {
+  const Layer& layer = layers_[static_cast<std::size_t>(index)];
+  observe(Site::layer_input, index, x);
+  const Tensor h = norm(x, layer.input_norm);
+  observe(Site::attention_input, index, h);
+  const Tensor mixed = attention(h, layer, index);
+  observe(Site::attention_output, index, mixed);
+  const Tensor middle = x + drop(linear(mixed, layer.o, layer.o_bias));
+  const Tensor out = middle + drop(feed_forward(middle, layer, index));
+  observe(Site::layer_output, index, out);
+  return out;
+}
+
+std::vector<Tensor> DecoderModule::learnt_of(const Layer& layer) const {
+  std::vector<Tensor> learnt;
+  for (const Tensor& weight :
+       {layer.input_norm, layer.q, layer.k, layer.v, layer.o, layer.post_norm, layer.gate, layer.up, layer.down,
+        layer.q_bias, layer.k_bias, layer.v_bias, layer.o_bias, layer.q_norm, layer.k_norm}) {
+    if (!weight.defined()) continue;
+    if (weight.requires_grad()) learnt.push_back(weight);
+    const auto found = adapters_.find(weight.unsafeGetTensorImpl());
+    if (found != adapters_.end()) learnt.insert(learnt.end(), {found->second.a, found->second.b});
+  }
+  return learnt;
+}
+
+Tensor DecoderModule::run_layers(Tensor x, const Attention& attention, const Dropout& dropout,
+                                 std::vector<Tensor>* layer_outputs) {
   Dropper drop(dropout);
   x = drop(x);
   for (std::int64_t i = 0; i < config_.layers; ++i) {
-    const Layer& layer = layers_[static_cast<std::size_t>(i)];
-    observe(Site::layer_input, i, x);
-    const Tensor h = norm(x, layer.input_norm);
-    observe(Site::attention_input, i, h);
-    const Tensor mixed = attention(h, layer, i);
-    observe(Site::attention_output, i, mixed);
-    x = x + drop(torch::linear(mixed, layer.o, layer.o_bias));
-    x = x + drop(feed_forward(x, layer, i));
-    observe(Site::layer_output, i, x);
+    if (recomputes_layers && at::GradMode::is_enabled()) {
+      const Dropper begin = drop.copy();
+      x = recomputed(
+          x, learnt_of(layers_[static_cast<std::size_t>(i)]),
+          [&](const Tensor& input) { return run_layer(input, i, attention, drop); },
+          [this, i, attention, begin](const Tensor& input) {
+            Dropper again = begin.copy();
+            return run_layer(input, i, attention, again);
+          });
+    } else {
+      x = run_layer(x, i, attention, drop);
+    }
     if (layer_outputs != nullptr) layer_outputs->push_back(x);
   }
   const Tensor out = norm(x, final_norm_);
@@ -149,7 +206,7 @@ Tensor DecoderModule::run_layers(Tensor x,
 }
 
 Tensor DecoderModule::heads_of(const Tensor& h, const Tensor& weight, const Tensor& bias, std::int64_t heads) const {
-  return torch::linear(h, weight, bias).view({h.size(0), h.size(1), heads, config_.head_dim});
+  return linear(h, weight, bias).view({h.size(0), h.size(1), heads, config_.head_dim});
 }
 
 DecoderModule::Projected DecoderModule::project(const Tensor& h, const Layer& layer) const {
@@ -203,6 +260,27 @@ Tensor DecoderModule::hidden(const Tensor& ids, const Dropout& dropout, std::vec
     return full_attention(h, layer, index);
   };
   return run_layers(torch::embedding(embedding_, ids), attention, dropout, layer_outputs);
+}
+
+Tensor DecoderModule::hidden_packed(const Tensor& ids, const std::vector<std::int64_t>& lengths, const Dropout& dropout,
+                                    std::vector<Tensor>* layer_outputs) {
+  std::vector<Tensor> places;
+  for (const std::int64_t length : lengths) places.push_back(torch::arange(length));
+  const Tensor positions = torch::cat(places);
+  const Tensor cosine = cosine_.index_select(0, positions), sine = sine_.index_select(0, positions);
+  const auto attention = [this, cosine, sine, lengths](const Tensor& h, const Layer& layer, std::int64_t index) {
+    const Projected projected = project(h, layer);
+    const Tensor q = rotate(projected.q, cosine, sine), k = rotate(projected.k, cosine, sine);
+    std::vector<Tensor> mixed;
+    std::int64_t begin = 0;
+    for (const std::int64_t length : lengths) {
+      const auto own = [&](const Tensor& x) { return x.narrow(1, begin, length); };
+      mixed.push_back(causal_attention(own(q), own(k), own(projected.v), config_.window(index)));
+      begin += length;
+    }
+    return torch::cat(mixed, 1);
+  };
+  return run_layers(torch::embedding(embedding_, ids.unsqueeze(0)), attention, dropout, layer_outputs);
 }
 
 Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths, std::int64_t capacity,

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -40,6 +41,12 @@ struct Dropout {
 /// What a pass over part `part` of the batch of step `step` drops.
 Dropout dropout_of(double probability, std::uint64_t seed, std::int64_t step, std::size_t part);
 
+/// What stands beside a matrix W [O,I]: x·Wᵀ + scale·(x·Aᵀ)·Bᵀ (LoRA, arXiv 2106.09685, eq. 3).
+struct Adapter {
+  torch::Tensor a, b;  ///< [r,I], [O,r]
+  double scale = 1;
+};
+
 class DecoderModule {
  public:
   /// Random weights that depend on `seed` alone: normal with 1/sqrt(fan-in), residual projections divided by sqrt(2L).
@@ -50,14 +57,22 @@ class DecoderModule {
   const std::vector<std::pair<std::string, torch::Tensor>>& weights() const { return weights_; }
   std::vector<torch::Tensor> parameters() const;
   torch::Tensor& weight(const std::string& name);
+  /// Puts `adapter` beside the matrix of this name; everything but activation() computes with it.
+  void adapt(const std::string& name, Adapter adapter);
+  /// The weight, W + scale·B·A where it has an adapter: what an ordinary model of the same function has.
+  torch::Tensor merged_weight(const std::string& name) const;
 
-  Observer observer;  ///< may be empty
+  Observer observer;               ///< may be empty
+  bool recomputes_layers = false;  ///< keep only the layers' inputs for the backward pass (recomputation.h)
 
   /// ids [B,T] → [B,T,D] after the final norm. Sequences are padded on the right; attention is causal, so padding
   /// changes nothing before it. Without a cache positions count from 0. `layer_outputs`, where given, gets the output
   /// of every layer, [L] of [B,T,D].
   torch::Tensor hidden(const torch::Tensor& ids, const Dropout& dropout = {},
                        std::vector<torch::Tensor>* layer_outputs = nullptr);
+  /// The same for sequences that follow one another without padding: ids [ΣT], `lengths` sum to ΣT → [1,ΣT,D].
+  torch::Tensor hidden_packed(const torch::Tensor& ids, const std::vector<std::int64_t>& lengths,
+                              const Dropout& dropout = {}, std::vector<torch::Tensor>* layer_outputs = nullptr);
   /// One layer from its input x [B,T,D], positions from 0, as far as `until`: what hidden() shows an observer there.
   /// An observer sees what is on the way.
   torch::Tensor activation(const torch::Tensor& x, std::int64_t layer, Site until) const;
@@ -77,6 +92,8 @@ class DecoderModule {
     torch::Tensor q_bias, k_bias, v_bias, o_bias, q_norm, k_norm;  ///< undefined where the family has none
   };
   torch::Tensor norm(const torch::Tensor& x, const torch::Tensor& weight) const;
+  /// x·weightᵀ + bias, with the weight's adapter.
+  torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias = {}) const;
   /// h [B,T,D] through a projection → [B,T,heads,head_dim]; `bias` may be undefined.
   torch::Tensor heads_of(const torch::Tensor& h, const torch::Tensor& weight, const torch::Tensor& bias,
                          std::int64_t heads) const;
@@ -92,10 +109,12 @@ class DecoderModule {
   torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                        const torch::Tensor& visible) const;
   torch::Tensor feed_forward(const torch::Tensor& x, const Layer& layer, std::int64_t index);
-  torch::Tensor run_layers(
-      torch::Tensor x,
-      const std::function<torch::Tensor(const torch::Tensor& h, const Layer&, std::int64_t)>& attention,
-      const Dropout& dropout = {}, std::vector<torch::Tensor>* layer_outputs = nullptr);
+  using Attention = std::function<torch::Tensor(const torch::Tensor& h, const Layer&, std::int64_t index)>;
+  class Dropper;
+  torch::Tensor run_layer(const torch::Tensor& x, std::int64_t index, const Attention& attention, Dropper& drop);
+  torch::Tensor run_layers(torch::Tensor x, const Attention& attention, const Dropout& dropout = {},
+                           std::vector<torch::Tensor>* layer_outputs = nullptr);
+  std::vector<torch::Tensor> learnt_of(const Layer& layer) const;
   void link_layers();
   void observe(Site site, std::int64_t layer, const torch::Tensor& activation) const {
     if (observer) observer(site, layer, activation);
@@ -103,6 +122,7 @@ class DecoderModule {
 
   model::ModelConfig config_;
   std::vector<std::pair<std::string, torch::Tensor>> weights_;
+  std::unordered_map<const c10::TensorImpl*, Adapter> adapters_;  ///< by their matrix
   torch::Tensor embedding_, final_norm_, head_;
   std::vector<Layer> layers_;
   torch::Tensor cosine_, sine_;  ///< [max_positions, head_dim]

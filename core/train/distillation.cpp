@@ -8,6 +8,7 @@
 #include "train/corpus.h"
 #include "train/distillation_step.h"
 #include "train/epochs.h"
+#include "train/initialisation.h"
 #include "train/model_weights.h"
 #include "train/recorded_signals.h"
 #include "train/trainer.h"
@@ -42,6 +43,31 @@ void expect_same_text(const std::filesystem::path& folder, const CallModule& rea
   throw std::invalid_argument("'" + folder.string() + "' and student '" + student_folder.string() +
                               "' write calls in different forms or know different tools; tokenizers may differ, "
                               "the text may not");
+}
+
+/// What job.initialisation says, of a student that is there.
+void initialise(const DistillationJob& job, Models& models, const RunHooks& hooks) {
+  if (job.initialisation == "random") return;
+  DecoderModule& teacher = *models.teachers.front();
+  if (job.initialisation == "embeddings") {
+    const text::Tokenizer& own = models.student.tokenizer;
+    const text::Tokenizer& from = models.readers.empty() ? own : models.readers.front().tokenizer;
+    const std::int64_t missing = take_embeddings(*models.student.decoder, own, teacher, from);
+    hooks.log("embeddings begin with the teacher's, but for " + std::to_string(missing) + " rows");
+    return;
+  }
+  if (job.initialisation != "layers")
+    throw std::invalid_argument("initialisation: expected \"random\", \"embeddings\" or \"layers\", found \"" +
+                                job.initialisation + "\"");
+  if (job.student)
+    throw std::invalid_argument(
+        "initialisation: expected \"random\" or \"embeddings\" beside the input \"student\", "
+        "found \"layers\"");
+  const std::vector<std::int64_t> chosen = evenly_chosen(teacher.config().layers, job.model.layers);
+  std::string listed;
+  for (const std::int64_t layer : chosen) listed += " " + std::to_string(layer);
+  hooks.log("the student is the teacher's layers" + listed + "; of \"model\" only layers counts");
+  models.student.decoder = with_layers(teacher, chosen);
 }
 
 /// Teachers with tokenizers of their own, and a student with its own.
@@ -201,14 +227,18 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   const bool by_text = early.wants(RETORT_SIGNAL_TEACHER_SPANS);
   if (job.signals && by_text) expect_recorded(asked, early, early.top_k, job.ask_for_unrecorded);
   Models models = by_text ? load_readers(job) : load_models(job);
+  initialise(job, models, hooks);
   const CallModule& task = models.student;
   DecoderModule& student = *task.decoder;
+  student.recomputes_layers = job.training.recompute;
   Corpus corpus = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), task.contract, task.tokenizer,
                             {longest_row(models), job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
   const std::vector<AlignedRows> aligned = aligned_rows(job, models, corpus, hooks);
   const std::vector<Sequence>& sequences = corpus.sequences;
-  const std::vector<task::Example> validation =
-      validation_examples(job.dataset, job.validation_limit, job.training.max_rejected_share);
+  Validator validator(
+      student, task.tokenizer, task.contract,
+      validation_examples(job.dataset, job.validation_limit, job.training.max_rejected_share, job.validation.kinds),
+      job.threads, hooks.throw_if_stopped);
   std::string teachers;
   for (const auto& teacher : models.teachers) teachers += " " + std::to_string(teacher->config().parameters());
   hooks.log(std::to_string(sequences.size()) + " labelled utterances, teacher" + teachers + ", student " +
@@ -238,21 +268,29 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   parts.threads = job.threads;
 
   Trainer trainer(groups, job.training, batches.total_steps(), job.seed, job.work, hooks);
+  validate_with(trainer, validator, batches, job.validation);
+  trainer.describe_batches_with(
+      [&](std::int64_t step) { return described(sequences, batches.at(step), task.tokenizer); });
   auto parallel = std::make_unique<DataParallel>(groups, std::min(job.threads, losses.count()));
   DistillationStep distillation(std::move(parts), *parallel);
+  const Processes& processes = Processes::of_environment();
+  std::int64_t now = 0;
+  if (!processes.alone())
+    trainer.reduce_with([&](double loss) { return processes.sum_gradients(groups.tensors(), loss, now); });
   trainer.run("distilling", [&](std::int64_t step) {
+    now = step;
+    for (const std::size_t i : batches.at(step)) trainer.saw_tokens(static_cast<std::int64_t>(sequences[i].length()));
     MetricMap metrics;
     const double loss = distillation.accumulate(batches.at(step), step, metrics);
     for (const auto& [name, mean] : metrics) hooks.metric(name, step, mean);
-    if (!validation.empty() && batches.ends_epoch(step))
-      hooks.metric("validation_exact_match", step,
-                   exact_match_share(student, task.tokenizer, task.contract, validation));
+    if (step == 0 && processes.alone())
+      if (const std::string warning = scale_warning(loss, metrics["cross_entropy"]); !warning.empty())
+        hooks.log(warning);
     return loss;
   });
   parallel.reset();
-  trainer.use_averaged_weights();
-  if (!validation.empty())
-    hooks.metric("validation_exact_match", -1, exact_match_share(student, task.tokenizer, task.contract, validation));
+  if (const std::optional<double> score = trainer.use_kept_weights())
+    hooks.metric("validation_exact_match", -1, *score);
   save_call_module(job.output, student, task.tokenizer, task.contract);
   return model_size(job.output);
 }

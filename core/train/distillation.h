@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "train/fine_tuning.h"
+#include "train/model_selection.h"
 #include "train/new_model.h"
 #include "train/plugin_handle.h"
 #include "train/training_job.h"
 
 namespace retort::train {
 
-/// Validates at the end of every epoch.
 struct DistillationJob : TrainingJob {
   /// Model folders. The first gives tokenizer and task, unless a student with a tokenizer of its own does; how each
   /// one's tokens stand to these is decided and logged (vocabulary_bridge.h). Where the loss asks for TEACHER_SPANS
@@ -27,6 +27,10 @@ struct DistillationJob : TrainingJob {
   std::optional<std::filesystem::path> student;  ///< model folder; nothing: a new model with the teachers' tokenizer
   NewModel model;  ///< without `student`; vocabulary_size is the teacher's, max_positions and rope_theta 0 likewise
   std::vector<DistillPlugin> losses;  ///< instances of one loss with the same parameters: one a thread, or fewer
+  /// What a student begins with: "random", "embeddings" of the first teacher (initialisation.h), or "layers": it is the
+  /// first teacher with model.layers of its layers.
+  std::string initialisation = "random";
+  ModelSelection validation;
   double prompt_loss_weight = 0;      ///< of the prompt's positions; 0 = responses only
   double sampling_temperature = 0.9;  ///< of on-policy batches, where the loss asks for them (GKD)
   double teacher_answers = 0;  ///< share in [0,1] of the other batches whose answers a teacher writes anew, greedily

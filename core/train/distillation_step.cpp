@@ -1,8 +1,10 @@
 #include "train/distillation_step.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <retort/torch.hpp>
+#include <sstream>
 #include <stdexcept>
 
 #include "host/plugin/signal_names.h"
@@ -107,6 +109,17 @@ std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host:
     groups.push_back({"loss." + declared[i].name, {{"value", value.set_requires_grad(true)}}});
   }
   return groups;
+}
+
+std::string scale_warning(double loss, double cross_entropy) {
+  constexpr double three_orders = 1000;
+  const double ratio = std::abs(loss) / cross_entropy;
+  if (loss == 0 || !(cross_entropy > 0) || (ratio < three_orders && ratio > 1 / three_orders)) return "";
+  std::ostringstream text;
+  text << "warning: the distillation's loss begins at " << loss << ", the cross-entropy of the labels at "
+       << cross_entropy << ": three orders apart, so that learning_rate, gradient_clip and the weights of mixed losses "
+       << "hardly fit both; look at the loss's temperature, its factor for it, and what it is divided by";
+  return text.str();
 }
 
 struct DistillationStep::Data {
@@ -235,8 +248,14 @@ Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> 
     tensors.student_logits = parts_.student.logits(states.last);
     tensors.student_hidden = std::move(states.declared);
   }
+  report_cross_entropy(data, tensors, report);
   const InstancePool<host::DistillCall>::Lease call(parts_.losses.pool());
   return distill_loss(*call, wanted, tensors, report) / data.weight;
+}
+
+/// Of the labels beside the loss, in the first steps.
+void DistillationStep::report_cross_entropy(const Data& data, const DistillTensors& tensors, MetricMap& report) {
+  if (data.step < steps_with_cross_entropy) report["cross_entropy"] += cross_entropy_of(tensors);
 }
 
 /// What of every teacher is known before the logits: what it said once, or its states after the final norm.
@@ -305,6 +324,7 @@ Tensor DistillationStep::loss_in_chunks(const Data& data, std::span<const std::s
       const MixedPrecision mixed(parts_.training.precision);
       tensors.student_logits = parts_.student.logits(leaves.front());
     }
+    report_cross_entropy(data, tensors, report);
     const Tensor loss = distill_loss(*call, parts_.losses.wanted(), tensors, report) / data.weight;
     value += loss.item<double>();
     const auto found = torch::autograd::grad({loss}, leaves, {}, std::nullopt, false, true);
@@ -379,10 +399,10 @@ double DistillationStep::accumulate(const std::vector<std::size_t>& batch, std::
   const std::vector<Sequence>& sequences = anew ? sampled : parts_.sequences;
   const std::vector<std::size_t>& chosen = anew ? all : batch;
   const Data data{sequences, chosen, step, weight_of(sequences, chosen), on_policy};
-  const auto split = parallel_.parts(chosen, parts_.training.micro_batch_size);
+  const auto split = parallel_.parts(parts_.processes.share(chosen), parts_.training.micro_batch_size);
   std::vector<MetricMap> reports(split.size());
   const double loss = parallel_.accumulate(split.size(), [&](std::size_t part) {
-    const Dropout dropout = dropout_of(parts_.training.dropout, parts_.seed, step, part);
+    const Dropout dropout = dropout_of(parts_.training.dropout, parts_.seed, step, parts_.processes.part(part));
     return loss_of(data, split[part], dropout, reports[part]);
   });
   for (const MetricMap& report : reports)

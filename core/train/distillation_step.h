@@ -12,6 +12,7 @@
 #include "train/distill_loss.h"
 #include "train/instance_pool.h"
 #include "train/policy_engine.h"
+#include "train/processes.h"
 #include "train/recorded_signals.h"
 #include "train/sequences.h"
 #include "train/training_options.h"
@@ -43,6 +44,11 @@ std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host:
 void expect_recorded(const host::DistillCall& call, const host::DistillRequirements& wanted, std::int64_t top_k,
                      bool ask);
 
+/// Steps at the begin of which the metric "cross_entropy" of the labels is reported beside the loss.
+constexpr std::int64_t steps_with_cross_entropy = 8;
+/// What to say where a loss begins three orders of magnitude above or below the cross-entropy; "" where it does not.
+std::string scale_warning(double loss, double cross_entropy);
+
 struct WeightedTeacher {
   DecoderModule* decoder = nullptr;
   const RecordedSignals* recorded = nullptr;  ///< what it said once: read instead of asking it, where there
@@ -66,6 +72,7 @@ struct DistillationParts {
   double teacher_answers = 0;       ///< share of the other batches that a teacher answers
   text::TokenId end_token = -1;     ///< of answers that are sampled
   std::int64_t threads = 1;         ///< of the runtime, which samples these
+  const Processes& processes = Processes::of_environment();
 };
 
 class DistillationStep {
@@ -88,6 +95,7 @@ class DistillationStep {
                                const Dropout& dropout, MetricMap& report);
   DistillTensors described(const Data& data, const BatchRows& rows) const;
   bool is_recorded(const WeightedTeacher& teacher, const Data& data, std::span<const std::size_t> part) const;
+  static void report_cross_entropy(const Data& data, const DistillTensors& tensors, MetricMap& report);
   void add_token_signals(const WeightedTeacher& teacher, const torch::Tensor& last, TeacherSignals& signals) const;
   TeacherSignals signals_of(const WeightedTeacher& teacher, const BatchRows& rows,
                             const std::vector<std::int64_t>& layers) const;

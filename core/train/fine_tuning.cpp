@@ -9,7 +9,10 @@
 #include "train/corpus.h"
 #include "train/data_parallel.h"
 #include "train/epochs.h"
+#include "train/low_rank.h"
 #include "train/model_weights.h"
+#include "train/processes.h"
+#include "train/row_chunks.h"
 #include "train/task_adaptation.h"
 #include "train/trainer.h"
 #include "train/validation.h"
@@ -67,50 +70,86 @@ CallModule starting_module(const FineTuningJob& job, const std::vector<task::Exa
                                           : adapt_to_task(folder, new_contract(job, examples));
 }
 
+/// Σ over rows of weight · loss. hidden [N,D].
+torch::Tensor summed_loss(DecoderModule& decoder, const torch::Tensor& hidden, const BatchRows& rows, bool dft) {
+  const torch::Tensor& head =
+      decoder.weight(decoder.config().tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight");
+  return summed_by_chunks(
+      {hidden}, {head}, logit_chunks(hidden.size(0), decoder.config().vocabulary_size),
+      [&](std::int64_t begin, std::int64_t count, const std::vector<torch::Tensor>& by_row) {
+        const auto part = [&](const torch::Tensor& of_rows) { return of_rows.narrow(0, begin, count); };
+        torch::Tensor losses =
+            torch::cross_entropy_loss(decoder.logits(by_row[0]), part(rows.labels), {}, at::Reduction::None);
+        if (dft) losses = losses * torch::exp(-losses.detach());
+        return (losses * part(rows.weights)).sum();
+      });
+}
+
+/// States [N,D] of the rows that count.
+torch::Tensor row_states(DecoderModule& decoder, const BatchRows& rows, const Dropout& dropout) {
+  const torch::Tensor all =
+      rows.packed.empty() ? decoder.hidden(rows.ids, dropout) : decoder.hidden_packed(rows.ids, rows.packed, dropout);
+  return all.reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
+}
+
+ParameterGroup learnt_group(const FineTuningJob& job, DecoderModule& decoder) {
+  return job.low_rank.rank > 0 ? add_low_rank(decoder, job.low_rank, job.seed) : decoder_group(decoder);
+}
+
 ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
+  if (job.loss != "nll" && job.loss != "dft")
+    throw std::invalid_argument("loss: expected \"nll\" or \"dft\", found \"" + job.loss + "\"");
+  if (job.low_rank.rank > 0 && !job.start)
+    throw std::invalid_argument("low_rank: expected a model to start from as the input \"model\", found none");
   LabelledRows labelled = read_labelled_rows(job.dataset / "train.jsonl");
   CallModule module = starting_module(job, labelled.examples);
   DecoderModule& decoder = *module.decoder;
+  decoder.recomputes_layers = job.training.recompute;
   const Corpus corpus =
       tokenised(std::move(labelled), module.contract, module.tokenizer,
                 {decoder.config().max_positions, job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
   const std::vector<Sequence>& sequences = corpus.sequences;
-  const std::vector<task::Example> validation =
-      validation_examples(job.dataset, job.validation_limit, job.training.max_rejected_share);
+  Validator validator(
+      decoder, module.tokenizer, module.contract,
+      validation_examples(job.dataset, job.validation_limit, job.training.max_rejected_share, job.validation.kinds),
+      job.threads, hooks.throw_if_stopped);
   hooks.log(std::to_string(sequences.size()) + " labelled utterances, " +
             std::to_string(decoder.config().parameters()) + " parameters, vocabulary " +
             std::to_string(decoder.config().vocabulary_size));
 
   EpochBatches batches(sequences, job.training, job.seed);
-  const ParameterGroups groups({decoder_group(decoder)});
+  const ParameterGroups groups({learnt_group(job, decoder)});
   Trainer trainer(groups, job.training, batches.total_steps(), job.seed, job.work, hooks);
+  validate_with(trainer, validator, batches, job.validation);
+  trainer.describe_batches_with(
+      [&](std::int64_t step) { return described(sequences, batches.at(step), module.tokenizer); });
+  const Processes& processes = Processes::of_environment();
+  std::int64_t now = 0;
+  if (!processes.alone())
+    trainer.reduce_with([&](double loss) { return processes.sum_gradients(groups.tensors(), loss, now); });
   auto parallel = std::make_unique<DataParallel>(groups, job.threads);
   trainer.run("fine-tuning", [&](std::int64_t step) {
+    now = step;
     const std::vector<std::size_t>& batch = batches.at(step);
     double total_weight = 0;
-    for (const std::size_t i : batch) total_weight += sequences[i].label_weight();
-    const auto parts = parallel->parts(batch, job.training.micro_batch_size);
-    const double loss = parallel->accumulate(parts.size(), [&](std::size_t part) {
-      const BatchRows rows = batch_rows(sequences, parts[part]);
+    for (const std::size_t i : batch) {
+      total_weight += sequences[i].label_weight();
+      trainer.saw_tokens(static_cast<std::int64_t>(sequences[i].length()));
+    }
+    const auto parts = parallel->parts(processes.share(batch), job.training.micro_batch_size);
+    return parallel->accumulate(parts.size(), [&](std::size_t part) {
+      const BatchRows rows =
+          job.training.packing ? packed_rows(sequences, parts[part]) : batch_rows(sequences, parts[part]);
       const MixedPrecision mixed(job.training.precision);
-      const Dropout dropout = dropout_of(job.training.dropout, job.seed, step, part);
       const torch::Tensor hidden =
-          decoder.hidden(rows.ids, dropout).reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
-      const torch::Tensor losses =
-          torch::cross_entropy_loss(decoder.logits(hidden), rows.labels, {}, at::Reduction::None);
-      return (losses * rows.weights).sum() / total_weight;
+          row_states(decoder, rows, dropout_of(job.training.dropout, job.seed, step, processes.part(part)));
+      return summed_loss(decoder, hidden, rows, job.loss == "dft") / total_weight;
     });
-    if (!validation.empty() && batches.ends_epoch(step))
-      hooks.metric("validation_exact_match", step,
-                   exact_match_share(decoder, module.tokenizer, module.contract, validation));
-    return loss;
   });
   parallel.reset();
-  trainer.use_averaged_weights();
-  if (!validation.empty())
-    hooks.metric("validation_exact_match", -1,
-                 exact_match_share(decoder, module.tokenizer, module.contract, validation));
+  if (const std::optional<double> score = trainer.use_kept_weights())
+    hooks.metric("validation_exact_match", -1, *score);
   save_call_module(job.output, decoder, module.tokenizer, module.contract);
   return model_size(job.output);
 }

@@ -9,12 +9,13 @@
 
 #include "task/prompt_contract.h"
 #include "train/hooks.h"
+#include "train/low_rank_options.h"
+#include "train/model_selection.h"
 #include "train/new_model.h"
 #include "train/training_job.h"
 
 namespace retort::train {
 
-/// Validates at the end of every epoch.
 struct FineTuningJob : TrainingJob {
   /// A model folder, with a task or pretrained without one; nothing: a new model.
   std::optional<std::filesystem::path> start;
@@ -24,12 +25,16 @@ struct FineTuningJob : TrainingJob {
   task::ResponseStyle style;
   /// Options of the call grammar (grammar/grammar_options.h). All four: of a new model, and of one without a task.
   nlohmann::json grammar = nlohmann::json::object();
+  std::string loss = "nll";  ///< or "dft": what fine_tune() says
+  LowRankOptions low_rank;   ///< LoRA; merged into what is written
+  ModelSelection validation;
   double prompt_loss_weight = 0;  ///< of the prompt's tokens in the loss; 0 = responses only
 };
 
-/// Loss: mean negative log-likelihood of a batch's response tokens (and weighted prompt tokens), normalised over the
-/// whole batch however it is split into micro-batches. Throws std::invalid_argument for data that cannot be trained on,
-/// std::runtime_error for divergence and files.
+/// Loss "nll": mean −log π(y) of a batch's response tokens y (and weighted prompt tokens), normalised over the whole
+/// batch however it is split into micro-batches. "dft" (Wu et al., arXiv 2508.05629, eq. 9): the mean of
+/// −sg(π(y))·log π(y), so that unlikely tokens do not drown the others. Throws std::invalid_argument for data that
+/// cannot be trained on, std::runtime_error for divergence and files.
 ModelSize fine_tune(const FineTuningJob& job, const RunHooks& hooks);
 
 /// Parameters and bytes of a model folder.

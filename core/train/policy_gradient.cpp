@@ -180,7 +180,7 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
     for (const auto& [name, value] : metrics) hooks.metric(name, step, value);
     return loss;
   });
-  trainer.use_averaged_weights();
+  trainer.use_kept_weights();
   if (!validation.empty())
     hooks.metric("validation_exact_match", -1,
                  exact_match_share(*policy.decoder, policy.tokenizer, policy.contract, validation));

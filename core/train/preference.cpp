@@ -130,7 +130,7 @@ ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
     for (const auto& [name, value] : metrics) hooks.metric(name, step, value);
     return loss;
   });
-  trainer.use_averaged_weights();
+  trainer.use_kept_weights();
   validate(-1);
   save_call_module(job.output, *policy.decoder, policy.tokenizer, policy.contract);
   return model_size(job.output);

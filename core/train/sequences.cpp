@@ -84,6 +84,17 @@ std::vector<Sequence> to_sequences(const std::vector<task::Example>& examples, c
   return sequences;
 }
 
+nlohmann::json described(const std::vector<Sequence>& sequences, const std::vector<std::size_t>& chosen,
+                         const text::Tokenizer& tokenizer) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const std::size_t i : chosen)
+    rows.push_back({{"row", sequences[i].example},
+                    {"hash", sequences[i].hash},
+                    {"prompt", tokenizer.decode(sequences[i].prompt, true)},
+                    {"response", tokenizer.decode(sequences[i].response, true)}});
+  return rows;
+}
+
 namespace {
 
 template <typename Item>

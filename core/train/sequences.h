@@ -41,6 +41,10 @@ Sequence to_sequence(const task::Example& example, const task::PromptContract& c
 std::vector<Sequence> to_sequences(const std::vector<task::Example>& examples, const task::PromptContract& contract,
                                    const text::Tokenizer& tokenizer, std::int64_t max_length);
 
+/// [{"row", "hash", "prompt", "response"}]: the chosen sequences for a person to look at.
+nlohmann::json described(const std::vector<Sequence>& sequences, const std::vector<std::size_t>& chosen,
+                         const text::Tokenizer& tokenizer);
+
 /// The batches of one epoch: indices into `lengths`, each once. Sequences of like length share a batch, so that little
 /// is padded; batches come in random order. Depends on the arguments alone.
 std::vector<std::vector<std::size_t>> batch_plan(const std::vector<std::size_t>& lengths, std::int64_t batch_size,

@@ -1,24 +1,17 @@
 #include "train/task_adaptation.h"
 
 #include "text/extended_tokenizer.h"
+#include "train/initialisation.h"
 
 namespace retort::train {
 namespace {
-
-/// What a reader sees in "<|call:PlayMusic|>" or "<|arg:end|>": the name, as a word of a sentence.
-std::string words_of(std::string token) {
-  if (token.starts_with("<|")) token.erase(0, 2);
-  if (token.ends_with("|>")) token.erase(token.size() - 2);
-  if (const std::size_t colon = token.find(':'); colon != std::string::npos) token.erase(0, colon + 1);
-  return " " + token;
-}
 
 /// Rows of `matrix` [V,D] for tokens from `first` on: the mean of the rows of each token's pieces.
 void begin_rows(const torch::Tensor& matrix, std::int64_t first, const text::Tokenizer& old,
                 const text::Tokenizer& extended) {
   for (std::int64_t id = first; id < extended.vocabulary_size(); ++id) {
     const std::vector<text::TokenId> pieces =
-        old.encode(words_of(std::string(extended.token(static_cast<text::TokenId>(id)))));
+        old.encode(words_of_token(std::string(extended.token(static_cast<text::TokenId>(id)))));
     if (pieces.empty()) continue;
     const torch::Tensor rows = torch::tensor(std::vector<std::int64_t>(pieces.begin(), pieces.end()), torch::kInt64);
     matrix[id].copy_(matrix.index_select(0, rows).mean(0));

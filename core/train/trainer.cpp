@@ -3,9 +3,9 @@
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <torch/nn/utils/clip_grad.h>
-#include <torch/optim/adamw.h>
 #include <torch/serialize.h>
 
+#include <chrono>
 #include <cmath>
 #include <set>
 #include <sstream>
@@ -19,13 +19,6 @@ namespace retort::train {
 namespace {
 
 using torch::Tensor;
-
-/// What AdamW remembers of a weight.
-torch::optim::AdamWParamState* state_of(torch::optim::AdamW& optimizer, const Tensor& weight) {
-  const auto found = optimizer.state().find(weight.unsafeGetTensorImpl());
-  if (found == optimizer.state().end()) return nullptr;
-  return static_cast<torch::optim::AdamWParamState*>(found->second.get());
-}
 
 /// Refuses a checkpoint that was written by a run with other groups or tensors.
 void expect_same_names(torch::serialize::InputArchive& archive, const ParameterGroups& groups) {
@@ -58,26 +51,14 @@ Trainer::Trainer(ParameterGroups groups, const TrainingOptions& options, std::in
     : groups_(std::move(groups)),
       weights_(groups_.tensors()),
       options_(options),
-      schedule_{options.learning_rate, total_steps, options.warmup_fraction, options.final_fraction},
+      schedule_{options.learning_rate,  total_steps,      options.warmup_fraction,
+                options.final_fraction, options.schedule, options.decay_fraction},
       total_steps_(total_steps),
       seed_(seed),
       checkpoint_(std::move(work_folder) / "checkpoint.pt"),
       hooks_(hooks) {
-  std::vector<torch::optim::OptimizerParamGroup> optimised;
-  const auto add = [&](std::vector<Tensor> parameters, double decay, double rate_scale) {
-    if (parameters.empty()) return;
-    auto settings = std::make_unique<torch::optim::AdamWOptions>(options.learning_rate);
-    settings->betas({0.9, 0.95}).weight_decay(decay);
-    optimised.emplace_back(std::move(parameters), std::move(settings));
-    rate_scales_.push_back(rate_scale);
-  };
-  for (const ParameterGroup& group : groups_.all()) {
-    std::vector<Tensor> matrices, vectors;
-    for (const auto& entry : group.tensors) (entry.second.dim() > 1 ? matrices : vectors).push_back(entry.second);
-    add(std::move(matrices), group.weight_decay ? options.weight_decay : 0.0, group.learning_rate_scale);
-    add(std::move(vectors), 0.0, group.learning_rate_scale);
-  }
-  optimizer_ = std::make_unique<torch::optim::AdamW>(std::move(optimised));
+  optimizer_ = make_optimizer(groups_, options);
+  schedule_.at(total_steps - 1);  // refuses a shape that it does not know
   if (options.average_decay > 0)
     for (const Tensor& weight : weights_) average_.push_back(weight.detach().clone());
   if (resume()) hooks.log("continuing from step " + std::to_string(next_step_) + " of " + std::to_string(total_steps));
@@ -101,15 +82,15 @@ bool Trainer::resume() {
       const auto& [name, weight] = named[i];
       read_into(archive, "weight/" + name, weight);
       if (!average_.empty()) read_into(archive, "average/" + name, average_[i]);
-      Tensor steps;
-      if (!archive.try_read("adam.steps/" + name, steps)) continue;  // a weight that has had no gradient yet
-      auto state = std::make_unique<torch::optim::AdamWParamState>();
-      state->step(steps.item<std::int64_t>());
-      state->exp_avg(torch::empty_like(weight)).exp_avg_sq(torch::empty_like(weight));
-      read_into(archive, "adam.mean/" + name, state->exp_avg());
-      read_into(archive, "adam.square/" + name, state->exp_avg_sq());
-      optimizer_->state()[weight.unsafeGetTensorImpl()] = std::move(state);
     }
+    const std::vector<std::string> keys = archive.keys();
+    const std::set<std::string> stored(keys.begin(), keys.end());
+    optimizer_->restore([&](const std::string& name, Tensor into) {
+      if (!stored.contains(name)) return false;
+      read_into(archive, name, std::move(into));
+      return true;
+    });
+    read_best(archive);
     Tensor step;
     archive.read("next_step", step);
     next_step_ = last_checkpoint_ = step.item<std::int64_t>();
@@ -121,36 +102,76 @@ bool Trainer::resume() {
   return true;
 }
 
+void Trainer::read_best(torch::serialize::InputArchive& archive) {
+  Tensor counts, scores;
+  if (!archive.try_read("best.steps", counts)) return;
+  archive.read("best.scores", scores);
+  best_.steps = counts[0].item<std::int64_t>();
+  best_.without = counts[1].item<std::int64_t>();
+  best_.score = scores.item<double>();
+  for (const auto& [name, weight] : groups_.named_tensors()) {
+    Tensor value;
+    if (archive.try_read("best/" + name, value)) best_.values.push_back(value);
+  }
+}
+
 void Trainer::save_checkpoint(std::int64_t next_step) const {
   torch::serialize::OutputArchive archive;
   archive.write("next_step", torch::tensor(next_step));
+  if (best_.steps > 0) {
+    archive.write("best.steps", torch::tensor({best_.steps, best_.without}));
+    archive.write("best.scores", torch::tensor(best_.score, torch::kFloat64));
+  }
   const auto named = groups_.named_tensors();
   for (std::size_t i = 0; i < named.size(); ++i) {
     const auto& [name, weight] = named[i];
     archive.write("weight/" + name, weight.detach());
     if (!average_.empty()) archive.write("average/" + name, average_[i]);
-    const torch::optim::AdamWParamState* state = state_of(*optimizer_, weight);
-    if (state == nullptr) continue;
-    archive.write("adam.steps/" + name, torch::tensor(state->step()));
-    archive.write("adam.mean/" + name, state->exp_avg());
-    archive.write("adam.square/" + name, state->exp_avg_sq());
+    if (!best_.values.empty()) archive.write("best/" + name, best_.values[i]);
   }
+  for (const auto& [name, value] : optimizer_->state()) archive.write(name, value);
   std::ostringstream bytes;
   archive.save_to(bytes);
   host::write_file_atomically(checkpoint_, bytes.view());
 }
 
+void Trainer::diverged(std::int64_t step, double loss) const {
+  nlohmann::json found = {{"step", step}, {"loss", loss}, {"not_finite", nlohmann::json::array()}};
+  std::string first;
+  const auto look = [&](const std::string& what, const Tensor& values) {
+    if (!values.defined()) return;
+    const auto bad = values.numel() - values.isfinite().sum().item<std::int64_t>();
+    if (bad == 0) return;
+    found["not_finite"].push_back({{"tensor", what}, {"elements", bad}, {"of", values.numel()}});
+    if (first.empty())
+      first = "; " + std::to_string(bad) + " of " + std::to_string(values.numel()) + " elements of the " + what +
+              " are not finite";
+  };
+  for (const auto& [name, weight] : groups_.named_tensors()) look("weight " + name, weight.detach());
+  for (const auto& [name, weight] : groups_.named_tensors()) look("gradient of " + name, weight.grad());
+  std::string saved;
+  if (describe_) {
+    found["batch"] = describe_(step);
+    const std::filesystem::path file = checkpoint_.parent_path() / "diverged.json";
+    host::write_file_atomically(file, found.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    saved = "; the batch is in '" + file.string() + "'";
+  }
+  throw std::runtime_error("training diverged at step " + std::to_string(step) + ": loss " + std::to_string(loss) +
+                           first + saved + "; lower learning_rate or raise warmup_fraction");
+}
+
 void Trainer::update(std::int64_t step, double loss) {
-  const double norm =
-      torch::nn::utils::clip_grad_norm_(weights_, options_.gradient_clip > 0 ? options_.gradient_clip : 1e30);
-  if (!std::isfinite(norm) || !std::isfinite(loss))
-    throw std::runtime_error("training diverged at step " + std::to_string(step) + ": loss " + std::to_string(loss) +
-                             ", gradient norm " + std::to_string(norm) +
-                             "; lower learning_rate or raise warmup_fraction");
+  double norm = 0;
+  try {
+    constexpr bool error_if_not_finite = true;
+    norm = torch::nn::utils::clip_grad_norm_(weights_, options_.gradient_clip > 0 ? options_.gradient_clip : 1e30, 2.0,
+                                             error_if_not_finite);
+  } catch (const c10::Error&) {
+    diverged(step, loss);
+  }
+  if (!std::isfinite(loss)) diverged(step, loss);
   const double rate = schedule_.at(step);
-  for (std::size_t i = 0; i < rate_scales_.size(); ++i)
-    optimizer_->param_groups()[i].options().set_lr(rate * rate_scales_[i]);
-  optimizer_->step();
+  optimizer_->step(rate);
   if (!average_.empty()) {
     torch::NoGradGuard no_grad;
     // Early on the average forgets faster, so that the random start does not linger.
@@ -168,13 +189,18 @@ void Trainer::run(const std::string& label, const std::function<double(std::int6
   const auto save_before_stopping = [&](std::int64_t step) {
     if (step > last_checkpoint_ && step % checkpoint_multiple_ == 0) save_checkpoint(step);
   };
-  for (std::int64_t step = next_step_; step < total_steps_; ++step) {
+  for (std::int64_t step = next_step_;; ++step) {
     double loss = 0;
+    std::chrono::steady_clock::time_point begin;
     try {
       if (step % checkpoint_multiple_ == 0) hooks_.throw_if_stopped();  // else there is nothing to go on from
+      if (!validate(step) || step >= total_steps_) break;
       torch::manual_seed(seed_ + static_cast<std::uint64_t>(step) * 0x9E3779B9ULL);
-      optimizer_->zero_grad();
+      for (Tensor& weight : weights_) weight.mutable_grad().reset();
+      tokens_ = 0;
+      begin = std::chrono::steady_clock::now();
       loss = accumulate(step);
+      if (reduce_) loss = reduce_(loss);
     } catch (const Stopped&) {
       save_before_stopping(step);
       throw;
@@ -183,6 +209,8 @@ void Trainer::run(const std::string& label, const std::function<double(std::int6
       throw;
     }
     update(step, loss);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    if (tokens_ > 0 && seconds > 0) hooks_.metric("tokens_per_second", step, static_cast<double>(tokens_) / seconds);
     hooks_.progress(label, step + 1, total_steps_, "steps");
     const std::int64_t done = step + 1;
     if (options_.checkpoint_steps > 0 && done - last_checkpoint_ >= options_.checkpoint_steps &&
@@ -193,9 +221,64 @@ void Trainer::run(const std::string& label, const std::function<double(std::int6
   }
 }
 
-void Trainer::use_averaged_weights() {
+double Trainer::score_of_result() {
   torch::NoGradGuard no_grad;
-  for (std::size_t i = 0; i < average_.size(); ++i) weights_[i].copy_(average_[i]);
+  std::vector<Tensor> present;
+  for (std::size_t i = 0; i < average_.size(); ++i) {
+    present.push_back(weights_[i].detach().clone());
+    weights_[i].copy_(average_[i]);
+  }
+  const auto restore = [&] {
+    for (std::size_t i = 0; i < present.size(); ++i) weights_[i].copy_(present[i]);
+  };
+  try {
+    const double score = validation_->score();
+    restore();
+    return score;
+  } catch (...) {
+    restore();
+    throw;
+  }
+}
+
+// Before the step that follows, and after a checkpoint: a run that continues from one validates again.
+bool Trainer::validate(std::int64_t done) {
+  if (!validation_ || done == 0 || !validation_->is_due(done)) return true;
+  const double score = score_of_result();
+  hooks_.metric("validation_exact_match", done - 1, score);
+  best_.latest = score;
+  best_.latest_steps = done;
+  if (best_.steps > 0 && score <= best_.score) {
+    ++best_.without;
+  } else {
+    best_.score = score;
+    best_.steps = done;
+    best_.without = 0;
+    if (validation_->selection.keep == "best") {
+      best_.values.clear();
+      for (const Tensor& value : average_.empty() ? weights_ : average_) best_.values.push_back(value.detach().clone());
+    }
+  }
+  const std::int64_t patience = validation_->selection.patience;
+  if (patience == 0 || best_.without < patience || done >= total_steps_) return true;
+  hooks_.metric("steps", -1, static_cast<double>(done));
+  hooks_.log("ended after step " + std::to_string(done) + " of " + std::to_string(total_steps_) +
+             ": no validation was better than that after step " + std::to_string(best_.steps) + " in the last " +
+             std::to_string(patience));
+  total_steps_ = done;
+  return false;
+}
+
+std::optional<double> Trainer::use_kept_weights() {
+  torch::NoGradGuard no_grad;
+  const std::vector<Tensor>& kept = best_.values.empty() ? average_ : best_.values;
+  for (std::size_t i = 0; i < kept.size(); ++i) weights_[i].copy_(kept[i]);
+  if (!best_.values.empty()) {
+    hooks_.metric("best_step", -1, static_cast<double>(best_.steps));
+    return best_.score;
+  }
+  if (best_.latest_steps == total_steps_) return best_.latest;
+  return std::nullopt;
 }
 
 MixedPrecision::MixedPrecision(const std::string& precision)

@@ -1,10 +1,13 @@
-// The optimiser loop that all training shares, over named parameter groups: AdamW, schedule, clipping by one global
-// norm, averaging of weights, checkpoints. Internal to core/train.
+// The optimiser loop that all training shares, over named parameter groups: optimiser, schedule, clipping by one global
+// norm, averaging of weights, validations and what they choose, checkpoints. Internal to core/train.
 #pragma once
 
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <retort/host.hpp>
 #include <stdexcept>
 #include <string>
@@ -13,14 +16,23 @@
 #include "train/hooks.h"
 #include "train/learning_rate.h"
 #include "train/libtorch.h"
+#include "train/model_selection.h"
+#include "train/optimizer.h"
 #include "train/parameter_groups.h"
 #include "train/training_options.h"
 
-namespace torch::optim {
-class AdamW;
+namespace torch::serialize {
+class InputArchive;
 }
 
 namespace retort::train {
+
+/// How the trainer validates: with the weights that would be the result if it ended now.
+struct Validation {
+  std::function<double()> score;                        ///< greater is better; called without gradients; may be stopped
+  std::function<bool(std::int64_t steps_done)> is_due;  ///< asked before every step but the first, and after the last
+  ModelSelection selection;                             ///< its `keep` and `patience`
+};
 
 /// One run of `total_steps` optimiser steps over all groups. Everything random in a step must come from its seed, so
 /// that a run continued from a checkpoint ends with the same bytes as one that was never stopped.
@@ -36,16 +48,45 @@ class Trainer {
   /// batch of rollouts) are repeated together. 1 unless set.
   void checkpoint_at_multiples_of(std::int64_t steps) { checkpoint_multiple_ = steps; }
 
-  /// Calls `accumulate(step)` for every step that is left. It adds its gradient to the weights and returns the loss to
-  /// plot; a NaN or infinite loss or gradient is an error that says where. Stopped on request, it leaves a checkpoint.
+  /// Each score becomes the metric "validation_exact_match" of the last step before it.
+  void validate_with(Validation validation) { validation_ = std::move(validation); }
+
+  /// What a step saw, as JSON: written to "diverged.json" in the work folder, with the tensors that are not finite,
+  /// where a step's loss or gradient is not.
+  void describe_batches_with(std::function<nlohmann::json(std::int64_t step)> describe) {
+    describe_ = std::move(describe);
+  }
+
+  /// Called after every accumulate(): adds the gradients of other processes to the weights', returns the sum of losses.
+  void reduce_with(std::function<double(double loss)> reduce) { reduce_ = std::move(reduce); }
+  /// Called by accumulate(): tokens that the step looks at, for the metric "tokens_per_second".
+  void saw_tokens(std::int64_t tokens) { tokens_ += tokens; }
+
+  /// Calls `accumulate(step)` for every step that is left, fewer where patience ends (fact "steps"). It adds its
+  /// gradient to the weights and returns the loss to plot; a NaN or infinite loss or gradient is an error that says
+  /// where. Stopped on request, it leaves a checkpoint.
   void run(const std::string& label, const std::function<double(std::int64_t step)>& accumulate);
-  /// Replaces the weights by their running average, where one is kept. Once, at the end.
-  void use_averaged_weights();
+  /// Replaces the weights by what is kept of the run: those of the best validation, or their running average, where
+  /// there are any. Once, at the end. Returns the score of what is kept, where that was validated; reports "best_step".
+  std::optional<double> use_kept_weights();
 
  private:
   bool resume();
+  void read_best(torch::serialize::InputArchive& archive);
   void save_checkpoint(std::int64_t next_step) const;
   void update(std::int64_t step, double loss);
+  [[noreturn]] void diverged(std::int64_t step, double loss) const;
+  bool validate(std::int64_t steps_done);  ///< false: patience has ended
+  double score_of_result();
+
+  /// What validations have come to.
+  struct Best {
+    double score = -std::numeric_limits<double>::infinity(), latest = score;
+    std::int64_t steps = 0;             ///< done before it; 0: there was no validation
+    std::int64_t latest_steps = 0;      ///< done before the latest one
+    std::int64_t without = 0;           ///< validations since
+    std::vector<torch::Tensor> values;  ///< one a weight, where the best are kept
+  };
 
   ParameterGroups groups_;
   std::vector<torch::Tensor> weights_;  ///< of all groups
@@ -55,9 +96,13 @@ class Trainer {
   std::uint64_t seed_;
   std::filesystem::path checkpoint_;
   const RunHooks& hooks_;
-  std::unique_ptr<torch::optim::AdamW> optimizer_;
-  std::vector<double> rate_scales_;     ///< one for each of the optimiser's groups
+  std::unique_ptr<Optimizer> optimizer_;
   std::vector<torch::Tensor> average_;  ///< one a weight; empty where none is kept
+  std::optional<Validation> validation_;
+  std::function<nlohmann::json(std::int64_t)> describe_;
+  std::function<double(double)> reduce_;
+  std::int64_t tokens_ = 0;  ///< of the present step
+  Best best_;
 };
 
 /// Runs matrix products inside in bfloat16 where the machine multiplies it in hardware and `precision` allows it.

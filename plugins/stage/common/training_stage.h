@@ -61,12 +61,22 @@ std::vector<train::PluginHandle<Table>> handles(const StageContext& context, std
 inline ParameterSet<train::TrainingOptions> training_parameters() {
   using T = train::TrainingOptions;
   return params<T>()
+      .string("optimizer", &T::optimizer)
+      .one_of({"adamw", "muon", "adafactor"})
+      .doc("muon: of the matrices between hidden states, with AdamW's rates, and AdamW for the rest")
       .number("learning_rate", &T::learning_rate)
       .above(0)
-      .doc("peak of the cosine schedule")
+      .doc("peak of the schedule")
       .number("weight_decay", &T::weight_decay)
       .at_least(0)
-      .doc("AdamW's, on matrices; 0 = off")
+      .doc("decoupled, on matrices; 0 = off")
+      .string("schedule", &T::schedule)
+      .one_of({"cosine", "wsd", "constant"})
+      .doc("of the learning rate after the warm-up; wsd: stable, then falling linearly")
+      .number("decay_fraction", &T::decay_fraction)
+      .above(0)
+      .at_most(1)
+      .doc("of wsd: share of the steps, the last ones, in which the rate falls")
       .number("warmup_fraction", &T::warmup_fraction)
       .at_least(0)
       .below(1)
@@ -104,6 +114,10 @@ inline ParameterSet<train::TrainingOptions> training_parameters() {
       .at_least(0)
       .unit("sequences")
       .doc("in one forward pass; 0 = the whole batch")
+      .boolean("packing", &T::packing)
+      .doc("sequences of a fine-tuning follow one another without padding")
+      .boolean("recompute", &T::recompute)
+      .doc("activations are computed again in the backward pass instead of kept: less memory, more time")
       .integer("checkpoint_steps", &T::checkpoint_steps)
       .at_least(0)
       .unit("steps")
@@ -111,6 +125,38 @@ inline ParameterSet<train::TrainingOptions> training_parameters() {
       .string("precision", &T::precision)
       .one_of({"f32", "bf16", "auto"})
       .doc("of matrix products; auto: bf16 where the CPU has AVX512_BF16");
+}
+
+/// Which weights a stage keeps; `field` is the ModelSelection member of its Params.
+inline ParameterSet<train::ModelSelection> selection_parameters() {
+  using S = train::ModelSelection;
+  return params<S>()
+      .integer("steps", &S::steps)
+      .at_least(0)
+      .unit("steps")
+      .doc("between validations; 0 = one at the end of every epoch")
+      .strings("kinds", &S::kinds)
+      .doc("metadata \"kind\" of the validation rows that are answered; empty = all rows")
+      .string("keep", &S::keep)
+      .one_of({"last", "best"})
+      .doc("the weights that are written: those of the end, or of the validation with the best exact match")
+      .integer("patience", &S::patience)
+      .at_least(0)
+      .unit("validations")
+      .doc("in a row without a better one, after which training ends early; 0 = off");
+}
+
+inline ParameterSet<train::LowRankOptions> low_rank_parameters() {
+  using L = train::LowRankOptions;
+  return params<L>()
+      .integer("rank", &L::rank)
+      .at_least(0)
+      .doc("of the factors that learn in the place of the weights (LoRA); 0 = off")
+      .number("alpha", &L::alpha)
+      .above(0)
+      .doc("the factors' product counts alpha/rank times")
+      .strings("targets", &L::targets)
+      .doc("which matrices of every layer have factors, by the last part of their names");
 }
 
 /// The sizes that every new model has, whatever its tokenizer comes from.

@@ -28,6 +28,7 @@ class DistillStage : public retort::Stage {
  public:
   struct Params {
     retort::train::NewModel model = student_shape();
+    std::string initialisation = "random";
     std::vector<double> teacher_weights;
     retort::train::TrainingOptions training;
     double prompt_loss_weight = 0;
@@ -35,11 +36,17 @@ class DistillStage : public retort::Stage {
     double teacher_answers = 0;
     std::string unrecorded = "refuse";
     std::int64_t validation_limit = 200;
+    retort::train::ModelSelection validation;
   };
   static auto schema() {
     return retort::params<Params>()
         .object("model", &Params::model, student_parameters())
         .object("training", &Params::training, retort::stages::training_parameters())
+        .string("initialisation", &Params::initialisation)
+        .one_of({"random", "embeddings", "layers"})
+        .doc(
+            "of a student: embeddings = the first teacher's, projected (principal components); layers = the first "
+            "teacher with model.layers of its layers, evenly")
         .numbers("teacher_weights", &Params::teacher_weights)
         .doc("one for each teacher, in the order of the input, scaled to sum to 1; empty = all alike")
         .number("prompt_loss_weight", &Params::prompt_loss_weight)
@@ -61,7 +68,8 @@ class DistillStage : public retort::Stage {
         .integer("validation_limit", &Params::validation_limit)
         .at_least(0)
         .unit("utterances")
-        .doc("answered after every epoch; 0 = off");
+        .doc("answered at every validation; 0 = off")
+        .object("validation", &Params::validation, retort::stages::selection_parameters());
   }
   explicit DistillStage(Params params) : params_(std::move(params)) {}
 
@@ -95,6 +103,8 @@ class DistillStage : public retort::Stage {
     if (context.has_input("student")) job.student = context.input_folder("student");
     job.model = params_.model;
     job.losses = retort::stages::handles<retort_distill_v1>(context, "algorithm");
+    job.initialisation = params_.initialisation;
+    job.validation = params_.validation;
     job.prompt_loss_weight = params_.prompt_loss_weight;
     job.sampling_temperature = params_.sampling_temperature;
     job.teacher_answers = params_.teacher_answers;
@@ -108,6 +118,6 @@ class DistillStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.distill", "2.0.0", "Apache-2.0",
+RETORT_PLUGIN_LIST("stage.distill", "2.1.0", "Apache-2.0",
                    retort::component<DistillStage>(
-                       "stage.distill", "2.0.0", "knowledge distillation into a student, and recovery after pruning"));
+                       "stage.distill", "2.1.0", "knowledge distillation into a student, and recovery after pruning"));

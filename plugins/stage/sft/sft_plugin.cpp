@@ -54,8 +54,11 @@ class SftStage : public retort::Stage {
     retort::task::NormalisationOptions normalisation;
     std::int64_t readings = 1;
     retort::grammar::GrammarOptions grammar;
+    std::string loss = "nll";
+    retort::train::LowRankOptions low_rank;
     double prompt_loss_weight = 0;
     std::int64_t validation_limit = 200;
+    retort::train::ModelSelection validation;
   };
   static auto schema() {
     return retort::params<Params>()
@@ -77,6 +80,12 @@ class SftStage : public retort::Stage {
         .at_most(8)
         .doc("how often a new model's prompts hold the message to answer; 2 = each word is read with what follows it")
         .object("grammar", &Params::grammar, grammar_parameters())
+        .string("loss", &Params::loss)
+        .one_of({"nll", "dft"})
+        .doc(
+            "dft: the likelihood of each token weighs its own loss, so that labels that the model finds impossible "
+            "count less")
+        .object("low_rank", &Params::low_rank, retort::stages::low_rank_parameters())
         .number("prompt_loss_weight", &Params::prompt_loss_weight)
         .at_least(0)
         .at_most(1)
@@ -84,7 +93,8 @@ class SftStage : public retort::Stage {
         .integer("validation_limit", &Params::validation_limit)
         .at_least(0)
         .unit("utterances")
-        .doc("answered after every epoch; 0 = off");
+        .doc("answered at every validation; 0 = off")
+        .object("validation", &Params::validation, retort::stages::selection_parameters());
   }
   explicit SftStage(Params params) : params_(std::move(params)) {}
 
@@ -106,6 +116,9 @@ class SftStage : public retort::Stage {
     job.style = {params_.conjunction, params_.argument_order};
     job.style.readings = params_.readings;
     if (params_.grammar != retort::grammar::GrammarOptions()) job.grammar = to_json(params_.grammar);
+    job.loss = params_.loss;
+    job.low_rank = params_.low_rank;
+    job.validation = params_.validation;
     job.prompt_loss_weight = params_.prompt_loss_weight;
     retort::stages::record_size(context, retort::train::fine_tune(job, retort::stages::hooks(context)));
   }
@@ -116,6 +129,6 @@ class SftStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.sft", "1.1.0", "Apache-2.0",
-                   retort::component<SftStage>("stage.sft", "1.1.0",
+RETORT_PLUGIN_LIST("stage.sft", "1.2.0", "Apache-2.0",
+                   retort::component<SftStage>("stage.sft", "1.2.0",
                                                "supervised fine-tuning, from random weights or from a model"));

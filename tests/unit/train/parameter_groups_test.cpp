@@ -120,7 +120,7 @@ TEST(Trainer, ContinuesEveryGroupFromACheckpoint) {
       two.set_gradients(1.0 + static_cast<double>(step), 2.0 - static_cast<double>(step));
       return 0.0;
     });
-    trainer.use_averaged_weights();
+    trainer.use_kept_weights();
   };
   const TemporaryFolder whole_work, broken_work;
   const TwoGroups whole, broken, resumed;

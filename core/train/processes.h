@@ -1,0 +1,46 @@
+// Several processes that train one model: each takes its share of every batch, gradients are summed by LibTorch's c10d
+// (Gloo). Started by anything that sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT: torchrun, mpirun, Slurm.
+// Internal to core/train.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "train/libtorch.h"
+
+namespace retort::train {
+
+class Processes {
+ public:
+  /// The processes of this training; one where the environment names none. Made with the first call, which waits until
+  /// all are there (a minute). Throws std::invalid_argument for an environment that says only half of it,
+  /// std::runtime_error where the others cannot be reached, or where this build has no Gloo.
+  static const Processes& of_environment();
+
+  std::int64_t rank() const { return rank_; }
+  std::int64_t size() const { return size_; }
+  bool alone() const { return size_ == 1; }
+
+  /// This process's part of a batch: the batches' sequences in order, in shares that differ by one at most. May be
+  /// empty.
+  std::span<const std::size_t> share(const std::vector<std::size_t>& batch) const;
+  /// The number of part `part` of this process among those of all: for what is random in a part.
+  std::size_t part(std::size_t part) const { return part + (static_cast<std::size_t>(rank_) << 12U); }
+  /// Sums the gradients of `weights` over all processes, where any of them has one, and `loss`; every process gets the
+  /// same bits. Returns the sum of losses. Throws std::runtime_error where the others are at another `step`, or gone.
+  double sum_gradients(const std::vector<torch::Tensor>& weights, double loss, std::int64_t step) const;
+
+  ~Processes();
+  Processes(const Processes&) = delete;
+  Processes& operator=(const Processes&) = delete;
+
+ private:
+  struct Group;
+  Processes();
+  std::int64_t rank_ = 0, size_ = 1;
+  std::unique_ptr<Group> group_;
+};
+
+}  // namespace retort::train

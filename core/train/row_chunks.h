@@ -1,0 +1,32 @@
+// Losses over many rows a few rows at a time: logits [N,V] of a large vocabulary are never there as a whole, nor is
+// what a loss computes of them. Internal to core/train. N rows, V vocabulary.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "train/libtorch.h"
+
+namespace retort::train {
+
+constexpr std::int64_t most_logits = 1 << 25;  ///< elements of one chunk of logits: 128 MiB in f32
+
+/// Where chunks of at most `rows_at_once` rows begin and end: 0, …, `rows`. With `sequences` [N] (equal numbers follow
+/// one another) only between sequences, so that a longer one is a chunk of its own.
+std::vector<std::int64_t> chunk_borders(std::int64_t rows, std::int64_t rows_at_once,
+                                        const torch::Tensor& sequences = {});
+/// The same for rows of logits of `vocabulary` tokens.
+std::vector<std::int64_t> logit_chunks(std::int64_t rows, std::int64_t vocabulary, const torch::Tensor& sequences = {});
+
+/// The scalar loss of rows begin … begin + count; `by_row` are these rows of what summed_by_chunks() was given.
+using ChunkLoss =
+    std::function<torch::Tensor(std::int64_t begin, std::int64_t count, const std::vector<torch::Tensor>& by_row)>;
+
+/// Σ over chunks of `loss`. Gradients flow to `by_row` ([N,…] each) and to those of `shared`, leaves that `loss` reads
+/// too, which require any. With one chunk simply the loss; with more every chunk's graph is gone before the next one's
+/// is made. An undefined loss adds nothing.
+torch::Tensor summed_by_chunks(const std::vector<torch::Tensor>& by_row, const std::vector<torch::Tensor>& shared,
+                               const std::vector<std::int64_t>& borders, const ChunkLoss& loss);
+
+}  // namespace retort::train
