@@ -58,6 +58,13 @@ Tensor narrowed(const Tensor& tensor, std::int64_t first, std::int64_t count) {
   return tensor.defined() ? tensor.narrow(0, first, count) : tensor;
 }
 
+/// Σ mask · −log π(label), for comparison.
+double cross_entropy_of(const DistillTensors& tensors) {
+  const torch::NoGradGuard no_grad;
+  const Tensor losses = torch::cross_entropy_loss(tensors.student_logits, tensors.labels, {}, at::Reduction::None);
+  return (losses * tensors.mask).sum().item<double>();
+}
+
 constexpr std::int64_t most_new_tokens = 64;  // of the student's own answers
 
 std::int64_t longest_prompt(const std::vector<Sequence>& sequences) {
