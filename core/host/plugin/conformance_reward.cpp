@@ -10,21 +10,30 @@ const char* const tools_text =
   "parameters": {"type": "object", "properties": {"room": {"type": "string"}, "on": {"type": "boolean"}},
                  "required": ["room", "on"]}}}])";
 
-/// `response`, with its conversation and its reference.
-std::string item(const std::string& text, const std::string& response) {
+/// `response`, with its conversation, its reference, and what a world said of both ("" where it was not carried out).
+std::string item(const std::string& text, const std::string& response, const std::string& execution) {
   return R"({"messages": [{"role": "user", "content": "light on in the kitchen"}], "text": )" + Json(text).dump() +
-         R"(, "response": )" + response +
-         R"(, "reference": {"calls": [{"name": "set_light", "arguments": {"room": "kitchen", "on": true}}]}})";
+         R"(, "response": )" + response + (execution.empty() ? "" : R"(, "execution": )" + execution) +
+         R"(, "reference": {"calls": [{"name": "set_light", "arguments": {"room": "kitchen", "on": true}}]})" +
+         R"(, "reference_execution": {"ok": true, "results": [null], "state": {"kitchen": true}}})";
 }
 
 std::string call_of(const std::string& arguments) {
   return R"({"calls": [{"name": "set_light", "arguments": )" + arguments + "}]}";
 }
 
+std::string right_item() {
+  return item("set_light(kitchen, on)", call_of(R"({"room": "kitchen", "on": true})"),
+              R"({"ok": true, "results": [null], "state": {"kitchen": true}})");
+}
+std::string wrong_item() {
+  return item("set_light(cellar, off)", call_of(R"({"room": "cellar", "on": false})"),
+              R"({"ok": false, "error": "there is no cellar", "results": [null], "state": {}})");
+}
+
 const std::string& three_items() {
-  static const std::string text = "[" + item("set_light(kitchen, on)", call_of(R"({"room": "kitchen", "on": true})")) +
-                                  "," + item("set_light(cellar, off)", call_of(R"({"room": "cellar", "on": false})")) +
-                                  "," + item("lights!", R"({"malformed": "not JSON"})") + "]";
+  static const std::string text =
+      "[" + right_item() + "," + wrong_item() + "," + item("lights!", R"({"malformed": "not JSON"})", "") + "]";
   return text;
 }
 
@@ -46,8 +55,7 @@ void check_scores(const RewardCall& reward) {
 
 /// The first score of the first item must not depend on what else the call holds.
 void check_alone(const RewardCall& reward) {
-  const auto alone =
-      score(reward, "[" + item("set_light(cellar, off)", call_of(R"({"room": "cellar", "on": false})")) + "]", 1);
+  const auto alone = score(reward, "[" + wrong_item() + "]", 1);
   const auto together = score(reward, three_items(), 3);
   expect(alone[0].scores == together[1].scores, "an item's scores depend on the items beside it");
 }
@@ -60,7 +68,7 @@ void check_repeated(const RewardCall& reward) {
 }
 
 void check_bad_item(const RewardCall& reward) {
-  const std::string items = "[7," + item("set_light(kitchen, on)", call_of(R"({"room": "kitchen", "on": true})")) + "]";
+  const std::string items = "[7," + right_item() + "]";
   const auto all = score(reward, items, 2);
   expect(!all[0].error.empty() || all[0].malformed, "the item 7 was scored");
   expect(all[1].error.empty() && !all[1].malformed, "an item beside one that cannot be read was not scored");
