@@ -49,7 +49,7 @@ Told distil_and_tell(const DistillLoopJob& job) {
   return told;
 }
 
-std::string failure(const DistillLoopJob& job) {
+std::string refusal_of(const DistillLoopJob& job) {
   try {
     distil_and_tell(job);
   } catch (const std::exception& error) {
@@ -99,7 +99,7 @@ std::vector<text::TokenId> needed_tokens(const Workplace& place) {
   return kept;
 }
 
-std::vector<float> row_of(const std::vector<float>& matrix, std::size_t row, std::size_t columns) {
+std::vector<float> columns_of_row(const std::vector<float>& matrix, std::size_t row, std::size_t columns) {
   return {matrix.begin() + static_cast<std::ptrdiff_t>(row * columns),
           matrix.begin() + static_cast<std::ptrdiff_t>((row + 1) * columns)};
 }
@@ -131,7 +131,7 @@ TEST(VocabularyBridge, APrunedStudentIsTaughtItsOwnTokensWithTheRestAsTail) {
     std::vector<float> own;
     double mass = 0, total = 0;
     for (const text::TokenId id : kept) own.push_back(all[static_cast<std::size_t>(id)]);
-    EXPECT_LT(distance(row_of(seen.floats.at("teacher0.logits"), n, kept.size()), own), 1e-4) << n;
+    EXPECT_LT(distance(columns_of_row(seen.floats.at("teacher0.logits"), n, kept.size()), own), 1e-4) << n;
     for (const float z : all) total += std::exp(static_cast<double>(z));
     for (std::size_t k = 0; k < 3; ++k) {
       const auto id = static_cast<std::size_t>(seen.integers.at("teacher0.top_ids")[3 * n + k]);
@@ -189,13 +189,13 @@ TEST(VocabularyBridge, OtherTokenizersAreRefusedWithWhatToDo) {
   FakeDistill loss;
   // The teacher lacks tokens that the student has: the other way round there is no bridge.
   DistillLoopJob job = distill_job(place, "foreign", 1, model_of(place, "small_teacher", kept, 0), loss);
-  const std::string said = failure(job);
+  const std::string said = refusal_of(job);
   EXPECT_NE(said.find("different tokenizers"), std::string::npos) << said;
   EXPECT_NE(said.find("distill.alm"), std::string::npos) << said;
   job = distill_job(place, "sampled", 1, place.policy(), loss);
   job.student = model_of(place, "cut", kept, 0);
   job.teacher_answers = 1;
-  EXPECT_NE(failure(job).find("teacher_answers: expected 0"), std::string::npos) << failure(job);
+  EXPECT_NE(refusal_of(job).find("teacher_answers: expected 0"), std::string::npos) << refusal_of(job);
   EXPECT_TRUE(loss.seen.empty());
 }
 
@@ -239,7 +239,7 @@ TEST(RecordedSignals, RowsThatWereNotRecordedAreAskedAsTrainingGoes) {
   DistillLoopJob job = distill_job(place, "mixed", 6, teacher, mixed);
   job.training.micro_batch_size = 1;
   job.signals = recording_of(place, shorter_dataset(place, 5), teacher, 3).output;
-  EXPECT_NE(failure(job).find("no signals for example 16"), std::string::npos) << failure(job);
+  EXPECT_NE(refusal_of(job).find("no signals for example 16"), std::string::npos) << refusal_of(job);
   mixed.seen.clear();
   job.ask_for_unrecorded = true;
   const Told told = distil_and_tell(job);
@@ -260,10 +260,10 @@ TEST(RecordedSignals, ThoseOfAnotherTokenizerAreRefusedByItsHash) {
   loss.top_k = 2;
   DistillLoopJob job = distill_job(place, "hash", 1, place.policy(), loss);
   job.signals = recording_of(place, place.dataset(), place.policy(), 2).output;
-  EXPECT_EQ(failure(job), "");
+  EXPECT_EQ(refusal_of(job), "");
   host::write_file_atomically(*job.signals / "signals.json", R"({"tokenizer_sha256": "5f00"})");
   loss.seen.clear();
-  EXPECT_NE(failure(job).find("another tokenizer (SHA-256 5f00)"), std::string::npos) << failure(job);
+  EXPECT_NE(refusal_of(job).find("another tokenizer (SHA-256 5f00)"), std::string::npos) << refusal_of(job);
   EXPECT_TRUE(loss.seen.empty());
 }
 
@@ -275,9 +275,9 @@ TEST(RecordedSignals, TheStudentsOwnAnswersNeedTheTeacher) {
   loss.on_policy_fraction = 1;
   DistillLoopJob job = distill_job(place, "own", 1, place.policy(), loss);
   job.signals = recording_of(place, place.dataset(), place.policy(), 2).output;
-  EXPECT_NE(failure(job).find("on_policy_fraction to 0"), std::string::npos) << failure(job);
+  EXPECT_NE(refusal_of(job).find("on_policy_fraction to 0"), std::string::npos) << refusal_of(job);
   job.ask_for_unrecorded = true;
-  EXPECT_EQ(failure(job), "");
+  EXPECT_EQ(refusal_of(job), "");
   EXPECT_EQ(loss.seen.front().batch.on_policy, 1u);
 }
 
