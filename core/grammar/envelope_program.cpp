@@ -211,7 +211,7 @@ std::shared_ptr<const Program> envelope_program(const CallEnvelope& envelope, co
   if ((envelope.may_call_nothing && options.no_call) || answers.empty())
     answers.push_back(builder.parts(envelope.no_call, accept));
   const bool instead = envelope.text == task::EnvelopeText::instead_of_calls;
-  if (envelope.text == task::EnvelopeText::none || (instead && any_tools && !options.no_call))
+  if (envelope.text == task::EnvelopeText::none || (any_tools && !options.no_call))
     return builder.finish(builder.choose(std::move(answers)), envelope.ends);
   const Address behind = instead ? accept : builder.choose(answers);
   const Address said = builder.text(user_text(envelope), Writing::plain, false, behind);

@@ -17,7 +17,8 @@ struct GrammarOptions {
   /// Free strings (without enum, const, pattern, format) and items of free lists must be said in the conversation: the
   /// texts given to Grammar::begin(), at word borders, without regard to case.
   bool values_from_utterance = false;
-  /// Whether an answer without a call is allowed where the envelope has one.
+  /// Whether an answer without a call is allowed where the envelope has one. Where it is not, an answer is calls and no
+  /// text before them, which might never end.
   bool no_call = true;
   /// A call may lack required arguments that the user has to be asked for: the answer then has what is known, and
   /// whoever reads it sees what is missing (schema/argument_schema.h says which).

@@ -53,10 +53,9 @@ class Mix final : public retort::Reward {
         names.push_back(std::move(named));
       }
     }
-    names.insert(names.begin(), {{"name", "score"},
-                                 {"minimum", lowest},
-                                 {"maximum", highest},
-                                 {"summary", "weighted sum of the first scores"}});
+    const json sum = {
+        {"name", "score"}, {"minimum", lowest}, {"maximum", highest}, {"summary", "weighted sum of the first scores"}};
+    names.insert(names.begin(), sum);
     return retort::rewards::text_of(names);
   }
 

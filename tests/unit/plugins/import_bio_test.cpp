@@ -125,7 +125,8 @@ TEST_F(ImportBio, ReadsSnips) {
   EXPECT_EQ(first.utterance(), "listen to westbam alumb allergic on google music");
   EXPECT_EQ(first.calls->front().name, "PlayMusic");
   EXPECT_EQ(first.calls->front().arguments,
-            (json{{"artist", "westbam"}, {"album", "allergic"}, {"service", "google music"}}));
+            (json{{"artist", "westbam"}, {"album", "allergic"}, {"service", {"google music"}}}))
+      << "a row of PlayMusic has two services";
   std::size_t repeated = 0;
   for (const task::Example& example : corpus.train) {
     bool any = false;

@@ -130,7 +130,7 @@ TEST(RecipeDifference, NamesPlaceAndValues) {
   after["parameters"]["epochs"] = 5;
   EXPECT_EQ(recipe_difference(before, after), "parameters/epochs: 3 → 5");
   after["libraries"]["libretort-core"] = "other";
-  EXPECT_EQ(recipe_difference(before, after), "libraries: Retort itself was built anew, parameters/epochs: 3 → 5");
+  EXPECT_EQ(recipe_difference(before, after), "parameters/epochs: 3 → 5, libraries: Retort itself was built anew");
   after.erase("libraries");
   after["parameters"].erase("rate");
   EXPECT_NE(recipe_difference(before, after).find("parameters/rate: 0.1 → nothing"), std::string::npos);
