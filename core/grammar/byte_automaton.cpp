@@ -208,6 +208,9 @@ StateId ByteAutomaton::discover(StateId id, std::uint8_t byte) {
       if (groups[other] == groups[byte] && state.next[other] == unknown) state.next[other] = next;
     return next;
   }
+  // Of what was said few bytes can come, and the automaton lives for one answer: comparing them costs more than it
+  // saves.
+  if (conversation_ != nullptr) return next;
   for (unsigned other = 0; other < state.next.size(); ++other) {
     if (state.next[other] != unknown) continue;
     const bool same =
