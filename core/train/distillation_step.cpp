@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "host/plugin/signal_names.h"
+#include "train/row_chunks.h"
 #include "train/trainer.h"
 
 namespace retort::train {
@@ -49,9 +50,6 @@ BatchRows as_read_by(const WeightedTeacher& teacher, BatchRows rows) {
   if (teacher.ids.defined()) rows.ids = teacher.ids.index_select(0, rows.ids.flatten()).view_as(rows.ids);
   return rows;
 }
-
-/// Numbers of logits of one model that are held at a time: 64 MB.
-constexpr std::int64_t most_logits = std::int64_t{1} << 24;
 
 /// Rows [first, first + count) of a tensor; undefined where it is.
 Tensor narrowed(const Tensor& tensor, std::int64_t first, std::int64_t count) {
@@ -154,19 +152,6 @@ void DistillationStep::add_token_signals(const WeightedTeacher& teacher, const T
   }
 }
 
-TeacherSignals DistillationStep::signals_of(const WeightedTeacher& teacher, const BatchRows& rows,
-                                            const std::vector<std::int64_t>& layers) const {
-  torch::NoGradGuard no_grad;
-  const MixedPrecision mixed(parts_.training.precision);
-  TeacherSignals signals;
-  signals.weight = teacher.weight;
-  if (!wants_logits(parts_.losses.wanted()) && layers.empty()) return signals;
-  RowStates states = states_of(*teacher.decoder, as_read_by(teacher, rows), layers);
-  signals.hidden = std::move(states.declared);
-  add_token_signals(teacher, states.last, signals);
-  return signals;
-}
-
 TeacherSignals DistillationStep::aligned_signals(const WeightedTeacher& teacher, const Data& data,
                                                  std::span<const std::size_t> part) const {
   torch::NoGradGuard no_grad;
@@ -234,41 +219,10 @@ bool DistillationStep::is_recorded(const WeightedTeacher& teacher, const Data& d
          });
 }
 
-Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout,
-                                 MetricMap& report) {
-  const host::DistillRequirements& wanted = parts_.losses.wanted();
-  const BatchRows rows = batch_rows(data.sequences, part, part.data() - data.chosen.data());
-  if (rows.index.size(0) == 0) return {};
-  const bool any_rows = !wanted.whole_sequences() && wanted.student_layers.empty() && parts_.loss_parameters.empty();
-  if (any_rows && rows.index.size(0) * parts_.student.config().vocabulary_size > most_logits)
-    return loss_in_chunks(data, part, rows, dropout, report);
-  DistillTensors tensors = described(data, rows);
-  for (std::size_t i = 0; i < parts_.teachers.size(); ++i) {
-    const WeightedTeacher& teacher = parts_.teachers[i];
-    tensors.teachers.push_back(is_recorded(teacher, data, part) ? recorded_signals(teacher, data, part)
-                               : teacher.aligned != nullptr     ? aligned_signals(teacher, data, part)
-                                                                : signals_of(teacher, rows, wanted.teacher_layers[i]));
-  }
-  {
-    const MixedPrecision mixed(parts_.training.precision);
-    RowStates states = states_of(parts_.student, rows, wanted.student_layers, dropout);
-    tensors.student_logits = parts_.student.logits(states.last);
-    tensors.student_hidden = std::move(states.declared);
-  }
-  report_cross_entropy(data, tensors, report);
-  const InstancePool<host::DistillCall>::Lease call(parts_.losses.pool());
-  return distill_loss(*call, wanted, tensors, report) / data.weight;
-}
-
-/// Of the labels beside the loss, in the first steps.
-void DistillationStep::report_cross_entropy(const Data& data, const DistillTensors& tensors, MetricMap& report) {
-  if (data.step < steps_with_cross_entropy) report["cross_entropy"] += cross_entropy_of(tensors);
-}
-
-/// What of every teacher is known before the logits: what it said once, or its states after the final norm.
+/// What of every teacher is known before its logits: what it said once, or its states.
 struct DistillationStep::HeldTeacher {
   TeacherSignals said;
-  Tensor states;  ///< [N,D]; undefined where it need not be asked
+  Tensor last;  ///< [N,D] after the final norm; undefined where no logits are to be made
 };
 
 std::vector<DistillationStep::HeldTeacher> DistillationStep::hold_teachers(const Data& data,
@@ -276,19 +230,26 @@ std::vector<DistillationStep::HeldTeacher> DistillationStep::hold_teachers(const
                                                                            const BatchRows& rows) const {
   const torch::NoGradGuard no_grad;
   const MixedPrecision mixed(parts_.training.precision);
+  const host::DistillRequirements& wanted = parts_.losses.wanted();
   std::vector<HeldTeacher> held;
-  for (const WeightedTeacher& teacher : parts_.teachers) {
+  for (std::size_t i = 0; i < parts_.teachers.size(); ++i) {
+    const WeightedTeacher& teacher = parts_.teachers[i];
     HeldTeacher& one = held.emplace_back();
     one.said.weight = teacher.weight;
-    if (is_recorded(teacher, data, part))
+    if (is_recorded(teacher, data, part)) {
       one.said = recorded_signals(teacher, data, part);
-    else if (wants_logits(parts_.losses.wanted()))
-      one.states = states_of(*teacher.decoder, as_read_by(teacher, rows), {}).last;
+    } else if (teacher.aligned != nullptr) {
+      one.said = aligned_signals(teacher, data, part);
+    } else if (wants_logits(wanted) || !wanted.teacher_layers[i].empty()) {
+      RowStates states = states_of(*teacher.decoder, as_read_by(teacher, rows), wanted.teacher_layers[i]);
+      one.said.hidden = std::move(states.declared);
+      if (wants_logits(wanted)) one.last = std::move(states.last);
+    }
   }
   return held;
 }
 
-/// Rows [first, first + count) of everything but the student's logits.
+/// Rows [first, first + count) of everything but what the student says.
 DistillTensors DistillationStep::chunk(const Data& data, const BatchRows& rows, const std::vector<HeldTeacher>& held,
                                        std::int64_t first, std::int64_t count) const {
   const torch::NoGradGuard no_grad;
@@ -298,50 +259,53 @@ DistillTensors DistillationStep::chunk(const Data& data, const BatchRows& rows, 
     *all = narrowed(*all, first, count);
   for (std::size_t i = 0; i < held.size(); ++i) {
     TeacherSignals& teacher = tensors.teachers.emplace_back(held[i].said);
+    if (parts_.teachers[i].aligned != nullptr) continue;  // its rows are other tokens: borders_of() never cuts them
     for (Tensor* all : {&teacher.top_ids, &teacher.top_log_probs, &teacher.tail}) *all = narrowed(*all, first, count);
-    if (held[i].states.defined())
-      add_token_signals(parts_.teachers[i], held[i].states.narrow(0, first, count), teacher);
+    for (Tensor& hidden : teacher.hidden) hidden = narrowed(hidden, first, count);
+    if (held[i].last.defined()) add_token_signals(parts_.teachers[i], held[i].last.narrow(0, first, count), teacher);
   }
   return tensors;
 }
 
-/// Logits of student and teachers, and their gradients, for few rows at a time: [N,V] is never whole. The layers run
-/// once; the gradients by the states after the final norm and by the head are kept in place of the logits.
-Tensor DistillationStep::loss_in_chunks(const Data& data, std::span<const std::size_t> part, const BatchRows& rows,
-                                        const Dropout& dropout, MetricMap& report) {
+/// Of the rows whose logits are in memory together (row_chunks.h).
+std::vector<std::int64_t> DistillationStep::borders_of(const BatchRows& rows) const {
+  std::int64_t vocabulary = parts_.student.config().vocabulary_size;
+  for (const WeightedTeacher& teacher : parts_.teachers) {
+    if (teacher.aligned != nullptr) return {0, rows.index.size(0)};
+    if (teacher.decoder != nullptr) vocabulary = std::max(vocabulary, teacher.decoder->config().vocabulary_size);
+  }
+  return logit_chunks(rows.index.size(0), vocabulary,
+                      parts_.losses.wanted().whole_sequences() ? rows.sequences : Tensor());
+}
+
+Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout,
+                                 MetricMap& report) {
+  const host::DistillRequirements& wanted = parts_.losses.wanted();
+  const BatchRows rows = batch_rows(data.sequences, part, part.data() - data.chosen.data());
+  if (rows.index.size(0) == 0) return {};
   const std::vector<HeldTeacher> held = hold_teachers(data, part, rows);
-  std::vector<Tensor> inputs;
+  std::vector<Tensor> by_row;
   {
     const MixedPrecision mixed(parts_.training.precision);
-    inputs.push_back(states_of(parts_.student, rows, {}, dropout).last);
+    RowStates states = states_of(parts_.student, rows, wanted.student_layers, dropout);
+    by_row = std::move(states.declared);
+    by_row.insert(by_row.begin(), states.last);
   }
-  for (const auto& [name, tensor] : decoder_group(parts_.student).tensors) inputs.push_back(tensor);
-  std::vector<Tensor> gradients(inputs.size());
-  gradients.front() = torch::empty_like(inputs.front());
-  const std::int64_t N = rows.index.size(0);
-  const std::int64_t size = std::max<std::int64_t>(1, most_logits / parts_.student.config().vocabulary_size);
-  const InstancePool<host::DistillCall>::Lease call(parts_.losses.pool());
-  double value = 0;
-  for (std::int64_t first = 0; first < N; first += size) {
-    const std::int64_t count = std::min(size, N - first);
+  std::vector<Tensor> shared = parts_.loss_parameters;
+  shared.push_back(parts_.student.weight(parts_.student.config().tie_word_embeddings ? "model.embed_tokens.weight"
+                                                                                     : "lm_head.weight"));
+  const auto loss = [&](std::int64_t first, std::int64_t count, const std::vector<Tensor>& student) {
     DistillTensors tensors = chunk(data, rows, held, first, count);
-    std::vector<Tensor> leaves = inputs;
-    leaves.front() = inputs.front().narrow(0, first, count).detach().requires_grad_();
     {
       const MixedPrecision mixed(parts_.training.precision);
-      tensors.student_logits = parts_.student.logits(leaves.front());
+      tensors.student_logits = parts_.student.logits(student.front());
     }
-    report_cross_entropy(data, tensors, report);
-    const Tensor loss = distill_loss(*call, parts_.losses.wanted(), tensors, report) / data.weight;
-    value += loss.item<double>();
-    const auto found = torch::autograd::grad({loss}, leaves, {}, std::nullopt, false, true);
-    gradients.front().narrow(0, first, count).copy_(found.front());
-    for (std::size_t i = 1; i < found.size(); ++i)
-      if (found[i].defined()) gradients[i] = gradients[i].defined() ? gradients[i].add_(found[i]) : found[i];
-  }
-  for (std::size_t i = 1; i < inputs.size(); ++i)
-    if (!gradients[i].defined()) inputs[i] = Tensor();
-  return known_gradient(value, inputs, gradients);
+    tensors.student_hidden.assign(student.begin() + 1, student.end());
+    if (data.step < steps_with_cross_entropy) report["cross_entropy"] += cross_entropy_of(tensors);
+    const InstancePool<host::DistillCall>::Lease call(parts_.losses.pool());
+    return distill_loss(*call, wanted, tensors, report) / data.weight;
+  };
+  return summed_by_chunks(by_row, shared, borders_of(rows), loss);
 }
 
 DistillationStep::DistillationStep(DistillationParts parts, DataParallel& parallel)

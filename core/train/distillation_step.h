@@ -91,14 +91,10 @@ class DistillationStep {
                                          const BatchRows& rows) const;
   DistillTensors chunk(const Data& data, const BatchRows& rows, const std::vector<HeldTeacher>& held,
                        std::int64_t first, std::int64_t count) const;
-  torch::Tensor loss_in_chunks(const Data& data, std::span<const std::size_t> part, const BatchRows& rows,
-                               const Dropout& dropout, MetricMap& report);
+  std::vector<std::int64_t> borders_of(const BatchRows& rows) const;
   DistillTensors described(const Data& data, const BatchRows& rows) const;
   bool is_recorded(const WeightedTeacher& teacher, const Data& data, std::span<const std::size_t> part) const;
-  static void report_cross_entropy(const Data& data, const DistillTensors& tensors, MetricMap& report);
   void add_token_signals(const WeightedTeacher& teacher, const torch::Tensor& last, TeacherSignals& signals) const;
-  TeacherSignals signals_of(const WeightedTeacher& teacher, const BatchRows& rows,
-                            const std::vector<std::int64_t>& layers) const;
   TeacherSignals aligned_signals(const WeightedTeacher& teacher, const Data& data,
                                  std::span<const std::size_t> part) const;
   TeacherSignals recorded_signals(const WeightedTeacher& teacher, const Data& data,

@@ -10,7 +10,7 @@
 
 namespace retort::train {
 
-constexpr std::int64_t most_logits = 1 << 25;  ///< elements of one chunk of logits: 128 MiB in f32
+constexpr std::int64_t most_logits = 1 << 24;  ///< elements of one chunk of logits: 64 MiB in f32
 
 /// Where chunks of at most `rows_at_once` rows begin and end: 0, …, `rows`. With `sequences` [N] (equal numbers follow
 /// one another) only between sequences, so that a longer one is a chunk of its own.
