@@ -45,6 +45,8 @@ std::string_view wide_people_names_data();
 std::string_view wide_phrases_data();
 std::string_view wide_place_names_data();
 std::string_view wide_planning_data();
+std::string_view wide_follow_ups_data();
+std::string_view wide_frames_data();
 std::string_view wide_several_data();
 std::string_view wide_spoken_names_data();
 std::string_view wide_words_data();

@@ -94,10 +94,10 @@ class Reader {
     }
     const json nones = json::parse(wide_none_data());
     read_groups(nones.at("none"), "none", "none", data.nones);
-    const json several = json::parse(wide_several_data());
-    read_groups(several.at("several"), "several", "", data.several);
-    read_frames(several.at("frames"));
-    for (const json& follow_up : several.at("follow_ups"))
+    read_groups(json::parse(wide_several_data()).at("several"), "several", "", data.several);
+    read_frames(json::parse(wide_frames_data()).at("frames"));
+    const json follow_ups = json::parse(wide_follow_ups_data());
+    for (const json& follow_up : follow_ups.at("follow_ups"))
       add_group(follow_up, follow_up.at("slots"), name_of(follow_up), add_follow_up(follow_up).templates);
   }
 
