@@ -57,17 +57,16 @@ TEST_P(PreferenceLoss, GradientsMatchCentralDifferences) {
   }
 }
 
-using namespace std::string_literals;
-
-INSTANTIATE_TEST_SUITE_P(
-    All, PreferenceLoss,
-    ::testing::Values(Variant{"dpo", DPO_PLUGIN, {}}, Variant{"cdpo", DPO_PLUGIN, {{"label_smoothing", .1}}},
-                      Variant{"dpo_as_ipo", DPO_PLUGIN, {{"loss", "ipo"s}, {"length_normalised", true}}},
-                      Variant{"ipo", IPO_PLUGIN, {}},
-                      Variant{"ipo_by_length", IPO_PLUGIN, {{"length_normalised", true}}},
-                      Variant{"simpo", SIMPO_PLUGIN, {}}, Variant{"orpo", ORPO_PLUGIN, {{"lambda", .5}}},
-                      Variant{"kto", KTO_PLUGIN, {}}),
-    name_of);
+INSTANTIATE_TEST_SUITE_P(All, PreferenceLoss,
+                         ::testing::Values(Variant{"dpo", DPO_PLUGIN, {}},
+                                           Variant{"cdpo", DPO_PLUGIN, {{"label_smoothing", .1}}},
+                                           Variant{"dpo_by_length", DPO_PLUGIN, {{"length_normalised", true}}},
+                                           Variant{"ipo", IPO_PLUGIN, {}},
+                                           Variant{"ipo_by_length", IPO_PLUGIN, {{"length_normalised", true}}},
+                                           Variant{"simpo", SIMPO_PLUGIN, {}},
+                                           Variant{"orpo", ORPO_PLUGIN, {{"lambda", .5}}},
+                                           Variant{"kto", KTO_PLUGIN, {}}),
+                         name_of);
 
 }  // namespace
 

@@ -26,6 +26,7 @@ class Ipo final : public PairPreference {
     options_.form = Form::ipo;
     options_.beta = params.tau;
     options_.by_length = params.length_normalised;
+    check(options_);
   }
 
  protected:

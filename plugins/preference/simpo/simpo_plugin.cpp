@@ -28,6 +28,7 @@ class SimPo final : public PairPreference {
     options_.margin = params.margin;
     options_.reference = false;
     options_.by_length = true;
+    check(options_);
   }
 
  protected:
