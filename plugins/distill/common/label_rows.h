@@ -88,6 +88,14 @@ inline void check_label_shapes(const DistillBatch& batch, const Gradient& gradie
   if (gradient.logits) expect_shape(gradient.logits, "logits_gradient", batch.rows(), batch.vocabulary());
 }
 
+/// Of losses that compare pieces of text, whatever tokens they are made of.
+inline DistillRequirements piece_requirements() {
+  DistillRequirements wanted;
+  wanted.signals = RETORT_SIGNAL_TEACHER_LOGITS | RETORT_SIGNAL_TEACHER_SPANS | RETORT_SIGNAL_LABELS;
+  wanted.flags = RETORT_DISTILL_WHOLE_SEQUENCES | RETORT_DISTILL_SEVERAL_TEACHERS;
+  return wanted;
+}
+
 /// Likewise of every teacher's own rows, with TEACHER_SPANS.
 inline void check_piece_shapes(const DistillBatch& batch) {
   for (const TeacherSignals& teacher : batch.teachers) {

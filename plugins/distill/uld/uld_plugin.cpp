@@ -40,10 +40,7 @@ class Uld : public retort::DistillStrategy {
   explicit Uld(const Params& params) : params_(params) {}
 
   retort::DistillRequirements requirements(const retort::DistillSetup*) const override {
-    retort::DistillRequirements wanted;
-    wanted.signals = RETORT_SIGNAL_TEACHER_LOGITS | RETORT_SIGNAL_TEACHER_SPANS | RETORT_SIGNAL_LABELS;
-    wanted.flags = RETORT_DISTILL_WHOLE_SEQUENCES | RETORT_DISTILL_SEVERAL_TEACHERS;
-    return wanted;
+    return retort::distill::piece_requirements();
   }
 
   /// A piece weighs as much as its rows' masks on average.

@@ -5,6 +5,8 @@
 #include <sstream>
 #include <vector>
 
+#include "longest_common_subsequence.h"
+
 namespace retort::call_reward {
 namespace {
 
@@ -17,26 +19,14 @@ std::vector<std::string> words_of(const std::string& text) {
   return words;
 }
 
-std::size_t longest_common_subsequence(const std::vector<std::string>& left, const std::vector<std::string>& right) {
-  std::vector<std::size_t> row(right.size() + 1, 0);
-  for (const std::string& word : left) {
-    std::size_t diagonal = 0;
-    for (std::size_t j = 0; j < right.size(); ++j) {
-      const std::size_t above = row[j + 1];
-      row[j + 1] = word == right[j] ? diagonal + 1 : std::max(above, row[j]);
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
-
 }  // namespace
 
 double rouge_l(const std::string& left, const std::string& right) {
   const std::vector<std::string> a = words_of(left);
   const std::vector<std::string> b = words_of(right);
   if (a.empty() && b.empty()) return 1.0;
-  return 2.0 * static_cast<double>(longest_common_subsequence(a, b)) / static_cast<double>(a.size() + b.size());
+  return 2.0 * static_cast<double>(rewards::longest_common_subsequence(a, b)) /
+         static_cast<double>(a.size() + b.size());
 }
 
 double value_similarity(const json& left, const json& right) {

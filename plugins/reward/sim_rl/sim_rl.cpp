@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "longest_common_subsequence.h"
 #include "porter.h"
 
 namespace retort::sim_rl {
@@ -26,19 +27,6 @@ std::vector<std::string> stems(const std::string& text) {
   for (std::string& word : words)
     if (word.size() > 3) word = porter_stem(word);
   return words;
-}
-
-std::size_t longest_common_subsequence(const std::vector<std::string>& left, const std::vector<std::string>& right) {
-  std::vector<std::size_t> row(right.size() + 1, 0);
-  for (const std::string& word : left) {
-    std::size_t diagonal = 0;
-    for (std::size_t j = 0; j < right.size(); ++j) {
-      const std::size_t above = row[j + 1];
-      row[j + 1] = word == right[j] ? diagonal + 1 : std::max(above, row[j]);
-      diagonal = above;
-    }
-  }
-  return row.back();
 }
 
 bool blank(const std::string& text) {
@@ -101,7 +89,8 @@ double rouge_l(const std::string& said, const std::string& reference) {
   if (blank(said) || blank(reference)) return 0;
   const std::vector<std::string> a = stems(said), b = stems(reference);
   if (a.empty() || b.empty()) return 0;
-  return 2.0 * static_cast<double>(longest_common_subsequence(a, b)) / static_cast<double>(a.size() + b.size());
+  return 2.0 * static_cast<double>(rewards::longest_common_subsequence(a, b)) /
+         static_cast<double>(a.size() + b.size());
 }
 
 double argument_similarity(const json& said, const json& reference) {

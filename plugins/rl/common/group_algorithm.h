@@ -47,4 +47,20 @@ class GroupAlgorithm : public RlAlgorithm {
   Objective objective_;
 };
 
+/// Parameters of those that clip the ratio of every token, as PPO does.
+struct ClippedGroupParams : GroupAlgorithmParams, ClipParams {};
+
+class ClippedGroupAlgorithm : public GroupAlgorithm {
+ public:
+  explicit ClippedGroupAlgorithm(const ClippedGroupParams& params) : GroupAlgorithm(params), clip_(params.clip()) {}
+
+ protected:
+  TokenLoss token_loss(const TokenInputs& at) const override {
+    return clipped_surrogate(&clip_, at.advantage, at.log_prob, at.old_log_prob);
+  }
+
+ private:
+  Clip clip_;
+};
+
 }  // namespace retort::rl

@@ -43,4 +43,19 @@ void whiten(std::span<double> advantages) {
   for (double& advantage : advantages) advantage = (advantage - mean) * scale;
 }
 
+void write_token_advantages(const RlBatch& batch, std::span<const double> of_tokens, const RlAdvantages& out) {
+  std::size_t next = 0;
+  for (std::int64_t r = 0; r < batch.mask.rows(); ++r)
+    for (std::int64_t t = 0; t < batch.mask.columns(); ++t)
+      out.advantages(r, t) = batch.mask(r, t) > 0 ? static_cast<float>(of_tokens[next++]) : 0.0F;
+}
+
+Metrics reward_metrics(const RlBatch& batch, bool kl, double divergence, std::size_t tokens) {
+  double reward = 0;
+  for (std::int64_t r = 0; r < batch.mask.rows(); ++r) reward += static_cast<double>(batch.rewards[r]);
+  Metrics metrics{{"mean_reward", reward / static_cast<double>(std::max<std::int64_t>(batch.mask.rows(), 1))}};
+  if (kl) metrics.emplace_back("kl", divergence / static_cast<double>(std::max<std::size_t>(tokens, 1)));
+  return metrics;
+}
+
 }  // namespace retort::rl

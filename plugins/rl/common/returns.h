@@ -2,6 +2,7 @@
 // outside the mask (a tool's results inside a response) neither add nor discount nor reset.
 #pragma once
 
+#include <retort/rl.hpp>
 #include <span>
 
 namespace retort::rl {
@@ -23,5 +24,11 @@ void generalised_advantages(const GaeOptions& options, std::span<const double> r
 /// A ← (A − mean) / sqrt(variance + 1e-8), unbiased variance, over the given advantages; all exactly 0 where they are
 /// equal or there is only one.
 void whiten(std::span<double> advantages);
+
+/// Writes one advantage for every token of the mask, row by row, and 0 elsewhere.
+void write_token_advantages(const RlBatch& batch, std::span<const double> of_tokens, const RlAdvantages& out);
+
+/// "mean_reward" of the step's samples and, where `kl` is in the rewards, that of its `tokens` as "kl".
+Metrics reward_metrics(const RlBatch& batch, bool kl, double divergence, std::size_t tokens);
 
 }  // namespace retort::rl

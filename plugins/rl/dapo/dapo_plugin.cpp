@@ -9,9 +9,9 @@
 
 namespace {
 
-class Dapo final : public retort::rl::GroupAlgorithm {
+class Dapo final : public retort::rl::ClippedGroupAlgorithm {
  public:
-  struct Params : retort::rl::GroupAlgorithmParams, retort::rl::ClipParams {
+  struct Params : retort::rl::ClippedGroupParams {
     std::int64_t refill_rounds = 3;
     double overlong_buffer_share = 0.2, overlong_weight = 1;
     Params() { clip_distance_above = 0.28; }
@@ -32,18 +32,15 @@ class Dapo final : public retort::rl::GroupAlgorithm {
         .at_least(0)
         .doc("of the penalty, taken off the reward; 0: off");
   }
-  explicit Dapo(const Params& params) : GroupAlgorithm(params), params_(params), clip_(params.clip()) {}
+  explicit Dapo(const Params& params) : ClippedGroupAlgorithm(params), params_(params) {}
 
   retort::RlRequirements requirements() const override {
-    retort::RlRequirements wanted = GroupAlgorithm::requirements();
+    retort::RlRequirements wanted = ClippedGroupAlgorithm::requirements();
     wanted.refill_rounds = params_.refill_rounds;
     return wanted;
   }
 
  protected:
-  retort::rl::TokenLoss token_loss(const retort::rl::TokenInputs& at) const override {
-    return retort::rl::clipped_surrogate(&clip_, at.advantage, at.log_prob, at.old_log_prob);
-  }
   std::vector<double> penalties(const retort::RlBatch& batch) const override {
     std::vector<double> all;
     const auto longest = static_cast<double>(batch.maximum_tokens);
@@ -55,7 +52,6 @@ class Dapo final : public retort::rl::GroupAlgorithm {
 
  private:
   Params params_;
-  retort::rl::Clip clip_;
 };
 
 }  // namespace

@@ -7,9 +7,9 @@
 
 namespace {
 
-class DrGrpo final : public retort::rl::GroupAlgorithm {
+class DrGrpo final : public retort::rl::ClippedGroupAlgorithm {
  public:
-  struct Params : retort::rl::GroupAlgorithmParams, retort::rl::ClipParams {
+  struct Params : retort::rl::ClippedGroupParams {
     Params() {
       scale = "none";
       loss_aggregation = "maximum_length";
@@ -20,15 +20,7 @@ class DrGrpo final : public retort::rl::GroupAlgorithm {
     auto set = retort::params<Params>();
     return retort::rl::add_group_algorithm(retort::rl::add_clip(set));
   }
-  explicit DrGrpo(const Params& params) : GroupAlgorithm(params), clip_(params.clip()) {}
-
- protected:
-  retort::rl::TokenLoss token_loss(const retort::rl::TokenInputs& at) const override {
-    return retort::rl::clipped_surrogate(&clip_, at.advantage, at.log_prob, at.old_log_prob);
-  }
-
- private:
-  retort::rl::Clip clip_;
+  explicit DrGrpo(const Params& params) : ClippedGroupAlgorithm(params) {}
 };
 
 }  // namespace

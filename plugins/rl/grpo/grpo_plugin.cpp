@@ -6,22 +6,14 @@
 
 namespace {
 
-class Grpo final : public retort::rl::GroupAlgorithm {
+class Grpo final : public retort::rl::ClippedGroupAlgorithm {
  public:
-  struct Params : retort::rl::GroupAlgorithmParams, retort::rl::ClipParams {};
+  using Params = retort::rl::ClippedGroupParams;
   static auto schema() {
     auto set = retort::params<Params>();
     return retort::rl::add_group_algorithm(retort::rl::add_clip(set));
   }
-  explicit Grpo(const Params& params) : GroupAlgorithm(params), clip_(params.clip()) {}
-
- protected:
-  retort::rl::TokenLoss token_loss(const retort::rl::TokenInputs& at) const override {
-    return retort::rl::clipped_surrogate(&clip_, at.advantage, at.log_prob, at.old_log_prob);
-  }
-
- private:
-  retort::rl::Clip clip_;
+  explicit Grpo(const Params& params) : ClippedGroupAlgorithm(params) {}
 };
 
 }  // namespace

@@ -70,14 +70,13 @@ class Ppo : public retort::RlAlgorithm {
 
   retort::Metrics advantages(const retort::RlBatch& batch, const retort::RlAdvantages& out) override {
     check_step(batch, out);
-    const std::int64_t rows = batch.mask.rows(), positions = batch.mask.columns();
-    const auto width = static_cast<std::size_t>(positions);
+    const std::int64_t rows = batch.mask.rows();
+    const auto width = static_cast<std::size_t>(batch.mask.columns());
     std::vector<double> rewards(width), row(width), returns(width), all;
-    double reward = 0, divergence = 0, tokens = 0;
+    double divergence = 0;
     for (std::int64_t r = 0; r < rows; ++r) {
       divergence += retort::rl::rewards_with_divergence(
           batch, r, params_, params_.token_rewards ? batch.token_rewards : Floats(), rewards);
-      reward += static_cast<double>(batch.rewards[r]);
       const std::span<const float> mask(batch.mask.row(r), width);
       retort::rl::generalised_advantages({params_.gamma, params_.lambda}, rewards, {batch.old_values.row(r), width},
                                          mask, row, returns);
@@ -86,15 +85,9 @@ class Ppo : public retort::RlAlgorithm {
         if (mask[t] > 0) all.push_back(row[t]);
       }
     }
-    tokens = static_cast<double>(std::max<std::size_t>(all.size(), 1));
     if (params_.whiten_advantages) retort::rl::whiten(all);
-    auto next = all.begin();
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t t = 0; t < positions; ++t)
-        out.advantages(r, t) = batch.mask(r, t) > 0 ? static_cast<float>(*next++) : 0.0F;
-    retort::Metrics metrics{{"mean_reward", reward / static_cast<double>(std::max<std::int64_t>(rows, 1))}};
-    if (params_.kl_coefficient > 0) metrics.emplace_back("kl", divergence / tokens);
-    return metrics;
+    retort::rl::write_token_advantages(batch, all, out);
+    return retort::rl::reward_metrics(batch, params_.kl_coefficient > 0, divergence, all.size());
   }
 
   Result loss(const retort::RlBatch& batch, const retort::RlGradient& gradient) override {
