@@ -1,0 +1,138 @@
+// Two processes of one training against one: this program starts itself again with the environment of torchrun.
+#include "train/processes.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <torch/types.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "host/base/files.h"
+#include "train/model_weights.h"
+#include "train/training_fixture.h"
+
+namespace retort::train {
+namespace {
+
+using namespace testing;
+
+std::string free_port() {
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  EXPECT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  ::close(listener);
+  return std::to_string(ntohs(address.sin_port));
+}
+
+/// Starts the disabled test below as process `rank` of `size`; returns its id.
+pid_t start(const std::string& folder, int rank, int size, const std::string& port) {
+  std::vector<std::string> environment;
+  for (char** variable = environ; *variable != nullptr; ++variable) environment.emplace_back(*variable);
+  for (const std::string& own :
+       {"RANK=" + std::to_string(rank), "WORLD_SIZE=" + std::to_string(size), std::string("MASTER_ADDR=127.0.0.1"),
+        "MASTER_PORT=" + port, "PROCESSES_TEST_FOLDER=" + folder})
+    environment.push_back(own);
+  std::vector<std::string> arguments = {"/proc/self/exe", "--gtest_filter=Processes.DISABLED_TrainsAsOneOfSeveral",
+                                        "--gtest_also_run_disabled_tests", "--gtest_brief=1"};
+  const auto pointers = [](std::vector<std::string>& texts) {
+    std::vector<char*> all;
+    for (std::string& text : texts) all.push_back(text.data());
+    all.push_back(nullptr);
+    return all;
+  };
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+  pid_t child = 0;
+  EXPECT_EQ(
+      ::posix_spawn(&child, self.c_str(), nullptr, nullptr, pointers(arguments).data(), pointers(environment).data()),
+      0);
+  return child;
+}
+
+int exit_code(pid_t child) {
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+FineTuningJob job_in(const fs::path& dataset, const fs::path& folder) {
+  FineTuningJob job;
+  job.dataset = dataset;
+  job.model = {.vocabulary_size = 300,
+               .hidden_size = 32,
+               .layers = 2,
+               .heads = 4,
+               .kv_heads = 2,
+               .intermediate_size = 48,
+               .max_positions = 64};
+  job.training.batch_size = 7;  // shares of 3 and 4
+  job.training.steps = 1;
+  job.training.optimizer = "adafactor";  // AdamW's first step is the gradient's sign, which rounding turns near zero
+  job.training.learning_rate = 1e-2;
+  job.seed = 5;
+  job.output = folder / "output";
+  job.work = folder / "work";
+  fs::create_directories(job.output);
+  fs::create_directories(job.work);
+  return job;
+}
+
+}  // namespace
+
+TEST(Processes, OneWhereTheEnvironmentNamesNone) {
+  const Processes& processes = Processes::of_environment();
+  EXPECT_TRUE(processes.alone());
+  const std::vector<std::size_t> batch = {4, 2, 9};
+  EXPECT_EQ(processes.share(batch).size(), 3u);
+  EXPECT_EQ(processes.sum_gradients({}, 2.5, 7), 2.5);
+}
+
+/// Run by the tests below, in processes of their own.
+TEST(Processes, DISABLED_TrainsAsOneOfSeveral) {
+  const char* folder = std::getenv("PROCESSES_TEST_FOLDER");
+  ASSERT_NE(folder, nullptr);
+  const fs::path root = folder;
+  LossRecorder recorder;
+  fine_tune(job_in(root / "dataset", root / std::getenv("RANK")), recorder.hooks());
+  std::ofstream(root / (std::string(std::getenv("RANK")) + ".txt"))
+      << std::hexfloat << recorder.losses.at(0) << " " << recorder.metrics["gradient_norm"][0];
+}
+
+TEST(Processes, TwoGiveTheStepOfOne) {
+  const Workplace place;
+  const std::string root = place.root.path();
+  const std::string port = free_port();
+  const pid_t first = start(root, 0, 2, port), second = start(root, 1, 2, port);
+  ASSERT_EQ(exit_code(first), 0);
+  ASSERT_EQ(exit_code(second), 0);
+  LossRecorder alone;
+  const FineTuningJob job = job_in(place.dataset, place.root.path() / "alone");
+  fine_tune(job, alone.hooks());
+  EXPECT_EQ(host::read_file(place.root.path() / "0.txt"), host::read_file(place.root.path() / "1.txt"));
+  const std::string said = host::read_file(place.root.path() / "0.txt");
+  char* rest = nullptr;
+  EXPECT_NEAR(std::strtod(said.c_str(), &rest), alone.losses.at(0), 1e-5);
+  EXPECT_NEAR(std::strtod(rest, nullptr), alone.metrics["gradient_norm"][0], 1e-5);
+  EXPECT_EQ(host::sha256_of_file(place.root.path() / "0" / "output" / "model.safetensors"),
+            host::sha256_of_file(place.root.path() / "1" / "output" / "model.safetensors"));
+  const CallModule one = load_call_module(job.output), two = load_call_module(place.root.path() / "0" / "output");
+  for (std::size_t i = 0; i < one.decoder->weights().size(); ++i)
+    EXPECT_LT((one.decoder->weights()[i].second - two.decoder->weights()[i].second).abs().max().item<double>(), 1e-5)
+        << one.decoder->weights()[i].first;
+}
+
+TEST(Processes, HalfAnEnvironmentIsRefused) {
+  const Workplace place;
+  EXPECT_NE(exit_code(start(place.root.path(), 0, 2, "none")), 0);
+  EXPECT_NE(exit_code(start(place.root.path(), 2, 2, free_port())), 0);  // a rank that the size has not
+}
+
+}  // namespace retort::train
