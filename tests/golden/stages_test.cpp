@@ -90,6 +90,8 @@ TEST(EvaluateStage, MeasuresEveryModelAndSaysWhereCallsWereLost) {
   EXPECT_LE(sft.at("p50_ms"), sft.at("p99_ms"));
   EXPECT_EQ(sft.at("tools"), (Json{{"light_set", {{"utterances", 2}, {"exact", 1}, {"exact_match", .5}}},
                                    {"(none)", {{"utterances", 1}, {"exact", 0}, {"exact_match", 0.0}}}}));
+  EXPECT_EQ(sft.at("groups").at("calls: one"), (Json{{"utterances", 2}, {"exact", 1}, {"exact_match", .5}}));
+  EXPECT_EQ(sft.at("groups").at("calls: none").at("utterances"), 1);
   ASSERT_EQ(sft.at("misses").size(), 2u);
   EXPECT_EQ(sft.at("misses")[0].at("utterance"), "turn the light off");
   EXPECT_EQ(sft.at("misses")[0].at("found"), "<|call:light_set|><|state|> on<|end|>");
@@ -130,6 +132,31 @@ TEST(EvaluateStage, FailuresNameModelAndFile) {
               run.run(LoadedComponent(EVALUATE_PLUGIN, {{"split", std::string("train")}}));
             }).find("expected labelled utterances, found none among 1 rows"),
             std::string::npos);
+}
+
+/// tools.json of the data set: light_set with these states.
+void write_tools(const World& world, const Json& states) {
+  const Json parameters = {{"type", "object"}, {"properties", {{"state", {{"type", "string"}, {"enum", states}}}}}};
+  host::write_json(world.path("data") / "tools.json", task::tools_to_json({{"light_set", "", parameters}}));
+}
+
+TEST(EvaluateStage, LabelsThatNoToolAllowsCountAsWrongAndAreSaid) {
+  World world;
+  write_tools(world, {"on"});
+  const Json report = world.evaluated();
+  EXPECT_EQ(report.at("impossible"), 1);
+  EXPECT_EQ(world.facts.at("impossible"), "1");
+  EXPECT_EQ(report.at("utterances"), 3) << "none is left out";
+  EXPECT_NEAR(report.at("models")[0].at("exact_match").get<double>(), 1 / 3.0, 1e-12);
+}
+
+TEST(EvaluateStage, ASplitOfImpossibleLabelsIsAnErrorAndNoScore) {
+  World world;
+  write_tools(world, {"dim"});
+  const std::string said = failure_of([&] { world.evaluated(); });
+  EXPECT_NE(said.find("2 of 3 rows have labels that no tool allows"), std::string::npos) << said;
+  EXPECT_NE(said.find("No model could make one call"), std::string::npos) << said;
+  EXPECT_FALSE(std::filesystem::exists(world.path("report") / "evaluation.json"));
 }
 
 TEST(EvaluateStage, StopsWhenAsked) {
