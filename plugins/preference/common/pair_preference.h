@@ -32,4 +32,22 @@ class PairPreference : public Preference {
   PairInputs inputs_;
 };
 
+/// Those that differ by pair_loss.h's options alone.
+class PairLossPreference : public PairPreference {
+ public:
+  /// Throws as check() does.
+  explicit PairLossPreference(const DpoOptions& options)
+      : PairPreference({options.reference, options.by_length}), options_(options) {
+    check(options_);
+  }
+
+ protected:
+  PairLoss pair(const Sequence& chosen, const Sequence& rejected) const final {
+    return pair_loss(options_, chosen, rejected);
+  }
+
+ private:
+  DpoOptions options_;
+};
+
 }  // namespace retort::preference

@@ -7,7 +7,7 @@ namespace {
 
 using namespace retort::preference;
 
-class Dpo final : public PairPreference {
+class Dpo final : public PairLossPreference {
  public:
   struct Params {
     double beta = 0.1, label_smoothing = 0;
@@ -25,20 +25,12 @@ class Dpo final : public PairPreference {
         .boolean("length_normalised", &Params::length_normalised)
         .doc("divide each sequence's log-ratio by its tokens, as some trainers do; the paper's equation has sums");
   }
-  explicit Dpo(const Params& params) : PairPreference({true, params.length_normalised}) {
-    options_.beta = params.beta;
-    options_.label_smoothing = params.label_smoothing;
-    options_.by_length = params.length_normalised;
-    check(options_);
-  }
-
- protected:
-  PairLoss pair(const Sequence& chosen, const Sequence& rejected) const override {
-    return pair_loss(options_, chosen, rejected);
-  }
+  explicit Dpo(const Params& params) : PairLossPreference(options_of(params)) {}
 
  private:
-  DpoOptions options_;
+  static DpoOptions options_of(const Params& params) {
+    return {.beta = params.beta, .label_smoothing = params.label_smoothing, .by_length = params.length_normalised};
+  }
 };
 
 }  // namespace

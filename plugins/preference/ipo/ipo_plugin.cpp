@@ -8,7 +8,7 @@ namespace {
 
 using namespace retort::preference;
 
-class Ipo final : public PairPreference {
+class Ipo final : public PairLossPreference {
  public:
   struct Params {
     double tau = 0.1;
@@ -22,20 +22,12 @@ class Ipo final : public PairPreference {
         .boolean("length_normalised", &Params::length_normalised)
         .doc("divide each sequence's log-ratio by its tokens, as some trainers do; the paper's equation has sums");
   }
-  explicit Ipo(const Params& params) : PairPreference({true, params.length_normalised}) {
-    options_.form = Form::ipo;
-    options_.beta = params.tau;
-    options_.by_length = params.length_normalised;
-    check(options_);
-  }
-
- protected:
-  PairLoss pair(const Sequence& chosen, const Sequence& rejected) const override {
-    return pair_loss(options_, chosen, rejected);
-  }
+  explicit Ipo(const Params& params) : PairLossPreference(options_of(params)) {}
 
  private:
-  DpoOptions options_;
+  static DpoOptions options_of(const Params& params) {
+    return {.beta = params.tau, .form = Form::ipo, .by_length = params.length_normalised};
+  }
 };
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace {
 
 using namespace retort::preference;
 
-class SimPo final : public PairPreference {
+class SimPo final : public PairLossPreference {
  public:
   struct Params {
     double beta = 2, margin = 1;
@@ -23,21 +23,12 @@ class SimPo final : public PairPreference {
         .at_least(0)
         .doc("γ, by which the chosen answer should lead (0.5 to 1.5); trainers that ask for γ/β have 0.5 there");
   }
-  explicit SimPo(const Params& params) : PairPreference({false, true}) {
-    options_.beta = params.beta;
-    options_.margin = params.margin;
-    options_.reference = false;
-    options_.by_length = true;
-    check(options_);
-  }
-
- protected:
-  PairLoss pair(const Sequence& chosen, const Sequence& rejected) const override {
-    return pair_loss(options_, chosen, rejected);
-  }
+  explicit SimPo(const Params& params) : PairLossPreference(options_of(params)) {}
 
  private:
-  DpoOptions options_;
+  static DpoOptions options_of(const Params& params) {
+    return {.beta = params.beta, .margin = params.margin, .reference = false, .by_length = true};
+  }
 };
 
 }  // namespace
