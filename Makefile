@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 # Where the tests and some configs find real data; tests that need it are skipped where it is absent.
 export RETORT_SHARED ?= $(abspath ../shared)
 JOBS ?= $(shell nproc)
-# Several sources compiled as one: half the time from nothing. For work on a few files: UNITY=OFF when a build folder is new.
+# Several sources compiled as one: less time from nothing. For work on a few files: UNITY=OFF when a build folder is new.
 UNITY ?= ON
 # How long `make fuzz` runs each target.
 FUZZ_SECONDS ?= 60
