@@ -43,7 +43,8 @@ struct SeededStep {
     const std::int64_t R = step.rows(), cells = R * T;
     step.rewards = filled(R, [&] { return numbers.uniform(); });
     step.reward_parts = filled(R * part_count, [&] { return numbers.uniform(); });
-    for (std::int64_t r = 0; r < R; ++r) step.reward_parts[static_cast<std::size_t>(r * part_count)] = step.rewards[index(r)];
+    for (std::int64_t r = 0; r < R; ++r)
+      step.reward_parts[static_cast<std::size_t>(r * part_count)] = step.rewards[index(r)];
     for (std::int64_t r = 0; r < R; ++r) {
       const std::int64_t length = 1 + numbers.below(T);
       step.finished.push_back(length < T || numbers.uniform() < 0.5 ? 1.0F : 0.0F);

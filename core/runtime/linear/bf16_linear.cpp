@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
-/// From so many rows on oneDNN is faster where it has AVX-512, which the row kernel has not (docs/measurements/kernels.md).
+/// From so many rows on oneDNN is faster where it has AVX-512, which the row kernel has not
+/// (docs/measurements/kernels.md).
 std::int64_t least_unpacked_rows(std::int64_t in) {
   constexpr std::int64_t kShortPanel = 1024;
   return in > kShortPanel ? 8 : 16;

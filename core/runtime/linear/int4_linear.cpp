@@ -1,5 +1,6 @@
 // Linear layers with int4 weights in groups: see int4_kernel in linear.h. oneDNN 3.7 unpacks such weights at every
-// call, slowly. Unpacked here, they are multiplied in f32; bf16 would round them once more (docs/measurements/accuracy.md).
+// call, slowly. Unpacked here, they are multiplied in f32; bf16 would round them once more
+// (docs/measurements/accuracy.md).
 #include <algorithm>
 #include <cstring>
 #include <limits>

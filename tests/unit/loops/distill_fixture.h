@@ -53,8 +53,8 @@ struct DistillLoopJob : DistillationJob {
 };
 
 /// `steps` steps from the workplace's model as the student, with `teacher`'s distributions.
-DistillLoopJob distill_job(const Workplace& place, const std::string& name, std::int64_t steps, const std::filesystem::path& teacher,
-                           FakeDistill& loss);
+DistillLoopJob distill_job(const Workplace& place, const std::string& name, std::int64_t steps,
+                           const std::filesystem::path& teacher, FakeDistill& loss);
 
 /// Runs the job; its losses.
 std::vector<double> distil(const DistillLoopJob& job);
@@ -78,6 +78,7 @@ std::vector<ExpectedRow> expected_rows(const DistillLoopJob& job, std::int64_t s
 /// [V] logits after `prefix`, one sequence alone.
 std::vector<float> logits_after(const std::filesystem::path& model, const std::vector<std::int64_t>& prefix);
 /// [D] the output of layer `layer` at the last token of `prefix`; layer L is what comes after the final norm.
-std::vector<float> state_after(const std::filesystem::path& model, const std::vector<std::int64_t>& prefix, std::int64_t layer);
+std::vector<float> state_after(const std::filesystem::path& model, const std::vector<std::int64_t>& prefix,
+                               std::int64_t layer);
 
 }  // namespace retort::train::testing
