@@ -46,33 +46,37 @@ auto schema_of() {
     return T::schema();
 }
 
-/// A class that declares no slots has none; a stage declares them in its shape.
 template <typename T, typename = void>
-struct SlotsOf {
-  static const std::vector<retort_slot>& get() {
+struct HasSlots : std::false_type {};
+template <typename T>
+struct HasSlots<T, std::void_t<decltype(T::slots())>> : std::true_type {};
+
+template <typename T, typename = void>
+struct HasShape : std::false_type {};
+template <typename T>
+struct HasShape<T, std::void_t<decltype(T::shape())>> : std::true_type {};
+
+/// A class that declares no slots has none; a stage declares them in its shape.
+template <typename T>
+const std::vector<retort_slot>& slots_of() {
+  if constexpr (HasSlots<T>::value) {
+    return T::slots().abi();
+  } else if constexpr (HasShape<T>::value) {
+    return T::shape().slots().abi();
+  } else {
     static const std::vector<retort_slot> none;
     return none;
   }
-};
-template <typename T>
-struct SlotsOf<T, std::void_t<decltype(T::slots())>> {
-  static const std::vector<retort_slot>& get() { return T::slots().abi(); }
-};
-
-template <typename T>
-struct SlotsOf<T, std::void_t<decltype(T::shape().slots())>> {
-  static const std::vector<retort_slot>& get() { return T::shape().slots().abi(); }
-};
+}
 
 /// Only a stage has a shape: static const StageShape& shape().
-template <typename T, typename = void>
-struct StageOf {
-  static const retort_stage_description* get() { return nullptr; }
-};
 template <typename T>
-struct StageOf<T, std::void_t<decltype(T::shape().abi())>> {
-  static const retort_stage_description* get() { return T::shape().abi(); }
-};
+const retort_stage_description* stage_of() {
+  if constexpr (HasShape<T>::value)
+    return T::shape().abi();
+  else
+    return nullptr;
+}
 
 template <typename T>
 ComponentBase* create_component(const retort_create_arguments& arguments) {
@@ -151,8 +155,8 @@ detail::ComponentRecord component(std::string id, std::string version, std::stri
           std::move(version),
           std::move(summary),
           detail::schema_of<T>().schema(),
-          &detail::SlotsOf<T>::get(),
-          detail::StageOf<T>::get(),
+          &detail::slots_of<T>(),
+          detail::stage_of<T>(),
           &detail::create_component<T>};
 }
 

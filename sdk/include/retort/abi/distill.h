@@ -40,8 +40,9 @@ typedef struct retort_trained_parameter {
 
 #define RETORT_DISTILL_WHOLE_SEQUENCES 1u  /* a call holds every row of each sequence that it holds one of */
 #define RETORT_DISTILL_SEVERAL_TEACHERS 2u /* uses every teacher, by its weight; without it there is exactly one */
-#define RETORT_DISTILL_STOPPED_GRADIENT 4u /* parts of the loss are constants to its gradient (stop-gradient), which is */
-                                           /* then not the value's derivative, but still leads downwards */
+#define RETORT_DISTILL_STOPPED_GRADIENT \
+  4u /* parts of the loss are constants to its gradient (stop-gradient), which is */
+     /* then not the value's derivative, but still leads downwards */
 
 /* Filled by requirements(); pointers live until the next call of it or destroy(). */
 typedef struct retort_distill_requirements {

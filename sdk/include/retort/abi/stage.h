@@ -63,8 +63,8 @@ typedef struct retort_stage_v1 {
   uint32_t reserved;
   /* Before any work, in another process than run(): asks the slots' components what they require and writes one line
    * into `findings` for each thing that this stage cannot give them: "algorithm: asks for …; this stage offers …". Of
-   * the context only components, name, seed, threads, and the inputs' count and names are there: their folders are empty
-   * strings. An error is a finding too. May be NULL. [one-at-a-time in the process] */
+   * the context only components, name, seed, threads, and the inputs' count and names are there: their folders are
+   * empty strings. An error is a finding too. May be NULL. [one-at-a-time in the process] */
   retort_error* (*check)(retort_instance* instance, const retort_stage_context* context,
                          const retort_text_sink* findings);
   /* Polls retort_host.should_stop() at least once a second. [one-at-a-time in the process] */
