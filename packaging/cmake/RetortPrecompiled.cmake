@@ -2,6 +2,8 @@
 #
 #   retort_precompile(TARGET)       a target without oneDNN, OpenMP and LibTorch, whose code is not what Retort spends its
 #                                   time in: the common headers, and -O2 in a release
+#   retort_precompile_plugins(TARGET…) plugins: the common headers and the SDK's C++ one; in a release -O1, since their
+#                                   code joins what is computed elsewhere
 #   retort_precompile_tests(FOLDER) every test program below FOLDER that neither has headers of its own nor other flags
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/precompiled.cpp CONTENT "int main() {}  // its target holds the precompiled headers\n")
 set(retort_common_headers
@@ -27,6 +29,59 @@ function(retort_precompile target)
   endif()
 endfunction()
 
+# Whether sources of a target are compiled with OpenMP, by what it links and what that passes on.
+function(retort_compiled_with_openmp target result)
+  set(${result} FALSE)
+  get_target_property(libraries ${target} LINK_LIBRARIES)
+  set(seen "")
+  while(libraries)
+    list(POP_FRONT libraries library)
+    if(library MATCHES "^OpenMP::")
+      set(${result} TRUE)
+      break()
+    endif()
+    if(NOT TARGET "${library}" OR library IN_LIST seen)
+      continue()
+    endif()
+    list(APPEND seen ${library})
+    get_target_property(passed_on ${library} INTERFACE_LINK_LIBRARIES)
+    if(passed_on)
+      list(APPEND libraries ${passed_on})
+    endif()
+  endwhile()
+  return(PROPAGATE ${result})
+endfunction()
+
+# A target of the common headers; its name ends in "_openmp" for sources compiled with OpenMP.
+function(retort_precompiled_headers name target openmp)
+  if(openmp)
+    string(APPEND name _openmp)
+    set(libraries OpenMP::OpenMP_CXX)
+  endif()
+  if(NOT TARGET ${name})
+    cmake_parse_arguments(PARSE_ARGV 3 with "PROGRAM" "OPTIMISATION" "LIBRARIES;HEADERS")
+    if(with_PROGRAM)  # compiled with -fPIE: headers precompiled for libraries do not fit
+      add_executable(${name} EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/precompiled.cpp)
+    else()
+      add_library(${name} OBJECT EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/precompiled.cpp)
+      set_target_properties(${name} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)  # as plugins
+    endif()
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:${with_OPTIMISATION}>)
+    target_link_libraries(${name} PRIVATE nlohmann_json::nlohmann_json retort_build_settings ${with_LIBRARIES} ${libraries})
+    target_precompile_headers(${name} PRIVATE ${retort_common_headers} ${with_HEADERS})
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${name})
+endfunction()
+
+function(retort_precompile_plugins)
+  foreach(target IN LISTS ARGN)
+    retort_compiled_with_openmp(${target} openmp)
+    retort_precompiled_headers(retort_precompiled_plugins ${target} ${openmp} OPTIMISATION -O1
+      LIBRARIES retort::sdk HEADERS <retort/plugin.hpp>)
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endforeach()
+endfunction()
+
 function(retort_precompile_tests folder)
   get_property(targets DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
   foreach(target IN LISTS targets)
@@ -34,17 +89,12 @@ function(retort_precompile_tests folder)
     get_target_property(own ${target} PRECOMPILE_HEADERS)
     get_target_property(reused ${target} PRECOMPILE_HEADERS_REUSE_FROM)
     get_target_property(libraries ${target} LINK_LIBRARIES)
-    if(NOT type STREQUAL EXECUTABLE OR own OR reused OR NOT "${libraries}" MATCHES "GTest" OR
-        "${libraries}" MATCHES "torch|OpenMP|benchmark|_algorithm|quantize_grid")
-      continue()
+    if(type STREQUAL EXECUTABLE AND NOT own AND NOT reused AND "${libraries}" MATCHES "GTest" AND
+        NOT "${libraries}" MATCHES "torch|benchmark")
+      retort_compiled_with_openmp(${target} openmp)
+      retort_precompiled_headers(retort_precompiled_tests ${target} ${openmp} PROGRAM OPTIMISATION -O1
+        LIBRARIES GTest::gtest HEADERS <gtest/gtest.h>)
     endif()
-    if(NOT TARGET retort_precompiled_tests)
-      add_executable(retort_precompiled_tests EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/precompiled.cpp)
-      target_link_libraries(retort_precompiled_tests PRIVATE GTest::gtest nlohmann_json::nlohmann_json
-        retort_build_settings)
-      target_precompile_headers(retort_precompiled_tests PRIVATE ${retort_common_headers} <gtest/gtest.h>)
-    endif()
-    target_precompile_headers(${target} REUSE_FROM retort_precompiled_tests)
   endforeach()
   get_property(subfolders DIRECTORY ${folder} PROPERTY SUBDIRECTORIES)
   foreach(subfolder IN LISTS subfolders)
