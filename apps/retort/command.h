@@ -34,6 +34,7 @@ int bench_command(const Arguments& arguments);
 int import_command(const Arguments& arguments);
 int export_command(const Arguments& arguments);
 int tokenize_command(const Arguments& arguments);
+int data_command(const Arguments& arguments);
 int plugins_command(const Arguments& arguments);
 
 /// What --help of a command prints before its options.

@@ -41,6 +41,7 @@ const std::map<std::string, Entry>& commands() {
       {"import", {import_command, "make a model folder of a GGUF file or a llama2.c checkpoint"}},
       {"export", {export_command, "write a model folder as GGUF, or in floating point"}},
       {"tokenize", {tokenize_command, "turn text into token ids, or back"}},
+      {"data", {data_command, "look into data sets, clean, split and hand them on"}},
       {"plugins", {plugins_command, "list, describe and verify plugins"}},
   };
   return all;
@@ -50,7 +51,7 @@ void print_help(std::ostream& out) {
   out << "retort " << host::product_version() << ": from a function-calling prototype to a super-tiny model\n\n"
       << "  retort COMMAND [arguments]        retort COMMAND --help\n\ncommands:\n";
   for (const char* name : {"run", "check", "plan", "show", "call", "eval", "generate", "tokenize", "grammar",
-                           "template", "bench", "import", "export", "plugins"})
+                           "template", "bench", "import", "export", "data", "plugins"})
     out << "  " << name << std::string(10 - std::string(name).size(), ' ') << commands().at(name).summary << "\n";
   out << "\noptions:\n  --version   print the version\n  --help      print this\n\n"
       << "exit codes: 0 done, 1 failed, 2 wrong arguments or config, 130 stopped by Ctrl-C\n"

@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "../common/text_hash.h"
+#include "data/text_hash.h"
 #include "host/base/files.h"
 #include "host/base/json.h"
 #include "task/chat_row.h"
@@ -97,7 +97,7 @@ std::uint64_t words_of(const Conversation& conversation) {
   std::string text;
   for (const task::Message& message : conversation.messages)
     if (message.role == task::Role::user) text += message.content + '\n';
-  return text_hash(text);
+  return data::text_hash(text);
 }
 
 class Importer {
@@ -228,12 +228,12 @@ class Importer {
 
   const ImportChatOptions& options_;
   std::vector<Source> sources_;
-  StratifiedChoice choice_;
+  data::StratifiedChoice choice_;
   std::map<SplitName, Lines> outputs_;
   Lines rejected_;
   task::ToolSet shared_tools_;
   std::map<std::string, task::Tool> tools_;  ///< all that were named
-  KnownTexts known_;
+  data::KnownTexts known_;
   std::int64_t labelled_test_ = 0;
   std::string first_rejected_, first_impossible_;
   ImportedChat result_;

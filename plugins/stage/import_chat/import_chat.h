@@ -9,10 +9,13 @@
 #include <string>
 #include <vector>
 
-#include "split_choice.h"
+#include "data/split_choice.h"
 #include "task/row_file.h"
 
 namespace retort::stages {
+
+using data::SplitName;
+using data::SplitShares;
 
 struct ImportChatOptions {
   /// A JSONL file, or a folder with train.jsonl and maybe validation.jsonl and test.jsonl, or with one JSONL file.

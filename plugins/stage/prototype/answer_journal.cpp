@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "../common/text_hash.h"
+#include "data/text_hash.h"
 #include "host/base/files.h"
 
 namespace retort::stages {
@@ -21,7 +21,7 @@ using nlohmann::json;
 /// Guards against another dataset in the same folder.
 std::string hash_of(std::string_view text) {
   static constexpr std::array<char, 17> digits = {"0123456789abcdef"};
-  const std::uint64_t hash = text_hash(text);
+  const std::uint64_t hash = data::text_hash(text);
   std::string result(16, '0');
   for (std::size_t i = 0; i < 16; ++i) result[i] = digits[(hash >> (60 - 4 * i)) & 15U];
   return result;

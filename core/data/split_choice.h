@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace retort::stages {
+namespace retort::data {
 
 enum class SplitName : std::uint8_t { train, validation, test };
 
@@ -51,4 +51,4 @@ class KnownTexts {
   std::size_t entries_ = 0;
 };
 
-}  // namespace retort::stages
+}  // namespace retort::data

@@ -1,13 +1,13 @@
 // Blocks of twenty rows, shuffled.
-#include "split_choice.h"
+#include "data/split_choice.h"
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
-#include "../common/text_hash.h"
+#include "data/text_hash.h"
 
-namespace retort::stages {
+namespace retort::data {
 namespace {
 
 constexpr std::int64_t block_size = 20;
@@ -72,4 +72,4 @@ void KnownTexts::put(std::uint64_t hash, SplitName split) {
   entry = ((hash >> 2U) << 2U | static_cast<std::uint64_t>(split)) + 1;
 }
 
-}  // namespace retort::stages
+}  // namespace retort::data

@@ -1,0 +1,174 @@
+// Rows as HTML, and a few lines of script that hide what a filter leaves out.
+#include "data/data_page.h"
+
+#include <set>
+
+#include "host/base/printable.h"
+#include "host/report/report.h"
+#include "host/report/report_style.h"
+
+namespace retort::data {
+namespace {
+
+using host::escape_html;
+
+constexpr const char* page_style = R"css(
+.filters { display: flex; flex-wrap: wrap; gap: 10px; align-items: center; margin: 24px 0 14px; position: sticky; top: 0;
+  background: var(--page); padding: 10px 0; border-bottom: 1px solid var(--rule); }
+.filters select, .filters input { font: inherit; font-size: 14px; padding: 6px 10px; border: 1px solid var(--rule);
+  border-radius: 8px; background: var(--card); color: var(--ink); max-width: 320px; }
+.filters input { flex: 1 1 220px; }
+.row { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 12px 16px; margin: 10px 0; }
+.row header { color: var(--soft); font-size: 12.5px; display: flex; gap: 12px; flex-wrap: wrap; }
+.row.bad { border-left: 3px solid var(--bad); }
+.turn { display: grid; grid-template-columns: 84px 1fr; gap: 10px; margin-top: 6px; }
+.turn > span { color: var(--soft); font-size: 12.5px; padding-top: 2px; }
+.turn > div { white-space: pre-wrap; overflow-wrap: anywhere; }
+.turn.user > div { font-weight: 560; }
+.call { display: block; color: var(--accent); }
+.row[hidden] { display: none; }
+)css";
+
+constexpr const char* page_script = R"js(
+const rows = [...document.querySelectorAll('.row')], count = document.getElementById('count');
+const controls = ['split', 'tool', 'kind', 'text'].map(id => document.getElementById(id));
+function filter() {
+  const [split, tool, kind, text] = controls.map(control => control.value);
+  const wanted = text.toLowerCase();
+  let shown = 0;
+  for (const row of rows) {
+    const fits = (!split || row.dataset.split === split) && (!tool || row.dataset.tools.split('\n').includes(tool)) &&
+      (!kind || row.dataset.kind === kind) && (!wanted || row.textContent.toLowerCase().includes(wanted));
+    row.hidden = !fits;
+    shown += fits;
+  }
+  count.textContent = shown + ' of ' + rows.length + ' shown';
+}
+controls.forEach(control => control.addEventListener('input', filter));
+filter();
+)js";
+
+std::string shown_text(std::string_view text) {
+  return escape_html(host::printable(text));
+}
+
+std::string turn(const std::string& role, const std::string& html) {
+  return "<div class=\"turn " + role + "\"><span>" + role + "</span><div>" + html + "</div></div>";
+}
+
+std::string message_html(const task::Message& message) {
+  std::string html = shown_text(message.content);
+  for (const task::IdentifiedCall& one : message.tool_calls)
+    html += "<code class=\"call\">" +
+            escape_html(one.call.name + " " +
+                        one.call.arguments.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) +
+            "</code>";
+  if (html.empty()) html = "<span class=\"soft\">no call</span>";
+  return turn(std::string(task::name_of(message.role)), html);
+}
+
+std::string options_html(const char* id, const char* all, const std::map<std::string, std::int64_t>& counts) {
+  std::string html = std::string("<select id=\"") + id + "\"><option value=\"\">" + all + "</option>";
+  for (const auto& [name, count] : counts)
+    html +=
+        "<option value=\"" + escape_html(name) + "\">" + shown_text(name) + " (" + std::to_string(count) + ")</option>";
+  return html + "</select>";
+}
+
+/// "row: /messages/0: …, found …" → what kind of fault it is.
+std::string kind_of_fault(std::string reason) {
+  if (reason.starts_with("row: ")) reason.erase(0, 5);
+  reason = reason.substr(0, reason.find(", found "));
+  return "rejected: " + reason.substr(0, 90);
+}
+
+}  // namespace
+
+DataPage::Shown DataPage::shown(const DataRow& row) {
+  Shown result;
+  result.split = row.split;
+  std::string body;
+  if (!row.reason.empty()) {
+    result.kind = kind_of_fault(row.reason);
+    body = "<div class=\"error\">" + shown_text(row.reason) + "</div><div class=\"turn\"><span>row</span><div><code>" +
+           shown_text(row.text.substr(0, 4000)) + "</code></div></div>";
+  } else {
+    std::set<std::string> tools;
+    for (const task::Message& message : row.conversation.messages) {
+      body += message_html(message);
+      for (const task::IdentifiedCall& one : message.tool_calls) tools.insert(one.call.name);
+    }
+    for (const std::string& tool : tools) result.tools += (result.tools.empty() ? "" : "\n") + tool;
+    const std::size_t calls = labelled(row.conversation) ? row.conversation.messages.back().tool_calls.size() : 0;
+    result.kind = !labelled(row.conversation) ? "unlabelled"
+                  : calls == 0                ? "no call"
+                  : calls == 1                ? "one call"
+                                              : "several calls";
+  }
+  result.html =
+      "<article class=\"row" + std::string(row.reason.empty() ? "" : " bad") + "\" data-split=\"" +
+      escape_html(result.split) + "\" data-tools=\"" + escape_html(result.tools) + "\" data-kind=\"" +
+      escape_html(result.kind) + "\"><header><span>" + shown_text(row.split) + ":" + std::to_string(row.line) +
+      "</span>" +
+      (row.conversation.metadata.empty()
+           ? std::string()
+           : "<span>" +
+                 shown_text(row.conversation.metadata.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+                                .substr(0, 200)) +
+                 "</span>") +
+      "</header>" + body + "</article>\n";
+  return result;
+}
+
+void DataPage::thin_out() {
+  std::vector<Shown> fewer;
+  for (std::size_t i = 0; i < kept_.size(); i += 2) fewer.push_back(std::move(kept_[i]));
+  kept_ = std::move(fewer);
+  stride_ *= 2;
+}
+
+void DataPage::take(const DataRow& row) {
+  Shown one = shown(row);
+  ++splits_[one.split];
+  ++kinds_[one.kind];
+  std::set<std::string> names;
+  for (std::size_t begin = 0; begin < one.tools.size();) {
+    const std::size_t end = std::min(one.tools.find('\n', begin), one.tools.size());
+    ++tools_[one.tools.substr(begin, end - begin)];
+    begin = end + 1;
+  }
+  if (!row.reason.empty()) {
+    ++all_rejected_;
+    if (rejected_.size() < most_rows_ / 2) rejected_.push_back(std::move(one));
+    return;
+  }
+  if (rows_++ % stride_ != 0) return;
+  kept_.push_back(std::move(one));
+  if (kept_.size() > most_rows_) thin_out();
+}
+
+std::string DataPage::render() const {
+  const auto tile = [](std::int64_t number, const char* what) {
+    return "<div class=\"tile\"><b>" + std::to_string(number) + "</b><span>" + what + "</span></div>";
+  };
+  const std::string title = shown_text(title_);
+  std::string html =
+      "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width, initial-scale=1\"><title>" +
+      title + "</title><style>" + host::report_style + page_style + "</style></head><body><main><h1>" + title +
+      "</h1><div class=\"tiles\">" + tile(rows_, "rows that can be used") + tile(all_rejected_, "rejected") +
+      tile(static_cast<std::int64_t>(tools_.size()), "tools called") +
+      tile(static_cast<std::int64_t>(splits_.size()), "splits") + "</div>";
+  if (stride_ > 1 || static_cast<std::int64_t>(rejected_.size()) < all_rejected_)
+    html += "<p class=\"source\">This page holds every " + std::to_string(stride_) + (stride_ == 1 ? "st" : "th") +
+            " row that can be used, and " + std::to_string(rejected_.size()) + " of " + std::to_string(all_rejected_) +
+            " rejected ones; counts are of all.</p>";
+  html += "<div class=\"filters\">" + options_html("split", "every split", splits_) +
+          options_html("tool", "every tool", tools_) + options_html("kind", "every kind", kinds_) +
+          "<input id=\"text\" type=\"search\" placeholder=\"text\"><span id=\"count\" class=\"soft\"></span></div>";
+  for (const Shown& row : rejected_) html += row.html;
+  for (const Shown& row : kept_) html += row.html;
+  return html + "</main><script>" + page_script + "</script></body></html>\n";
+}
+
+}  // namespace retort::data

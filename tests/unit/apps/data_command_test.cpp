@@ -1,0 +1,65 @@
+// retort data as people run it.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "child_command.h"
+
+namespace retort::apps {
+namespace {
+
+constexpr const char* three_rows =
+    R"({"messages":[{"role":"user","content":"play <b>jazz</b>"},{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"play","arguments":"{\"what\":\"jazz\"}"}}]}]}
+{"messages":[{"role":"user","content":"Play b jazz b!"},{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"play","arguments":"{\"what\":\"jazz\"}"}}]}]}
+{"messages":"none"}
+)";
+
+class DataCommand : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::path(testing::TempDir()) / ("retort-data-command-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder_);
+    data_ = (folder_ / "rows.jsonl").string();
+    std::ofstream(data_) << three_rows;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  Outcome retort(const std::vector<std::string>& arguments) const { return ChildCommand(folder_, arguments).wait(); }
+
+  std::filesystem::path folder_;
+  std::string data_;
+};
+
+TEST_F(DataCommand, CleansAndShows) {
+  const std::string clean = (folder_ / "clean").string(), page = (folder_ / "page.html").string();
+  const Outcome dedup = retort({"data", "dedup", data_, "--out", clean, "--json"});
+  ASSERT_EQ(dedup.code, 0) << dedup.err;
+  const auto counts = nlohmann::json::parse(dedup.out);
+  EXPECT_EQ(counts["kept"], 1);
+  EXPECT_EQ(counts["unusable"], 1);
+  EXPECT_EQ(counts["removed"]["the same words"], 1);
+  EXPECT_EQ(retort({"data", "dedup", data_, "--out", clean}).code, 2);  // it is there
+  ASSERT_EQ(retort({"data", "show", clean, "--out", page}).code, 0);
+  std::ifstream file(page);
+  std::stringstream html;
+  html << file.rdbuf();
+  EXPECT_NE(html.str().find("play &lt;b&gt;jazz&lt;/b&gt;"), std::string::npos);
+  EXPECT_NE(html.str().find("the same words as an earlier row"), std::string::npos);
+}
+
+TEST_F(DataCommand, SaysWhatIsMissing) {
+  EXPECT_EQ(retort({"data"}).code, 2);
+  EXPECT_EQ(retort({"data", "purge", data_}).code, 2);
+  EXPECT_EQ(retort({"data", "stats", (folder_ / "nowhere").string()}).code, 2);
+  EXPECT_EQ(retort({"data", "export", data_, "--format", "alpaca", "--out", (folder_ / "x").string()}).code, 2);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "x.part"));
+  const Outcome stats = retort({"data", "stats", data_});
+  EXPECT_EQ(stats.code, 0);
+  EXPECT_NE(stats.out.find("1 rejected"), std::string::npos) << stats.out;
+}
+
+}  // namespace
+}  // namespace retort::apps
