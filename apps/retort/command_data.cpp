@@ -12,7 +12,6 @@
 #include "host/base/json.h"
 #include "host/base/printable.h"
 #include "host/plugin/plugin_error.h"
-#include "task/row_file.h"
 
 namespace retort::apps {
 
@@ -171,20 +170,6 @@ int export_data(const Arguments& arguments) {
                                           data::chat_format((*variables)["format"].as<std::string>()), stop_if_asked));
 }
 
-/// What earlier steps left out, as rows with their reasons.
-void take_rejected(const std::filesystem::path& file, data::DataPage& page) {
-  task::RowFile lines(file);
-  data::DataRow row;
-  row.split = "rejected";
-  for (std::string text; lines.next(text);) {
-    const host::Json one = host::Json::parse(text, nullptr, false);
-    row.line = lines.line();
-    row.reason = one.is_object() ? one.value("reason", "no reason") : "no JSON";
-    row.text = one.is_object() ? one.value("text", text) : text;
-    page.take(row);
-  }
-}
-
 int show(const Arguments& arguments) {
   po::options_description options("options");
   options.add_options()("out", po::value<std::string>()->default_value("data.html")->value_name("FILE"), "the page")(
@@ -204,7 +189,8 @@ int show(const Arguments& arguments) {
     if (row.line % 1024 == 0) stop_if_asked(row.line);
     page.take(row);
   });
-  if (std::filesystem::exists(path / "rejected.jsonl")) take_rejected(path / "rejected.jsonl", page);
+  if (std::filesystem::exists(path / "rejected.jsonl"))
+    data::for_each_rejected(path / "rejected.jsonl", [&](data::DataRow& row) { page.take(row); });
   host::write_file_atomically(out_of(variables), page.render());
   std::cout << out_of(variables).string() << "\n";
   return exit_success;

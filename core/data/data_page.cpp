@@ -88,17 +88,17 @@ DataPage::Shown DataPage::shown(const DataRow& row) {
   Shown result;
   result.split = row.split;
   std::string body;
+  std::set<std::string> tools;
+  for (const task::Message& message : row.conversation.messages) {
+    body += message_html(message);
+    for (const task::IdentifiedCall& one : message.tool_calls) tools.insert(one.call.name);
+  }
+  for (const std::string& tool : tools) result.tools += (result.tools.empty() ? "" : "\n") + tool;
   if (!row.reason.empty()) {
     result.kind = kind_of_fault(row.reason);
-    body = "<div class=\"error\">" + shown_text(row.reason) + "</div><div class=\"turn\"><span>row</span><div><code>" +
-           shown_text(row.text.substr(0, 4000)) + "</code></div></div>";
+    if (body.empty()) body = turn("row", "<code>" + shown_text(row.text.substr(0, 4000)) + "</code>");
+    body = "<div class=\"error\">" + shown_text(row.reason) + "</div>" + body;
   } else {
-    std::set<std::string> tools;
-    for (const task::Message& message : row.conversation.messages) {
-      body += message_html(message);
-      for (const task::IdentifiedCall& one : message.tool_calls) tools.insert(one.call.name);
-    }
-    for (const std::string& tool : tools) result.tools += (result.tools.empty() ? "" : "\n") + tool;
     const std::size_t calls = labelled(row.conversation) ? row.conversation.messages.back().tool_calls.size() : 0;
     result.kind = !labelled(row.conversation) ? "unlabelled"
                   : calls == 0                ? "no call"

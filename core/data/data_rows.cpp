@@ -53,6 +53,35 @@ void for_each_row(const std::vector<DataFile>& files, task::ReadingNotes& notes,
   }
 }
 
+void for_each_rejected(const fs::path& file, const std::function<void(DataRow& row)>& take) {
+  task::RowFile lines(file);
+  for (std::string text; lines.next(text);) {
+    DataRow row;
+    const nlohmann::json one = nlohmann::json::parse(text, nullptr, false);
+    const auto text_of = [&](const char* key, const std::string& otherwise) {
+      return one.is_object() && one.contains(key) && one[key].is_string() ? one[key].get<std::string>() : otherwise;
+    };
+    row.reason = text_of("reason", "no reason");
+    row.text = text_of("text", text);
+    row.line = one.is_object() && one.contains("line") && one["line"].is_number_integer()
+                   ? one["line"].get<std::int64_t>()
+                   : lines.line();
+    const std::size_t colon = row.reason.find(": ");
+    std::string split = row.reason.substr(0, colon == std::string::npos ? 0 : colon);
+    if (split.ends_with(".jsonl")) split.erase(split.size() - 6);
+    const bool named = split == "train" || split == "validation" || split == "test";
+    row.split = named ? split : "rejected";
+    if (named) row.reason.erase(0, colon + 2);
+    try {
+      task::ReadingNotes ignored;
+      row.conversation = task::conversation_from_row(task::parse_row(row.text), ignored);
+    } catch (const std::invalid_argument&) {
+      row.conversation = {};  // the text is shown
+    }
+    take(row);
+  }
+}
+
 bool labelled(const task::Conversation& conversation) {
   return !conversation.messages.empty() && conversation.messages.back().role == task::Role::assistant;
 }

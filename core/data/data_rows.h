@@ -34,6 +34,10 @@ struct DataRow {
 void for_each_row(const std::vector<DataFile>& files, task::ReadingNotes& notes,
                   const std::function<void(DataRow& row)>& take);
 
+/// The rows of a rejected.jsonl ({"line", "reason", "text"}) with the split that the reason names, "rejected" where it
+/// names none; the conversation is there where the text still holds one.
+void for_each_rejected(const std::filesystem::path& file, const std::function<void(DataRow& row)>& take);
+
 /// What a row's last answer is: the calls as canonical text, "" for none, nothing for an unlabelled row.
 std::string answer_text(const task::Conversation& conversation);
 bool labelled(const task::Conversation& conversation);

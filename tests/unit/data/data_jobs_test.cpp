@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 
+#include "data/data_rows.h"
 #include "data_fixture.h"
 
 namespace retort::data {
@@ -47,6 +48,21 @@ TEST_F(DataJobs, NearDuplicatesNameTheEarlierLine) {
   const JobReport report = remove_duplicates(folder_ / "d", folder_ / "out", 0.8, false, {});
   EXPECT_EQ(report.kept, 3);
   EXPECT_EQ(reasons_of(lines_of(folder_ / "out/rejected.jsonl")), Lines{"train: nearly the same words as line 1"});
+}
+
+TEST_F(DataJobs, RejectedRowsAreReadWithSplitAndReason) {
+  const std::string row = row_of("play jazz", "play", "jazz");
+  write("d/train.jsonl", {row, row, "{"});
+  remove_duplicates(folder_ / "d", folder_ / "out", 1, false, {});
+  std::vector<DataRow> rows;
+  for_each_rejected(folder_ / "out/rejected.jsonl", [&](DataRow& one) { rows.push_back(one); });
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].split, "train");
+  EXPECT_EQ(rows[0].line, 2);
+  EXPECT_EQ(rows[0].reason, "the same words as an earlier row");
+  EXPECT_EQ(rows[0].text, row);
+  EXPECT_EQ(rows[0].conversation.utterance(), "play jazz");
+  EXPECT_TRUE(rows[1].conversation.messages.empty());
 }
 
 TEST_F(DataJobs, RowsOfTheTestGoFromTrain) {
