@@ -1,4 +1,5 @@
-// See byte_automaton.h: states and transitions. What instructions lead to is in program_steps.cpp.
+// See byte_automaton.h: states and transitions. What instructions lead to is in program_steps.cpp, what is known of the
+// texts that a state stands in is in state_texts.cpp.
 #include "grammar/byte_automaton.h"
 
 #include <algorithm>
@@ -35,27 +36,47 @@ std::size_t ByteAutomaton::Hash::operator()(const std::vector<Configuration>& li
   return hash;
 }
 
-ByteAutomaton::ByteAutomaton(std::shared_ptr<const Program> program,
-                             std::shared_ptr<const CharacterAutomaton> conversation, std::size_t longest_token)
-    : program_(std::move(program)),
-      conversation_(std::move(conversation)),
-      longest_token_(static_cast<std::uint32_t>(longest_token)) {
-  if (conversation_ != nullptr)
-    for (const Instruction& instruction : program_->code) {
-      if (!instruction.from_conversation) continue;
-      const schema::Counts length = instruction.text->length;
-      const std::pair key(length.least, length.most);
-      if (said_.contains(key)) continue;
-      CountedText text = counted(*conversation_, length);
-      if (text.automaton.empty()) text = *instruction.text;  // nothing that was said is as long: any text may come
-      said_.emplace(key, std::move(text));
-    }
+ByteAutomaton::ByteAutomaton(std::shared_ptr<const Program> program, std::size_t longest_token)
+    : program_(std::move(program)), longest_token_(static_cast<std::uint32_t>(longest_token)) {
+  limited_.assign(program_->code.size(), false);
   facts_of_.assign(program_->code.size(), nullptr);
   forget();
 }
 
+bool ByteAutomaton::set_conversation(std::shared_ptr<SaidParts> said) {
+  said_ = std::move(said);
+  std::vector<bool> limited(program_->code.size(), false);
+  for (std::size_t i = 0; said_ != nullptr && i < limited.size(); ++i)
+    limited[i] = program_->code[i].from_conversation && said_->has(program_->code[i].text->length);
+  if (limited != limited_) {
+    limited_ = std::move(limited);
+    forget();
+    return false;
+  }
+  for (const StateId id : touched_) {
+    State& state = states_[static_cast<std::size_t>(id)];
+    state.next.fill(unknown);
+    state.token_steps.clear();
+    state.canonical = unknown;
+    state.prepared = state.forced_known = state.touched = false;
+  }
+  touched_.clear();
+  return true;
+}
+
+/// The state, about which something is going to be remembered.
+ByteAutomaton::State& ByteAutomaton::changed(StateId id) {
+  State& state = states_[static_cast<std::size_t>(id)];
+  if (state.said && !state.touched) {
+    state.touched = true;
+    touched_.push_back(id);
+  }
+  return state;
+}
+
 void ByteAutomaton::forget() {
   states_.clear();
+  touched_.clear();
   known_.clear();
   frames_.assign(1, Frame{});
   known_frames_.clear();
@@ -70,13 +91,8 @@ std::size_t ByteAutomaton::bytes() const {
 }
 
 StateId ByteAutomaton::start() {
-  if (start_ == unknown) start_ = close({Configuration{program_->start}});
+  if (start_ == unknown) start_ = close(Configuration{program_->start});
   return start_;
-}
-
-const CountedText& ByteAutomaton::text_of(const Instruction& instruction) const {
-  if (!instruction.from_conversation || conversation_ == nullptr) return *instruction.text;
-  return said_.at({instruction.text->length.least, instruction.text->length.most});
 }
 
 bool ByteAutomaton::is_reader(const Configuration& configuration) const {
@@ -85,19 +101,26 @@ bool ByteAutomaton::is_reader(const Configuration& configuration) const {
          kind == Kind::accept;
 }
 
-StateId ByteAutomaton::close(Work work) {
+StateId ByteAutomaton::close(const Configuration& only) {
+  work_.assign(1, only);
+  return close(work_);
+}
+
+/// Empties `work`.
+StateId ByteAutomaton::close(Work& work) {
   if (work.size() == 1) {  // most often: one reader that leads nowhere else before it has read
     const Instruction& instruction = program_->code[static_cast<std::size_t>(work.front().place)];
     const bool quoted = instruction.kind == Kind::text && instruction.writing == Writing::quoted;
-    if (quoted || instruction.kind == Kind::literal || instruction.kind == Kind::token) return intern(std::move(work));
+    if (quoted || instruction.kind == Kind::literal || instruction.kind == Kind::token) return intern(work);
   }
   constexpr std::size_t most_searched = 16;  // as a list; more: hashed
-  std::vector<Configuration> readers, few;
+  readers_.clear();
+  few_.clear();
   std::unordered_set<Configuration, Hash> seen;
   const auto first_time = [&](const Configuration& one) {
-    if (seen.empty() && std::find(few.begin(), few.end(), one) != few.end()) return false;
-    if (seen.empty() && few.size() < most_searched) return few.push_back(one), true;
-    if (seen.empty()) seen.insert(few.begin(), few.end());
+    if (seen.empty() && std::find(few_.begin(), few_.end(), one) != few_.end()) return false;
+    if (seen.empty() && few_.size() < most_searched) return few_.push_back(one), true;
+    if (seen.empty()) seen.insert(few_.begin(), few_.end());
     return seen.insert(one).second;
   };
   while (!work.empty()) {
@@ -107,114 +130,58 @@ StateId ByteAutomaton::close(Work work) {
     if (seen.size() > most_configurations)
       throw std::runtime_error("grammar: more than " + std::to_string(most_configurations) +
                                " ways to read the same text; make the alternatives of the schema differ earlier");
-    if (is_reader(next)) readers.push_back(next);
+    if (is_reader(next)) readers_.push_back(next);
     expand(next, work);
   }
-  if (readers.empty()) return no_state;
-  std::sort(readers.begin(), readers.end());
-  return intern(std::move(readers));
+  if (readers_.empty()) return no_state;
+  std::sort(readers_.begin(), readers_.end());
+  return intern(readers_);
 }
 
-StateId ByteAutomaton::intern(std::vector<Configuration> configurations) {
-  const auto [found, fresh] = known_.emplace(std::move(configurations), static_cast<StateId>(states_.size()));
-  if (!fresh) return found->second;
-  State& state = states_.emplace_back();
-  state.configurations = found->first;
+ByteAutomaton::State& ByteAutomaton::States::add() {
+  if (size_ == blocks_.size() * in_block) blocks_.push_back(std::make_unique_for_overwrite<State[]>(in_block));
+  return (*this)[size_++];
+}
+
+StateId ByteAutomaton::intern(const std::vector<Configuration>& configurations) {
+  if (const auto found = known_.find(configurations); found != known_.end()) return found->second;
+  const auto found = known_.emplace(configurations, static_cast<StateId>(states_.size())).first;
+  State& state = states_.add();
+  state.configurations = &found->first;
   state.next.fill(unknown);
-  for (const Configuration& one : state.configurations) {
+  for (const Configuration& one : *state.configurations) {
     const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
     if (instruction.kind == Kind::accept) state.accepts = true;
     if (instruction.kind == Kind::token) state.tokens.push_back(instruction.token);
     if (instruction.kind == Kind::text || instruction.kind == Kind::space) state.reads_text = true;
+    if (said_at(one.place) != nullptr) state.said = true;
   }
   std::sort(state.tokens.begin(), state.tokens.end());
   state.tokens.erase(std::unique(state.tokens.begin(), state.tokens.end()), state.tokens.end());
   return found->second;
 }
 
-const TextFacts& ByteAutomaton::facts(Address place) {
-  const TextFacts*& known = facts_of_[static_cast<std::size_t>(place)];
-  if (known != nullptr) return *known;
-  const CountedText& text = text_of(program_->code[static_cast<std::size_t>(place)]);
-  std::unique_ptr<const TextFacts>& found = facts_[&text];
-  if (found == nullptr) found = std::make_unique<const TextFacts>(text.automaton);
-  return *(known = found.get());
-}
-
-/// Marks the bytes that no configuration can read.
-void ByteAutomaton::prepare(State& state) {
-  std::array<bool, 256> possible{};
-  const auto allow = [&](unsigned first, unsigned last) {
-    std::fill(possible.begin() + first, possible.begin() + last + 1, true);
-  };
-  for (const Configuration& one : state.configurations) {
-    const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
-    if (instruction.kind == Kind::literal) {
-      possible[static_cast<std::uint8_t>(instruction.bytes[one.b])] = true;
-    } else if (instruction.kind == Kind::space) {
-      allow(0, ' ');
-    } else if (instruction.kind == Kind::text && one.b != 0) {
-      inside_character(one) ? allow(0x80, 0xBF) : allow(0x20, 0x7F);
-    } else if (instruction.kind == Kind::text) {
-      const TextFacts& known = facts(one.place);
-      for (unsigned byte = instruction.writing == Writing::quoted ? 0x20 : 0; byte < 256; ++byte)
-        if (known.groups[byte] != TextFacts::dead_group) possible[byte] = true;
-    }
-  }
-  for (std::size_t byte = 0; byte < possible.size(); ++byte)
-    if (!possible[byte]) state.next[byte] = no_state;
-  state.prepared = true;
-}
-
-/// Whether two bytes lead a configuration to the same place; may say no of what does.
-bool ByteAutomaton::alike(const Configuration& from, std::uint8_t a, std::uint8_t b) {
-  const Instruction& instruction = program_->code[static_cast<std::size_t>(from.place)];
-  switch (instruction.kind) {
-    case Kind::literal: {
-      const auto expected = static_cast<std::uint8_t>(instruction.bytes[from.b]);
-      return a != expected && b != expected;
-    }
-    case Kind::space:
-      return a > ' ' && b > ' ';
-    case Kind::text: {
-      if (from.b == 0) {
-        const TextFacts& known = facts(from.place);
-        return known.groups[a] == known.groups[b];
-      }
-      if (!inside_character(from)) return false;
-      const bool continues = (a & 0xC0U) == 0x80U;
-      if (continues != ((b & 0xC0U) == 0x80U)) return false;
-      return !continues || alike_continuations(text_of(instruction), from);
-    }
-    default:
-      return true;
-  }
-}
-
 StateId ByteAutomaton::discover(StateId id, std::uint8_t byte) {
-  State& state = states_[static_cast<std::size_t>(id)];  // of a deque: stays where it is
+  State& state = changed(id);
   if (!state.prepared) prepare(state);
   if (state.next[byte] != unknown) return state.next[byte];
-  Work work;
-  for (const Configuration& one : state.configurations) read(one, byte, work);
-  const StateId next = work.empty() ? no_state : close(std::move(work));
+  work_.clear();
+  for (const Configuration& one : *state.configurations) read(one, byte, work_);
+  const StateId next = work_.empty() ? no_state : close(work_);
   state.next[byte] = next;
-  if (!state.reads_text) return next;  // literals: every byte that can come leads elsewhere
-  if (const Configuration& one = state.configurations.front();
-      state.configurations.size() == 1 && one.b == 0 &&
+  // What was said is left for other texts soon: comparing bytes costs more than it saves.
+  if (!state.reads_text || state.said) return next;  // literals: every byte that can come leads elsewhere
+  if (const Configuration& one = state.configurations->front();
+      state.configurations->size() == 1 && one.b == 0 &&
       program_->code[static_cast<std::size_t>(one.place)].kind == Kind::text) {
-    const auto& groups = facts(one.place).groups;
-    for (unsigned other = 0; other < state.next.size(); ++other)
-      if (groups[other] == groups[byte] && state.next[other] == unknown) state.next[other] = next;
+    const auto& following = facts(one.place).same_group;
+    for (std::uint8_t other = following[byte]; other != byte; other = following[other]) state.next[other] = next;
     return next;
   }
-  // Of what was said few bytes can come, and the automaton lives for one answer: comparing them costs more than it
-  // saves.
-  if (conversation_ != nullptr) return next;
   for (unsigned other = 0; other < state.next.size(); ++other) {
     if (state.next[other] != unknown) continue;
     const bool same =
-        std::all_of(state.configurations.begin(), state.configurations.end(),
+        std::all_of(state.configurations->begin(), state.configurations->end(),
                     [&](const Configuration& one) { return alike(one, byte, static_cast<std::uint8_t>(other)); });
     if (same) state.next[other] = next;
   }
@@ -225,16 +192,16 @@ StateId ByteAutomaton::step_token(StateId state, TokenId token) {
   State& from = states_[static_cast<std::size_t>(state)];
   for (const auto& [known, next] : from.token_steps)
     if (known == token) return next;
-  Work work;
-  for (const Configuration& one : from.configurations) {
+  work_.clear();
+  for (const Configuration& one : *from.configurations) {
     const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
     if (instruction.kind != Kind::token || instruction.token != token) continue;
-    work.push_back(one);
-    work.back().place = instruction.next;
+    work_.push_back(one);
+    work_.back().place = instruction.next;
   }
-  if (work.empty()) return no_state;
-  const StateId next = close(std::move(work));
-  states_[static_cast<std::size_t>(state)].token_steps.emplace_back(token, next);
+  if (work_.empty()) return no_state;
+  const StateId next = close(work_);
+  changed(state).token_steps.emplace_back(token, next);
   return next;
 }
 
@@ -251,7 +218,9 @@ void ByteAutomaton::read(const Configuration& from, std::uint8_t byte, Work& wor
     ++next.b;
     work.push_back(next);
   } else if (instruction.kind == Kind::text) {
-    const TextStep step = read_text(text_of(instruction), instruction.writing, byte, next);
+    SaidParts* said = said_at(from.place);
+    const TextStep step = said != nullptr ? read_text(*said, instruction.writing, byte, next)
+                                          : read_text(*instruction.text, instruction.writing, byte, next);
     if (step == TextStep::dead) return;
     if (step == TextStep::ended) next = {instruction.next, 0, 0, 0, UINT32_MAX, from.stack};
     work.push_back(next);
@@ -261,6 +230,7 @@ void ByteAutomaton::read(const Configuration& from, std::uint8_t byte, Work& wor
 Forced ByteAutomaton::forced(StateId id) {
   State& state = states_[static_cast<std::size_t>(id)];
   if (state.forced_known) return state.forced;
+  changed(id);
   Forced found;
   bool several = false;
   const auto may = [&](const Forced& one) {
@@ -269,7 +239,7 @@ Forced ByteAutomaton::forced(StateId id) {
     else if (found.kind != one.kind || found.byte != one.byte || found.token != one.token)
       several = true;
   };
-  for (const Configuration& one : state.configurations) {
+  for (const Configuration& one : *state.configurations) {
     if (several) break;
     const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
     if (instruction.kind == Kind::token) {
@@ -279,11 +249,13 @@ Forced ByteAutomaton::forced(StateId id) {
         may({Forced::Kind::end, 0, program_->ends.front()});
       else
         several = true;
+    } else if (const SaidParts* said = said_at(one.place); said != nullptr && one.b == 0 && said->several(one.a)) {
+      several = true;
     } else {
       for (int byte = 0; byte < 256 && !several; ++byte) {
-        Work work;
-        read(one, static_cast<std::uint8_t>(byte), work);
-        if (!work.empty()) may({Forced::Kind::byte, static_cast<std::uint8_t>(byte), -1});
+        work_.clear();
+        read(one, static_cast<std::uint8_t>(byte), work_);
+        if (!work_.empty()) may({Forced::Kind::byte, static_cast<std::uint8_t>(byte), -1});
       }
     }
   }
@@ -317,9 +289,9 @@ std::int32_t ByteAutomaton::canonical_stack(std::int32_t stack) {
 Configuration ByteAutomaton::canonical(Configuration configuration) {
   configuration.stack = canonical_stack(configuration.stack);
   const Instruction& instruction = program_->code[static_cast<std::size_t>(configuration.place)];
-  if (instruction.kind != Kind::text) return configuration;
+  if (instruction.kind != Kind::text || said_at(configuration.place) != nullptr) return configuration;
   // What is left is weighed against what the automaton still needs, so that much is kept beyond a token.
-  const CharacterAutomaton& automaton = text_of(instruction).automaton;
+  const CharacterAutomaton& automaton = instruction.text->automaton;
   const auto most_needed =
       static_cast<std::uint32_t>(*std::max_element(automaton.least_left.begin(), automaton.least_left.end()));
   const bool endless = std::all_of(automaton.most_left.begin(), automaton.most_left.end(),
@@ -333,72 +305,13 @@ Configuration ByteAutomaton::canonical(Configuration configuration) {
 StateId ByteAutomaton::canonical(StateId id) {
   if (states_[static_cast<std::size_t>(id)].canonical != unknown)
     return states_[static_cast<std::size_t>(id)].canonical;
-  std::vector<Configuration> list = states_[static_cast<std::size_t>(id)].configurations;
+  std::vector<Configuration> list = *states_[static_cast<std::size_t>(id)].configurations;
   for (Configuration& one : list) one = canonical(one);
   std::sort(list.begin(), list.end());
   list.erase(std::unique(list.begin(), list.end()), list.end());
-  const StateId result = intern(std::move(list));
-  states_[static_cast<std::size_t>(result)].canonical = result;
-  return states_[static_cast<std::size_t>(id)].canonical = result;
-}
-
-std::uint32_t ByteAutomaton::free_characters(StateId id) {
-  std::uint32_t most = 0;
-  for (const Configuration& one : states_[static_cast<std::size_t>(id)].configurations) {
-    const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
-    if (instruction.kind != Kind::text || one.b != 0) continue;
-    const TextFacts& known = facts(one.place);
-    if (known.free[static_cast<std::size_t>(one.a)] == 0) continue;
-    most = std::max(most, one.left == UINT32_MAX ? one.left : one.left - std::min(one.left, known.most_left_to_end));
-  }
-  return most;
-}
-
-bool ByteAutomaton::anything_quoted(StateId id) const {
-  const auto& list = states_[static_cast<std::size_t>(id)].configurations;
-  return std::all_of(list.begin(), list.end(), [&](const Configuration& one) {
-    const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
-    return instruction.kind == Kind::text && instruction.writing == Writing::quoted && one.b == 0 && one.needed == 0 &&
-           one.left == UINT32_MAX && text_of(instruction).automaton.free[static_cast<std::size_t>(one.a)] != 0;
-  });
-}
-
-const Configuration* ByteAutomaton::quoted_text(StateId id, const CountedText*& text) const {
-  const auto& list = states_[static_cast<std::size_t>(id)].configurations;
-  if (list.size() != 1 || list.front().b != 0) return nullptr;
-  const Instruction& instruction = program_->code[static_cast<std::size_t>(list.front().place)];
-  if (instruction.kind != Kind::text || instruction.writing != Writing::quoted) return nullptr;
-  text = &text_of(instruction);
-  return &list.front();
-}
-
-std::uint32_t ByteAutomaton::most_characters(StateId id) const {
-  std::uint32_t most = 0;
-  for (const Configuration& one : states_[static_cast<std::size_t>(id)].configurations) {
-    const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
-    if (instruction.kind == Kind::token || instruction.kind == Kind::accept) continue;
-    const bool text = instruction.kind == Kind::text && instruction.writing == Writing::quoted && one.b == 0;
-    const std::size_t border =
-        instruction.kind == Kind::literal ? instruction.bytes.find_first_of("\"\\", one.b) : std::string::npos;
-    if (!text && border == std::string::npos) return UINT32_MAX;
-    most = std::max(most, text ? one.left : static_cast<std::uint32_t>(border - one.b));
-  }
-  return most;
-}
-
-bool ByteAutomaton::refuses_controls(StateId id) const {
-  const auto& list = states_[static_cast<std::size_t>(id)].configurations;
-  return std::all_of(list.begin(), list.end(), [&](const Configuration& one) {
-    const Instruction& instruction = program_->code[static_cast<std::size_t>(one.place)];
-    if (instruction.kind == Kind::token || instruction.kind == Kind::accept) return true;
-    if (instruction.kind == Kind::text) return instruction.writing == Writing::quoted;
-    if (instruction.kind != Kind::literal) return false;
-    const std::size_t border = instruction.bytes.find_first_of("\"\\", one.b);
-    return border != std::string::npos &&
-           std::all_of(instruction.bytes.begin() + one.b,
-                       instruction.bytes.begin() + static_cast<std::ptrdiff_t>(border),
-                       [](char byte) { return static_cast<std::uint8_t>(byte) >= 0x20; });
-  });
+  const StateId result = intern(list);
+  changed(result).canonical = result;
+  return changed(id).canonical = result;
 }
 
 }  // namespace retort::grammar

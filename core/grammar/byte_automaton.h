@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,38 +11,20 @@
 #include <unordered_map>
 #include <vector>
 
-#include "grammar/program.h"
+#include "grammar/configuration.h"
+#include "grammar/said_parts.h"
 #include "grammar/text_facts.h"
 
 namespace retort::grammar {
 
-using StateId = std::int32_t;
-inline constexpr StateId no_state = -1;  ///< nothing may follow: the text is not in the grammar
-
-/// One reader of the text so far.
-struct Configuration {
-  Address place = 0;
-  std::int32_t a = 0;   ///< text: state of its automaton; lists: items read; objects: members read (set or next)
-  std::uint32_t b = 0;  ///< inside a literal, a character or an escape: how far
-  std::uint32_t needed = 0, left = UINT32_MAX;  ///< characters, items or members that must, and may, still come
-  std::int32_t stack = 0;
-  auto operator<=>(const Configuration&) const = default;
-};
-
-/// What must come next, where only one thing can.
-struct Forced {
-  enum class Kind : std::uint8_t { nothing, byte, token, end } kind = Kind::nothing;
-  std::uint8_t byte = 0;
-  TokenId token = -1;
-};
-
 /// Used by one thread at a time.
 class ByteAutomaton {
  public:
-  /// `conversation` replaces the texts that are marked so; may be null. `longest_token`: bytes; counters beyond are
-  /// alike for a mask.
-  ByteAutomaton(std::shared_ptr<const Program> program, std::shared_ptr<const CharacterAutomaton> conversation,
-                std::size_t longest_token);
+  /// `longest_token`: bytes; counters beyond are alike for a mask.
+  ByteAutomaton(std::shared_ptr<const Program> program, std::size_t longest_token);
+  /// From now on texts that are marked so are parts of `said`, but those whose length no part has; null: any text.
+  /// Whether ids are still good: then only what lies behind states that stand in such texts (in_said) has changed.
+  bool set_conversation(std::shared_ptr<SaidParts> said);
 
   StateId start();
   /// Throws std::runtime_error where a state has too many configurations.
@@ -52,6 +33,12 @@ class ByteAutomaton {
     return known == unknown ? discover(state, byte) : known;
   }
   StateId step_token(StateId state, TokenId token);
+  Reader reader(StateId state);
+  Reader step(const Reader& from, std::uint8_t byte);
+  StateId state_of(const Reader& reader) { return reader.state == inside_said ? close(reader.text) : reader.state; }
+  /// Whether some reader of the text stands in what was said: what may follow changes with the conversation.
+  bool in_said(StateId state) const { return states_[static_cast<std::size_t>(state)].said; }
+  bool limited() const { return said_ != nullptr; }
   bool accepts(StateId state) const { return states_[static_cast<std::size_t>(state)].accepts; }
   const std::vector<TokenId>& tokens(StateId state) const { return states_[static_cast<std::size_t>(state)].tokens; }
   Forced forced(StateId state);
@@ -80,7 +67,7 @@ class ByteAutomaton {
     auto operator<=>(const Frame&) const = default;
   };
   struct State {
-    std::vector<Configuration> configurations;
+    const std::vector<Configuration>* configurations = nullptr;  ///< the key in known_
     std::array<StateId, 256> next;
     std::vector<TokenId> tokens;
     std::vector<std::pair<TokenId, StateId>> token_steps;
@@ -89,7 +76,23 @@ class ByteAutomaton {
     bool reads_text = false;  ///< or space
     bool prepared = false;    ///< bytes that cannot come are known
     bool forced_known = false;
+    bool said = false;     ///< in_said()
+    bool touched = false;  ///< of those: has transitions or other facts of this conversation
     Forced forced;
+  };
+  /// Stay where they are, many in one piece of memory.
+  class States {
+   public:
+    State& operator[](std::size_t id) { return blocks_[id / in_block][id % in_block]; }
+    const State& operator[](std::size_t id) const { return blocks_[id / in_block][id % in_block]; }
+    std::size_t size() const { return size_; }
+    State& add();
+    void clear() { blocks_.clear(), size_ = 0; }
+
+   private:
+    static constexpr std::size_t in_block = 64;
+    std::vector<std::unique_ptr<State[]>> blocks_;
+    std::size_t size_ = 0;
   };
   struct Hash {
     std::size_t operator()(const std::vector<Configuration>& list) const;
@@ -97,12 +100,17 @@ class ByteAutomaton {
   };
   using Work = std::vector<Configuration>;
 
+  State& changed(StateId state);
+  SaidParts* said_at(Address place) const { return limited_[static_cast<std::size_t>(place)] ? said_.get() : nullptr; }
+  bool may_end_at(const Configuration& configuration) const;
+  bool reads_no_bytes(StateId state) const;
   void prepare(State& state);
   bool alike(const Configuration& from, std::uint8_t a, std::uint8_t b);
   const TextFacts& facts(Address place);
   StateId discover(StateId state, std::uint8_t byte);
-  StateId close(Work work);
-  StateId intern(std::vector<Configuration> configurations);
+  StateId close(Work& work);
+  StateId close(const Configuration& only);
+  StateId intern(const std::vector<Configuration>& configurations);
   std::int32_t push(const Configuration& back);
   void expand(const Configuration& from, Work& work);
   void expand_list(const Configuration& from, const Instruction& instruction, Work& work);
@@ -119,17 +127,18 @@ class ByteAutomaton {
   bool has_member(std::int32_t set, std::int32_t member) const;
   void read(const Configuration& from, std::uint8_t byte, Work& work) const;
   bool is_reader(const Configuration& configuration) const;
-  const CountedText& text_of(const Instruction& instruction) const;
   Configuration canonical(Configuration configuration);
   std::int32_t canonical_stack(std::int32_t stack);
 
   std::shared_ptr<const Program> program_;
-  std::map<std::pair<std::int64_t, std::int64_t>, CountedText> said_;  ///< by counts
-  std::shared_ptr<const CharacterAutomaton> conversation_;
+  std::shared_ptr<SaidParts> said_;
+  std::vector<bool> limited_;     ///< [instructions]: texts that are parts of what was said
+  std::vector<StateId> touched_;  ///< states that are
   std::uint32_t longest_token_;
   std::unordered_map<const CountedText*, std::unique_ptr<const TextFacts>> facts_;
   std::vector<const TextFacts*> facts_of_;  ///< [instructions]; null: not yet found
-  std::deque<State> states_;
+  States states_;
+  Work work_, readers_, few_;  ///< of one transition; kept so that it allocates nothing
   std::unordered_map<std::vector<Configuration>, StateId, Hash> known_;
   std::vector<Frame> frames_;
   std::unordered_map<Configuration, std::int32_t, Hash> known_frames_;

@@ -2,8 +2,9 @@
 #include "grammar/character_automaton.h"
 
 #include <algorithm>
-#include <deque>
+#include <array>
 #include <map>
+#include <span>
 #include <stdexcept>
 
 #include "grammar/limits.h"
@@ -48,11 +49,16 @@ SharedClasses shared_classes(const CharacterAutomaton& a, const CharacterAutomat
 
 enum class Join : std::uint8_t { both, either };
 
+/// Whether it is every_text().
+bool takes_all(const CharacterAutomaton& a) {
+  return a.states() == 1 && a.free.size() == 1 && a.free[0] != 0;
+}
+
 CharacterAutomaton product(const CharacterAutomaton& a, const CharacterAutomaton& b, Join join) {
   CharacterAutomaton result;
   if (join == Join::both && (a.empty() || b.empty())) return result;
-  if (a.empty()) return b;
-  if (b.empty()) return a;
+  if (a.empty() || (join == Join::both && takes_all(a))) return b;
+  if (b.empty() || (join == Join::both && takes_all(b))) return a;
   const SharedClasses shared = shared_classes(a, b);
   result.starts = shared.starts;
   result.class_of = shared.class_of;
@@ -83,21 +89,39 @@ CharacterAutomaton product(const CharacterAutomaton& a, const CharacterAutomaton
   return finished(std::move(result));
 }
 
+/// The states that lead to each, once for each class that does.
+class Sources {
+ public:
+  explicit Sources(const CharacterAutomaton& a) : begin_(a.states() + 2, 0) {
+    const auto width = static_cast<std::size_t>(a.classes);
+    for (const std::int32_t target : a.next)
+      if (target != dead) ++begin_[static_cast<std::size_t>(target) + 2];
+    for (std::size_t s = 2; s < begin_.size(); ++s) begin_[s] += begin_[s - 1];
+    list_.resize(begin_.back());
+    for (std::size_t i = 0; i < a.next.size(); ++i)
+      if (a.next[i] != dead)
+        list_[begin_[static_cast<std::size_t>(a.next[i]) + 1]++] = static_cast<std::int32_t>(i / width);
+  }
+  std::span<const std::int32_t> of(std::size_t state) const {
+    return std::span(list_).subspan(begin_[state], begin_[state + 1] - begin_[state]);
+  }
+
+ private:
+  std::vector<std::size_t> begin_;
+  std::vector<std::int32_t> list_;
+};
+
 /// Which states lead to an accepting one, nearest first: least_left.
-std::vector<std::int64_t> distances(const CharacterAutomaton& a) {
-  std::vector<std::vector<std::int32_t>> sources(a.states());
-  for (std::size_t s = 0; s < a.states(); ++s)
-    for (std::int32_t c = 0; c < a.classes; ++c)
-      if (const std::int32_t target = cell(a, static_cast<std::int32_t>(s), c); target != dead)
-        sources[static_cast<std::size_t>(target)].push_back(static_cast<std::int32_t>(s));
+std::vector<std::int64_t> distances(const CharacterAutomaton& a, const Sources& sources) {
   std::vector<std::int64_t> distance(a.states(), -1);
-  std::deque<std::int32_t> queue;
+  std::vector<std::size_t> queue;
+  queue.reserve(a.states());
   for (std::size_t s = 0; s < a.states(); ++s)
-    if (a.accepts[s] != 0) distance[s] = 0, queue.push_back(static_cast<std::int32_t>(s));
-  for (; !queue.empty(); queue.pop_front())
-    for (const std::int32_t source : sources[static_cast<std::size_t>(queue.front())])
+    if (a.accepts[s] != 0) distance[s] = 0, queue.push_back(s);
+  for (std::size_t i = 0; i < queue.size(); ++i)
+    for (const std::int32_t source : sources.of(queue[i]))
       if (auto& known = distance[static_cast<std::size_t>(source)]; known < 0)
-        known = distance[static_cast<std::size_t>(queue.front())] + 1, queue.push_back(source);
+        known = distance[queue[i]] + 1, queue.push_back(static_cast<std::size_t>(source));
   return distance;
 }
 
@@ -123,7 +147,7 @@ CharacterAutomaton renumbered(const CharacterAutomaton& a, const std::vector<std
 
 CharacterAutomaton trimmed(const CharacterAutomaton& a) {
   if (a.empty()) return {};
-  const std::vector<std::int64_t> distance = distances(a);
+  const std::vector<std::int64_t> distance = distances(a, Sources(a));
   if (distance[0] < 0) return {};
   std::vector<std::int32_t> kept(a.states(), dead);
   std::vector<std::int32_t> list{0};
@@ -142,23 +166,39 @@ CharacterAutomaton trimmed(const CharacterAutomaton& a) {
 CharacterAutomaton minimal(const CharacterAutomaton& a) {
   constexpr std::size_t most_states = 400, most_rounds = 24;
   if (a.states() < 2 || a.states() > most_states) return a;
-  std::vector<std::int32_t> group(a.accepts.begin(), a.accepts.end());
+  std::vector<std::int32_t> group(a.accepts.begin(), a.accepts.end()), refined(a.states());
+  const auto width = static_cast<std::size_t>(a.classes);
+  std::vector<std::int32_t> signatures(a.states() * (width + 1));  // of a state: its group, and its targets'
+  std::array<std::int32_t, 1024> known;                            // open addressing: states, each the first of a group
+  static_assert(known.size() > 2 * most_states);
   std::size_t count = 0;
   for (std::size_t round = 0;; ++round) {
     if (round == most_rounds) return a;
-    std::map<std::vector<std::int32_t>, std::int32_t> known;
-    std::vector<std::int32_t> refined(a.states());
+    known.fill(dead);
+    std::size_t found = 0;
     for (std::size_t s = 0; s < a.states(); ++s) {
-      std::vector<std::int32_t> signature{group[s]};
-      for (std::int32_t c = 0; c < a.classes; ++c) {
-        const std::int32_t target = cell(a, static_cast<std::int32_t>(s), c);
-        signature.push_back(target == dead ? dead : group[static_cast<std::size_t>(target)]);
+      std::int32_t* signature = &signatures[s * (width + 1)];
+      signature[0] = group[s];
+      std::size_t place = static_cast<std::size_t>(group[s]);
+      for (std::size_t c = 0; c < width; ++c) {
+        const std::int32_t target = a.next[s * width + c];
+        signature[c + 1] = target == dead ? dead : group[static_cast<std::size_t>(target)];
+        place = (place ^ static_cast<std::uint32_t>(signature[c + 1])) * 0x9E3779B97F4A7C15U;
       }
-      refined[s] = known.emplace(std::move(signature), static_cast<std::int32_t>(known.size())).first->second;
+      const auto same = [&](std::int32_t other) {
+        return std::equal(signature, signature + width + 1, &signatures[static_cast<std::size_t>(other) * (width + 1)]);
+      };
+      for (place = place >> 54U;; place = (place + 1) % known.size()) {
+        if (known[place] != dead && !same(known[place])) continue;
+        const bool fresh = known[place] == dead;
+        if (fresh) known[place] = static_cast<std::int32_t>(s);
+        refined[s] = fresh ? static_cast<std::int32_t>(found++) : refined[static_cast<std::size_t>(known[place])];
+        break;
+      }
     }
-    group = std::move(refined);
-    if (known.size() == count) break;
-    count = known.size();
+    std::swap(group, refined);
+    if (found == count) break;
+    count = found;
   }
   return renumbered(a, group, count);  // state 0 is seen first and stays 0
 }
@@ -191,25 +231,22 @@ void join_classes(CharacterAutomaton& a) {
 
 /// [S]: characters to the farthest accepting state. Every state leads to an accepting one, so a cycle that a state
 /// reaches makes its texts as long as one likes: what is not left when leaves are taken away, one after the other.
-std::vector<std::int64_t> farthest(const CharacterAutomaton& a) {
-  std::vector<std::vector<std::int32_t>> sources(a.states());
+std::vector<std::int64_t> farthest(const CharacterAutomaton& a, const Sources& sources) {
   std::vector<std::int32_t> open(a.states(), 0);  // targets that are not measured yet
-  for (std::size_t s = 0; s < a.states(); ++s)
-    for (std::int32_t c = 0; c < a.classes; ++c)
-      if (const std::int32_t target = cell(a, static_cast<std::int32_t>(s), c); target != dead)
-        sources[static_cast<std::size_t>(target)].push_back(static_cast<std::int32_t>(s)), ++open[s];
+  for (std::size_t i = 0; i < a.next.size(); ++i)
+    if (a.next[i] != dead) ++open[i / static_cast<std::size_t>(a.classes)];
   std::vector<std::int64_t> most(a.states(), schema::unlimited);
   std::vector<std::int64_t> below(a.states(), 0);
-  std::deque<std::int32_t> queue;
+  std::vector<std::size_t> queue;
   for (std::size_t s = 0; s < a.states(); ++s)
-    if (open[s] == 0) queue.push_back(static_cast<std::int32_t>(s));
-  for (; !queue.empty(); queue.pop_front()) {
-    const auto state = static_cast<std::size_t>(queue.front());
+    if (open[s] == 0) queue.push_back(s);
+  for (std::size_t i = 0; i < queue.size(); ++i) {
+    const std::size_t state = queue[i];
     most[state] = below[state];
-    for (const std::int32_t source : sources[state]) {
+    for (const std::int32_t source : sources.of(state)) {
       const auto index = static_cast<std::size_t>(source);
       below[index] = std::max(below[index], most[state] + 1);
-      if (--open[index] == 0) queue.push_back(source);
+      if (--open[index] == 0) queue.push_back(index);
     }
   }
   return most;
@@ -226,6 +263,7 @@ std::pair<std::size_t, std::size_t> CharacterAutomaton::intervals(std::uint32_t 
 
 std::int32_t CharacterAutomaton::step(std::int32_t state, std::uint32_t character) const {
   if (starts.empty() || character > 0x10FFFF) return dead;
+  if (character < ascii.size()) return cell(*this, state, ascii[character]);
   return cell(*this, state, class_of[intervals(character, character).first]);
 }
 
@@ -240,8 +278,12 @@ CharacterAutomaton finished(CharacterAutomaton automaton) {
   CharacterAutomaton result = minimal(trimmed(automaton));
   if (result.empty()) return {};
   join_classes(result);
-  result.least_left = distances(result);
-  result.most_left = farthest(result);
+  const Sources sources(result);
+  result.least_left = distances(result, sources);
+  result.most_left = farthest(result, sources);
+  result.ascii.resize(128);
+  for (std::size_t i = 0; i < result.starts.size() && result.starts[i] < result.ascii.size(); ++i)
+    std::fill(result.ascii.begin() + result.starts[i], result.ascii.end(), result.class_of[i]);
   result.free.assign(result.states(), 0);
   for (std::size_t s = 0; s < result.states(); ++s) {
     bool loops = result.accepts[s] != 0;
@@ -257,13 +299,16 @@ CharacterAutomaton finished(CharacterAutomaton automaton) {
 }
 
 CharacterAutomaton every_text() {
-  CharacterAutomaton a;
-  a.starts = {0, 0xD800, 0xE000};
-  a.class_of = {0, dead, 0};
-  a.classes = 1;
-  a.next = {0};
-  a.accepts = {1};
-  return finished(std::move(a));
+  static const CharacterAutomaton every = [] {
+    CharacterAutomaton a;
+    a.starts = {0, 0xD800, 0xE000};
+    a.class_of = {0, dead, 0};
+    a.classes = 1;
+    a.next = {0};
+    a.accepts = {1};
+    return finished(std::move(a));
+  }();
+  return every;
 }
 
 CharacterAutomaton from_texts(const std::vector<std::string>& texts) {

@@ -24,6 +24,7 @@ struct CharacterAutomaton {
   std::vector<std::int64_t> least_left;  ///< [S] characters to the nearest accepting state
   std::vector<std::int64_t> most_left;   ///< [S] to the farthest; schema::unlimited where there is a way round
   std::vector<std::uint8_t> free;        ///< [S]: accepts whatever follows
+  std::vector<std::int32_t> ascii;       ///< [128]: class_of of each such character
 
   std::size_t states() const { return accepts.size(); }
   bool empty() const { return accepts.empty(); }

@@ -1,6 +1,7 @@
 // See class_trie.h.
 #include "grammar/class_trie.h"
 
+#include <algorithm>
 #include <array>
 
 namespace retort::grammar {
@@ -12,8 +13,14 @@ constexpr std::int32_t most_classes = 64;
 /// Nodes as they are met: children by class, 0 for none; the root is node 0.
 class Growing {
  public:
-  explicit Growing(const CharacterAutomaton& automaton) : automaton_(automaton), children_(classes(), 0) {
-    for (std::uint32_t c = 0; c < ascii_.size(); ++c) ascii_[c] = automaton.class_of[automaton.intervals(c, c).first];
+  explicit Growing(const CharacterAutomaton& automaton)
+      : automaton_(automaton), class_of_(basic_plane), children_(classes(), 0) {
+    for (std::size_t i = 0; i < automaton.starts.size() && automaton.starts[i] < basic_plane; ++i) {
+      const std::size_t end = i + 1 < automaton.starts.size() ? automaton.starts[i + 1] : basic_plane;
+      std::fill(class_of_.begin() + static_cast<std::ptrdiff_t>(automaton.starts[i]),
+                class_of_.begin() + static_cast<std::ptrdiff_t>(std::min(end, basic_plane)),
+                static_cast<std::int8_t>(automaton.class_of[i]));
+    }
   }
   /// False where it has grown too large.
   bool add(const TokenTrie& trie) {
@@ -53,8 +60,8 @@ class Growing {
       to.character = to.rest == 0 ? byte : byte & (0x3FU >> static_cast<unsigned>(to.rest));
     }
     if (to.rest > 0) return true;
-    const std::int32_t column = to.character < ascii_.size()
-                                    ? ascii_[to.character]
+    const std::int32_t column = to.character < basic_plane
+                                    ? class_of_[to.character]
                                     : automaton_.class_of[automaton_.intervals(to.character, to.character).first];
     if (column == CharacterAutomaton::dead) return false;
     const std::size_t place = from.node * classes() + static_cast<std::size_t>(column);
@@ -67,7 +74,8 @@ class Growing {
   }
 
   const CharacterAutomaton& automaton_;
-  std::array<std::int32_t, 128> ascii_{};
+  static constexpr std::size_t basic_plane = 0x10000;
+  std::vector<std::int8_t> class_of_;    ///< [basic_plane]; classes are below most_classes
   std::vector<std::uint32_t> children_;  ///< [nodes, classes]
   std::vector<std::pair<std::uint32_t, TokenId>> found_;
 };

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 #include "grammar/character_automaton.h"
 #include "grammar/limits.h"
@@ -143,15 +144,21 @@ class Construction {
   }
 
   /// Sorted.
-  std::vector<std::int32_t> closure(std::vector<std::int32_t> nodes, bool at_begin, bool at_end) const {
-    std::set<std::int32_t> seen(nodes.begin(), nodes.end());
+  std::vector<std::int32_t> closure(std::vector<std::int32_t> nodes, bool at_begin, bool at_end) {
+    seen_.resize(edges_.size(), 0);
+    ++closures_;
+    const auto first_time = [&](std::int32_t node) {
+      return std::exchange(seen_[static_cast<std::size_t>(node)], closures_) != closures_;
+    };
+    std::erase_if(nodes, [&](std::int32_t node) { return !first_time(node); });
     for (std::size_t i = 0; i < nodes.size(); ++i)
       for (const Edge& edge : edges_[static_cast<std::size_t>(nodes[i])]) {
         const bool passes = edge.kind == Edge::Kind::empty || (edge.kind == Edge::Kind::begin && at_begin) ||
                             (edge.kind == Edge::Kind::end && at_end);
-        if (passes && seen.insert(edge.target).second) nodes.push_back(edge.target);
+        if (passes && first_time(edge.target)) nodes.push_back(edge.target);
       }
-    return {seen.begin(), seen.end()};
+    std::sort(nodes.begin(), nodes.end());
+    return nodes;
   }
 
   /// Characters that are in the same sets share a class.
@@ -171,7 +178,7 @@ class Construction {
         if (enters) inside.insert(set);
       const std::vector<std::size_t> key(inside.begin(), inside.end());
       starts_.push_back(start);
-      if (key.empty()) {
+      if (key.empty() || (start >= 0xD800 && start < 0xE000)) {  // surrogates are no characters
         class_of_.push_back(CharacterAutomaton::dead);
         continue;
       }
@@ -183,6 +190,8 @@ class Construction {
 
   std::vector<std::vector<Edge>> edges_;
   std::vector<CodePointSet> sets_;
+  std::vector<std::uint64_t> seen_;  ///< by node: the last closure that it was in
+  std::uint64_t closures_ = 0;
   std::int32_t start_ = 0, match_ = 0;
   std::vector<std::uint32_t> starts_;
   std::vector<std::int32_t> class_of_;

@@ -9,6 +9,14 @@ namespace {
 constexpr std::size_t most_forced_bytes = 512;
 constexpr std::size_t look_back_bytes = 7;
 constexpr std::size_t context_tokens = 4;
+constexpr std::size_t most_kept_runs = 4096;
+
+/// Where the tokens begin that stand before a run: the last ones, back to one without bytes.
+std::size_t context_begin(const std::vector<TokenId>& tokens, const Vocabulary& vocabulary) {
+  std::size_t first = tokens.size();
+  while (first > 0 && tokens.size() - first < context_tokens && !vocabulary.bytes(tokens[first - 1]).empty()) --first;
+  return first;
+}
 
 }  // namespace
 
@@ -32,6 +40,7 @@ bool Grammar::continues(StateId state, std::string_view tail) {
       at += node.size();
       continue;
     }
+    met_said_ = met_said_ || automaton_->in_said(next);
     if (node.token() >= 0) return true;
     path[node.depth()] = next;
     ++at;
@@ -40,24 +49,34 @@ bool Grammar::continues(StateId state, std::string_view tail) {
 }
 
 std::vector<TokenId> Grammar::forced(const GrammarState& from, const text::Tokenizer& tokenizer) {
+  const StateId state = state_of(from);
+  if (state == no_state || from.ended || automaton_->forced(state).kind == Forced::Kind::nothing) return {};
+  const std::size_t first = context_begin(from.tokens, *vocabulary_);
+  std::pair key(state, std::vector(from.tokens.begin() + static_cast<std::ptrdiff_t>(first), from.tokens.end()));
+  if (const auto known = forced_.find(key); known != forced_.end()) return known->second;
+  met_said_ = false;
+  std::vector<TokenId> found = find_forced(state, key.second, tokenizer);
+  if (met_said_) return found;
+  if (forced_.size() >= most_kept_runs) forced_.clear();
+  return forced_.emplace(std::move(key), std::move(found)).first->second;
+}
+
+std::vector<TokenId> Grammar::find_forced(StateId state, std::vector<TokenId> context,
+                                          const text::Tokenizer& tokenizer) {
   std::vector<TokenId> result;
-  StateId state = state_of(from);
-  if (state == no_state || from.ended) return result;
-  std::vector<TokenId> context(from.tokens);
   for (;;) {
     std::string bytes;
     StateId at = state;
+    met_said_ = met_said_ || automaton_->in_said(at);
     Forced next = automaton_->forced(at);
     while (next.kind == Forced::Kind::byte && bytes.size() < most_forced_bytes) {
       bytes += static_cast<char>(next.byte);
       at = automaton_->step(at, next.byte);
+      met_said_ = met_said_ || automaton_->in_said(at);
       next = automaton_->forced(at);
     }
     if (!bytes.empty()) {
-      // What stands before, back to the last token without bytes.
-      std::size_t first = context.size();
-      while (first > 0 && context.size() - first < context_tokens && !vocabulary_->bytes(context[first - 1]).empty())
-        --first;
+      const std::size_t first = context_begin(context, *vocabulary_);
       const std::size_t known = context.size() - first;
       std::string text;
       for (std::size_t i = first; i < context.size(); ++i) text += vocabulary_->bytes(context[i]);

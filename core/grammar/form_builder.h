@@ -60,6 +60,7 @@ class FormBuilder {
   std::vector<schema::Json> possible_values(const Partial& partial) const;
   Form number(const Partial& partial) const;
   Form string(const Partial& partial) const;
+  std::shared_ptr<const CountedText> string_text(const Partial& partial, schema::Counts length) const;
   Form array(const Partial& partial);
   bool object(const Partial& partial, Form& form);
   std::vector<std::string> member_names(const Partial& partial) const;
@@ -75,6 +76,9 @@ class FormBuilder {
   std::vector<std::pair<RuleIndex, Conjunction>> open_;
   std::vector<Disjointness> claims_;
   std::size_t terms_ = 0;
+  /// Texts by what they are made from: what is written twice in a schema is one automaton, and so is what is known of
+  /// it.
+  mutable std::map<std::string, std::shared_ptr<const CountedText>> texts_;
 };
 
 }  // namespace retort::grammar

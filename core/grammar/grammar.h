@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -46,7 +47,8 @@ class Grammar {
           GrammarLimits limits = {});
   ~Grammar();
 
-  /// The texts that values are taken from (GrammarOptions::values_from_utterance). Voids what was kept.
+  /// The texts that values are taken from (GrammarOptions::values_from_utterance). States given before go on from the
+  /// tokens that they have read; masks that do not depend on what was said are kept.
   void set_conversation(const std::vector<std::string>& texts);
 
   GrammarState begin();
@@ -72,26 +74,35 @@ class Grammar {
   StateId state_of(const GrammarState& state);
   StateId replay(const std::vector<TokenId>& tokens);
   StateId step(StateId state, TokenId token);
+  void forget_masks();
   TokenMask computed(StateId state);
   void find_tokens(StateId state, MaskBuilder& found);
   void walk(const TokenTrie& trie, StateId state, MaskBuilder& found);
   void walk(const TokenTrie& trie, std::size_t begin, std::size_t end, StateId state, MaskBuilder& found);
+  void walk_what_was_said(const TokenTrie& trie, std::size_t begin, std::size_t end, const Reader& from,
+                          MaskBuilder& found);
   void walk_beside_slices(StateId state, std::uint32_t free, MaskBuilder& found);
   void walk_by_first_byte(StateId state, MaskBuilder& found);
   void close_free_text(StateId state, MaskBuilder& found);
   const ClassTrie* classes_of(const CountedText& text);
   bool continues(StateId state, std::string_view tail);
+  std::vector<TokenId> find_forced(StateId state, std::vector<TokenId> context, const text::Tokenizer& tokenizer);
   void forget();
 
   std::shared_ptr<const Program> program_;
   std::shared_ptr<const Vocabulary> vocabulary_;
   GrammarLimits limits_;
-  std::shared_ptr<const CharacterAutomaton> conversation_;
   std::unique_ptr<ByteAutomaton> automaton_;
-  std::vector<std::int32_t> mask_of_;  ///< [states] into masks_, or -1
-  std::vector<TokenMask> masks_;
+  std::vector<std::int32_t> mask_of_;  ///< [states] into masks_, or -1; below: -2 - i for said_masks_[i]
+  std::vector<TokenMask> masks_;       ///< whatever was said
+  std::vector<TokenMask> said_masks_;  ///< of this conversation
+  std::vector<StateId> said_states_;   ///< that have such masks
   std::size_t mask_bytes_ = 0;
-  std::size_t walked_ = 0;  ///< nodes of tries since the last mask
+  std::size_t walked_ = 0;    ///< nodes of tries since the last mask
+  bool met_said_ = false;     ///< whether what was found since then depends on what was said
+  std::vector<Reader> path_;  ///< of a walk
+  /// What must come behind a state and the last tokens, whatever was said.
+  std::map<std::pair<StateId, std::vector<TokenId>>, std::vector<TokenId>> forced_;
   /// Of texts whose masks take long walks: from the second one on.
   std::unordered_map<const CountedText*, std::unique_ptr<const ClassTrie>> class_tries_;
   std::uint64_t generation_ = 0;

@@ -55,7 +55,7 @@ struct InstanceCheck::State {
 };
 
 InstanceCheck::InstanceCheck(std::shared_ptr<const Program> program)
-    : state_(std::make_unique<State>(State{ByteAutomaton(std::move(program), nullptr, 0)})) {}
+    : state_(std::make_unique<State>(State{ByteAutomaton(std::move(program), 0)})) {}
 InstanceCheck::~InstanceCheck() = default;
 
 bool InstanceCheck::accepts(std::string_view text) {

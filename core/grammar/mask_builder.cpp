@@ -36,6 +36,12 @@ void MaskBuilder::add(const std::vector<std::uint64_t>& mask) {
   std::transform(bits_.begin(), bits_.end(), mask.begin(), bits_.begin(), std::bit_or<>());
 }
 
+void MaskBuilder::remove(const std::vector<std::uint64_t>& mask) {
+  if (bits_.empty()) spill();
+  std::transform(bits_.begin(), bits_.end(), mask.begin(), bits_.begin(),
+                 [](std::uint64_t mine, std::uint64_t other) { return mine & ~other; });
+}
+
 TokenMask MaskBuilder::finish(const std::vector<std::pair<TokenId, TokenId>>& twins) {
   if (bits_.empty()) {
     std::sort(few_.begin(), few_.end());

@@ -26,7 +26,8 @@ class MaskBuilder {
   void add(std::span<const TokenId> tokens) {
     for (const TokenId token : tokens) add(token);
   }
-  void add(const std::vector<std::uint64_t>& mask);  ///< [V/64]
+  void add(const std::vector<std::uint64_t>& mask);     ///< [V/64]
+  void remove(const std::vector<std::uint64_t>& mask);  ///< [V/64]
   /// With the second token of every pair whose first one was found.
   TokenMask finish(const std::vector<std::pair<TokenId, TokenId>>& twins);
 

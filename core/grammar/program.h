@@ -76,7 +76,7 @@ struct Instruction {
   std::int32_t shape = -1, index = -1;
   TokenId token = -1;
   Writing writing = Writing::plain;
-  bool from_conversation = false;  ///< text: may be limited to what was said (utterance_automaton.h)
+  bool from_conversation = false;  ///< text: may be limited to what was said (said_parts.h)
   std::string bytes;
   std::shared_ptr<const CountedText> text;
   std::vector<Address> targets;

@@ -29,12 +29,10 @@ void ByteAutomaton::expand(const Configuration& from, Work& work) {
     case Kind::token:
     case Kind::accept:
       break;
-    case Kind::text: {
-      const CountedText& text = text_of(instruction);
-      if (instruction.writing == Writing::plain && may_end(text, from))
+    case Kind::text:
+      if (instruction.writing == Writing::plain && may_end_at(from))
         work.push_back({instruction.next, 0, 0, 0, unlimited, from.stack});
       break;
-    }
     case Kind::space:
     case Kind::other_colon:
       go(instruction.next);
@@ -44,7 +42,7 @@ void ByteAutomaton::expand(const Configuration& from, Work& work) {
       break;
     case Kind::text_begin:
       go(instruction.next);
-      begin_text(text_of(program_->code[static_cast<std::size_t>(instruction.next)]), work.back());
+      begin_text(*program_->code[static_cast<std::size_t>(instruction.next)].text, work.back());
       break;
     case Kind::call:
       give_back_to(from, instruction.next, from.a, instruction.targets.front(), work);

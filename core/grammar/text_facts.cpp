@@ -12,7 +12,7 @@ std::int32_t group_of(const CharacterAutomaton& automaton, std::uint32_t byte) {
   constexpr std::int32_t alone = INT32_MIN, of_intervals = 1 << 28;
   const auto by_itself = alone + static_cast<std::int32_t>(byte);
   if (byte < 0x20 || byte == '"' || byte == '\\') return by_itself;
-  if (byte < 0x80) return automaton.class_of[automaton.intervals(byte, byte).first];
+  if (byte < 0x80) return automaton.ascii[byte];
   if (byte < 0xC2 || byte > 0xF4) return TextFacts::dead_group;
   const std::uint32_t length = byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4, bits = byte & (0xFFU >> (length + 1));
   const std::uint32_t size = 1U << (6 * (length - 1)), least = length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000;
@@ -37,10 +37,20 @@ bool plain_classes(const CharacterAutomaton& automaton, std::vector<std::int32_t
 
 }  // namespace
 
-TextFacts::TextFacts(const CharacterAutomaton& automaton) : groups{}, free(automaton.states(), 0) {
+TextFacts::TextFacts(const CharacterAutomaton& automaton) : groups{}, same_group{}, free(automaton.states(), 0) {
   groups.fill(dead_group);
+  for (std::uint32_t byte = 0; byte < groups.size(); ++byte) same_group[byte] = static_cast<std::uint8_t>(byte);
   if (automaton.empty()) return;
   for (std::uint32_t byte = 0; byte < groups.size(); ++byte) groups[byte] = group_of(automaton, byte);
+  std::vector<std::pair<std::int32_t, std::uint8_t>> order;
+  for (std::uint32_t byte = 0; byte < groups.size(); ++byte)
+    order.emplace_back(groups[byte], static_cast<std::uint8_t>(byte));
+  std::sort(order.begin(), order.end());
+  for (std::size_t begin = 0, i = 0; i < order.size(); ++i) {
+    const bool last = i + 1 == order.size() || order[i + 1].first != order[i].first;
+    same_group[order[i].second] = order[last ? begin : i + 1].second;
+    if (last) begin = i + 1;
+  }
   std::vector<std::int32_t> classes;
   if (!plain_classes(automaton, classes)) return;
   constexpr int most_rounds = 64;  // a long chain of states that are not free is not worth more

@@ -16,6 +16,7 @@ struct TextFacts {
   /// [byte] Where a character begins, bytes of one group lead to the same place; dead_group: nowhere.
   static constexpr std::int32_t dead_group = -1;
   std::array<std::int32_t, 256> groups;
+  std::array<std::uint8_t, 256> same_group;  ///< [byte] another one of its group, round and round
   /// [S]: any number of plain characters may follow (no control character, quote, backslash, line or paragraph
   /// separator), and leads to a state of the same kind.
   std::vector<std::uint8_t> free;

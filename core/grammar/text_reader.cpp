@@ -4,6 +4,7 @@
 //   hex        digits so far, their value                    (\uXXXX; the same with the high half of a pair: low_hex)
 //   high       behind a high surrogate: wants \ ; high_u: wants u
 // Characters that are written without an escape must not be written as \u: one key, one spelling.
+// A text is a CountedText or SaidParts: take(), any_of(), representative() and may_end() tell them apart.
 #include "grammar/text_reader.h"
 
 #include <algorithm>
@@ -64,7 +65,29 @@ TextStep take(const CountedText& text, std::uint32_t code_point, Configuration& 
   return consume(text, text.automaton.step(at.a, code_point), at) ? TextStep::inside : TextStep::dead;
 }
 
-TextStep read_lead(const CountedText& text, std::uint32_t byte, Configuration& at) {
+bool any_of(const SaidParts& text, const Configuration& at, std::uint32_t first, std::uint32_t last) {
+  return at.left > 0 && text.any_of(at.a, first, last, at.needed, at.left);
+}
+
+std::uint32_t representative(const SaidParts&, std::uint32_t bits, std::uint32_t, std::uint32_t) {
+  return bits;
+}
+
+TextStep take(SaidParts& text, std::uint32_t code_point, Configuration& at) {
+  if (at.left == 0) return TextStep::dead;
+  const std::int32_t target = text.step(at.a, code_point);
+  const std::uint32_t needed = at.needed == 0 ? 0 : at.needed - 1;
+  const std::uint32_t left = at.left == no_limit ? no_limit : at.left - 1;
+  if (target == SaidParts::dead || !text.can_end(target, needed, left)) return TextStep::dead;
+  at.a = target;
+  at.b = 0;
+  at.needed = needed;
+  at.left = left;
+  return TextStep::inside;
+}
+
+template <class Text>
+TextStep read_lead(Text& text, std::uint32_t byte, Configuration& at) {
   const std::uint32_t length = byte >= 0xC2 && byte <= 0xDF   ? 2
                                : byte >= 0xE0 && byte <= 0xEF ? 3
                                : byte >= 0xF0 && byte <= 0xF4 ? 4
@@ -79,7 +102,8 @@ TextStep read_lead(const CountedText& text, std::uint32_t byte, Configuration& a
   return TextStep::inside;
 }
 
-TextStep read_continuation(const CountedText& text, std::uint32_t byte, Configuration& at) {
+template <class Text>
+TextStep read_continuation(Text& text, std::uint32_t byte, Configuration& at) {
   if ((byte & 0xC0U) != 0x80U) return TextStep::dead;
   const std::uint32_t rest = (at.b >> 26U & 3U) - 1, length = (at.b >> 24U & 3U) + 2;
   const std::uint32_t bits = (at.b & 0xFFFFFFU) << 6U | (byte & 0x3FU);
@@ -93,7 +117,8 @@ TextStep read_continuation(const CountedText& text, std::uint32_t byte, Configur
 }
 
 /// Whether \u may write a character of [first, last] of the basic plane, or begin one beyond.
-bool any_escaped(const CountedText& text, const Configuration& at, std::uint32_t first, std::uint32_t last) {
+template <class Text>
+bool any_escaped(Text& text, const Configuration& at, std::uint32_t first, std::uint32_t last) {
   if (any_of(text, at, first, std::min(last, 0x1FU)) || any_of(text, at, std::max(first, 0x7FU), last)) return true;
   const std::uint32_t high_first = std::max(first, 0xD800U), high_last = std::min(last, 0xDBFFU);
   return high_first <= high_last &&
@@ -106,7 +131,8 @@ int digit_of(std::uint8_t byte) {
   return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
 }
 
-TextStep read_hex(const CountedText& text, std::uint8_t byte, Configuration& at) {
+template <class Text>
+TextStep read_hex(Text& text, std::uint8_t byte, Configuration& at) {
   const int digit = digit_of(byte);
   if (digit < 0) return TextStep::dead;
   const std::uint32_t count = (at.b >> 26U & 3U) + 1;
@@ -125,7 +151,8 @@ TextStep read_hex(const CountedText& text, std::uint8_t byte, Configuration& at)
   return value >= 0x20 && value < 0x7F ? TextStep::dead : take(text, value, at);
 }
 
-TextStep read_low_hex(const CountedText& text, std::uint8_t byte, Configuration& at) {
+template <class Text>
+TextStep read_low_hex(Text& text, std::uint8_t byte, Configuration& at) {
   const int digit = digit_of(byte);
   if (digit < 0) return TextStep::dead;
   const std::uint32_t count = (at.b >> 26U & 3U) + 1, upper = at.b >> 12U & 0x3FFU;
@@ -140,7 +167,8 @@ TextStep read_low_hex(const CountedText& text, std::uint8_t byte, Configuration&
   return TextStep::inside;
 }
 
-TextStep read_escape(const CountedText& text, std::uint8_t byte, Configuration& at) {
+template <class Text>
+TextStep read_escape(Text& text, std::uint8_t byte, Configuration& at) {
   switch (byte) {
     case '"':
     case '\\':
@@ -165,14 +193,16 @@ TextStep read_escape(const CountedText& text, std::uint8_t byte, Configuration& 
   }
 }
 
-bool any_escape(const CountedText& text, const Configuration& at) {
+template <class Text>
+bool any_escape(Text& text, const Configuration& at) {
   return any_escaped(text, at, 0, 0xFFFF) || any_of(text, at, '"', '"') || any_of(text, at, '\\', '\\') ||
          any_of(text, at, '/', '/');
 }
 
 }  // namespace
 
-TextStep read_text(const CountedText& text, Writing writing, std::uint8_t byte, Configuration& at) {
+template <class Text>
+TextStep read_text(Text& text, Writing writing, std::uint8_t byte, Configuration& at) {
   switch (at.b >> 28U) {
     case character:
       return read_continuation(text, byte, at);
@@ -204,6 +234,9 @@ TextStep read_text(const CountedText& text, Writing writing, std::uint8_t byte, 
   return take(text, byte, at);
 }
 
+template TextStep read_text(const CountedText&, Writing, std::uint8_t, Configuration&);
+template TextStep read_text(SaidParts&, Writing, std::uint8_t, Configuration&);
+
 bool read_character(const CountedText& text, std::int32_t character_class, Configuration& at) {
   if (character_class == CharacterAutomaton::dead) return false;
   const CharacterAutomaton& automaton = text.automaton;
@@ -225,6 +258,10 @@ bool alike_continuations(const CountedText& text, const Configuration& at) {
 
 bool may_end(const CountedText& text, const Configuration& at) {
   return at.b == 0 && at.needed == 0 && text.automaton.accepts[static_cast<std::size_t>(at.a)] != 0;
+}
+
+bool may_end(const SaidParts& text, const Configuration& at) {
+  return at.b == 0 && at.needed == 0 && text.accepts(at.a);
 }
 
 void begin_text(const CountedText& text, Configuration& at) {

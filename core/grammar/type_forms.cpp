@@ -159,19 +159,47 @@ Form FormBuilder::number(const Partial& partial) const {
   return form;
 }
 
+namespace {
+
+bool has_pattern(const Schema& schema) {
+  try {
+    return !format_pattern(schema.format).empty();
+  } catch (const std::invalid_argument& error) {
+    refuse(schema, "format", error.what());
+  }
+}
+
+}  // namespace
+
 Form FormBuilder::string(const Partial& partial) const {
   Form form;
   form.kind = Form::Kind::string;
   form.free_string = true;
   Counts length;
+  std::string key;  // strings in order of the schema's keywords, each behind its size
+  for (const Constraint& constraint : partial.flat) {
+    const Schema& schema = *constraint.schema;
+    length = common(length, schema.length);
+    const std::string& pattern = schema.pattern == nullptr ? "" : schema.pattern->text();
+    key += std::to_string(schema.pattern == nullptr ? -1 : static_cast<std::int64_t>(pattern.size())) + pattern + '/' +
+           std::to_string(schema.format.size()) + schema.format + '/';
+    if (schema.pattern != nullptr || (!schema.format.empty() && has_pattern(schema))) form.free_string = false;
+  }
+  if (form.free_string) key.clear();
+  key += std::to_string(length.least) + ' ' + std::to_string(length.most);
+  std::shared_ptr<const CountedText>& text = texts_[key];
+  if (text == nullptr) text = string_text(partial, length);
+  form.text = text;
+  return form;
+}
+
+std::shared_ptr<const CountedText> FormBuilder::string_text(const Partial& partial, Counts length) const {
   CharacterAutomaton automaton = every_text();
   const Schema* place = partial.flat.empty() ? nullptr : partial.flat.front().schema;
   for (const Constraint& constraint : partial.flat) {
     const Schema& schema = *constraint.schema;
-    length = common(length, schema.length);
     if (schema.pattern != nullptr) {
       automaton = intersection(automaton, pattern_automaton(*schema.pattern, schema, "pattern"));
-      form.free_string = false;
     }
     if (schema.pattern != nullptr || schema.length.most != schema::unlimited) place = &schema;
     if (schema.format.empty()) continue;
@@ -179,17 +207,15 @@ Form FormBuilder::string(const Partial& partial) const {
       const std::string pattern = format_pattern(schema.format);
       if (pattern.empty()) continue;
       automaton = intersection(automaton, from_pattern(pattern));
-      form.free_string = false;
     } catch (const std::invalid_argument& error) {
       refuse(schema, "format", error.what());
     }
   }
   try {
-    form.text = std::make_shared<const CountedText>(counted(std::move(automaton), length));
+    return std::make_shared<const CountedText>(counted(std::move(automaton), length));
   } catch (const std::invalid_argument& error) {
     refuse(*place, "pattern", error.what());
   }
-  return form;
 }
 
 Form FormBuilder::array(const Partial& partial) {

@@ -143,6 +143,9 @@ void Vocabulary::index() {
     same_begin.resize(words(), 0);
     same_begin[static_cast<std::size_t>(token.second) / 64] |= std::uint64_t{1} << (token.second % 64);
   }
+  plain_ascii_.assign(words(), 0);
+  for (std::size_t byte = 0; byte < 0x80; ++byte)
+    for (std::size_t word = 0; word < plain_masks_[byte].size(); ++word) plain_ascii_[word] |= plain_masks_[byte][word];
   std::vector<std::uint64_t> mask(words(), 0);
   for (std::size_t i = 0; i < limits.size(); ++i) {
     if (plain[i].empty()) continue;

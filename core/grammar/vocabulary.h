@@ -58,6 +58,9 @@ class Vocabulary {
   const std::vector<Slice>& slices() const { return slices_; }
   /// The tokens of all slices that begin with `byte`; empty for none.
   const std::vector<std::uint64_t>& plain_mask(std::uint8_t byte) const { return plain_masks_[byte]; }
+  const std::vector<std::uint64_t>& plain_ascii() const {
+    return plain_ascii_;
+  }  ///< that begin with an ASCII character
   std::uint32_t most_plain_characters() const { return most_plain_; }
   /// Tokens that stay inside a JSON string which may have any characters: plain ones, escapes, parts of characters.
   const std::vector<std::uint64_t>& inside_free() const { return inside_free_; }
@@ -86,6 +89,7 @@ class Vocabulary {
   std::size_t longest_ = 0;
   std::vector<Slice> slices_;
   std::array<std::vector<std::uint64_t>, 256> plain_masks_;
+  std::vector<std::uint64_t> plain_ascii_;
   std::uint32_t most_plain_ = 0;
   std::vector<std::uint64_t> inside_free_;
   Closing closing_;

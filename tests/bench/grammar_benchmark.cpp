@@ -102,7 +102,9 @@ void compare_calls(const char* name, const std::filesystem::path& folder, const 
   std::vector<std::unique_ptr<runtime::CallModel>> models;
   for (const auto& [way, options] : ways) {
     models.push_back(std::make_unique<runtime::CallModel>(folder, runtime::DecoderOptions{.threads = 1}));
-    models.back()->set_grammar(options);
+    runtime::CallGrammar wanted = options;
+    wanted.options = models.back()->grammar_settings().options;  // the package's: values from the utterance, say
+    models.back()->set_grammar(std::move(wanted));
   }
   std::vector<std::vector<double>> times(std::size(ways));
   std::vector<std::int64_t> tokens(std::size(ways)), forced(std::size(ways));

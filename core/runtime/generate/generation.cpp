@@ -64,15 +64,24 @@ class Run {
 
  private:
   void choose(std::span<const float> logits) {
-    const grammar::TokenMask* allowed = options_.grammar == nullptr ? nullptr : &options_.grammar->mask(state_);
-    const TokenId token = sampler_.next(logits, tokens_, allowed);
+    const grammar::TokenMask* allowed = nullptr;
+    TokenId token = -1;
+    bool advanced = false;
+    if (options_.grammar == nullptr || (sampler_.plain() && !options_.allowed_mass)) {
+      // What the model would say anyhow is most often allowed, and reading one token is far less than a mask.
+      token = sampler_.next(logits, tokens_);
+      advanced = options_.grammar == nullptr || options_.grammar->advance(state_, token);
+    }
+    if (!advanced) {
+      allowed = &options_.grammar->mask(state_);
+      token = sampler_.next(logits, tokens_, allowed);
+      options_.grammar->advance(state_, token);
+    }
     if (options_.allowed_mass && allowed != nullptr) result_.allowed_log_mass += allowed_log_mass(logits, *allowed);
     if (options_.log_probabilities > 0)
       result_.log_probabilities.push_back(log_probabilities(logits, token, options_.log_probabilities));
     append(token);
-    if (options_.grammar == nullptr) return;
-    options_.grammar->advance(state_, token);
-    if (goes_on_) force();
+    if (options_.grammar != nullptr && goes_on_) force();
   }
 
   /// Appends what the grammar leaves no choice about.

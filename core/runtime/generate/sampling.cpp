@@ -126,8 +126,7 @@ TokenId Sampler::draw() {
 }
 
 TokenId Sampler::next(std::span<const float> logits, std::span<const TokenId> seen, const grammar::TokenMask* allowed) {
-  if (options_.temperature == 0 && options_.logit_bias.empty() && options_.repetition_penalty == 1)
-    return allowed == nullptr ? largest(logits) : largest_allowed(logits, *allowed);
+  if (plain()) return allowed == nullptr ? largest(logits) : largest_allowed(logits, *allowed);
   if (allowed == nullptr) {
     logits_.assign(logits.begin(), logits.end());
   } else {

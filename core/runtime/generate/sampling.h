@@ -37,6 +37,10 @@ class Sampler {
   /// others being impossible before any option applies; null: all.
   TokenId next(std::span<const float> logits, std::span<const TokenId> seen,
                const grammar::TokenMask* allowed = nullptr);
+  /// Whether next() is the largest logit, nothing else: a token that may come and has it needs no mask.
+  bool plain() const {
+    return options_.temperature == 0 && options_.logit_bias.empty() && options_.repetition_penalty == 1;
+  }
 
  private:
   struct Candidate {

@@ -8,32 +8,12 @@
 #include "grammar/grammar.h"
 #include "grammar/instance_text.h"
 #include "grammar/program_builder.h"
+#include "mask_reference.h"
 
 namespace retort::grammar {
 namespace {
 
 using schema::OrderedJson;
-
-/// The tokens that may come, each tried byte by byte.
-std::vector<TokenId> ref_allowed(ByteAutomaton& automaton, StateId from, const Vocabulary& vocabulary) {
-  std::vector<TokenId> allowed;
-  for (TokenId token = 0; token < static_cast<TokenId>(vocabulary.size()); ++token) {
-    const std::string_view bytes = vocabulary.bytes(token);
-    StateId state = bytes.empty() ? automaton.step_token(from, token) : from;
-    for (std::size_t i = 0; i < bytes.size() && state != no_state; ++i)
-      state = automaton.step(state, static_cast<std::uint8_t>(bytes[i]));
-    if (state != no_state) allowed.push_back(token);
-  }
-  return allowed;
-}
-
-std::vector<TokenId> listed(const TokenMask& mask, std::int64_t size) {
-  if (mask.bits.empty()) return mask.few;
-  std::vector<TokenId> tokens;
-  for (TokenId token = 0; token < size; ++token)
-    if (mask.allows(token)) tokens.push_back(token);
-  return tokens;
-}
 
 TEST(Masks, EqualAFilterOfTheWholeVocabularyIn2000States) {
   const auto folder = tests::shared_data("tokenizer-qwen3");
@@ -62,7 +42,7 @@ TEST(Masks, EqualAFilterOfTheWholeVocabularyIn2000States) {
       continue;
     }
     Grammar grammar(program, vocabulary);
-    ByteAutomaton exact(program, nullptr, 0);
+    ByteAutomaton exact(program, 0);
     GrammarState state = grammar.begin();
     StateId at = exact.start();
     const std::vector<TokenId> tokens = tokenizer.encode(text);
@@ -95,7 +75,7 @@ TEST(Masks, OfWidePatternsEqualAFilterToo) {
   for (const auto& [schema, text] : cases) {
     const auto program = schema_program(schema_rules(schema::SchemaDocument(OrderedJson::parse(schema))), {});
     Grammar grammar(program, vocabulary);
-    ByteAutomaton exact(program, nullptr, 0);
+    ByteAutomaton exact(program, 0);
     GrammarState state = grammar.begin();
     StateId at = exact.start();
     for (const TokenId token : tokenizer.encode(text)) {

@@ -89,7 +89,7 @@ TEST(SchemaGrammar, NeverTakesWhatTheSuiteCallsInvalid) {
 
 bool takes(const char* schema, const char* text,
            task::JsonStyle style = {task::JsonSpacing::compact, task::KeyOrder::any}) {
-  ByteAutomaton automaton(compiled(OrderedJson::parse(schema), style), nullptr, 16);
+  ByteAutomaton automaton(compiled(OrderedJson::parse(schema), style), 16);
   StateId state = automaton.start();
   for (const char* at = text; *at != 0 && state != no_state; ++at)
     state = automaton.step(state, static_cast<std::uint8_t>(*at));

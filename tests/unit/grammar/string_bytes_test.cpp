@@ -111,7 +111,7 @@ TEST(StringBytes, AreTakenAsADecoderReadsThem) {
   for (const StringCase& one : cases) {
     const auto program = schema_program(schema_rules(schema::SchemaDocument(OrderedJson::parse(one.schema))),
                                         {task::JsonSpacing::compact, task::KeyOrder::any});
-    ByteAutomaton automaton(program, nullptr, 64);
+    ByteAutomaton automaton(program, 64);
     int taken = 0, refused = 0;
     for (int round = 0; round < 20'000; ++round) {
       const std::string text = drawn(random);
