@@ -89,8 +89,9 @@ TEST(GptqPlugin, AnotherHessianUnderTheSameNameIsNotTakenForTheFirst) {
 TEST(QuantizerPlugins, StopWhenAskedTo) {
   const FakeSite fake;
   set_stop(true);
-  for (const char* library : {RTN_PLUGIN, GPTQ_PLUGIN, AWQ_PLUGIN})
+  for (const char* library : {RTN_PLUGIN, GPTQ_PLUGIN, AWQ_PLUGIN, SMOOTHQUANT_PLUGIN})
     EXPECT_THROW(quantized(library, four_bits(true), fake), std::domain_error) << library;
+  EXPECT_THROW(quantized(HQQ_PLUGIN, four_bits(false), fake), std::domain_error);
   set_stop(false);
 }
 
@@ -172,6 +173,64 @@ TEST(AwqPlugin, SmoothsHeadsTogetherAndRoundsToNearest) {
                    "kv heads"));
 }
 
+/// What the plugin writes for fake.site.
+struct Smoothed {
+  std::vector<float> factors;
+  MetricMap metrics;
+};
+
+Smoothed smoothed(const LoadedComponent& component, const FakeSite& fake) {
+  Tensor<float> factors({FakeSite::columns}, std::vector<float>(FakeSite::columns, -1));
+  Smoothed result;
+  const retort_metric_sink sink = sink_into(result.metrics);
+  throw_if_error(component.functions<retort_quantizer_v1>(RETORT_QUANTIZER_INTERFACE)
+                     .smooth(component.instance(), &fake.site, factors.view(), &sink));
+  result.factors = factors.values;
+  return result;
+}
+
+TEST(SmoothQuantPlugin, SmoothsWhatANormProducesAndWhatItIsAskedTo) {
+  FakeSite fake;
+  const LoadedComponent norms(SMOOTHQUANT_PLUGIN, {}), all(SMOOTHQUANT_PLUGIN, {{"sites", std::string("all")}});
+  retort_quantize_requirements wanted{};
+  wanted.struct_size = sizeof wanted;
+  throw_if_error(
+      norms.functions<retort_quantizer_v1>(RETORT_QUANTIZER_INTERFACE).requirements(norms.instance(), &wanted));
+  EXPECT_EQ(wanted.signals, RETORT_SIGNAL_INPUT_ABSOLUTE_MAX);
+  EXPECT_EQ(smoothed(norms, fake).factors, std::vector<float>(FakeSite::columns, 1));  // produced by v
+  const std::vector<float> shared = smoothed(all, fake).factors;
+  for (std::size_t i = 0; i < FakeSite::columns; ++i) EXPECT_EQ(shared[i], shared[i / 8 * 8 + i % 4]) << i;
+  fake.site.producer = RETORT_PRODUCER_NORM;
+  const Smoothed found = smoothed(norms, fake);
+  for (std::size_t i = 0; i < FakeSite::columns; ++i) {
+    float weight = 0;
+    for (std::size_t o = 0; o < FakeSite::rows; ++o)
+      weight = std::max(weight, std::abs(fake.weight.values[o * FakeSite::columns + i]));
+    EXPECT_FLOAT_EQ(found.factors[i], std::sqrt(fake.largest.values[i] / weight)) << i;
+  }
+  EXPECT_LT(found.metrics.at("input_range_smoothed"), found.metrics.at("input_range") / 2);
+  EXPECT_EQ(quantized(SMOOTHQUANT_PLUGIN, {}, fake).restored, quantized(RTN_PLUGIN, {}, fake).restored);
+  fake.statistics.absolute_max = nullptr;
+  const std::string missing = site_refusal([&] { smoothed(norms, fake); });
+  EXPECT_TRUE(says(missing, "absolute_max") && says(missing, "self_attn.o")) << missing;
+}
+
+TEST(HqqPlugin, LeavesLessErrorThanRoundingAndRefusesSymmetricCodes) {
+  const FakeSite fake;
+  const Quantized hqq = quantized(HQQ_PLUGIN, {{"group_size", std::int64_t{8}}}, fake);
+  const Quantized rtn = quantized(RTN_PLUGIN, four_bits(false), fake);
+  EXPECT_LT(hqq.metrics.at("mean_squared_error"), rtn.metrics.at("mean_squared_error"));
+  EXPECT_GE(hqq.metrics.at("iterations"), 2);
+  const std::string refusal = site_refusal([] { const LoadedComponent refused(HQQ_PLUGIN, {{"symmetric", true}}); });
+  EXPECT_TRUE(says(refusal, "symmetric: expected false")) << refusal;
+  // Eight bits have one symmetric scale a row, which is what files hold of them.
+  const Parameters override{{"overrides/0", std::string("self_attn.o=8")}};
+  const retort_quantize_scheme scheme = scheme_of(LoadedComponent(HQQ_PLUGIN, override), fake.site);
+  EXPECT_EQ(scheme.bits, 8);
+  EXPECT_EQ(scheme.symmetric, 1);
+  EXPECT_EQ(quantized(HQQ_PLUGIN, override, fake).restored, quantized(RTN_PLUGIN, {}, fake).restored);
+}
+
 TEST(GptqPlugin, RefusesAHessianThatStaysSingularByItsSite) {
   FakeSite fake;
   // Indefinite whatever is added to the diagonal, up to its mean.
@@ -197,7 +256,8 @@ TEST(QuantizerPlugins, RefuseAWeightThatIsNotFiniteByItsPlace) {
     const std::string refusal = site_refusal([&] { quantized(library, four_bits(symmetric), fake); });
     EXPECT_TRUE(says(refusal, "o_proj") && says(refusal, "row 2, column 5")) << library << ": " << refusal;
   };
-  for (const char* library : {RTN_PLUGIN, GPTQ_PLUGIN, AWQ_PLUGIN}) expect_refusal(library, true);
+  for (const char* library : {RTN_PLUGIN, GPTQ_PLUGIN, AWQ_PLUGIN, SMOOTHQUANT_PLUGIN}) expect_refusal(library, true);
+  expect_refusal(HQQ_PLUGIN, false);
 }
 
 }  // namespace
