@@ -260,11 +260,45 @@ struct NamedModel {
   }
 };
 
+TEST(TaylorPlugin, ReadsWhatItsAxesNeedAndKeepsTheStrongest) {
+  // Three layers, H 2, K 1, head_dim 2, D 4, F 3.
+  NamedModel fake;
+  for (int layer = 0; layer < 3; ++layer) {
+    const std::string name = "model.layers." + std::to_string(layer) + ".";
+    std::vector<float> ones(12, 1), slopes(12, 0);
+    for (std::size_t i = 0; i < 12; ++i) slopes[i] = i % 3 == static_cast<std::size_t>(layer) ? .1f : 1.0f;
+    fake.add(name + "mlp.down_proj.weight", {4, 3}, ones, slopes);
+    fake.add(name + "input_layernorm.weight", {4}, {1, 1, 1, 1}, {0, 1, 2, 0});
+    fake.add(name + "post_attention_layernorm.weight", {4}, {1, 1, 1, 1}, {0, -1, 0, 1});
+  }
+  fake.add("model.norm.weight", {4}, {2, 2, 2, 2}, {0, 0, 0, 2});
+  retort_prune_signals signals{};
+  signals.struct_size = sizeof signals;
+  const Parameters targets{{"feed_forward", std::int64_t{2}}, {"hidden", std::int64_t{2}}};
+  const LoadedComponent component(TAYLOR_PLUGIN, targets);
+  EXPECT_EQ(requirements_of(component).signals, RETORT_SIGNAL_GRADIENTS);
+  EXPECT_EQ(requirements_of(component).samples, 128);
+  // Hidden channels: 0, 3·(1 − 1), 3·2, 3·1 + 2·2.
+  EXPECT_EQ(planned(component, three_layers, signals, &fake.model).plan, "3/0: 1 2\n3/1: 0 2\n3/2: 0 1\n4/-1: 2 3\n");
+  Parameters fisher = targets;
+  fisher["by"] = std::string("fisher");
+  fake.asked.clear();
+  const LoadedComponent squared(TAYLOR_PLUGIN, fisher);
+  EXPECT_EQ(requirements_of(squared).signals, RETORT_SIGNAL_SQUARED_GRADIENTS);
+  planned(squared, three_layers, signals, &fake.model);
+  EXPECT_EQ(fake.asked.at(1), "f model.layers.0.mlp.down_proj.weight");
+  fake.weights.at("model.layers.1.mlp.down_proj.weight")->values[4] = std::nanf("");
+  const std::string bad = refusal([&] { planned(component, three_layers, signals, &fake.model); });
+  EXPECT_NE(bad.find("model.layers.1.mlp.down_proj.weight, row 1, column 1: expected a finite weight"),
+            std::string::npos)
+      << bad;
+}
+
 TEST(WidthPlugins, KeepAllWhereNothingIsToGoAndRefuseWhatLeavesNothing) {
   retort_prune_signals signals{};
   signals.struct_size = sizeof signals;
   const NamedModel fake;
-  for (const char* library : {WIDTH_PLUGIN}) {
+  for (const char* library : {WIDTH_PLUGIN, TAYLOR_PLUGIN}) {
     const LoadedComponent none(library, {{"remove", 0.0}});
     const Planned whole = planned(none, three_layers, signals, &fake.model);
     EXPECT_EQ(whole.plan, "") << library;
