@@ -4,8 +4,12 @@
 #include <retort/abi/pruner.h>
 #include <retort/abi/quantizer.h>
 
+#include <cmath>
+#include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "loaded_plugin.h"
 
@@ -135,8 +139,8 @@ struct Planned {
 Planned planned(const LoadedComponent& component, const retort_prune_structure& structure,
                 const retort_prune_signals& signals, const retort_prune_model* model) {
   Planned result;
-  const retort_prune_plan_sink sink{sizeof sink, 0, &result.plan, [](void* context, const retort_prune_keep* keep) {
-                                      auto& text = *static_cast<std::string*>(context);
+  const retort_prune_plan_sink sink{sizeof sink, 0, &result, [](void* context, const retort_prune_keep* keep) {
+                                      std::string& text = static_cast<Planned*>(context)->plan;
                                       text += std::to_string(keep->axis) + "/" + std::to_string(keep->layer) + ":";
                                       for (std::uint64_t i = 0; i < keep->count; ++i)
                                         text += " " + std::to_string(keep->indices[i]);
@@ -221,6 +225,98 @@ TEST(VocabularyPlugin, PlansTheTokensThatStay) {
   signals.required_tokens = nullptr;
   EXPECT_NE(refusal([&] { planned(used, three_layers, signals, &fake.model); }).find("required_tokens"),
             std::string::npos);
+}
+
+/// A model of three_layers whose weights and gradients are given by name.
+struct NamedModel {
+  std::map<std::string, std::unique_ptr<Tensor<float>>> weights, gradients;
+  std::vector<std::string> asked;
+  retort_prune_model model{};
+  NamedModel() {
+    model.struct_size = sizeof model;
+    model.context = this;
+    model.weight = [](void* context, retort_string name, const retort_tensor** out) {
+      return answer(context, "", &NamedModel::weights, name, out);
+    };
+    model.gradient = [](void* context, retort_string name, const retort_tensor** out) {
+      return answer(context, "g ", &NamedModel::gradients, name, out);
+    };
+    model.squared_gradient = [](void* context, retort_string name, const retort_tensor** out) {
+      return answer(context, "f ", &NamedModel::gradients, name, out);
+    };
+  }
+  void add(const std::string& name, const std::vector<std::int64_t>& shape, const std::vector<float>& weight,
+           const std::vector<float>& gradient) {
+    weights[name] = std::make_unique<Tensor<float>>(shape, weight);
+    gradients[name] = std::make_unique<Tensor<float>>(shape, gradient);
+  }
+  static retort_error* answer(void* context, const std::string& prefix,
+                              std::map<std::string, std::unique_ptr<Tensor<float>>> NamedModel::* which,
+                              retort_string name, const retort_tensor** out) {
+    auto& self = *static_cast<NamedModel*>(context);
+    self.asked.push_back(prefix + std::string(name.data, name.size));
+    *out = (self.*which).at(std::string(name.data, name.size))->view();
+    return nullptr;
+  }
+};
+
+TEST(TaylorPlugin, ReadsWhatItsAxesNeedAndKeepsTheStrongest) {
+  // Three layers, H 2, K 1, head_dim 2, D 4, F 3.
+  NamedModel fake;
+  for (int layer = 0; layer < 3; ++layer) {
+    const std::string name = "model.layers." + std::to_string(layer) + ".";
+    std::vector<float> ones(12, 1), slopes(12, 0);
+    for (std::size_t i = 0; i < 12; ++i) slopes[i] = i % 3 == static_cast<std::size_t>(layer) ? .1f : 1.0f;
+    fake.add(name + "mlp.down_proj.weight", {4, 3}, ones, slopes);
+    fake.add(name + "input_layernorm.weight", {4}, {1, 1, 1, 1}, {0, 1, 2, 0});
+    fake.add(name + "post_attention_layernorm.weight", {4}, {1, 1, 1, 1}, {0, -1, 0, 1});
+  }
+  fake.add("model.norm.weight", {4}, {2, 2, 2, 2}, {0, 0, 0, 2});
+  retort_prune_signals signals{};
+  signals.struct_size = sizeof signals;
+  const Parameters targets{{"feed_forward", std::int64_t{2}}, {"hidden", std::int64_t{2}}};
+  const LoadedComponent component(TAYLOR_PLUGIN, targets);
+  EXPECT_EQ(requirements_of(component).signals, RETORT_SIGNAL_GRADIENTS);
+  EXPECT_EQ(requirements_of(component).samples, 128);
+  // Hidden channels: 0, 3·(1 − 1), 3·2, 3·1 + 2·2.
+  EXPECT_EQ(planned(component, three_layers, signals, &fake.model).plan, "3/0: 1 2\n3/1: 0 2\n3/2: 0 1\n4/-1: 2 3\n");
+  Parameters fisher = targets;
+  fisher["by"] = std::string("fisher");
+  fake.asked.clear();
+  const LoadedComponent squared(TAYLOR_PLUGIN, fisher);
+  EXPECT_EQ(requirements_of(squared).signals, RETORT_SIGNAL_SQUARED_GRADIENTS);
+  planned(squared, three_layers, signals, &fake.model);
+  EXPECT_EQ(fake.asked.at(1), "f model.layers.0.mlp.down_proj.weight");
+  fake.weights.at("model.layers.1.mlp.down_proj.weight")->values[4] = std::nanf("");
+  const std::string bad = refusal([&] { planned(component, three_layers, signals, &fake.model); });
+  EXPECT_NE(bad.find("model.layers.1.mlp.down_proj.weight, row 1, column 1: expected a finite weight"),
+            std::string::npos)
+      << bad;
+}
+
+TEST(WidthPlugins, KeepAllWhereNothingIsToGoAndRefuseWhatLeavesNothing) {
+  retort_prune_signals signals{};
+  signals.struct_size = sizeof signals;
+  const NamedModel fake;
+  for (const char* library : {WIDTH_PLUGIN, TAYLOR_PLUGIN}) {
+    const LoadedComponent none(library, {{"remove", 0.0}});
+    const Planned whole = planned(none, three_layers, signals, &fake.model);
+    EXPECT_EQ(whole.plan, "") << library;
+    EXPECT_EQ(whole.metrics.at("removed"), 0) << library;
+    const LoadedComponent most(library, {{"remove", .6}});
+    EXPECT_NE(refusal([&] { planned(most, three_layers, signals, &fake.model); }).find("remove: expected a share"),
+              std::string::npos)
+        << library;
+    const LoadedComponent wider(library, {{"feed_forward", std::int64_t{4}}});
+    EXPECT_NE(refusal([&] { planned(wider, three_layers, signals, &fake.model); }).find("at most the present 3"),
+              std::string::npos)
+        << library;
+    retort_prune_structure odd = three_layers;
+    odd.heads = 3, odd.kv_heads = 2;
+    EXPECT_NE(refusal([&] { planned(most, odd, signals, &fake.model); }).find("heads: expected a multiple"),
+              std::string::npos)
+        << library;
+  }
 }
 
 }  // namespace

@@ -13,13 +13,13 @@ namespace retort::golden {
 
 namespace {
 
+using compression::ColumnOrder;
+using compression::FactorOptions;
+using compression::HessianFactor;
+using compression::HessianView;
 using quantize::CodedRow;
 using quantize::CodeGrid;
-using quantize::ColumnOrder;
-using quantize::FactorOptions;
 using quantize::GptqOptions;
-using quantize::HessianFactor;
-using quantize::HessianView;
 
 using Matrix = std::vector<std::vector<double>>;
 
@@ -189,7 +189,7 @@ void expect_golden(const Result& found, const std::vector<double>& values, doubl
 TEST(GptqGolden, StaticGroupsInStoredAndActivationOrder) {
   const CodeGrid grid = four_bits(3);
   const std::vector<double> diagonal{8.37, 8.78, 7.36, 6.44};
-  EXPECT_EQ(quantize::column_order(diagonal, ColumnOrder::activation, 2), (std::vector<std::int64_t>{1, 0, 2, 3}));
+  EXPECT_EQ(compression::column_order(diagonal, ColumnOrder::activation, 2), (std::vector<std::int64_t>{1, 0, 2, 3}));
   expect_golden(rounded(golden_row, grid), {.2, 0, -.4, -2.4}, .552077, grid);
   expect_golden(gptq(golden_row, golden_hessian, grid, undamped), {.2, 0, -.4, -2.8}, .359677, grid);
   const FactorOptions by_activation{0, .01, ColumnOrder::activation};
@@ -201,7 +201,7 @@ TEST(GptqGolden, StaticGroupsInStoredAndActivationOrder) {
 TEST(GptqGolden, GroupAwareOrder) {
   // Golden "group_aware_order" (GPTQModel@f4c327a17 quantization/gar.py:36-120).
   const std::vector<double> diagonal{1, 9, 2, 3, 8, 7, 10, .5};
-  EXPECT_EQ(quantize::column_order(diagonal, ColumnOrder::grouped_activation, 4),
+  EXPECT_EQ(compression::column_order(diagonal, ColumnOrder::grouped_activation, 4),
             (std::vector<std::int64_t>{6, 4, 5, 7, 1, 3, 2, 0}));
 }
 
@@ -217,7 +217,7 @@ TEST(Gptq, EqualsThePapersFormOverBlocksTilesAndGroups) {
         std::vector<double> diagonal(columns);
         for (std::size_t i = 0; i < columns; ++i)  // as the f32 that the factor sees
           diagonal[i] = static_cast<double>(static_cast<float>(hessian[i][i]));
-        const auto places = quantize::column_order(diagonal, order, 16);
+        const auto places = compression::column_order(diagonal, order, 16);
         for (unsigned seed = 1; seed <= 3; ++seed) {
           const std::vector<float> row = random_row(columns, seed);
           const Result found = gptq(row, hessian, grid, factor, {static_groups, false, 40});
@@ -272,7 +272,7 @@ TEST(HessianFactor, RTimesItsTransposeIsTheMatrix) {
   const Matrix hessian = random_hessian(n, 400, 4);
   std::vector<double> a;
   for (const auto& row : hessian) a.insert(a.end(), row.begin(), row.end());
-  ASSERT_TRUE(quantize::factor_upper(a, n));
+  ASSERT_TRUE(compression::factor_upper(a, n));
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = i; j < n; ++j) {
       double product = 0;
@@ -295,7 +295,7 @@ TEST(HessianFactor, RaisesTheDampingWhereThereIsNoFactor) {
   EXPECT_EQ(several.raises(), 3);
   EXPECT_NEAR(several.damping(), .3, 1e-12);
   const std::vector<float> hopeless{1, 9, 9, 1};
-  EXPECT_THROW(HessianFactor(view_of(hopeless), 2, {0, .1, ColumnOrder::stored}), std::runtime_error);
+  EXPECT_THROW(HessianFactor(view_of(hopeless), 2, {0, .1, ColumnOrder::stored}), compression::SingularHessian);
 }
 
 TEST(HessianFactor, RefusesWhatIsNoHessian) {

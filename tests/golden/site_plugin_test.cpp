@@ -1,127 +1,12 @@
-// The built libraries of quantizers and sparsifiers that work on sites, through the C ABI: requirements, schemes,
-// smoothing, codes, masks, errors, stopping. The algorithms' numbers are in their own tests.
+// The built libraries of quantizers, which work on sites, through the C ABI: requirements, schemes, smoothing, codes,
+// errors, stopping. The algorithms' numbers are in their own tests.
 #include <gtest/gtest.h>
-#include <retort/abi/quantizer.h>
-#include <retort/abi/sparsifier.h>
 
-#include <cmath>
-#include <limits>
-#include <random>
-#include <stdexcept>
-#include <string>
-
-#include "loaded_plugin.h"
+#include "fake_site.h"
 
 namespace retort::golden {
 
 namespace {
-
-template <typename Action>
-std::string site_refusal(Action action) {
-  try {
-    action();
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return "accepted";
-}
-
-bool says(const std::string& message, const char* part) {
-  return message.find(part) != std::string::npos;
-}
-
-/// "model.layers.0.self_attn.o": one module [O,I] with statistics of S correlated rows.
-struct FakeSite {
-  static constexpr std::int64_t rows = 6, columns = 16, samples = 40;
-  Tensor<float> weight{{rows, columns}, std::vector<float>(rows* columns)};
-  Tensor<float> means{{columns}, std::vector<float>(columns)}, squares{{columns}, std::vector<float>(columns)};
-  Tensor<float> hessian{{columns, columns}, std::vector<float>(columns* columns)};
-  Tensor<float> inputs{{samples, columns}, std::vector<float>(samples* columns)};
-  std::string site_name = "model.layers.0.self_attn.o", module_name = "model.layers.0.self_attn.o_proj";
-  retort_site_module module{sizeof module, 0, {}, nullptr, rows, columns};
-  retort_site_statistics statistics{};
-  retort_site site{};
-
-  FakeSite() {
-    std::mt19937 random(1);
-    std::normal_distribution<float> normal;
-    for (float& value : weight.values) value = normal(random);
-    for (std::size_t s = 0; s < samples; ++s) {
-      const float shared = normal(random);
-      float* const x = &inputs.values[s * columns];
-      for (std::size_t i = 0; i < columns; ++i) x[i] = (normal(random) + shared) * (i == 3 ? 20 : 1);
-      for (std::size_t i = 0; i < columns; ++i) {
-        means.values[i] += std::abs(x[i]) / samples;
-        squares.values[i] += x[i] * x[i];
-        for (std::size_t j = 0; j < columns; ++j) hessian.values[i * columns + j] += 2 * x[i] * x[j] / samples;
-      }
-    }
-    module.name = {module_name.data(), module_name.size()};
-    module.weight = weight.view();
-    statistics = {sizeof statistics, 0, samples, means.view(), nullptr, squares.view(), hessian.view(), inputs.view()};
-    site = {sizeof site, RETORT_PRODUCER_VALUE, {site_name.data(), site_name.size()}, &module, 1, columns, 4, 2,
-            &statistics};
-  }
-
-  /// (w − ŵ)·H·(w − ŵ), mean over rows.
-  double error_of(const std::vector<double>& restored) const {
-    double sum = 0;
-    for (std::size_t o = 0; o < rows; ++o)
-      for (std::size_t i = 0; i < columns; ++i)
-        for (std::size_t j = 0; j < columns; ++j)
-          sum += (static_cast<double>(weight.values[o * columns + i]) - restored[o * columns + i]) *
-                 static_cast<double>(hessian.values[i * columns + j]) *
-                 (static_cast<double>(weight.values[o * columns + j]) - restored[o * columns + j]) / rows;
-    return sum;
-  }
-};
-
-struct Quantized {
-  std::vector<double> restored;
-  MetricMap metrics;
-};
-
-retort_quantize_scheme scheme_of(const LoadedComponent& component, const retort_site& site) {
-  retort_quantize_scheme scheme{};
-  scheme.struct_size = sizeof scheme;
-  throw_if_error(component.functions<retort_quantizer_v1>(RETORT_QUANTIZER_INTERFACE)
-                     .scheme(component.instance(), &site, &scheme));
-  return scheme;
-}
-
-template <typename Code>
-Quantized quantized_as(const LoadedComponent& component, const FakeSite& fake, const retort_quantize_scheme& scheme) {
-  const std::int64_t width = scheme.group_size > 0 ? scheme.group_size : FakeSite::columns;
-  const std::int64_t groups = FakeSite::columns / width;
-  Tensor<Code> codes({FakeSite::rows, FakeSite::columns}, std::vector<Code>(FakeSite::rows * FakeSite::columns, 99));
-  Tensor<float> scales({FakeSite::rows, groups}, std::vector<float>(static_cast<std::size_t>(FakeSite::rows * groups),
-                                                                    std::numeric_limits<float>::quiet_NaN()));
-  Tensor<std::int32_t> zeros({FakeSite::rows, groups},
-                             std::vector<std::int32_t>(static_cast<std::size_t>(FakeSite::rows * groups), -1));
-  const retort_quantize_output output{sizeof output, 0, codes.view(), scales.view(),
-                                      scheme.symmetric != 0 ? nullptr : zeros.view()};
-  Quantized result;
-  const retort_metric_sink sink = sink_into(result.metrics);
-  throw_if_error(component.functions<retort_quantizer_v1>(RETORT_QUANTIZER_INTERFACE)
-                     .quantize(component.instance(), &fake.site, 0, &scheme, &output, &sink));
-  for (std::size_t i = 0; i < codes.values.size(); ++i) {
-    const std::size_t group = i / static_cast<std::size_t>(width);
-    const int zero = scheme.symmetric != 0 ? 0 : zeros.values[group];
-    result.restored.push_back(static_cast<double>(scales.values[group]) * (static_cast<int>(codes.values[i]) - zero));
-  }
-  return result;
-}
-
-Quantized quantized(const std::string& library, const Parameters& parameters, const FakeSite& fake) {
-  const LoadedComponent component(library, parameters);
-  const retort_quantize_scheme scheme = scheme_of(component, fake.site);
-  return scheme.symmetric != 0 ? quantized_as<std::int8_t>(component, fake, scheme)
-                               : quantized_as<std::uint8_t>(component, fake, scheme);
-}
-
-Parameters four_bits(bool symmetric) {
-  return {{"bits", std::int64_t{4}}, {"group_size", std::int64_t{8}}, {"symmetric", symmetric}};
-}
 
 TEST(GptqPlugin, LeavesLessErrorThanRoundingAndReportsIt) {
   const FakeSite fake;
@@ -204,8 +89,9 @@ TEST(GptqPlugin, AnotherHessianUnderTheSameNameIsNotTakenForTheFirst) {
 TEST(QuantizerPlugins, StopWhenAskedTo) {
   const FakeSite fake;
   set_stop(true);
-  for (const char* library : {RTN_PLUGIN, GPTQ_PLUGIN, AWQ_PLUGIN})
+  for (const char* library : {RTN_PLUGIN, GPTQ_PLUGIN, AWQ_PLUGIN, SMOOTHQUANT_PLUGIN})
     EXPECT_THROW(quantized(library, four_bits(true), fake), std::domain_error) << library;
+  EXPECT_THROW(quantized(HQQ_PLUGIN, four_bits(false), fake), std::domain_error);
   set_stop(false);
 }
 
@@ -287,32 +173,91 @@ TEST(AwqPlugin, SmoothsHeadsTogetherAndRoundsToNearest) {
                    "kv heads"));
 }
 
-TEST(WandaPlugin, WritesEveryMaskAndWeight) {
+/// What the plugin writes for fake.site.
+struct Smoothed {
+  std::vector<float> factors;
+  MetricMap metrics;
+};
+
+Smoothed smoothed(const LoadedComponent& component, const FakeSite& fake) {
+  Tensor<float> factors({FakeSite::columns}, std::vector<float>(FakeSite::columns, -1));
+  Smoothed result;
+  const retort_metric_sink sink = sink_into(result.metrics);
+  throw_if_error(component.functions<retort_quantizer_v1>(RETORT_QUANTIZER_INTERFACE)
+                     .smooth(component.instance(), &fake.site, factors.view(), &sink));
+  result.factors = factors.values;
+  return result;
+}
+
+TEST(SmoothQuantPlugin, SmoothsWhatANormProducesAndWhatItIsAskedTo) {
   FakeSite fake;
-  Tensor<std::uint8_t> mask({FakeSite::rows, FakeSite::columns}, std::vector<std::uint8_t>(96, 255));
-  Tensor<float> weight({FakeSite::rows, FakeSite::columns},
-                       std::vector<float>(96, std::numeric_limits<float>::quiet_NaN()));
-  const retort_sparsify_output output{sizeof output, 0, mask.view(), weight.view()};
-  const auto sparsify = [&](const Parameters& parameters) {
-    const LoadedComponent component(WANDA_PLUGIN, parameters);
-    MetricMap metrics;
-    const retort_metric_sink sink = sink_into(metrics);
-    throw_if_error(component.functions<retort_sparsifier_v1>(RETORT_SPARSIFIER_INTERFACE)
-                       .sparsify(component.instance(), &fake.site, 0, &output, &sink));
-    return metrics.at("removed");
+  const LoadedComponent norms(SMOOTHQUANT_PLUGIN, {}), all(SMOOTHQUANT_PLUGIN, {{"sites", std::string("all")}});
+  retort_quantize_requirements wanted{};
+  wanted.struct_size = sizeof wanted;
+  throw_if_error(
+      norms.functions<retort_quantizer_v1>(RETORT_QUANTIZER_INTERFACE).requirements(norms.instance(), &wanted));
+  EXPECT_EQ(wanted.signals, RETORT_SIGNAL_INPUT_ABSOLUTE_MAX);
+  EXPECT_EQ(smoothed(norms, fake).factors, std::vector<float>(FakeSite::columns, 1));  // produced by v
+  const std::vector<float> shared = smoothed(all, fake).factors;
+  for (std::size_t i = 0; i < FakeSite::columns; ++i) EXPECT_EQ(shared[i], shared[i / 8 * 8 + i % 4]) << i;
+  fake.site.producer = RETORT_PRODUCER_NORM;
+  const Smoothed found = smoothed(norms, fake);
+  for (std::size_t i = 0; i < FakeSite::columns; ++i) {
+    float weight = 0;
+    for (std::size_t o = 0; o < FakeSite::rows; ++o)
+      weight = std::max(weight, std::abs(fake.weight.values[o * FakeSite::columns + i]));
+    EXPECT_FLOAT_EQ(found.factors[i], std::sqrt(fake.largest.values[i] / weight)) << i;
+  }
+  EXPECT_LT(found.metrics.at("input_range_smoothed"), found.metrics.at("input_range") / 2);
+  EXPECT_EQ(quantized(SMOOTHQUANT_PLUGIN, {}, fake).restored, quantized(RTN_PLUGIN, {}, fake).restored);
+  fake.statistics.absolute_max = nullptr;
+  const std::string missing = site_refusal([&] { smoothed(norms, fake); });
+  EXPECT_TRUE(says(missing, "absolute_max") && says(missing, "self_attn.o")) << missing;
+}
+
+TEST(HqqPlugin, LeavesLessErrorThanRoundingAndRefusesSymmetricCodes) {
+  const FakeSite fake;
+  const Quantized hqq = quantized(HQQ_PLUGIN, {{"group_size", std::int64_t{8}}}, fake);
+  const Quantized rtn = quantized(RTN_PLUGIN, four_bits(false), fake);
+  EXPECT_LT(hqq.metrics.at("mean_squared_error"), rtn.metrics.at("mean_squared_error"));
+  EXPECT_GE(hqq.metrics.at("iterations"), 2);
+  const std::string refusal = site_refusal([] { const LoadedComponent refused(HQQ_PLUGIN, {{"symmetric", true}}); });
+  EXPECT_TRUE(says(refusal, "symmetric: expected false")) << refusal;
+  // Eight bits have one symmetric scale a row, which is what files hold of them.
+  const Parameters override{{"overrides/0", std::string("self_attn.o=8")}};
+  const retort_quantize_scheme scheme = scheme_of(LoadedComponent(HQQ_PLUGIN, override), fake.site);
+  EXPECT_EQ(scheme.bits, 8);
+  EXPECT_EQ(scheme.symmetric, 1);
+  EXPECT_EQ(quantized(HQQ_PLUGIN, override, fake).restored, quantized(RTN_PLUGIN, {}, fake).restored);
+}
+
+TEST(GptqPlugin, RefusesAHessianThatStaysSingularByItsSite) {
+  FakeSite fake;
+  // Indefinite whatever is added to the diagonal, up to its mean.
+  for (std::size_t i = 0; i < FakeSite::columns; ++i)
+    for (std::size_t j = 0; j < FakeSite::columns; ++j) fake.hessian.values[i * FakeSite::columns + j] = i == j ? 1 : 9;
+  const std::string refusal = site_refusal([&] { quantized(GPTQ_PLUGIN, four_bits(true), fake); });
+  EXPECT_TRUE(says(refusal, "not positive definite") && says(refusal, "self_attn.o")) << refusal;
+}
+
+TEST(GptqPlugin, SaysWhereCalibrationReachesNothing) {
+  FakeSite fake;
+  std::fill(fake.hessian.values.begin(), fake.hessian.values.end(), 0.0f);
+  take_log();
+  EXPECT_EQ(quantized(GPTQ_PLUGIN, four_bits(true), fake).restored,
+            quantized(RTN_PLUGIN, four_bits(true), fake).restored);
+  EXPECT_TRUE(says(take_log(), "no calibration row reaches its input"));
+}
+
+TEST(QuantizerPlugins, RefuseAWeightThatIsNotFiniteByItsPlace) {
+  FakeSite fake;
+  fake.weight.values[2 * FakeSite::columns + 5] = std::numeric_limits<float>::quiet_NaN();
+  const auto expect_refusal = [&](const char* library, bool symmetric) {
+    const std::string refusal = site_refusal([&] { quantized(library, four_bits(symmetric), fake); });
+    EXPECT_TRUE(says(refusal, "o_proj") && says(refusal, "row 2, column 5")) << library << ": " << refusal;
   };
-  EXPECT_EQ(sparsify({{"pattern", std::string("2:4")}}), .5);
-  EXPECT_EQ(weight.values, fake.weight.values);
-  for (std::size_t begin = 0; begin < 96; begin += 4)
-    EXPECT_EQ(mask.values[begin] + mask.values[begin + 1] + mask.values[begin + 2] + mask.values[begin + 3], 2);
-  EXPECT_EQ(sparsify({{"fraction", .25}}), .25);
-  for (std::size_t o = 0; o < FakeSite::rows; ++o) EXPECT_EQ(mask.values[o * 16 + 3], 1) << o;  // the loud channel
-  for (const char* text : {"2:2", "0:4", "2", "2:", ":4", "2:4x", "a:b"})
-    EXPECT_TRUE(says(site_refusal([&] { sparsify({{"pattern", std::string(text)}}); }), "pattern")) << text;
-  const std::string odd = site_refusal([&] { sparsify({{"pattern", std::string("2:3")}}); });
-  EXPECT_TRUE(says(odd, "multiple of 3") && says(odd, "o_proj")) << odd;
-  fake.statistics.square_sum = nullptr;
-  EXPECT_TRUE(says(site_refusal([&] { sparsify({}); }), "square_sum"));
+  for (const char* library : {RTN_PLUGIN, GPTQ_PLUGIN, AWQ_PLUGIN, SMOOTHQUANT_PLUGIN}) expect_refusal(library, true);
+  expect_refusal(HQQ_PLUGIN, false);
 }
 
 }  // namespace

@@ -13,6 +13,9 @@ namespace retort::quantize {
 
 namespace {
 
+using compression::dot;
+using compression::for_row_chunks;
+
 std::size_t at(std::int64_t index) {
   return static_cast<std::size_t>(index);
 }

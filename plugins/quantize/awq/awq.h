@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "code_grid.h"
+#include "shared_channels.h"
 
 namespace retort::quantize {
 
@@ -27,17 +28,6 @@ struct InputView {
   const float* data = nullptr;  ///< [rows, I]
   std::int64_t rows = 0, stride = 0;
   bool hessian = false;
-};
-
-/// Channels that must have one factor: c, c + group_size, … of each `members` neighbouring blocks of group_size
-/// channels (query heads of one kv head). {0, 1}: none.
-struct SharedChannels {
-  std::int64_t group_size = 0, members = 1;
-  /// The first channel that shares with `channel`.
-  std::int64_t leader(std::int64_t channel) const {
-    if (group_size == 0) return channel;
-    return channel / (group_size * members) * (group_size * members) + channel % group_size;
-  }
 };
 
 struct SmoothingOptions {

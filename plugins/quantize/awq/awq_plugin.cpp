@@ -66,11 +66,9 @@ class Awq : public retort::Quantizer {
       retort::expect_shape(site.statistics.absolute_mean, "absolute_mean", site.columns);
       std::vector<float> means;
       for (std::int64_t i = 0; i < site.columns; ++i) means.push_back(site.statistics.absolute_mean[i]);
-      retort::quantize::SharedChannels shared;
-      if (site.producer == RETORT_PRODUCER_VALUE) shared = shared_by_heads(site);
-      const retort::quantize::Smoothing best =
-          retort::quantize::best_smoothing(weights, means, input_of(site), storage_.grid(scheme), shared,
-                                           {params_.steps, params_.weight_scaling}, [] { retort::throw_if_stopped(); });
+      const retort::quantize::Smoothing best = retort::quantize::best_smoothing(
+          weights, means, input_of(site), storage_.grid(scheme), retort::quantize::shared_channels(site),
+          {params_.steps, params_.weight_scaling}, [] { retort::throw_if_stopped(); });
       for (std::int64_t i = 0; i < site.columns; ++i) factors[i] = best.factors[static_cast<std::size_t>(i)];
       metrics = {{"smoothing_exponent", best.exponent},
                  {"output_error", best.error},
@@ -88,15 +86,6 @@ class Awq : public retort::Quantizer {
 
  private:
   bool hessian() const { return params_.objective == "hessian"; }
-
-  static retort::quantize::SharedChannels shared_by_heads(const retort::Site& site) {
-    const std::int64_t group = site.channel_group, heads = site.shared_heads;
-    if (group < 1 || heads < 1 || site.columns % (group * heads) != 0)
-      throw std::invalid_argument("channel_group, shared_heads: expected whole kv heads in " +
-                                  std::to_string(site.columns) + " columns, found " + std::to_string(group) + " and " +
-                                  std::to_string(heads));
-    return {group, heads};
-  }
 
   static std::vector<WeightView> weights_of(const retort::Site& site) {
     std::vector<WeightView> weights;

@@ -50,6 +50,7 @@ QuantizeScheme Storage::scheme(const Site& site) const {
     if (site.name.find(entry.pattern) != std::string_view::npos) {
       scheme.bits = entry.bits;
       scheme.group_size = entry.group_size;
+      scheme.symmetric = parameters_.symmetric || (entry.bits == 8 && entry.group_size == 0);
     }
   return scheme;
 }
@@ -136,7 +137,7 @@ Metrics CodeWriter::metrics() const {
 Metrics round_module(const SiteModule& module, const CodeGrid& grid, const QuantizeOutput& output,
                      std::span<const float> importance) {
   CodeWriter writer(module, grid, output);
-  for_row_chunks(module.weight.rows(), 64, [&](std::int64_t begin, std::int64_t end) {
+  compression::for_row_chunks(module.weight.rows(), 64, [&](std::int64_t begin, std::int64_t end) {
     throw_if_stopped();
     CodedRow row(module.weight.columns(), grid);
     for (std::int64_t o = begin; o < end; ++o) {
@@ -149,6 +150,16 @@ Metrics round_module(const SiteModule& module, const CodeGrid& grid, const Quant
 
 bool reads_single_rows(const Site& site) {
   return site.producer == RETORT_PRODUCER_NONE && !site.statistics.hessian && !site.statistics.square_sum;
+}
+
+SharedChannels shared_channels(const Site& site) {
+  if (site.producer != RETORT_PRODUCER_VALUE) return {};
+  const std::int64_t group = site.channel_group, heads = site.shared_heads;
+  if (group < 1 || heads < 1 || site.columns % (group * heads) != 0)
+    throw std::invalid_argument("channel_group, shared_heads: expected whole kv heads in " +
+                                std::to_string(site.columns) + " columns, found " + std::to_string(group) + " and " +
+                                std::to_string(heads));
+  return {group, heads};
 }
 
 std::vector<float> input_importance(const Site& site) {

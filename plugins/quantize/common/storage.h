@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "code_grid.h"
+#include "shared_channels.h"
 
 namespace retort::quantize {
 
@@ -58,8 +59,9 @@ ParameterSet<P> storage_schema() {
       .strings("overrides", &P::overrides)
       .doc(
           "\"PATTERN=BITS\" or \"PATTERN=BITS/GROUP\" for sites whose name contains PATTERN, the last that fits: "
-          "\"mlp.down=8\". Without a group, 8 bits have one scale a row and fewer keep group_size; 0 bits leave the "
-          "site in floating point");
+          "\"mlp.down=8\". Without a group, 8 bits have one symmetric scale a row, whatever the others have, and fewer "
+          "keep "
+          "group_size; 0 bits leave the site in floating point");
   return schema;
 }
 
@@ -105,6 +107,10 @@ Metrics round_module(const SiteModule& module, const CodeGrid& grid, const Quant
 /// A table that is looked up has no input that calibration could see: a row at a time is read, as if by a diagonal
 /// Hessian of ones.
 bool reads_single_rows(const Site& site);
+
+/// Query heads of one kv head where v produces the site's input, else none. Throws std::invalid_argument where the
+/// columns are no whole kv heads.
+SharedChannels shared_channels(const Site& site);
 
 /// mean x² of every column; nothing for a table that is looked up. Throws std::invalid_argument, naming the site, where
 /// the statistics are missing or not finite.

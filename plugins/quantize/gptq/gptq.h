@@ -22,7 +22,7 @@ struct GptqOptions {
 
 /// `rows` [R] of I weights each, all finite, become `coded` [R]; `errors` [R] becomes (w − ŵ)·(H + λ)·(w − ŵ).
 /// Importance of columns in a search of scales is the diagonal of H.
-void gptq_rows(const HessianFactor& factor, const CodeGrid& grid, const GptqOptions& options,
+void gptq_rows(const compression::HessianFactor& factor, const CodeGrid& grid, const GptqOptions& options,
                std::span<const std::span<const float>> rows, std::span<CodedRow> coded, std::span<double> errors);
 
 }  // namespace retort::quantize

@@ -1,36 +1,22 @@
 // quantize.gptq: parameters, statistics and codes around gptq.h.
-#include <functional>
-#include <optional>
 #include <retort/plugin.hpp>
 #include <retort/quantizer.hpp>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "gptq.h"
 #include "row_chunks.h"
+#include "site_factor.h"
 #include "storage.h"
 
 namespace {
 
+using retort::compression::ColumnOrder;
+using retort::compression::HessianFactor;
 using retort::quantize::CodedRow;
 using retort::quantize::CodeGrid;
 using retort::quantize::CodeWriter;
-using retort::quantize::ColumnOrder;
-using retort::quantize::HessianFactor;
-using retort::quantize::HessianView;
-
-/// Tells sites apart, so that the modules of one share a factor.
-std::string fingerprint(const retort::Site& site, std::int64_t group) {
-  std::size_t hash = 0;
-  for (std::int64_t i = 0; i < site.statistics.hessian.rows(); ++i) {
-    const auto* bytes = reinterpret_cast<const char*>(site.statistics.hessian.row(i));
-    const std::string_view row(bytes, static_cast<std::size_t>(site.statistics.hessian.columns()) * sizeof(float));
-    hash = hash * 1099511628211U + std::hash<std::string_view>()(row);
-  }
-  return std::string(site.name) + "/" + std::to_string(group) + "/" + std::to_string(hash);
-}
 
 class Gptq : public retort::Quantizer {
  public:
@@ -68,7 +54,8 @@ class Gptq : public retort::Quantizer {
         .doc("calibration rows of the Hessian; several times the columns of the widest site are of use");
   }
 
-  explicit Gptq(const Params& params) : params_(params), storage_(params) {
+  explicit Gptq(const Params& params)
+      : params_(params), storage_(params), factor_({params.damping, params.damping_step, order_of(params)}) {
     if (!params.static_groups && params.order == "activation")
       throw std::invalid_argument(
           "static_groups: expected true with order activation, where the columns of a group do "
@@ -88,10 +75,10 @@ class Gptq : public retort::Quantizer {
       return retort::quantize::round_module(module, grid, output);
     }
     CodeWriter writer(module, grid, output);
-    const HessianFactor& factor = factor_of(site, module, grid.width(module.weight.columns()));
+    const HessianFactor& factor = factor_.of(site, module.weight.columns(), grid.width(module.weight.columns()));
     std::vector<double> errors(static_cast<std::size_t>(module.weight.rows()));
     const retort::quantize::GptqOptions options{params_.static_groups, params_.zero_dead_columns, 128};
-    retort::quantize::for_row_chunks(module.weight.rows(), 32, [&](std::int64_t begin, std::int64_t end) {
+    retort::compression::for_row_chunks(module.weight.rows(), 32, [&](std::int64_t begin, std::int64_t end) {
       retort::throw_if_stopped();
       std::vector<std::span<const float>> rows;
       for (std::int64_t o = begin; o < end; ++o) rows.push_back(writer.weights(o));
@@ -110,36 +97,14 @@ class Gptq : public retort::Quantizer {
   }
 
  private:
-  const HessianFactor& factor_of(const retort::Site& site, const retort::SiteModule& module, std::int64_t group) {
-    const std::int64_t columns = module.weight.columns();
-    try {
-      retort::expect_shape(site.statistics.hessian, "hessian", columns, columns);
-      std::string key = fingerprint(site, group);
-      if (factor_ && key == key_) return *factor_;
-      factor_.reset();
-      const retort::TensorView<const float>& hessian = site.statistics.hessian;
-      const HessianView view{hessian.row(0), columns, columns > 1 ? hessian.row(1) - hessian.row(0) : 1};
-      factor_.emplace(view, group, retort::quantize::FactorOptions{params_.damping, params_.damping_step, order()},
-                      [] { retort::throw_if_stopped(); });
-      key_ = std::move(key);
-    } catch (const std::invalid_argument& error) {
-      throw std::invalid_argument(std::string(site.name) + ": " + error.what());
-    }
-    if (factor_->raises() > 0)
-      retort::log_warning(std::string(site.name) + ": the Hessian has no Cholesky factor with a damping of " +
-                          std::to_string(params_.damping) + "; raised to " + std::to_string(factor_->damping()));
-    return *factor_;
-  }
-
-  ColumnOrder order() const {
-    if (params_.order == "activation") return ColumnOrder::activation;
-    return params_.order == "stored" ? ColumnOrder::stored : ColumnOrder::grouped_activation;
+  static ColumnOrder order_of(const Params& params) {
+    if (params.order == "activation") return ColumnOrder::activation;
+    return params.order == "stored" ? ColumnOrder::stored : ColumnOrder::grouped_activation;
   }
 
   Params params_;
   retort::quantize::Storage storage_;
-  std::optional<HessianFactor> factor_;
-  std::string key_;
+  retort::compression::SiteFactor factor_;
 };
 
 }  // namespace

@@ -12,7 +12,7 @@
 #include "row_chunks.h"
 #include "vector_kernels.h"
 
-namespace retort::quantize {
+namespace retort::compression {
 
 namespace {
 
@@ -119,44 +119,50 @@ std::vector<std::int64_t> column_order(std::span<const double> diagonal, ColumnO
   return columns;
 }
 
+DampedFactor damped_factor(const HessianView& hessian, std::span<const std::int64_t> order,
+                           const FactorOptions& options, const std::function<void()>& poll) {
+  const std::int64_t n = hessian.size;
+  double mean = 0;
+  for (const double value : read_diagonal(hessian)) mean += (value == 0 ? 1 : value) / static_cast<double>(n);
+  DampedFactor factor{std::vector<double>(static_cast<std::size_t>(n * n)), options.damping, 0};
+  const auto fill = [&] {
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int64_t row = order[static_cast<std::size_t>(i)];
+      for (std::int64_t j = i; j < n; ++j) {
+        const std::int64_t column = order[static_cast<std::size_t>(j)];
+        factor.values[static_cast<std::size_t>(i * n + j)] =
+            static_cast<double>(hessian.at(std::min(row, column), std::max(row, column)));
+      }
+      double& own = factor.values[static_cast<std::size_t>(i * n + i)];
+      own = (own == 0 ? 1 : own) + factor.damping * mean;
+    }
+  };
+  for (fill(); !factor_upper(factor.values, n, poll); fill()) {
+    factor.damping += options.damping_step;
+    ++factor.raises;
+    if (!(options.damping_step > 0) || factor.damping > 1)
+      throw SingularHessian("the hessian of " + std::to_string(n) +
+                            " columns is not positive definite even with a damping of " +
+                            std::to_string(factor.damping) + "; calibrate with more and other rows");
+  }
+  return factor;
+}
+
 HessianFactor::HessianFactor(const HessianView& hessian, std::int64_t group, const FactorOptions& options,
-                             const std::function<void()>& poll)
-    : damping_(options.damping) {
+                             const std::function<void()>& poll) {
   const std::int64_t n = hessian.size;
   const std::vector<double> diagonal = read_diagonal(hessian);
   diagonal_.assign(diagonal.begin(), diagonal.end());
   order_ = column_order(diagonal, options.order, group);
-  double mean = 0;
-  for (const double value : diagonal) mean += (value == 0 ? 1 : value) / static_cast<double>(n);
-  std::vector<double> a(static_cast<std::size_t>(n * n));
-  const auto fill = [&] {
-    for (std::int64_t i = 0; i < n; ++i) {
-      const std::int64_t row = order_[static_cast<std::size_t>(i)];
-      for (std::int64_t j = i; j < n; ++j) {
-        const std::int64_t column = order_[static_cast<std::size_t>(j)];
-        a[static_cast<std::size_t>(i * n + j)] =
-            static_cast<double>(hessian.at(std::min(row, column), std::max(row, column)));
-      }
-      double& own = a[static_cast<std::size_t>(i * n + i)];
-      own = (own == 0 ? 1 : own) + damping_ * mean;
-    }
-  };
-  for (fill(); !factor_upper(a, n, poll); fill()) {
-    damping_ += options.damping_step;
-    ++raises_;
-    if (!(options.damping_step > 0) || damping_ > 1)
-      throw std::runtime_error("the hessian of " + std::to_string(n) +
-                               " columns is not positive definite even with a "
-                               "damping of " +
-                               std::to_string(damping_) + "; calibrate with more and other rows");
-  }
-  pivots_.resize(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) pivots_[static_cast<std::size_t>(i)] = a[static_cast<std::size_t>(i * n + i)];
-  ratios_.resize(a.size());
+  const DampedFactor factor = damped_factor(hessian, order_, options, poll);
+  damping_ = factor.damping;
+  raises_ = factor.raises;
+  const auto at = [n](std::int64_t i, std::int64_t j) { return static_cast<std::size_t>(i * n + j); };
+  for (std::int64_t i = 0; i < n; ++i) pivots_.push_back(factor.values[at(i, i)]);
+  ratios_.resize(factor.values.size());
   for (std::int64_t j = 0; j < n; ++j)
     for (std::int64_t i = j + 1; i < n; ++i)
-      ratios_[static_cast<std::size_t>(j * n + i)] =
-          static_cast<float>(a[static_cast<std::size_t>(j * n + i)] / pivots_[static_cast<std::size_t>(i)]);
+      ratios_[at(j, i)] = static_cast<float>(factor.values[at(j, i)] / pivots_[static_cast<std::size_t>(i)]);
 }
 
-}  // namespace retort::quantize
+}  // namespace retort::compression

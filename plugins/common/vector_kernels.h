@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-namespace retort::quantize {
+namespace retort::compression {
 
 double dot(const double* a, const double* b, std::size_t size);
 float dot(const float* a, const float* b, std::size_t size);
@@ -14,8 +14,9 @@ void add_dots(const double* const rows[4], const double* x, std::size_t size, do
 
 /// y += factor·x.
 void add_scaled(float factor, const float* x, float* y, std::size_t size);
+void add_scaled(double factor, const double* x, double* y, std::size_t size);
 
 /// y += Σ factors[r]·rows[r] for four rows.
 void add_scaled(const float factors[4], const float* const rows[4], float* y, std::size_t size);
 
-}  // namespace retort::quantize
+}  // namespace retort::compression

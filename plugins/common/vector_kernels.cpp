@@ -10,7 +10,7 @@
 #define RETORT_VECTOR_KERNEL
 #endif
 
-namespace retort::quantize {
+namespace retort::compression {
 
 RETORT_VECTOR_KERNEL double dot(const double* a, const double* b, std::size_t size) {
   double sum = 0;
@@ -47,6 +47,11 @@ RETORT_VECTOR_KERNEL void add_scaled(float factor, const float* x, float* y, std
   for (std::size_t i = 0; i < size; ++i) y[i] += factor * x[i];
 }
 
+RETORT_VECTOR_KERNEL void add_scaled(double factor, const double* x, double* y, std::size_t size) {
+#pragma omp simd
+  for (std::size_t i = 0; i < size; ++i) y[i] += factor * x[i];
+}
+
 RETORT_VECTOR_KERNEL void add_scaled(const float factors[4], const float* const rows[4], float* y, std::size_t size) {
   const float *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
   const float fa = factors[0], fb = factors[1], fc = factors[2], fd = factors[3];
@@ -54,4 +59,4 @@ RETORT_VECTOR_KERNEL void add_scaled(const float factors[4], const float* const 
   for (std::size_t i = 0; i < size; ++i) y[i] += (fa * a[i] + fb * b[i]) + (fc * c[i] + fd * d[i]);
 }
 
-}  // namespace retort::quantize
+}  // namespace retort::compression

@@ -1,5 +1,5 @@
-// What GPTQ needs of a site's Hessian H [I,I] = 2·Σ x xᵀ / S: the order of columns and the factor that tells how the
-// error of one column is made up for by those after it. One factor serves all modules and rows of a site.
+// What GPTQ and SparseGPT need of a site's Hessian H [I,I] = 2·Σ x xᵀ / S: the order of columns and the factor that
+// tells how the error of one column is made up for by those after it. One factor serves all modules and rows of a site.
 //
 // GPTQ (arXiv 2210.17323, equation 2 and algorithm 1) takes U = chol(H⁻¹), upper, and after column i does
 // w_j −= (w_i − q_i)/U_ii·U_ij. Here H = R·Rᵀ with R upper triangular, so that U = R⁻¹ and nothing is inverted: the
@@ -10,9 +10,10 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
-namespace retort::quantize {
+namespace retort::compression {
 
 enum class ColumnOrder {
   stored,              ///< as the columns lie
@@ -36,11 +37,28 @@ struct HessianView {
 /// Diagonals of 0 (inputs that were never seen: "dead") count as 1; ties keep the stored order.
 std::vector<std::int64_t> column_order(std::span<const double> diagonal, ColumnOrder order, std::int64_t group);
 
+/// A Hessian without a Cholesky factor, however much it is damped.
+struct SingularHessian : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// R of the damped Hessian, with columns in the order given.
+struct DampedFactor {
+  std::vector<double> values;  ///< [I,I], R in the upper triangle: H + λ·mean(diag H) = R·Rᵀ
+  double damping = 0;          ///< λ that was used
+  std::int64_t raises = 0;     ///< how often λ had to be raised
+};
+
+/// Diagonals of 0 count as 1. Throws as HessianFactor.
+DampedFactor damped_factor(
+    const HessianView& hessian, std::span<const std::int64_t> order, const FactorOptions& options,
+    const std::function<void()>& poll = [] {});
+
 class HessianFactor {
  public:
   /// `group`: columns that share a scale. `poll` is called about once a second of work and may throw.
   /// Throws std::invalid_argument for an element that is not finite or a negative diagonal, naming it, and
-  /// std::runtime_error where even λ = 1 gives no factor.
+  /// SingularHessian where even λ = 1 gives no factor.
   HessianFactor(
       const HessianView& hessian, std::int64_t group, const FactorOptions& options,
       const std::function<void()>& poll = [] {});
@@ -67,4 +85,4 @@ class HessianFactor {
 /// not positive beyond rounding; `a` is spoilt then.
 bool factor_upper(std::vector<double>& a, std::int64_t n, const std::function<void()>& poll = [] {});
 
-}  // namespace retort::quantize
+}  // namespace retort::compression

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <exception>
 
-namespace retort::quantize {
+namespace retort::compression {
 
 /// Calls `work(begin, end)` for every chunk of at most `size` rows; a few chunks are not worth waking threads for. The
 /// first exception is thrown again at the end; what has not begun by then is left out.
@@ -32,4 +32,4 @@ void for_row_chunks(std::int64_t rows, std::int64_t size, const Work& work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-}  // namespace retort::quantize
+}  // namespace retort::compression
