@@ -1,14 +1,15 @@
 #include "train/policy_batch.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 namespace retort::train {
 namespace {
 
-/// Leaves the rows of prompts out that have an answer without a score.
-void drop_unscored(RolloutBatch& rollouts, std::vector<host::RewardItem>& items, std::size_t group,
-                   MetricMap& metrics) {
+/// Leaves the rows of prompts out that have an answer without a score. Returns the first reason, or "".
+std::string drop_unscored(RolloutBatch& rollouts, std::vector<host::RewardItem>& items, std::size_t group,
+                          MetricMap& metrics) {
   std::vector<std::size_t> kept;
   std::string reason;
   for (std::size_t begin = 0; begin < items.size(); begin += group) {
@@ -18,10 +19,8 @@ void drop_unscored(RolloutBatch& rollouts, std::vector<host::RewardItem>& items,
     if (bad != of_group.end() && reason.empty()) reason = bad->error;
     for (std::size_t row = begin; bad == of_group.end() && row < begin + group; ++row) kept.push_back(row);
   }
-  if (kept.size() == items.size()) return;
-  metrics["unscored_prompts"] = static_cast<double>((items.size() - kept.size()) / group);
-  if (kept.empty())
-    throw std::runtime_error("the reward could score no group of a whole batch; the first reason: " + reason);
+  if (kept.size() == items.size()) return reason;
+  metrics["unscored_prompts"] += static_cast<double>((items.size() - kept.size()) / group);
   for (std::size_t i = 0; i < kept.size(); ++i) {
     if (kept[i] == i) continue;
     rollouts.sequences[i] = std::move(rollouts.sequences[kept[i]]);
@@ -35,6 +34,7 @@ void drop_unscored(RolloutBatch& rollouts, std::vector<host::RewardItem>& items,
   rollouts.finished.resize(kept.size());
   rollouts.answers.resize(kept.size());
   items.resize(kept.size());
+  return reason;
 }
 
 /// Rows of numbers, one a token, as a [R,T] matrix with 0 behind each row's end.
@@ -45,17 +45,52 @@ std::vector<float> spread(const std::vector<std::vector<float>>& rows, std::int6
   return matrix;
 }
 
+/// How much the rewards of a group's samples differ: the mean over prompts of their standard deviation, of the sum and,
+/// where there are several, of each named score. 0: there is nothing to learn from.
+void add_spread(const host::RlStep& step, MetricMap& metrics) {
+  const auto rows = static_cast<std::size_t>(step.rows()), group = static_cast<std::size_t>(step.group_size);
+  if (group < 2 || rows == 0) return;
+  const auto deviation = [&](const std::vector<float>& values, std::size_t width, std::size_t column) {
+    double all = 0;
+    for (std::size_t first = 0; first < rows; first += group) {
+      double mean = 0, squares = 0;
+      bool equal = true;  // compared exactly: the rounded mean of equal rewards need not be their value
+      for (std::size_t g = 1; g < group; ++g)
+        equal = equal && values[(first + g) * width + column] == values[first * width + column];
+      if (equal) continue;
+      for (std::size_t g = 0; g < group; ++g)
+        mean += static_cast<double>(values[(first + g) * width + column]) / static_cast<double>(group);
+      for (std::size_t g = 0; g < group; ++g) {
+        const double away = static_cast<double>(values[(first + g) * width + column]) - mean;
+        squares += away * away;
+      }
+      all += std::sqrt(squares / static_cast<double>(group - 1));
+    }
+    return all / static_cast<double>(rows / group);
+  };
+  metrics["reward_spread"] = deviation(step.rewards, 1, 0);
+  const std::size_t parts = step.reward_parts.size() / rows;
+  for (std::size_t k = 0; parts > 1 && k < parts; ++k) {
+    double mean = 0;
+    for (std::size_t row = 0; row < rows; ++row) mean += static_cast<double>(step.reward_parts[row * parts + k]);
+    metrics["reward_" + std::to_string(k + 1)] = mean / static_cast<double>(rows);
+    metrics["reward_spread_" + std::to_string(k + 1)] = deviation(step.reward_parts, parts, k);
+  }
+}
+
 }  // namespace
 
 PolicyBatches::PolicyBatches(const PolicyGradientJob& job, const CallModule& policy,
                              const std::vector<task::Example>& examples, const std::vector<Sequence>& prompts)
     : job_(job),
       policy_(policy),
+      prompts_(prompts.size()),
       sampler_(policy, examples, prompts,
                {.temperature = job.temperature,
                 .max_new_tokens = job.max_new_tokens,
                 .group_size = job.algorithm.front().wanted().group_size,
-                .precision = rollout_precision(job.rollout_precision)},
+                .precision = rollout_precision(job.rollout_precision),
+                .grammar = job.grammar},
                job.threads) {}
 
 PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_t seed, MetricMap& metrics) {
@@ -65,9 +100,10 @@ PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_
   if (items.size() != rollouts.answers.size())
     throw std::runtime_error("the reward returned " + std::to_string(items.size()) + " scores for " +
                              std::to_string(rollouts.answers.size()) + " answers");
-  drop_unscored(rollouts, items, static_cast<std::size_t>(group), metrics);
 
   PolicyBatch made;
+  made.unscored = drop_unscored(rollouts, items, static_cast<std::size_t>(group), metrics);
+  if (items.empty()) return made;
   host::RlStep& step = made.step;
   const auto rows = static_cast<std::int64_t>(items.size());
   step.prompts = rows / group;
@@ -75,7 +111,7 @@ PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_
   step.maximum_tokens = job_.max_new_tokens;
   step.temperature = job_.temperature;
   std::vector<std::vector<float>> ones;
-  double reward = 0, malformed = 0, finished = 0, tokens = 0;
+  double reward = 0, malformed = 0, finished = 0, tokens = 0, empty = 0;
   for (std::size_t row = 0; row < items.size(); ++row) {
     const std::size_t length = rollouts.sequences[row].response.size();
     step.positions = std::max(step.positions, static_cast<std::int64_t>(length));
@@ -87,6 +123,7 @@ PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_
     malformed += items[row].malformed ? 1 : 0;
     finished += rollouts.finished[row] ? 1 : 0;
     tokens += static_cast<double>(length);
+    empty += length <= 1 && rollouts.finished[row] ? 1 : 0;  // the end token alone
   }
   step.mask = spread(ones, step.positions);
   step.sampler_log_probs = spread(rollouts.log_probs, step.positions);
@@ -104,6 +141,8 @@ PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_
   metrics["malformed"] = malformed / static_cast<double>(rows);
   metrics["finished"] = finished / static_cast<double>(rows);
   metrics["response_tokens"] = tokens / static_cast<double>(rows);
+  metrics["empty_responses"] = empty / static_cast<double>(rows);
+  add_spread(step, metrics);
   made.sequences = std::move(rollouts.sequences);
   return made;
 }

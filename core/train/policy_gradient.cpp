@@ -4,12 +4,14 @@
 #include <optional>
 #include <stdexcept>
 
+#include "host/plugin/stop_request.h"
 #include "train/corpus.h"
 #include "train/data_parallel.h"
 #include "train/epochs.h"
 #include "train/instance_pool.h"
 #include "train/model_weights.h"
 #include "train/policy_batch.h"
+#include "train/policy_diagnosis.h"
 #include "train/rl_loss.h"
 #include "train/teacher_reward.h"
 #include "train/trainer.h"
@@ -23,7 +25,7 @@ class PolicyLearner {
  public:
   PolicyLearner(const PolicyGradientJob& job, const CallModule& policy, DecoderModule* reference,
                 DecoderModule* teacher, const ValueHead* value_head, const ParameterGroups& groups,
-                PolicyBatches batches)
+                PolicyBatches batches, const RunHooks& hooks)
       : job_(job),
         policy_(policy),
         reference_(reference),
@@ -31,28 +33,32 @@ class PolicyLearner {
         groups_(groups),
         batches_(std::move(batches)),
         instances_(job.algorithm),
+        hooks_(hooks),
+        diagnosis_(hooks),
         options_{job.temperature, first().wants(RETORT_SIGNAL_ENTROPIES), value_head} {}
 
   /// New rollouts of the prompts `batch`, with everything that an algorithm asked for.
   void begin(const std::vector<std::size_t>& batch, std::int64_t number, MetricMap& metrics) {
-    const std::uint64_t seed = job_.seed ^ (static_cast<std::uint64_t>(number) << 20);
-    batch_ = batches_.make(batch, seed, metrics);
-    host::RlStep& step = batch_.step;
-    look_at_rollouts(step);
-    metrics["sampler_difference"] = mean_distance(step.old_log_probs, step.sampler_log_probs, step.mask);
-    const bool by_token = first().wants(RETORT_SIGNAL_TOKEN_REWARDS);
-    std::vector<float> from_teacher;
-    if (teacher_ != nullptr) {
-      metrics["teacher_divergence"] = mean_difference(step.old_log_probs, teacher_log_probs_, step.mask);
-      from_teacher =
-          teacher_rewards(step.old_log_probs, teacher_log_probs_, teacher_weight(first(), true, job_.teacher_weight));
-      if (by_token) add_rewards(step.token_rewards, from_teacher);
-    }
-    first().advantages(step, metrics);
-    if (teacher_ != nullptr && !by_token) add_rewards(step.advantages, from_teacher);
-    metrics["trained_rows"] = std::accumulate(step.keep.begin(), step.keep.end(), 0.0);
-    updates_ = host::rl_updates(step, first().wanted(), seed ^ 0x6D696E69ULL);
+    const std::uint64_t seed = seed_of(number);
+    batch_ = ask(batch, seed, metrics);
+    if (batch_.step.prompts == 0)
+      throw std::runtime_error("the reward could score no group of a whole batch; the first reason: " +
+                               batch_.unscored);
+    add_diagnosis(metrics);
+    if (first().wanted().refill_rounds > 0) refill(batch, seed, metrics);
+    advantages(batch_, metrics);
+    metrics["trained_rows"] = std::accumulate(batch_.step.keep.begin(), batch_.step.keep.end(), 0.0);
+    begin_updates(number);
+    diagnosis_.look(number, metrics);
   }
+
+  /// The batch in whose middle a run was stopped, where it is not this one already.
+  void resume(std::int64_t number) {
+    if (number_ == number) return;
+    batch_ = load_policy_batch(shared_file(number), number);
+    begin_updates(number);
+  }
+  void save() const { save_policy_batch(shared_file(number_), batch_, number_); }
 
   /// Adds the gradient of one of the batch's updates to the parameters'; returns its loss.
   double accumulate(std::size_t number, MetricMap& metrics) {
@@ -66,6 +72,7 @@ class PolicyLearner {
     const auto parts = host::rl_parts(update, first().wanted(), most);
     std::vector<MetricMap> of_part(parts.size());
     const double loss = gradients.accumulate(parts.size(), [&](std::size_t part) {
+      host::throw_if_stop_requested();
       const std::vector<std::size_t> chosen(parts[part].begin(), parts[part].end());
       const ResponseSignals now =
           response_signals(*policy_.decoder, batch_.sequences, chosen, batch_.step.positions, options_);
@@ -78,32 +85,101 @@ class PolicyLearner {
   }
 
  private:
-  /// What the policy at the begin of the step, and the reference, say of the rollouts; in parts of micro_batch_size.
-  void look_at_rollouts(host::RlStep& step) {
+  /// One for each batch: a run that is killed before its checkpoint is written goes on from the last one and its batch.
+  std::filesystem::path shared_file(std::int64_t number) const {
+    return job_.work / ("rollouts-" + std::to_string(number) + ".json");
+  }
+  std::uint64_t seed_of(std::int64_t number) const { return job_.seed ^ (static_cast<std::uint64_t>(number) << 20); }
+  void begin_updates(std::int64_t number) {
+    number_ = number;
+    updates_ = host::rl_updates(batch_.step, first().wanted(), seed_of(number) ^ 0x6D696E69ULL);
+  }
+
+  /// Rollouts, and what policy, reference and teacher say of them.
+  PolicyBatch ask(std::span<const std::size_t> prompts, std::uint64_t seed, MetricMap& metrics) {
+    PolicyBatch asked = batches_.make(prompts, seed, metrics);
+    if (asked.step.prompts == 0) return asked;
+    look_at_rollouts(asked, metrics);
+    metrics["sampler_difference"] =
+        mean_distance(asked.step.old_log_probs, asked.step.sampler_log_probs, asked.step.mask);
+    if (teacher_ == nullptr) return asked;
+    metrics["teacher_divergence"] = mean_difference(asked.step.old_log_probs, asked.teacher_log_probs, asked.step.mask);
+    if (first().wants(RETORT_SIGNAL_TOKEN_REWARDS)) add_rewards(asked.step.token_rewards, from_teacher(asked));
+    return asked;
+  }
+  std::vector<float> from_teacher(const PolicyBatch& batch) const {
+    return teacher_rewards(batch.step.old_log_probs, batch.teacher_log_probs,
+                           teacher_weight(first(), true, job_.teacher_weight));
+  }
+  void advantages(PolicyBatch& batch, MetricMap& metrics) const {
+    first().advantages(batch.step, metrics);
+    if (teacher_ != nullptr && !first().wants(RETORT_SIGNAL_TOKEN_REWARDS))
+      add_rewards(batch.step.advantages, from_teacher(batch));
+  }
+
+  /// Dynamic sampling (DAPO, arXiv 2503.14476, eq. 11): other prompts in place of those with nothing to learn from.
+  void refill(const std::vector<std::size_t>& prompts, std::uint64_t seed, MetricMap& metrics) {
+    std::vector<std::size_t> asked = prompts;
+    MetricMap ignored;
+    first().advantages(batch_.step, ignored);
+    PolicyBatch kept = kept_groups(batch_);
+    const auto missing = [&] {
+      return prompts.size() - std::min(prompts.size(), static_cast<std::size_t>(kept.step.prompts));
+    };
+    std::int64_t round = 0;
+    for (; round < first().wanted().refill_rounds && missing() > 0; ++round) {
+      const std::uint64_t of_round = seed ^ (static_cast<std::uint64_t>(round + 1) << 52);
+      const std::vector<std::size_t> others = other_prompts(batches_.prompts(), asked, missing(), of_round);
+      if (others.empty()) break;
+      asked.insert(asked.end(), others.begin(), others.end());
+      PolicyBatch more = ask(others, of_round, ignored);
+      if (more.step.prompts == 0) continue;
+      first().advantages(more.step, ignored);
+      append(kept, kept_groups(more));
+    }
+    if (ignored.contains("unscored_prompts")) metrics["unscored_prompts"] += ignored["unscored_prompts"];
+    metrics["refill_rounds"] = static_cast<double>(round);
+    metrics["refilled_prompts"] = static_cast<double>(asked.size() - prompts.size());
+    metrics["missing_prompts"] = static_cast<double>(missing());
+    if (kept.step.prompts > 0) batch_ = std::move(kept);
+  }
+
+  void add_diagnosis(MetricMap& metrics) const {
+    if (reference_ != nullptr)
+      metrics["reference_divergence"] =
+          mean_difference(batch_.step.old_log_probs, batch_.step.reference_log_probs, batch_.step.mask);
+  }
+
+  /// What the policy at the begin of the step, and the others, say of the rollouts; in parts of micro_batch_size.
+  void look_at_rollouts(PolicyBatch& batch, MetricMap& metrics) {
     const torch::NoGradGuard no_grad;
-    const std::size_t all = batch_.sequences.size();
-    teacher_log_probs_.clear();
+    host::RlStep& step = batch.step;
+    const std::size_t all = batch.sequences.size();
     const auto micro = static_cast<std::size_t>(std::max<std::int64_t>(job_.training.micro_batch_size, 0));
+    std::vector<float> entropies;
     const auto append = [](std::vector<float>& to, const torch::Tensor& part) {
       const std::vector<float> values = values_of(part);
       to.insert(to.end(), values.begin(), values.end());
     };
     for (std::size_t begin = 0, end = 0; begin < all; begin = end) {
+      hooks_.throw_if_stopped();
       end = micro == 0 ? all : std::min(all, begin + micro);
       std::vector<std::size_t> rows(end - begin);
       std::iota(rows.begin(), rows.end(), begin);
       const ResponseSignals old =
-          response_signals(*policy_.decoder, batch_.sequences, rows, step.positions,
-                           {.temperature = job_.temperature, .value_head = options_.value_head});
+          response_signals(*policy_.decoder, batch.sequences, rows, step.positions,
+                           {.temperature = job_.temperature, .entropies = true, .value_head = options_.value_head});
       append(step.old_log_probs, old.log_probs);
       append(step.old_values, old.values);
+      append(entropies, old.entropies);
       const auto said_by = [&](DecoderModule& model) {
-        return response_signals(model, batch_.sequences, rows, step.positions, {.temperature = job_.temperature})
+        return response_signals(model, batch.sequences, rows, step.positions, {.temperature = job_.temperature})
             .log_probs;
       };
       if (reference_ != nullptr) append(step.reference_log_probs, said_by(*reference_));
-      if (teacher_ != nullptr) append(teacher_log_probs_, said_by(*teacher_));
+      if (teacher_ != nullptr) append(batch.teacher_log_probs, said_by(*teacher_));
     }
+    metrics["policy_entropy"] = mean_difference(entropies, std::vector<float>(entropies.size(), 0.0F), step.mask);
   }
   const host::RlCall& first() const { return job_.algorithm.front(); }
 
@@ -113,9 +189,11 @@ class PolicyLearner {
   const ParameterGroups& groups_;
   PolicyBatches batches_;
   InstancePool<host::RlCall> instances_;
+  const RunHooks& hooks_;
+  PolicyDiagnosis diagnosis_;
   SignalOptions options_;
   PolicyBatch batch_;
-  std::vector<float> teacher_log_probs_;  ///< [R,T]
+  std::int64_t number_ = -1;  ///< of the batch; -1: none yet
   std::vector<host::RlUpdate> updates_;
 };
 
@@ -164,9 +242,9 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   EpochBatches batches(prompts, job.training, job.seed);
   const std::int64_t updates = algorithm.wanted().updates * algorithm.wanted().mini_batches;
   Trainer trainer(groups, job.training, batches.total_steps() * updates, job.seed, job.work, hooks);
-  trainer.checkpoint_at_multiples_of(updates);
   PolicyLearner learner(job, policy, reference.get(), teacher.get(), value_head ? &*value_head : nullptr, groups,
-                        PolicyBatches(job, policy, corpus.examples, prompts));
+                        PolicyBatches(job, policy, corpus.examples, prompts), hooks);
+  trainer.checkpoint_at_multiples_of(updates, [&] { learner.save(); });
   trainer.run("policy gradient", [&](std::int64_t step) {
     const std::int64_t batch = step / updates;
     MetricMap metrics;
@@ -175,6 +253,8 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
         hooks.metric("validation_exact_match", step,
                      exact_match_share(*policy.decoder, policy.tokenizer, policy.contract, validation));
       learner.begin(batches.at(batch), batch, metrics);
+    } else {
+      learner.resume(batch);
     }
     const double loss = learner.accumulate(static_cast<std::size_t>(step % updates), metrics);
     for (const auto& [name, value] : metrics) hooks.metric(name, step, value);

@@ -36,15 +36,19 @@ struct PolicyGradientJob : TrainingJob {
   std::optional<std::filesystem::path> teacher;
   double teacher_weight = 0;              ///< 0: 1 for an algorithm that asks for token rewards, an error for another
   std::string rollout_precision = "f32";  ///< of the sampler's weights and cache: "f32" or "bf16"
+  bool grammar = false;                   ///< rollouts are what the task's call grammar allows (rollouts.h)
   double temperature = 1.0;               ///< of the rollouts, and of all log-probabilities; above 0
   std::int64_t max_new_tokens = 64;
   std::int64_t validation_steps = 10;  ///< batches of rollouts between validations
 };
 
 /// Answers whose reward says "error" leave the batch with their whole group; a batch that nothing is left of is an
-/// error. The metric "sampler_difference" is the mean |Δ log-probability| of a token between sampler and trainer,
-/// "teacher_divergence" the mean of log π − log p of the teacher. Throws std::invalid_argument for an algorithm that
-/// asks for what the job cannot give.
+/// error. An algorithm that asks to be refilled gets other prompts in place of those it keeps nothing of
+/// ("refilled_prompts", and "missing_prompts" where that did not suffice). Stopped between the updates of a batch, the
+/// run leaves the batch beside its checkpoint and goes on in the middle of it. Collapsing entropy, a KL that runs away
+/// and rewards that stay equal are warned of (policy_diagnosis.h). The metric "sampler_difference" is the mean |Δ
+/// log-probability| of a token between sampler and trainer, "teacher_divergence" the mean of log π − log p of the
+/// teacher. Throws std::invalid_argument for an algorithm that asks for what the job cannot give.
 ModelSize policy_gradient(const PolicyGradientJob& job, const RunHooks& hooks);
 
 }  // namespace retort::train

@@ -1,7 +1,9 @@
 #include "train/rollouts.h"
 
 #include <algorithm>
+#include <stdexcept>
 
+#include "grammar/program_builder.h"
 #include "host/base/utf8.h"
 
 namespace retort::train {
@@ -12,6 +14,15 @@ std::int64_t longest_rollout_prompt(const std::vector<Sequence>& prompts) {
   std::size_t longest = 1;
   for (const Sequence& sequence : prompts) longest = std::max(longest, sequence.prompt.size());
   return static_cast<std::int64_t>(longest);
+}
+
+std::unique_ptr<grammar::Grammar> call_grammar(const CallModule& policy, const std::vector<task::Example>& examples) {
+  for (std::size_t i = 0; i < examples.size(); ++i)
+    if (examples[i].tools && policy.contract.form().takes_any_tools())
+      throw std::invalid_argument("grammar: rollouts are limited by the task's tools, and row " + std::to_string(i) +
+                                  " brings tools of its own; leave the grammar out");
+  return std::make_unique<grammar::Grammar>(grammar::envelope_program(policy.contract.envelope(policy.tokenizer)),
+                                            std::make_shared<const grammar::Vocabulary>(policy.tokenizer));
 }
 
 }  // namespace
@@ -31,6 +42,7 @@ RolloutSampler::RolloutSampler(const CallModule& policy, const std::vector<task:
       examples_(examples),
       prompts_(prompts),
       settings_(settings),
+      grammar_(settings.grammar ? call_grammar(policy, examples) : nullptr),
       engine_(*policy.decoder, threads, longest_rollout_prompt(prompts) + settings.max_new_tokens, settings.precision) {
 }
 
@@ -43,7 +55,8 @@ RolloutBatch RolloutSampler::sample(std::span<const std::size_t> batch, std::uin
                              .max_new_tokens = settings_.max_new_tokens,
                              .end_token = policy_.contract.end_token(policy_.tokenizer),
                              .group_size = settings_.group_size,
-                             .seed = seed});
+                             .seed = seed,
+                             .grammar = grammar_.get()});
   RolloutBatch rollouts;
   for (std::size_t row = 0; row < sampled.size(); ++row) {
     const Sequence& prompt = prompts_[batch[row / group]];

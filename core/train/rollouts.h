@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "grammar/grammar.h"
 #include "train/answers.h"
 #include "train/model_weights.h"
 #include "train/policy_engine.h"
@@ -17,6 +19,9 @@ struct RolloutSettings {
   std::int64_t max_new_tokens = 64;
   std::int64_t group_size = 1;
   runtime::RolloutPrecision precision = runtime::RolloutPrecision::f32;
+  /// Answers are what the task's call grammar allows. A log-probability is then of what was drawn from, over the tokens
+  /// allowed: higher than the model's own by the mass of the others.
+  bool grammar = false;
 };
 
 /// Row b·G+g is sample g of prompt b.
@@ -29,7 +34,8 @@ struct RolloutBatch {
 
 class RolloutSampler {
  public:
-  /// Borrows the first three. `prompts` are sequences of `examples`, whose responses are not looked at.
+  /// Borrows the first three. `prompts` are sequences of `examples`, whose responses are not looked at. Throws
+  /// std::invalid_argument for a grammar where rows have tools of their own, and for tools that have none.
   RolloutSampler(const CallModule& policy, const std::vector<task::Example>& examples,
                  const std::vector<Sequence>& prompts, const RolloutSettings& settings, std::int64_t threads);
   /// Of the policy's present weights.
@@ -40,6 +46,7 @@ class RolloutSampler {
   const std::vector<task::Example>& examples_;
   const std::vector<Sequence>& prompts_;
   RolloutSettings settings_;
+  std::unique_ptr<grammar::Grammar> grammar_;  ///< null: off
   PolicyEngine engine_;
 };
 

@@ -187,13 +187,15 @@ void Trainer::update(std::int64_t step, double loss) {
 void Trainer::run(const std::string& label, const std::function<double(std::int64_t)>& accumulate) {
   // Also where checkpoint_steps asks for no checkpoints: what was done is not to be lost for a Ctrl-C.
   const auto save_before_stopping = [&](std::int64_t step) {
-    if (step > last_checkpoint_ && step % checkpoint_multiple_ == 0) save_checkpoint(step);
+    if (step <= last_checkpoint_) return;
+    if (step % checkpoint_multiple_ != 0) save_shared_();
+    save_checkpoint(step);
   };
   for (std::int64_t step = next_step_;; ++step) {
     double loss = 0;
     std::chrono::steady_clock::time_point begin;
     try {
-      if (step % checkpoint_multiple_ == 0) hooks_.throw_if_stopped();  // else there is nothing to go on from
+      hooks_.throw_if_stopped();
       if (!validate(step) || step >= total_steps_) break;
       torch::manual_seed(seed_ + static_cast<std::uint64_t>(step) * 0x9E3779B9ULL);
       for (Tensor& weight : weights_) weight.mutable_grad().reset();

@@ -44,9 +44,13 @@ class Trainer {
           std::filesystem::path work_folder, const RunHooks& hooks);
   ~Trainer();
 
-  /// Checkpoints are written only after a number of steps that `steps` divides: updates that share what is not kept (a
-  /// batch of rollouts) are repeated together. 1 unless set.
-  void checkpoint_at_multiples_of(std::int64_t steps) { checkpoint_multiple_ = steps; }
+  /// Checkpoints are written after a number of steps that `steps` divides: updates that share what is not in them (a
+  /// batch of rollouts) are repeated together. Stopped on request in between, run() calls `save_shared`, which writes
+  /// that down, before it leaves a checkpoint. 1 unless set.
+  void checkpoint_at_multiples_of(std::int64_t steps, std::function<void()> save_shared) {
+    checkpoint_multiple_ = steps;
+    save_shared_ = std::move(save_shared);
+  }
 
   /// Each score becomes the metric "validation_exact_match" of the last step before it.
   void validate_with(Validation validation) { validation_ = std::move(validation); }
@@ -93,6 +97,7 @@ class Trainer {
   TrainingOptions options_;
   LearningRateSchedule schedule_;
   std::int64_t total_steps_, next_step_ = 0, last_checkpoint_ = 0, checkpoint_multiple_ = 1;
+  std::function<void()> save_shared_;
   std::uint64_t seed_;
   std::filesystem::path checkpoint_;
   const RunHooks& hooks_;

@@ -61,10 +61,10 @@ class FaultTest : public ::testing::Test {
   Json manifest(const std::string& stage) const { return host::read_json(run() / "stages" / stage / "manifest.json"); }
   std::string log() const { return host::read_file(run() / "log.txt"); }
 
-  /// Waits, at most 20 s, until `ready` says yes.
+  /// Waits, at most so long, until `ready` says yes.
   template <typename Ready>
-  static bool wait_for(const Ready& ready) {
-    for (int i = 0; i < 2000; ++i) {
+  static bool wait_for(const Ready& ready, int seconds = 20) {
+    for (int i = 0; i < 100 * seconds; ++i) {
       if (ready()) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }

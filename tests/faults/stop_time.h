@@ -26,7 +26,25 @@ inline double processor_seconds(pid_t process) {
 
 struct StopTime {
   double processor = 0, wall = 0;  ///< seconds from the signal to the process's end
+  int status = 0;                  ///< as waitpid() gives it
+  bool interrupted() const { return WIFEXITED(status) && WEXITSTATUS(status) == 130; }
 };
+
+/// Sends SIGINT and waits for the end.
+inline StopTime interrupt(pid_t process) {
+  const auto begin = std::chrono::steady_clock::now();
+  const double before = processor_seconds(process);
+  ::kill(process, SIGINT);
+  rusage usage{};
+  StopTime time;
+  ::wait4(process, &time.status, 0, &usage);
+  const auto seconds = [](const timeval& value) {
+    return static_cast<double>(value.tv_sec) + static_cast<double>(value.tv_usec) * 1e-6;
+  };
+  time.wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  time.processor = seconds(usage.ru_utime) + seconds(usage.ru_stime) - before;
+  return time;
+}
 
 /// Runs a config until it is complete, and stops it once in each stage, `delay` after the stage began; a stage that has
 /// ended by then is not in the result.
@@ -59,21 +77,10 @@ class StopTimes {
       EXPECT_EQ(outcome.code, 0) << outcome.err;
       return false;
     }
-    const auto begin = std::chrono::steady_clock::now();
-    const double before = processor_seconds(child.id());
-    ::kill(child.id(), SIGINT);
-    rusage usage{};
-    int status = 0;
-    ::wait4(child.id(), &status, 0, &usage);
-    const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    const auto seconds = [](const timeval& time) {
-      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-    };
-    const double after = seconds(usage.ru_utime) + seconds(usage.ru_stime);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return false;  // it was done before it noticed
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 130)
-        << stage << ": " << status << host::read_file(folder_ / "stderr.txt");
-    times_[stage] = {after - before, wall};
+    const StopTime time = interrupt(child.id());
+    if (WIFEXITED(time.status) && WEXITSTATUS(time.status) == 0) return false;  // it was done before it noticed
+    EXPECT_TRUE(time.interrupted()) << stage << ": " << time.status << host::read_file(folder_ / "stderr.txt");
+    times_[stage] = time;
     return true;
   }
   /// The next stage to be stopped, or "" when the run has ended.

@@ -27,21 +27,11 @@ class StopTimesOfData : public FaultTest {
     host::write_json(folder_ / "config.json", {{"name", "stops"}, {"stages", stages}});
     const ChildCommand child(folder_, arguments("run"));
     EXPECT_TRUE(wait_for(ready)) << host::read_file(folder_ / "stderr.txt");
-    const double before = processor_seconds(child.id());
-    const auto begin = std::chrono::steady_clock::now();
-    ::kill(child.id(), SIGINT);
-    rusage usage{};
-    int status = 0;
-    ::wait4(child.id(), &status, 0, &usage);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 130) << host::read_file(folder_ / "stderr.txt");
-    const auto seconds = [](const timeval& time) {
-      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-    };
-    const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    const double processor = seconds(usage.ru_utime) + seconds(usage.ru_stime) - before;
-    std::printf("  stopped after %.2f s, %.2f s of processor time\n", wall, processor);
-    EXPECT_LE(wall, 20.0);  // whatever else the machine does
-    return processor;
+    const StopTime time = interrupt(child.id());
+    EXPECT_TRUE(time.interrupted()) << host::read_file(folder_ / "stderr.txt");
+    EXPECT_LE(time.wall, 20.0);  // whatever else the machine does
+    std::printf("  stopped after %.2f s, %.2f s of processor time\n", time.wall, time.processor);
+    return time.processor;
   }
   static Json utterances(int count) {
     return {{"name", "utterances"}, {"use", "stage.generate"}, {"environment", {{"use", "environment.home"}}},
@@ -170,15 +160,9 @@ TEST_F(StopTimesOfData, OfAVeryLargeGeneration) {
     const ChildCommand child(folder_, arguments("run"));
     ASSERT_TRUE(wait_for([&] { return fs::exists(run() / "run.json"); }));
     std::this_thread::sleep_for(std::chrono::seconds(seconds));
-    const double before = processor_seconds(child.id());
-    ::kill(child.id(), SIGINT);
-    rusage usage{};
-    int status = 0;
-    ::wait4(child.id(), &status, 0, &usage);
-    ASSERT_TRUE(WIFEXITED(status));
-    EXPECT_EQ(WEXITSTATUS(status), 130);
-    const double after = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec);
-    EXPECT_LE(after - before, 2.0);
+    const StopTime time = interrupt(child.id());
+    EXPECT_TRUE(time.interrupted()) << time.status;
+    EXPECT_LE(time.processor, 2.0);
   }
 }
 

@@ -1,6 +1,7 @@
 // Faults of runs that train: the quickstart's smoke form, changed as a test needs. Skipped without LibTorch.
 #include <algorithm>
 #include <cctype>
+#include <functional>
 
 #include "stop_time.h"
 
@@ -130,7 +131,65 @@ class StopFaults : public TrainingFaults {
     EXPECT_GE(2 * stopped, wanted.size()) << "most stages were over before they could be stopped";
   }
   static constexpr double threads = 2;  // of the configs
+  /// One batch of reinforcement learning, which is stopped when `ready` says so.
+  StopTime stop_batch(const std::vector<std::string>& arguments, const std::function<bool()>& ready) const {
+    const ChildCommand child(folder_, arguments);
+    EXPECT_TRUE(wait_for(ready, 90)) << said();
+    const StopTime time = interrupt(child.id());
+    EXPECT_TRUE(time.interrupted()) << said();
+    EXPECT_LE(time.processor, 2.0 * threads);
+    EXPECT_LE(time.wall, 20.0);  // whatever else the machine does
+    std::printf("  stopped after %.2f s, %.2f s of processor time\n", time.wall, time.processor);
+    return time;
+  }
+  std::vector<std::string> one_batch(const std::vector<std::string>& more) const {
+    std::vector<std::string> all = {"teacher.training.steps=2", "grpo.training.steps=1", "grpo.validation_limit=0",
+                                    "grpo.rollout_precision=f32"};
+    all.insert(all.end(), more.begin(), more.end());
+    return smoke("policies.json", all);
+  }
+  std::string said() const { return host::read_file(folder_ / "stderr.txt"); }
+  bool runs(const std::string& stage) const {
+    try {
+      for (const Json& one : record()["stages"])
+        if (one["name"] == stage) return one["state"] == "running";
+    } catch (const std::exception&) {
+      // Not there yet.
+    }
+    return false;
+  }
+  std::string metrics_of(const std::string& stage) const {
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(run() / "metrics", ignored))
+      if (entry.path().filename().string().starts_with(stage + "-")) return host::read_file(entry.path());
+    return "";
+  }
+  bool left(const std::string& name) const {
+    for (const auto& entry : fs::directory_iterator(run() / "work"))
+      if (fs::exists(entry.path() / name)) return true;
+    return false;
+  }
 };
+
+TEST_F(StopFaults, ReinforcementLearningStopsInTwoSecondsInsideRollouts) {
+  stop_batch(one_batch({"grpo.training.batch_size=128", "grpo.algorithm.group_size=128", "grpo.max_new_tokens=96"}),
+             [&] {
+               if (!runs("grpo")) return false;
+               std::this_thread::sleep_for(std::chrono::milliseconds(400));
+               return true;
+             });
+  EXPECT_EQ(metrics_of("grpo").find("\"reward\""), std::string::npos) << "rollouts were over too soon";
+}
+
+/// It goes on in the middle of the batch: what was updated is not updated again.
+TEST_F(StopFaults, ReinforcementLearningStopsInTwoSecondsInsideTheUpdatesOfABatch) {
+  const std::vector<std::string> arguments = one_batch({"grpo.algorithm.updates=400"});
+  stop_batch(arguments, [&] { return metrics_of("grpo").find("\"loss\"") != std::string::npos; });
+  EXPECT_TRUE(left("checkpoint.pt"));
+  EXPECT_TRUE(left("rollouts-0.json"));
+  stop_batch(arguments, [&] { return said().find("of 400") != std::string::npos; });
+  EXPECT_HAS(said(), "continuing from step");
+}
 
 TEST_F(StopFaults, EveryStageOfTheAlgorithmsStopsInTwoSeconds) {
   expect_quick(smoke("algorithms.json",

@@ -17,6 +17,7 @@ class RlStage : public retort::Stage {
     double temperature = 1.0;
     std::int64_t max_new_tokens = 64;
     std::string rollout_precision = "f32";
+    bool grammar = false;
     std::vector<double> reward_weights;
     double teacher_weight = 0;
     std::int64_t validation_limit = 200;
@@ -37,6 +38,12 @@ class RlStage : public retort::Stage {
         .doc(
             "of the sampler's weights and cache; bf16 is faster, and draws from a distribution that is off by what the "
             "metric sampler_difference says")
+        .boolean("grammar", &Params::grammar)
+        .doc(
+            "limit rollouts to valid calls by the task's grammar: nothing is malformed, and what is drawn from differs "
+            "from the policy by the mass of what is not allowed (sampler_difference; the algorithm's "
+            "sampler_correction "
+            "weighs it)")
         .numbers("reward_weights", &Params::reward_weights)
         .doc("of the reward's scores, in their order, in the sum that is learned from; empty: the first score alone")
         .number("teacher_weight", &Params::teacher_weight)
@@ -91,6 +98,7 @@ class RlStage : public retort::Stage {
     job.reward = retort::stages::answer_reward(context, params_.reward_weights);
     job.reward_weights = params_.reward_weights;
     job.rollout_precision = params_.rollout_precision;
+    job.grammar = params_.grammar;
     job.temperature = params_.temperature;
     if (context.has_input("teacher")) job.teacher = context.input_folder("teacher");
     job.teacher_weight = params_.teacher_weight;
@@ -105,6 +113,6 @@ class RlStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.rl", "1.1.0", "Apache-2.0",
-                   retort::component<RlStage>("stage.rl", "1.1.0",
+RETORT_PLUGIN_LIST("stage.rl", "1.2.0", "Apache-2.0",
+                   retort::component<RlStage>("stage.rl", "1.2.0",
                                               "reinforcement learning with rewards from executed calls"));

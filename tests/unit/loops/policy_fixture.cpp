@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "host/base/files.h"
@@ -158,6 +159,19 @@ retort_error* fake_advantages(retort_instance* instance, const retort_rl_batch* 
   if (out->returns != nullptr)
     write(out->returns, std::vector<float>(advantages.size(), static_cast<float>(fake.constant_return)));
   if (!fake.keep.empty()) write(out->keep, fake.keep);
+  if (fake.drop_equal) {
+    std::vector<float> keep;
+    const std::vector<float>& rewards = seen.tensors["rewards"];
+    const auto group = static_cast<std::size_t>(fake.wanted.group_size);
+    for (std::size_t row = 0; row < rewards.size(); ++row) {
+      const auto begin = rewards.begin() + static_cast<std::ptrdiff_t>(row / group * group);
+      keep.push_back(std::count(begin, begin + static_cast<std::ptrdiff_t>(group), *begin) ==
+                             static_cast<std::ptrdiff_t>(group)
+                         ? 0.0F
+                         : 1.0F);
+    }
+    write(out->keep, keep);
+  }
   fake.advantages.push_back(std::move(seen));
   return nullptr;
 }

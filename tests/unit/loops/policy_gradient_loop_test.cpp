@@ -7,10 +7,12 @@
 #include <filesystem>
 #include <functional>
 #include <numeric>
+#include <retort/host.hpp>
 #include <set>
 
 #include "distill_fixture.h"
 #include "policy_fixture.h"
+#include "train/policy_diagnosis.h"
 #include "train/response_signals.h"
 #include "train/teacher_reward.h"
 
@@ -140,6 +142,34 @@ TEST_F(PolicyGradientLoop, LogProbabilitiesAreAtTheSamplingTemperature) {
       EXPECT_NEAR(now.tensors.at("log_probs")[cell], expected[t], 2e-4);
     }
   }
+}
+
+/// What a text is cut into again need not be what was sampled: ids, masks and log-probabilities are of the sampled ids.
+TEST_F(PolicyGradientLoop, TrainsOnTheIdsThatWereSampledWhateverTheirTextIsCutInto) {
+  fake.wanted.group_size = 16;
+  fake.wanted.signals = RETORT_SIGNAL_SAMPLER_LOG_PROBS;
+  scores.of_row = {{1}, {0}};
+  run("sampled_ids");
+  const CallModule module = load_call_module(place.policy());
+  const SeenRl& seen = fake.losses.at(0);
+  const std::vector<Sequence> sequences = sequences_of(place, scores);
+  std::size_t other = 0;
+  for (std::size_t row = 0; row < sequences.size(); ++row) {
+    const std::vector<text::TokenId>& ids = sequences[row].response;
+    std::string text;
+    for (const text::TokenId id : ids) text += module.tokenizer.token_bytes(id);
+    if (module.tokenizer.encode(text) == ids) continue;
+    ++other;
+    const std::vector<double> expected = testing::reference_log_probs(place.policy(), sequences[row], 0.7);
+    ASSERT_EQ(expected.size(), ids.size());
+    for (std::size_t t = 0; t < static_cast<std::size_t>(seen.positions); ++t) {
+      const std::size_t cell = row * static_cast<std::size_t>(seen.positions) + t;
+      EXPECT_EQ(seen.tensors.at("mask")[cell], t < ids.size() ? 1 : 0);
+      if (t >= ids.size()) continue;
+      EXPECT_NEAR(seen.tensors.at("log_probs")[cell], expected[t], 2e-4) << row << ", " << t;
+    }
+  }
+  EXPECT_GT(other, 4u) << "no text is cut into other ids: nothing was tested";
 }
 
 TEST_F(PolicyGradientLoop, HidesWhatWasNotAskedFor) {
@@ -286,6 +316,134 @@ TEST_F(PolicyGradientLoop, ARunThatStoppedBetweenUpdatesEndsWithTheSameBytes) {
   policy_gradient(broken, resumed.hooks());
   EXPECT_EQ(resumed.metrics.at("loss").size(), 8u);  // from the second batch on
   EXPECT_EQ(place.bytes_of(whole), place.bytes_of(broken));
+}
+
+TEST_F(PolicyGradientLoop, StoppedBetweenUpdatesItGoesOnInTheMiddleOfTheBatch) {
+  fake.wanted.group_size = 2;
+  fake.wanted.updates = 2;
+  fake.wanted.mini_batches = 2;
+  fake.wanted.signals = RETORT_SIGNAL_VALUES | RETORT_SIGNAL_REFERENCE_LOG_PROBS;
+  scores.of_row = {{1}, {-1}, {.5}};
+  const auto make = [&](const std::string& name) {
+    PolicyGradientJob made = place.job<PolicyGradientJob>(name, 3);
+    made.algorithm.push_back(fake.call());
+    made.training.checkpoint_steps = 0;
+    made.max_new_tokens = 5;
+    scores.give_to(made);
+    return made;
+  };
+  const PolicyGradientJob whole = make("whole"), broken = make("stopped");
+  policy_gradient(whole, recorder.hooks());
+  fake.advantages.clear();
+  Recorder stopped;
+  RunHooks hooks = stopped.hooks();
+  hooks.throw_if_stopped = [&] {
+    if (stopped.step == 6) throw Stopped();  // in the middle of the second batch
+  };
+  EXPECT_THROW(policy_gradient(broken, hooks), Stopped);
+  EXPECT_EQ(fake.advantages.size(), 2U);
+  EXPECT_TRUE(std::filesystem::exists(broken.work / "checkpoint.pt"));
+  Recorder resumed;
+  policy_gradient(broken, resumed.hooks());
+  EXPECT_EQ(resumed.metrics.at("loss").size(), 6U);  // nothing is done twice
+  EXPECT_EQ(fake.advantages.size(), 3U);
+  EXPECT_EQ(place.bytes_of(whole), place.bytes_of(broken));
+}
+
+TEST_F(PolicyGradientLoop, OtherPromptsReplaceThoseWithNothingToLearnFrom) {
+  fake.wanted.group_size = 2;
+  fake.wanted.refill_rounds = 2;
+  fake.drop_equal = true;
+  scores.of_row = {{1}, {0}, {1}, {1}};  // the second prompt's samples earn the same; a single prompt's do not
+  std::vector<std::string> asked;
+  prepare = [&](PolicyGradientJob& made) {
+    const RewardFunction plain = made.reward;
+    made.reward = [&asked, plain](const std::vector<task::Tool>& tools, const std::vector<SampledAnswer>& answers) {
+      for (std::size_t i = 0; i < answers.size(); i += 2) asked.push_back(answers[i].example->utterance());
+      return plain(tools, answers);
+    };
+  };
+  run("refill");
+  ASSERT_EQ(fake.advantages.size(), 3U);  // of the first round, of the second, of what stays
+  EXPECT_EQ(asked.size(), 3U);
+  EXPECT_EQ(std::set<std::string>(asked.begin(), asked.end()).size(), 3U);
+  EXPECT_EQ(fake.advantages[2].tensors.at("rewards"), (std::vector<float>{1, 0, 1, 0}));
+  EXPECT_EQ(fake.losses.at(0).rows.size(), 4U);
+  EXPECT_EQ(recorder.metrics.at("refilled_prompts"), std::vector<double>{1});
+  EXPECT_EQ(recorder.metrics.at("missing_prompts"), std::vector<double>{0});
+  for (std::size_t i = 0; i < fake.losses[0].tensors.at("mask").size(); ++i)
+    if (fake.losses[0].tensors.at("mask")[i] != 0) {
+      EXPECT_NEAR(fake.losses[0].tensors.at("log_probs")[i], fake.losses[0].tensors.at("old_log_probs")[i], 1e-4F);
+    }
+
+  scores.of_row = {{1}};  // nobody differs: every round is asked, nothing is learnt
+  fake.advantages.clear();
+  fake.losses.clear();
+  run("nothing");
+  EXPECT_EQ(recorder.metrics.at("missing_prompts").back(), 2);
+  EXPECT_EQ(recorder.metrics.at("trained_rows").back(), 0);
+  EXPECT_TRUE(fake.losses.empty());
+}
+
+TEST_F(PolicyGradientLoop, UnderTheGrammarNothingThatEndsIsMalformed) {
+  fake.wanted.group_size = 4;
+  fake.wanted.signals = RETORT_SIGNAL_SAMPLER_LOG_PROBS;
+  scores.of_row = {{1}, {0}};
+  prepare = [](PolicyGradientJob& made) {
+    made.grammar = true;
+    made.max_new_tokens = 24;
+  };
+  run("grammar");
+  const SeenRl& seen = fake.advantages.at(0);
+  double forbidden = 0;
+  for (std::size_t row = 0; row < scores.answers.size(); ++row)
+    if (seen.tensors.at("finished")[row] == 1) {
+      EXPECT_TRUE(std::holds_alternative<std::vector<task::Call>>(scores.answers[row].response)) << row;
+    }
+  for (std::size_t i = 0; i < seen.tensors.at("mask").size(); ++i) {
+    if (seen.tensors.at("mask")[i] == 0) continue;
+    const float more = seen.tensors.at("sampler_log_probs")[i] - seen.tensors.at("old_log_probs")[i];
+    EXPECT_GT(more, -1e-3F);  // over the tokens that are allowed alone
+    forbidden = std::max(forbidden, static_cast<double>(more));
+  }
+  EXPECT_GT(forbidden, .1);
+}
+
+TEST_F(PolicyGradientLoop, WarnsWhenNothingCanBeLearnt) {
+  fake.wanted.group_size = 2;
+  scores.of_row = {{1}};
+  std::vector<std::string> said;
+  job = place.job<PolicyGradientJob>("warned", 9);
+  job.algorithm.push_back(fake.call());
+  job.max_new_tokens = 4;
+  scores.give_to(job);
+  RunHooks hooks = recorder.hooks();
+  hooks.log = [&](std::string_view message) { said.emplace_back(message); };
+  policy_gradient(job, hooks);
+  const auto warnings = std::count_if(said.begin(), said.end(), [](const std::string& message) {
+    return message.find("raise group_size or temperature") != std::string::npos;
+  });
+  EXPECT_EQ(warnings, 1);
+  EXPECT_EQ(recorder.metrics.at("reward_spread"), std::vector<double>(9, 0.0));
+  EXPECT_GT(recorder.metrics.at("policy_entropy").at(0), 0);
+}
+
+TEST(PolicyDiagnosis, EachKindOfWarningComesOnceAndSaysWhatToDo) {
+  Recorder recorder;
+  std::vector<std::string> said;
+  RunHooks hooks = recorder.hooks();
+  hooks.log = [&](std::string_view message) { said.emplace_back(message); };
+  PolicyDiagnosis diagnosis(hooks);
+  diagnosis.look(0, {{"policy_entropy", 2}, {"reference_divergence", .1}, {"reward_spread", .2}, {"malformed", 1}});
+  EXPECT_TRUE(said.empty());
+  for (int batch = 1; batch < 12; ++batch)
+    diagnosis.look(batch,
+                   {{"policy_entropy", .1}, {"reference_divergence", 3}, {"reward_spread", 0}, {"malformed", 1}});
+  ASSERT_EQ(said.size(), 4U);
+  EXPECT_NE(said[0].find("lower learning_rate"), std::string::npos);
+  EXPECT_NE(said[1].find("raise kl_coefficient"), std::string::npos);
+  EXPECT_NE(said[2].find("set grammar"), std::string::npos);
+  EXPECT_NE(said[3].find("raise group_size"), std::string::npos);
 }
 
 TEST_F(PolicyGradientLoop, ThreadsGiveTheSameStep) {

@@ -165,7 +165,7 @@ TEST(Trainer, WritesCheckpointsOnlyWhereABatchOfUpdatesEnds) {
   const TwoGroups two;
   const RunHooks hooks = silent_hooks();
   Trainer trainer(two.groups(), plain_options(), 9, 0, work.path(), hooks);
-  trainer.checkpoint_at_multiples_of(4);
+  trainer.checkpoint_at_multiples_of(4, [] { FAIL() << "nobody stopped it"; });
   std::vector<bool> written;
   trainer.run("test", [&](std::int64_t) {
     written.push_back(std::filesystem::exists(work.path() / "checkpoint.pt"));
@@ -173,6 +173,37 @@ TEST(Trainer, WritesCheckpointsOnlyWhereABatchOfUpdatesEnds) {
     return 0.0;
   });
   EXPECT_EQ(written, (std::vector<bool>{false, false, false, false, true, true, true, true, true}));
+}
+
+/// What updates share is written before the checkpoint that needs it; where none is shared, it is not.
+TEST(Trainer, StoppedInsideABatchOfUpdatesItHasWhatTheyShareWrittenFirst) {
+  for (const std::int64_t at : {4, 6}) {
+    const TemporaryFolder work;
+    const TwoGroups two;
+    const RunHooks hooks = silent_hooks();
+    Trainer trainer(two.groups(), plain_options(), 9, 0, work.path(), hooks);
+    int saved = 0;
+    trainer.checkpoint_at_multiples_of(4, [&] { ++saved; });
+    const auto run_until = [&](std::int64_t end) {
+      trainer.run("test", [&](std::int64_t step) {
+        if (step == end) throw Stopped();
+        two.set_gradients(1, 1);
+        return 0.0;
+      });
+    };
+    EXPECT_THROW(run_until(at), Stopped);
+    EXPECT_EQ(saved, at == 6 ? 1 : 0);
+    EXPECT_TRUE(std::filesystem::exists(work.path() / "checkpoint.pt"));
+    std::vector<std::int64_t> steps;
+    Trainer resumed(two.groups(), plain_options(), 9, 0, work.path(), hooks);
+    resumed.run("test", [&](std::int64_t step) {
+      steps.push_back(step);
+      two.set_gradients(1, 1);
+      return 0.0;
+    });
+    EXPECT_EQ(steps.front(), at);
+    EXPECT_EQ(steps.size(), static_cast<std::size_t>(9 - at));
+  }
 }
 
 }  // namespace retort::train
