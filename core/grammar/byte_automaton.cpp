@@ -39,17 +39,22 @@ std::size_t ByteAutomaton::Hash::operator()(const std::vector<Configuration>& li
 ByteAutomaton::ByteAutomaton(std::shared_ptr<const Program> program, std::size_t longest_token)
     : program_(std::move(program)), longest_token_(static_cast<std::uint32_t>(longest_token)) {
   limited_.assign(program_->code.size(), false);
+  for (std::size_t i = 0; i < program_->code.size(); ++i)
+    if (program_->code[i].from_conversation) marked_.push_back(static_cast<Address>(i));
   facts_of_.assign(program_->code.size(), nullptr);
   forget();
 }
 
 bool ByteAutomaton::set_conversation(std::shared_ptr<SaidParts> said) {
   said_ = std::move(said);
-  std::vector<bool> limited(program_->code.size(), false);
-  for (std::size_t i = 0; said_ != nullptr && i < limited.size(); ++i)
-    limited[i] = program_->code[i].from_conversation && said_->has(program_->code[i].text->length);
-  if (limited != limited_) {
-    limited_ = std::move(limited);
+  bool same = true;
+  for (const Address place : marked_) {
+    const auto index = static_cast<std::size_t>(place);
+    const bool limited = said_ != nullptr && said_->has(program_->code[index].text->length);
+    same = same && limited == limited_[index];
+    limited_[index] = limited;
+  }
+  if (!same) {
     forget();
     return false;
   }

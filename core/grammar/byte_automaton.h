@@ -132,7 +132,8 @@ class ByteAutomaton {
 
   std::shared_ptr<const Program> program_;
   std::shared_ptr<SaidParts> said_;
-  std::vector<bool> limited_;     ///< [instructions]: texts that are parts of what was said
+  std::vector<Address> marked_;   ///< texts that may be limited to what was said
+  std::vector<bool> limited_;     ///< [instructions]: those that are
   std::vector<StateId> touched_;  ///< states that are
   std::uint32_t longest_token_;
   std::unordered_map<const CountedText*, std::unique_ptr<const TextFacts>> facts_;

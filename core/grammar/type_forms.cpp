@@ -16,6 +16,8 @@ using schema::Json;
 using schema::Schema;
 namespace types = schema::types;
 
+constexpr std::size_t most_values = 200000;
+
 [[noreturn]] void refuse(const Schema& schema, const std::string& key, const std::string& why) {
   throw std::invalid_argument(schema.pointer + "/" + key + ": " + why);
 }
@@ -78,18 +80,19 @@ void FormBuilder::refuse_unknown(const Partial& partial) const {
 }
 
 std::vector<Json> FormBuilder::possible_values(const Partial& partial) const {
-  std::vector<Json> values;
-  bool first = true;
-  for (const Constraint& constraint : partial.flat) {
-    const Schema& schema = *constraint.schema;
-    if (!first || (!schema.values && !schema.constant)) continue;
-    values = schema.values ? *schema.values : std::vector<Json>{*schema.constant};
-    first = false;
-  }
+  const auto listing = std::find_if(partial.flat.begin(), partial.flat.end(), [](const Constraint& constraint) {
+    return constraint.schema->values || constraint.schema->constant;
+  });
+  if (listing == partial.flat.end()) return {};
+  const Schema& source = *listing->schema;
+  std::vector<Json> values = source.values ? *source.values : std::vector<Json>{*source.constant};
+  Schema others = source;  // its own list has its values: looking for each would take the square of their number
+  others.values.reset();
   std::erase_if(values, [&](const Json& value) {
+    check_limits(values.size(), most_values, "values of an enum");
     return !std::all_of(partial.flat.begin(), partial.flat.end(), [&](const Constraint& constraint) {
-      return constraint.own_keywords_only ? schema::fits_own_keywords(*constraint.schema, value)
-                                          : schema::fits(*constraint.schema, value);
+      const Schema& schema = constraint.schema == &source ? others : *constraint.schema;
+      return constraint.own_keywords_only ? schema::fits_own_keywords(schema, value) : schema::fits(schema, value);
     });
   });
   return values;

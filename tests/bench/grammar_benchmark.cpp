@@ -22,6 +22,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using schema::OrderedJson;
+using text::TokenId;
 
 double microseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
@@ -177,6 +178,97 @@ void measure_json_calls() {
                 {"turn on the light in the kitchen", "set it to 20 degrees in the hall", "start a timer for tea"});
 }
 
+/// Answers that are known beforehand, decoded as a model that says them would: what forced runs gain does not depend on
+/// what a model has learnt, only on its shape, its tokenizer and the tools.
+void measure_known_answers(const std::string& name, const model::ModelFolder& folder, const text::Tokenizer& tokenizer,
+                           const schema::OrderedJson& schema, const std::vector<std::string>& answers, int rounds) {
+  runtime::Decoder decoder(folder, {.threads = 1});
+  const std::vector<TokenId> prompt = tokenizer.encode("please turn on the light in the kitchen at half past seven");
+  grammar::Grammar limits(grammar::schema_program(grammar::schema_rules(schema::SchemaDocument(schema)),
+                                                  {task::JsonSpacing::compact, task::KeyOrder::schema}),
+                          std::make_shared<const grammar::Vocabulary>(tokenizer));
+  enum Way { free, limited, forced };
+  std::vector<double> times[3];
+  std::int64_t tokens = 0, in_runs = 0;
+  for (int round = 0; round < rounds; ++round)
+    for (const std::string& answer : answers)
+      for (const Way way : {free, limited, forced}) {
+        const std::vector<TokenId> said = tokenizer.encode(answer);
+        const double start = processor_microseconds();
+        decoder.prompt(prompt, 0);
+        grammar::GrammarState state = limits.begin();
+        std::size_t fed = 0;
+        for (std::size_t known = 0; known < said.size();) {
+          std::size_t run = way == forced ? limits.forced(state, tokenizer).size() : 0;
+          if (run == 0) {  // a token is chosen
+            if (known > fed) decoder.forward(std::span(said).subspan(fed, known - fed));
+            fed = known;
+            run = 1;
+          } else if (round > 0) {
+            in_runs += static_cast<std::int64_t>(run);
+          }
+          for (; run > 0 && known < said.size(); --run, ++known)
+            if (way != free && !limits.advance(state, said[known]))
+              throw std::runtime_error("bench: the answer does not fit its schema: " + answer);
+        }
+        if (round > 0) times[way].push_back(processor_microseconds() - start);
+        if (round > 0 && way == free) tokens += static_cast<std::int64_t>(said.size());
+      }
+  std::printf("%s: %lld tokens, %.0f %% of them in forced runs\n", name.c_str(), static_cast<long long>(tokens),
+              100.0 * static_cast<double>(in_runs) / static_cast<double>(tokens));
+  for (const Way way : {free, limited, forced})
+    print(way == free ? "no grammar" : way == limited ? "grammar" : "grammar, forced runs", times[way], "us");
+  std::vector<double> passes;
+  for (const std::size_t width : {1U, 2U, 4U, 8U}) {
+    const std::vector<TokenId> several(width, prompt.front());
+    passes.clear();
+    for (int i = 0; i < 3 * rounds; ++i) {
+      decoder.prompt(prompt, 0);
+      const double start = processor_microseconds();
+      decoder.forward(several);
+      passes.push_back(processor_microseconds() - start);
+    }
+    print(("a pass of " + std::to_string(width)).c_str(), passes, "us");
+  }
+}
+
+/// `folder` empty: a super-tiny shape with random weights and a tokenizer made of such calls.
+void measure_forced_runs(const std::filesystem::path& folder) {
+  const auto schema = schema::OrderedJson::parse(R"({"type":"array","minItems":1,"items":{"anyOf":[
+    {"type":"object","required":["name","arguments"],"additionalProperties":false,"properties":{"name":{"const":"light_set"},
+      "arguments":{"type":"object","required":["room","state"],"additionalProperties":false,"properties":{
+        "room":{"enum":["kitchen","living room","bedroom","hall"]},"state":{"enum":["on","off"]}}}}},
+    {"type":"object","required":["name","arguments"],"additionalProperties":false,"properties":{"name":{"const":"thermostat_set"},
+      "arguments":{"type":"object","required":["room","temperature"],"additionalProperties":false,"properties":{
+        "room":{"enum":["kitchen","living room","bedroom","hall"]},"temperature":{"type":"integer","minimum":5,"maximum":30}}}}},
+    {"type":"object","required":["name","arguments"],"additionalProperties":false,"properties":{"name":{"const":"message_send"},
+      "arguments":{"type":"object","required":["to","text"],"additionalProperties":false,"properties":{
+        "to":{"type":"string"},"text":{"type":"string"}}}}}]}})");
+  const std::vector<std::string> answers = {
+      R"([{"name":"light_set","arguments":{"room":"kitchen","state":"on"}}])",
+      R"([{"name":"thermostat_set","arguments":{"room":"living room","temperature":21}}])",
+      R"([{"name":"message_send","arguments":{"to":"Anna","text":"I am late, please start without me"}}])",
+      R"([{"name":"light_set","arguments":{"room":"hall","state":"off"}},{"name":"light_set","arguments":{"room":"bedroom","state":"off"}}])"};
+  if (!folder.empty())
+    return measure_known_answers(folder.string(), model::ModelFolder(folder), text::Tokenizer::load(folder), schema,
+                                 answers, 2);
+  const tests::TemporaryFolder made;
+  model::ModelConfig config = runtime::testing::grouped_config("qwen3", true);
+  config.hidden_size = 112;
+  config.intermediate_size = 288;
+  config.layers = 5;
+  config.heads = config.kv_heads = 4;
+  config.head_dim = 28;
+  config.vocabulary_size = 1792;
+  runtime::testing::write_model(made.path(), config, runtime::testing::random_weights(config, 3),
+                                runtime::testing::Storage::int8);
+  std::vector<std::string> texts = answers;
+  texts.emplace_back("please turn on the light in the kitchen at half past seven");
+  host::write_file_atomically(made / "tokenizer.json", text::train_byte_level_bpe(texts, {.vocabulary_size = 330}));
+  measure_known_answers("super-tiny shape, json", model::ModelFolder(made.path()), text::Tokenizer::load(made.path()),
+                        schema, answers, 100);
+}
+
 /// A trained model of any form, asked the first user messages of a JSONL file.
 void measure_model(const std::filesystem::path& folder, const std::filesystem::path& rows) {
   constexpr std::size_t most = 20;
@@ -196,11 +288,15 @@ void measure_model(const std::filesystem::path& folder, const std::filesystem::p
 }  // namespace
 }  // namespace retort
 
-/// `bench_grammar [masks|calls]`, or `bench_grammar model FOLDER ROWS.jsonl`
+/// `bench_grammar [masks|calls]`, `bench_grammar model FOLDER ROWS.jsonl`, or `bench_grammar forced [FOLDER]`
 int main(int count, char** arguments) {
   const std::string what = count > 1 ? arguments[1] : "";
   if (what == "model" && count == 4) {
     retort::measure_model(arguments[2], arguments[3]);
+    return 0;
+  }
+  if (what == "forced") {
+    retort::measure_forced_runs(count > 2 ? arguments[2] : "");
     return 0;
   }
   if (what != "calls") retort::measure_masks();

@@ -111,9 +111,12 @@ Answer CallModel::answer(const task::Conversation& conversation, std::int64_t ma
   require_rows(prompt, state_->tokenizer, state_->folder.config());
   if (static_cast<std::int64_t>(prompt.size()) > state_->decoder.context()) {
     const bool one = conversation.messages.size() == 1;
-    throw std::invalid_argument((one ? "utterance" : "conversation") + std::string(": its prompt has ") +
-                                std::to_string(prompt.size()) + " tokens, expected at most " +
-                                std::to_string(state_->decoder.context()) + " (the context); shorten it");
+    throw std::invalid_argument(
+        (one ? "utterance" : "conversation") + std::string(": its prompt has ") + std::to_string(prompt.size()) +
+        " tokens, expected at most " + std::to_string(state_->decoder.context()) + " (the context); shorten it" +
+        (state_->contract.form().takes_any_tools()
+             ? " or give fewer tools: it shows " + std::to_string(state_->contract.tools_of(conversation).size())
+             : ""));
   }
   grammar::Grammar* limits = state_->grammar_for(conversation.tools);
   if (limits != nullptr && state_->wanted.options.values_from_utterance)

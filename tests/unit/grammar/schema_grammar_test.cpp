@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "fixtures.h"
 #include "grammar/byte_automaton.h"
@@ -181,6 +182,35 @@ TEST(SchemaGrammar, RefusesByPointer) {
   // With its values listed, any keyword is decided value by value.
   EXPECT_TRUE(takes(R"({"enum":[1,2,3],"not":{"const":2}})", "3"));
   EXPECT_FALSE(takes(R"({"enum":[1,2,3],"not":{"const":2}})", "2"));
+}
+
+/// Looking for each value in the list would take longer than the limit.
+TEST(SchemaGrammar, LongListsOfValues) {
+  OrderedJson schema{{"enum", OrderedJson::array()}, {"maxLength", 12}};
+  for (int i = 0; i < 100000; ++i) schema["enum"].push_back("value " + std::to_string(i));
+  schema["enum"].push_back("longer than twelve");
+  const std::string text = schema.dump();
+  EXPECT_TRUE(takes(text.c_str(), "\"value 99999\""));
+  EXPECT_FALSE(takes(text.c_str(), "\"value 100000\""));
+  EXPECT_FALSE(takes(text.c_str(), "\"longer than twelve\""));
+}
+
+/// What is written twice is made once.
+TEST(SchemaGrammar, EqualPatternsAreOneText) {
+  const auto program = compiled(OrderedJson::parse(R"({"properties":{"a":{"type":"string","pattern":"^x+$"},
+    "b":{"type":"string","pattern":"^x+$"},"c":{"type":"string","pattern":"^x+$","maxLength":3},"d":{"type":"string"}}})"),
+                                {});
+  std::set<const CountedText*> of_x;
+  for (const Instruction& one : program->code)
+    if (one.kind == Instruction::Kind::text && one.text->automaton.contains("xx") && !one.text->automaton.contains("y"))
+      of_x.insert(one.text.get());
+  EXPECT_EQ(of_x.size(), 2U);  // of any length, and of at most 3
+  EXPECT_TRUE(takes(
+      R"({"properties":{"a":{"type":"string","pattern":"^x+$"},"c":{"type":"string","pattern":"^x+$","maxLength":3}}})",
+      R"({"a":"xxxx","c":"xxx"})"));
+  EXPECT_FALSE(takes(
+      R"({"properties":{"a":{"type":"string","pattern":"^x+$"},"c":{"type":"string","pattern":"^x+$","maxLength":3}}})",
+      R"({"a":"xxxx","c":"xxxx"})"));
 }
 
 TEST(SchemaGrammar, ExplodingAndDeepSchemasAreRefusedInTime) {
