@@ -10,6 +10,7 @@
 #include "text/vocabulary_cut.h"
 #include "train/calibration.h"
 #include "train/calibration_set.h"
+#include "train/compression_check.h"
 #include "train/fine_tuning.h"
 #include "train/model_cut.h"
 #include "train/model_weights.h"
@@ -198,10 +199,13 @@ ModelSize run(const PruningJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   const host::PrunerCall pruner = pruner_call_of(job.pruner);
   const retort_prune_requirements wanted = pruner.requirements();
+  const model::ModelFolder source(job.model);
+  expect_float_weights(source, pruner.id(), hooks);
   const CallModule module = load_call_module(job.model);
   const model::ModelConfig& config = module.decoder->config();
   const Corpus corpus = drawn_corpus(job, module, pruner, wanted, hooks);
   const std::vector<Sequence>& sequences = corpus.sequences;
+  expect_known_tokens(sequences, module.tokenizer, source);
   hooks.log("calibrating on " + std::to_string(sequences.size()) + " sequences");
   const std::vector<text::TokenId> required = kept_in_any_case(module);
   const LentSignals signals(prune_signals(*module.decoder, sequences, wanted.signals),
