@@ -5,7 +5,7 @@
 #include <limits>
 #include <span>
 
-#include "train/calibration_batches.h"
+#include "train/site_statistics.h"
 
 namespace retort::train {
 namespace {
@@ -136,7 +136,10 @@ PruneSignalTensors prune_signals(DecoderModule& decoder, const std::vector<Seque
                                  std::uint64_t signals) {
   torch::NoGradGuard no_grad;
   SignalSums sums(decoder, signals);
-  if ((signals & ~RETORT_SIGNAL_TOKEN_COUNTS) != 0) {
+  constexpr std::uint64_t of_activations = RETORT_SIGNAL_HIDDEN_NORMS | RETORT_SIGNAL_FEED_FORWARD_NORMS |
+                                           RETORT_SIGNAL_HEAD_NORMS | RETORT_SIGNAL_BLOCK_INFLUENCE |
+                                           RETORT_SIGNAL_BLOCK_SIMILARITY;
+  if ((signals & of_activations) != 0) {
     std::vector<CalibrationBatch> batches = calibration_batches(sequences, std::numeric_limits<std::int64_t>::max());
     for (std::span<CalibrationBatch> rest = batches; !rest.empty();) {
       const std::size_t count = together(decoder.config(), rest, (signals & RETORT_SIGNAL_BLOCK_SIMILARITY) != 0);
@@ -148,6 +151,24 @@ PruneSignalTensors prune_signals(DecoderModule& decoder, const std::vector<Seque
   if ((signals & RETORT_SIGNAL_TOKEN_COUNTS) != 0)
     out.token_counts = token_counts(sequences, decoder.config().vocabulary_size);
   return out;
+}
+
+Tensor FeedForwardHessians::of(std::int64_t layer) {
+  torch::NoGradGuard no_grad;
+  if (batches_.empty() || layer < at_) {
+    batches_ = calibration_batches(sequences_, std::numeric_limits<std::int64_t>::max());
+    const Tensor& embedding = decoder_.weight("model.embed_tokens.weight");
+    for (CalibrationBatch& batch : batches_) batch.state = torch::embedding(embedding, batch.ids);
+    at_ = 0;
+  }
+  for (; at_ < layer; ++at_)
+    for (CalibrationBatch& batch : batches_) batch.state = decoder_.activation(batch.state, at_, Site::layer_output);
+  SiteStatistics seen(decoder_.config().intermediate_size, RETORT_SIGNAL_INPUT_HESSIAN);
+  for (const CalibrationBatch& batch : batches_)
+    seen.add(decoder_.activation(batch.state, layer, Site::feed_forward_hidden)
+                 .reshape({-1, decoder_.config().intermediate_size})
+                 .index_select(0, batch.index));
+  return seen.hessian();
 }
 
 }  // namespace retort::train

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "train/calibration_batches.h"
 #include "train/decoder_module.h"
 #include "train/libtorch.h"
 #include "train/sequences.h"
@@ -22,5 +23,21 @@ torch::Tensor squared_mean_absolute(const torch::Tensor& activation, const torch
 /// All sequences go through one layer after the other, so that what is held at a time are the activations at one
 /// layer's input; with block similarity those of all layers, for as many sequences at a time as take 256 MB.
 PruneSignalTensors prune_signals(DecoderModule& decoder, const std::vector<Sequence>& sequences, std::uint64_t signals);
+
+/// 2·Σ a aᵀ / S of what down_proj reads, layer by layer; the sequences go through the layers once where these are asked
+/// for in ascending order.
+class FeedForwardHessians {
+ public:
+  /// Both must outlive the object.
+  FeedForwardHessians(DecoderModule& decoder, const std::vector<Sequence>& sequences)
+      : decoder_(decoder), sequences_(sequences) {}
+  torch::Tensor of(std::int64_t layer);  ///< [F,F] f32
+
+ private:
+  DecoderModule& decoder_;
+  const std::vector<Sequence>& sequences_;
+  std::vector<CalibrationBatch> batches_;
+  std::int64_t at_ = 0;  ///< the layer whose input the batches hold
+};
 
 }  // namespace retort::train

@@ -1,6 +1,8 @@
 #include "train/pruning.h"
 
 #include <deque>
+#include <map>
+#include <retort/torch.hpp>
 #include <set>
 #include <stdexcept>
 
@@ -10,6 +12,7 @@
 #include "text/vocabulary_cut.h"
 #include "train/calibration.h"
 #include "train/calibration_set.h"
+#include "train/compression_check.h"
 #include "train/fine_tuning.h"
 #include "train/model_cut.h"
 #include "train/model_weights.h"
@@ -120,12 +123,24 @@ text::Tokenizer tokenizer_of(const text::Tokenizer& tokenizer, const host::Prune
   return text::Tokenizer::parse(tokenizer.to_json(), "the tokenizer");
 }
 
-/// What a pruner may ask of the model.
+/// "[64,128]".
+std::string shape_text(const Tensor& tensor) {
+  std::string text;
+  for (const std::int64_t size : tensor.sizes()) text += (text.empty() ? "[" : ",") + std::to_string(size);
+  return text + "]";
+}
+
+/// What a pruner may ask of the model, and the new weights that it gives.
 class ModelAnswers {
  public:
   ModelAnswers(const CallModule& module, const std::vector<task::Example>& examples,
                const std::vector<Sequence>& sequences, const retort_prune_requirements& wanted, const RunHooks& hooks)
-      : module_(module), examples_(examples), sequences_(sequences), wanted_(wanted), hooks_(hooks) {
+      : module_(module),
+        examples_(examples),
+        sequences_(sequences),
+        wanted_(wanted),
+        hooks_(hooks),
+        hessians_(*module.decoder, sequences) {
     constexpr std::uint64_t any = RETORT_SIGNAL_GRADIENTS | RETORT_SIGNAL_SQUARED_GRADIENTS;
     if ((wanted.signals & any) != 0)
       gradients_ = loss_gradients(*module.decoder, sequences, (wanted.signals & RETORT_SIGNAL_SQUARED_GRADIENTS) != 0);
@@ -134,14 +149,28 @@ class ModelAnswers {
   host::PruneModelAnswers functions() {
     return {[this](const std::string& name) -> const retort_tensor& { return lend_out(weight(name)); },
             [this](const std::string& name) -> const retort_tensor& {
-              expect_asked(RETORT_SIGNAL_GRADIENTS, name);
+              weight(name);
+              expect_asked(RETORT_SIGNAL_GRADIENTS);
               return lend_out(gradients_.mean.at(name));
             },
             [this](const std::string& name) -> const retort_tensor& {
-              expect_asked(RETORT_SIGNAL_SQUARED_GRADIENTS, name);
+              weight(name);
+              expect_asked(RETORT_SIGNAL_SQUARED_GRADIENTS);
               return lend_out(gradients_.mean_square.at(name));
             },
-            [this](const host::PruneKeeps& plan) { return evaluate(plan); }};
+            [this](const host::PruneKeeps& plan) { return evaluate(plan); },
+            [this](std::int64_t layer) -> const retort_tensor& {
+              expect_asked(RETORT_SIGNAL_FEED_FORWARD_HESSIAN);
+              hooks_.throw_if_stopped();
+              hooks_.progress("calibrating", layer + 1, module_.decoder->config().layers, "layers");
+              return lend_out(hessians_.of(layer));
+            },
+            [this](const std::string& name, const retort_tensor& values) { replace(name, values); }};
+  }
+  /// The model with the new weights that the pruner gave.
+  void apply_new_weights() {
+    torch::NoGradGuard no_grad;
+    for (const auto& [name, values] : replaced_) module_.decoder->weight(name).copy_(values);
   }
 
  private:
@@ -155,14 +184,23 @@ class ModelAnswers {
     throw std::invalid_argument("the model has no weight named " + name +
                                 (nearest.empty() ? "" : "; the nearest is " + nearest));
   }
-  void expect_asked(std::uint64_t signal, const std::string& name) const {
-    weight(name);
+  void expect_asked(std::uint64_t signal) const {
     if ((wanted_.signals & signal) == 0)
       throw std::invalid_argument("the requirements did not ask for " + host::signal_names(signal));
   }
   const retort_tensor& lend_out(const Tensor& tensor) {
     current_ = std::make_unique<Lent>(tensor);
     return *current_->address();
+  }
+  void replace(const std::string& name, const retort_tensor& values) {
+    const Tensor present = weight(name);
+    const Tensor given = borrow(values).to(torch::kFloat32).clone();
+    if (given.sizes() != present.sizes())
+      throw std::invalid_argument(name + ": expected new values in its shape " + shape_text(present) + ", found " +
+                                  shape_text(given));
+    if (!given.isfinite().all().item<bool>())
+      throw std::invalid_argument(name + ": expected finite new values, found others");
+    replaced_[name] = given;
   }
   double evaluate(const host::PruneKeeps& plan) {
     if ((wanted_.flags & RETORT_PRUNE_EVALUATES) == 0)
@@ -181,6 +219,8 @@ class ModelAnswers {
   const std::vector<Sequence>& sequences_;
   retort_prune_requirements wanted_;
   const RunHooks& hooks_;
+  FeedForwardHessians hessians_;
+  std::map<std::string, Tensor> replaced_;
   LossGradients gradients_;
   std::unique_ptr<Lent> current_;
   std::int64_t evaluated_ = 0;
@@ -198,10 +238,13 @@ ModelSize run(const PruningJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   const host::PrunerCall pruner = pruner_call_of(job.pruner);
   const retort_prune_requirements wanted = pruner.requirements();
+  const model::ModelFolder source(job.model);
+  expect_float_weights(source, pruner.id(), hooks);
   const CallModule module = load_call_module(job.model);
   const model::ModelConfig& config = module.decoder->config();
   const Corpus corpus = drawn_corpus(job, module, pruner, wanted, hooks);
   const std::vector<Sequence>& sequences = corpus.sequences;
+  expect_known_tokens(sequences, module.tokenizer, source);
   hooks.log("calibrating on " + std::to_string(sequences.size()) + " sequences");
   const std::vector<text::TokenId> required = kept_in_any_case(module);
   const LentSignals signals(prune_signals(*module.decoder, sequences, wanted.signals),
@@ -210,6 +253,7 @@ ModelSize run(const PruningJob& job, const RunHooks& hooks) {
   host::CallMetrics metrics;
   const host::PruneKeeps plan =
       closed(module.tokenizer, pruner.plan(structure_of(config), signals.abi(), answers.functions(), metrics));
+  answers.apply_new_weights();
   const std::unique_ptr<DecoderModule> small = cut_decoder(*module.decoder, plan);
   record(hooks, config, small->config(), metrics);
   save_call_module(job.output, *small, tokenizer_of(module.tokenizer, plan), module.contract);

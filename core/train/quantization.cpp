@@ -6,11 +6,13 @@
 
 #include "host/algorithm/quantizer_call.h"
 #include "train/calibration_set.h"
+#include "train/compression_check.h"
 #include "train/compression_pass.h"
 #include "train/fine_tuning.h"
 #include "train/folder_tensors.h"
 #include "train/model_weights.h"
 #include "train/module_metrics.h"
+#include "train/quantized_module.h"
 #include "train/storage_plan.h"
 #include "train/trainer.h"
 
@@ -23,21 +25,6 @@ using Kind = ModuleStorage::Kind;
 host::QuantizerCall quantizer_call_of(const retort_bound_component& quantizer) {
   return {std::string(quantizer.id.data, quantizer.id.size), quantizer.instance,
           *static_cast<const retort_quantizer_v1*>(quantizer.functions)};
-}
-
-Codes quantized(const host::QuantizerCall& quantizer, const host::SiteView& site, std::size_t module,
-                const retort_quantize_scheme& scheme, host::CallMetrics& metrics) {
-  const std::int64_t rows = site.modules[module].rows, columns = site.columns;
-  const std::int64_t groups = columns / host::group_width(scheme, columns);
-  const bool symmetric = scheme.symmetric != 0;
-  Codes result{torch::empty({rows, columns}, symmetric ? torch::kInt8 : torch::kUInt8),
-               torch::empty({rows, groups}, torch::kFloat32),
-               symmetric ? Tensor() : torch::empty({rows, groups}, torch::kInt32)};
-  const retort_tensor codes = lend(result.codes), scales = lend(result.scales);
-  const retort_tensor zero_points = symmetric ? retort_tensor{} : lend(result.zero_points);
-  quantizer.quantize(site, module, scheme,
-                     {sizeof(retort_quantize_output), 0, &codes, &scales, symmetric ? nullptr : &zero_points}, metrics);
-  return result;
 }
 
 /// A quantizer plugin and the host's own int8 rows, as the plan says.
@@ -115,11 +102,14 @@ ModelSize run(const QuantizationJob& job, const RunHooks& hooks) {
   const StoragePlan plan(source.config(), linear_sites(source.config()), quantizer, job.storage);
   for (const std::string& note : plan.notes()) hooks.log(note);
   const TaskFiles task = load_task_files(job.model);
+  expect_float_weights(source, quantizer.id(), hooks);
   CalibrationSet calibration{{}, wanted.samples, wanted.signals};
-  if (wanted.signals != 0)
+  if (wanted.signals != 0) {
     calibration.sequences = calibration_sequences(
         job.dataset, task, {.max_length = source.config().max_positions, .max_rejected_share = job.max_rejected_share},
         quantizer.id(), hooks);
+    expect_known_tokens(calibration.sequences, task.tokenizer, source);
+  }
   QuantizationMethod method(quantizer, plan, hooks);
   run_compression_pass(source, calibration, method, hooks);
   method.metrics().record_means();

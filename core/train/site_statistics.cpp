@@ -33,6 +33,10 @@ void SiteStatistics::add(const Tensor& rows) {
   rows_ += rows.size(0);
 }
 
+Tensor SiteStatistics::hessian() const {
+  return products_ * (2.0 / static_cast<double>(std::max<std::int64_t>(1, rows_)));
+}
+
 retort_site_statistics SiteStatistics::abi() {
   lent_.clear();
   const auto lend = [&](const Tensor& tensor) { return lent_.emplace_back(tensor).address(); };
@@ -43,7 +47,7 @@ retort_site_statistics SiteStatistics::abi() {
   if (absolute_sum_.defined()) seen.absolute_mean = lend((absolute_sum_ / count).to(torch::kFloat32));
   if (absolute_max_.defined()) seen.absolute_max = lend(absolute_max_.to(torch::kFloat32));
   if (square_sum_.defined()) seen.square_sum = lend(square_sum_.to(torch::kFloat32));
-  if (products_.defined()) seen.hessian = lend(products_ * (2.0 / count));
+  if (products_.defined()) seen.hessian = lend(hessian());
   if (!samples_.empty()) {
     samples_ = {torch::cat(samples_)};
     seen.samples = lend(samples_.front());

@@ -20,6 +20,7 @@ class SiteStatistics {
   /// rows [N,I] f32: positions that hold a token, no padding.
   void add(const torch::Tensor& rows);
   std::int64_t rows() const { return rows_; }
+  torch::Tensor hessian() const;  ///< [I,I] 2·Σ x xᵀ / S, where it was asked for
   /// Valid until the next add(), as long as this object lives. What was not asked for is NULL. Rows that are handed out
   /// as samples are the first ones, 64 MiB of them at most.
   retort_site_statistics abi();

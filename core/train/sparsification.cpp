@@ -4,6 +4,7 @@
 
 #include "host/algorithm/sparsifier_call.h"
 #include "train/calibration_set.h"
+#include "train/compression_check.h"
 #include "train/compression_pass.h"
 #include "train/fine_tuning.h"
 #include "train/folder_tensors.h"
@@ -68,11 +69,14 @@ ModelSize run(const SparsificationJob& job, const RunHooks& hooks) {
   const retort_sparsify_requirements wanted = sparsifier.requirements();
   const model::ModelFolder source(job.model);
   const TaskFiles task = load_task_files(job.model);
+  expect_float_weights(source, sparsifier.id(), hooks);
   CalibrationSet calibration{{}, wanted.samples, wanted.signals};
-  if (wanted.signals != 0)
+  if (wanted.signals != 0) {
     calibration.sequences = calibration_sequences(
         job.dataset, task, {.max_length = source.config().max_positions, .max_rejected_share = job.max_rejected_share},
         sparsifier.id(), hooks);
+    expect_known_tokens(calibration.sequences, task.tokenizer, source);
+  }
   SparsificationMethod method(sparsifier, hooks);
   run_compression_pass(source, calibration, method, hooks);
   method.record();

@@ -133,18 +133,25 @@ TEST(RtnPlugin, WritesCodesScalesAndZeroPoints) {
 
 struct Planned {
   std::string plan;
+  std::map<std::string, std::vector<float>> weights;
   MetricMap metrics;
 };
 
 Planned planned(const LoadedComponent& component, const retort_prune_structure& structure,
                 const retort_prune_signals& signals, const retort_prune_model* model) {
   Planned result;
-  const retort_prune_plan_sink sink{sizeof sink, 0, &result, [](void* context, const retort_prune_keep* keep) {
+  const retort_prune_plan_sink sink{sizeof sink, 0, &result,
+                                    [](void* context, const retort_prune_keep* keep) {
                                       std::string& text = static_cast<Planned*>(context)->plan;
                                       text += std::to_string(keep->axis) + "/" + std::to_string(keep->layer) + ":";
                                       for (std::uint64_t i = 0; i < keep->count; ++i)
                                         text += " " + std::to_string(keep->indices[i]);
                                       text += "\n";
+                                    },
+                                    [](void* context, retort_string name, const retort_tensor* values) {
+                                      const auto* first = static_cast<const float*>(values->data);
+                                      static_cast<Planned*>(context)->weights[std::string(name.data, name.size)] = {
+                                          first, first + values->shape[0] * values->shape[1]};
                                     }};
   const retort_metric_sink metrics = sink_into(result.metrics);
   throw_if_error(component.functions<retort_pruner_v1>(RETORT_PRUNER_INTERFACE)
@@ -292,6 +299,53 @@ TEST(TaylorPlugin, ReadsWhatItsAxesNeedAndKeepsTheStrongest) {
   EXPECT_NE(bad.find("model.layers.1.mlp.down_proj.weight, row 1, column 1: expected a finite weight"),
             std::string::npos)
       << bad;
+}
+
+TEST(FfnLsPlugin, HandsOverWhatMakesUpForWhatGoes) {
+  struct HessianModel : NamedModel {
+    Tensor<float> hessian{{3, 3}, {2, .5f, .3f, .5f, 1, .8f, .3f, .8f, 1.5f}};
+    std::vector<std::int64_t> layers;
+    HessianModel() {
+      model.feed_forward_hessian = [](void* context, std::int64_t layer, const retort_tensor** out) {
+        auto& self = *static_cast<HessianModel*>(static_cast<NamedModel*>(context));
+        self.layers.push_back(layer);
+        *out = self.hessian.view();
+        return static_cast<retort_error*>(nullptr);
+      };
+    }
+  } fake;
+  retort_prune_structure structure = three_layers;
+  structure.layers = 2, structure.hidden = 2;
+  for (const char* layer : {"0", "1"})
+    fake.add("model.layers." + std::string(layer) + ".mlp.down_proj.weight", {2, 3}, {1, .4f, -.6f, -.5f, .8f, .2f},
+             {});
+  retort_prune_signals signals{};
+  signals.struct_size = sizeof signals;
+  const LoadedComponent component(FFN_LS_PLUGIN, {{"feed_forward", std::int64_t{2}}, {"damping", 0.0}});
+  EXPECT_EQ(requirements_of(component).signals, RETORT_SIGNAL_FEED_FORWARD_HESSIAN);
+  const Planned found = planned(component, structure, signals, &fake.model);
+  EXPECT_EQ(found.plan, "3/0: 0 1\n3/1: 0 1\n");
+  EXPECT_EQ(fake.layers, (std::vector<std::int64_t>{0, 1}));
+  ASSERT_EQ(found.weights.size(), 2U);
+  const std::vector<float>& weight = found.weights.at("model.layers.1.mlp.down_proj.weight");
+  const float expected[] = {1.034285714f, -.097142857f, 0, -.511428571f, .965714286f, 0};
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(weight[i], expected[i], 1e-6f) << i;
+  EXPECT_GT(found.metrics.at("output_error"), 0);
+
+  const LoadedComponent none(FFN_LS_PLUGIN, {{"remove", 0.0}});
+  fake.layers.clear();
+  EXPECT_EQ(planned(none, structure, signals, &fake.model).plan, "");
+  EXPECT_TRUE(fake.layers.empty());
+  const LoadedComponent wider(FFN_LS_PLUGIN, {{"feed_forward", std::int64_t{4}}});
+  EXPECT_NE(refusal([&] { planned(wider, structure, signals, &fake.model); }).find("at most the present 3"),
+            std::string::npos);
+  fake.weights.at("model.layers.1.mlp.down_proj.weight")->values[4] = std::nanf("");
+  const std::string bad = refusal([&] { planned(component, structure, signals, &fake.model); });
+  EXPECT_NE(bad.find("model.layers.1.mlp.down_proj.weight, row 1, column 1: expected a finite weight"),
+            std::string::npos)
+      << bad;
+  fake.model.feed_forward_hessian = nullptr;  // a host of before
+  EXPECT_THROW(planned(component, structure, signals, &fake.model), std::runtime_error);
 }
 
 TEST(WidthPlugins, KeepAllWhereNothingIsToGoAndRefuseWhatLeavesNothing) {

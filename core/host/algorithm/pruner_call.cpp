@@ -69,6 +69,16 @@ class AnsweringModel {
     });
   }
 
+  static retort_error* feed_forward_hessian(void* context, std::int64_t layer, const retort_tensor** out) {
+    return guarded_answer([&] {
+      const auto& self = *static_cast<AnsweringModel*>(context);
+      if (layer < 0 || layer >= self.structure_.layers)
+        throw std::invalid_argument("feed_forward_hessian: expected a layer from 0 to " +
+                                    std::to_string(self.structure_.layers - 1) + ", found " + std::to_string(layer));
+      *out = &self.answers_.feed_forward_hessian(layer);
+    });
+  }
+
   std::string id_;
   const retort_prune_structure& structure_;
   std::span<const std::int64_t> required_;
@@ -79,22 +89,42 @@ class AnsweringModel {
                           &tensor<&PruneModelAnswers::weight>,
                           &tensor<&PruneModelAnswers::gradient>,
                           &tensor<&PruneModelAnswers::squared_gradient>,
-                          &evaluate};
+                          &evaluate,
+                          &feed_forward_hessian};
 };
 
 /// Findings about the plan are kept until the plugin has returned: exceptions must not cross it.
-struct CollectedPlan {
+class CollectedPlan {
+ public:
+  explicit CollectedPlan(const PruneModelAnswers& answers) : answers_(answers) {}
+  CollectedPlan(const CollectedPlan&) = delete;
+  CollectedPlan& operator=(const CollectedPlan&) = delete;
+
   PruneKeeps plan;
   std::exception_ptr failure;
   retort_prune_plan_sink sink{sizeof(retort_prune_plan_sink), 0, this,
                               [](void* context, const retort_prune_keep* keep) {
                                 auto& self = *static_cast<CollectedPlan*>(context);
-                                try {
-                                  self.plan.push_back(keep_of(*keep));
-                                } catch (...) {
-                                  if (!self.failure) self.failure = std::current_exception();
-                                }
+                                self.guarded([&] { self.plan.push_back(keep_of(*keep)); });
+                              },
+                              [](void* context, retort_string name, const retort_tensor* values) {
+                                auto& self = *static_cast<CollectedPlan*>(context);
+                                self.guarded([&] {
+                                  if (values == nullptr) throw std::invalid_argument("a new weight has no values");
+                                  self.answers_.replace(to_std(name), *values);
+                                });
                               }};
+
+ private:
+  template <typename Body>
+  void guarded(const Body& body) {
+    try {
+      body();
+    } catch (...) {
+      if (!failure) failure = std::current_exception();
+    }
+  }
+  const PruneModelAnswers& answers_;
 };
 
 }  // namespace
@@ -120,7 +150,7 @@ PruneKeeps PrunerCall::plan(const retort_prune_structure& structure, const retor
   const TensorView<const std::int64_t> tokens(signals.required_tokens, "required_tokens", 1);
   const std::span<const std::int64_t> required(tokens.row(0), static_cast<std::size_t>(tokens.rows()));
   const AnsweringModel answering(id_, structure, required, model);
-  CollectedPlan collected;
+  CollectedPlan collected(model);
   const retort_metric_sink sink = sink_into(metrics);
   try {
     throw_component_failure(functions_.plan(instance_, &structure, &signals, answering.get(), &collected.sink, &sink),

@@ -14,10 +14,10 @@
 namespace retort::host {
 
 /// The signals that pruners may ask for.
-inline constexpr std::uint64_t prune_signals = RETORT_SIGNAL_HIDDEN_NORMS | RETORT_SIGNAL_FEED_FORWARD_NORMS |
-                                               RETORT_SIGNAL_HEAD_NORMS | RETORT_SIGNAL_BLOCK_INFLUENCE |
-                                               RETORT_SIGNAL_BLOCK_SIMILARITY | RETORT_SIGNAL_TOKEN_COUNTS |
-                                               RETORT_SIGNAL_GRADIENTS | RETORT_SIGNAL_SQUARED_GRADIENTS;
+inline constexpr std::uint64_t prune_signals =
+    RETORT_SIGNAL_HIDDEN_NORMS | RETORT_SIGNAL_FEED_FORWARD_NORMS | RETORT_SIGNAL_HEAD_NORMS |
+    RETORT_SIGNAL_BLOCK_INFLUENCE | RETORT_SIGNAL_BLOCK_SIMILARITY | RETORT_SIGNAL_TOKEN_COUNTS |
+    RETORT_SIGNAL_GRADIENTS | RETORT_SIGNAL_SQUARED_GRADIENTS | RETORT_SIGNAL_FEED_FORWARD_HESSIAN;
 
 /// What stays of one axis; `layer` is -1 for an axis that all layers share.
 struct PruneKeep {
@@ -44,6 +44,9 @@ void check_prune_plan(const std::string& whose, const retort_prune_structure& st
 struct PruneModelAnswers {
   std::function<const retort_tensor&(const std::string& name)> weight, gradient, squared_gradient;
   std::function<double(const PruneKeeps& plan)> evaluate;  ///< given plans that keep the rules only
+  std::function<const retort_tensor&(std::int64_t layer)> feed_forward_hessian;
+  /// Takes new values of a weight, which are borrowed; checks name, shape and values.
+  std::function<void(const std::string& name, const retort_tensor& values)> replace;
 };
 
 /// The pruner's own refusal: its parameters do not fit this model.

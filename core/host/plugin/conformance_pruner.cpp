@@ -1,7 +1,9 @@
 // retort.pruner/1 on a small decoder with seeded signals and weights, through the code that stages call it with.
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
+#include <retort/tensor.hpp>
 
 #include "host/algorithm/pruner_call.h"
 #include "host/plugin/conformance_checks.h"
@@ -68,11 +70,18 @@ class SmallDecoder {
       };
     };
     return {[this](const std::string& name) -> const retort_tensor& { return tensor(name); },
-            of_signal(RETORT_SIGNAL_GRADIENTS), of_signal(RETORT_SIGNAL_SQUARED_GRADIENTS),
+            of_signal(RETORT_SIGNAL_GRADIENTS),
+            of_signal(RETORT_SIGNAL_SQUARED_GRADIENTS),
             [this, evaluates](const PruneKeeps& plan) {
               if (!evaluates) throw std::invalid_argument("RETORT_PRUNE_EVALUATES was not asked for");
               return loss(plan);
-            }};
+            },
+            [this](std::int64_t layer) -> const retort_tensor& {
+              if ((wanted_ & RETORT_SIGNAL_FEED_FORWARD_HESSIAN) == 0)
+                throw std::invalid_argument("FEED_FORWARD_HESSIAN was not asked for");
+              return hessian(layer);
+            },
+            [](const std::string& name, const retort_tensor& values) { check_new_weight(name, values); }};
   }
 
  private:
@@ -99,6 +108,31 @@ class SmallDecoder {
         columns > 0 ? std::make_unique<OwnedTensor<float>>(rows, columns) : std::make_unique<OwnedTensor<float>>(rows);
     current_->fill([&] { return static_cast<float>(0.05 * numbers.normal()); });
     return *current_->input();
+  }
+  /// A diagonal and one direction that all channels share.
+  const retort_tensor& hessian(std::int64_t layer) {
+    current_ = std::make_unique<OwnedTensor<float>>(F, F);
+    SeededNumbers numbers(static_cast<std::uint32_t>(17 + layer));
+    std::vector<float> shared, own;
+    for (std::int64_t i = 0; i < F; ++i) {
+      shared.push_back(static_cast<float>(numbers.normal()));
+      own.push_back(static_cast<float>(numbers.uniform(0.1, 1)));
+    }
+    for (std::int64_t i = 0; i < F; ++i)
+      for (std::int64_t j = 0; j < F; ++j) {
+        const auto a = static_cast<std::size_t>(i), b = static_cast<std::size_t>(j);
+        current_->at(i, j) = shared[a] * shared[b] + (i == j ? own[a] : 0);
+      }
+    return *current_->input();
+  }
+  static void check_new_weight(const std::string& name, const retort_tensor& values) {
+    const auto [rows, columns] = shape(name);
+    const TensorView<const float> view(&values, name.c_str(), columns > 0 ? 2 : 1);
+    expect_shape(view, name.c_str(), rows, std::max<std::int64_t>(1, columns));
+    for (std::int64_t row = 0; row < rows; ++row)
+      for (std::int64_t column = 0; column < columns; ++column)
+        if (!std::isfinite(view(row, column)))
+          throw std::runtime_error(name + ": expected finite new values, found others");
   }
   static std::pair<std::int64_t, std::int64_t> shape(const std::string& name) {
     static const std::map<std::string, std::pair<std::int64_t, std::int64_t>, std::less<>> of_layer = {

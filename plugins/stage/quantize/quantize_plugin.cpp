@@ -1,7 +1,10 @@
 // stage.quantize: turns a model's weights into codes as a quantizer plugin decides.
+#include <filesystem>
+#include <stdexcept>
 #include <utility>
 
 #include "../common/compression_stage.h"
+#include "host/base/json.h"
 #include "train/quantization.h"
 
 namespace {
@@ -43,6 +46,9 @@ class QuantizeStage : public retort::Stage {
         retort::StageShape("model")
             .input("model", "model", "what to quantise")
             .input("dataset", "dataset", "calibration data, where the algorithm asks for it", RETORT_INPUT_OPTIONAL)
+            .input("sensitivity", "report",
+                   "of stage.sensitivity: its layers of 8 bits, in place of the algorithm's overrides",
+                   RETORT_INPUT_OPTIONAL)
             .slot("algorithm", RETORT_QUANTIZER_INTERFACE, "makes codes and scales");
     return shape;
   }
@@ -56,7 +62,8 @@ class QuantizeStage : public retort::Stage {
     job.model = context.input_folder("model");
     if (context.has_input("dataset")) job.dataset = context.input_folder("dataset");
     job.max_rejected_share = params_.max_rejected_share;
-    job.quantizer = retort::stages::algorithm(context);
+    job.quantizer =
+        context.has_input("sensitivity") ? with_measured_layers(context) : retort::stages::algorithm(context);
     job.storage.embedding = params_.embedding;
     job.storage.head = params_.head;
     job.storage.pure = params_.pure;
@@ -68,11 +75,28 @@ class QuantizeStage : public retort::Stage {
   }
 
  private:
+  /// The algorithm once more, with the overrides that stage.sensitivity chose.
+  static retort_bound_component with_measured_layers(const retort::StageContext& context) {
+    const std::filesystem::path file = std::filesystem::path(context.input_folder("sensitivity")) / "sensitivity.json";
+    const nlohmann::json report = retort::host::read_json(file);
+    if (!report.contains("overrides"))
+      throw std::invalid_argument(file.string() + ": expected the \"overrides\" of stage.sensitivity, found none");
+    retort::log_info("layers of 8 bits: " + report.at("overrides").dump());
+    const retort::BoundComponent made =
+        context.create("algorithm", 0, nlohmann::json{{"overrides", report.at("overrides")}}.dump());
+    return {sizeof(retort_bound_component),
+            0,
+            retort::to_abi(made.slot()),
+            retort::to_abi(made.id()),
+            made.instance(),
+            &made.functions<retort_quantizer_v1>()};
+  }
+
   Params params_;
 };
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.quantize", "1.4.0", "Apache-2.0",
+RETORT_PLUGIN_LIST("stage.quantize", "1.5.0", "Apache-2.0",
                    retort::component<QuantizeStage>(
-                       "stage.quantize", "1.4.0", "post-training quantisation to int8 per channel or int4 in groups"));
+                       "stage.quantize", "1.5.0", "post-training quantisation to int8 per channel or int4 in groups"));

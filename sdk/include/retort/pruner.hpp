@@ -3,8 +3,12 @@
 
 #include <retort/abi/pruner.h>
 
+#include <array>
 #include <retort/component.hpp>
 #include <retort/tensor.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
 
 namespace retort {
 
@@ -43,9 +47,17 @@ struct Keep {
   retort_prune_keep abi() const { return {sizeof(retort_prune_keep), axis, layer, indices.data(), indices.size()}; }
 };
 
+/// New values of a matrix, in the shape [R,C] that it has before the cut; of what goes they do not matter.
+struct NewWeight {
+  std::string name;  ///< "model.layers.0.mlp.down_proj.weight"
+  std::array<std::int64_t, 2> shape{};
+  std::vector<float> values;
+};
+
 struct PrunePlan {
   std::vector<Keep> keep;
   Metrics metrics;
+  std::vector<NewWeight> weights = {};  ///< for what stays to make up for what goes; none: the model's own
 };
 
 /// The model while plan() runs; one thread.
@@ -61,6 +73,14 @@ class PruneModel {
   }
   TensorView<const float> squared_gradient(std::string_view name, int dimensions = 2) const {
     return view(model_.squared_gradient, name, dimensions);
+  }
+  /// [F,F] 2·Σ a aᵀ / S of what down_proj of `layer` reads. Ascending layers take one pass over the data together.
+  TensorView<const float> feed_forward_hessian(std::int64_t layer) const {
+    if (!RETORT_HAS_FIELD(&model_, retort_prune_model, feed_forward_hessian) || model_.feed_forward_hessian == nullptr)
+      throw std::runtime_error("this host is older than feed_forward_hessian of retort_prune_model; update it");
+    const retort_tensor* tensor = nullptr;
+    throw_if_error(model_.feed_forward_hessian(model_.context, layer, &tensor));
+    return {tensor, "feed_forward_hessian", 2};
   }
   /// Nats a token of the calibration data under `plan`; an empty plan: of the model as it is.
   double evaluate(const std::vector<Keep>& plan) const {
@@ -94,6 +114,24 @@ class Pruner : public ComponentBase {
   }
 
  private:
+  static void hand_over(const retort_prune_plan_sink& sink, const NewWeight& weight) {
+    const std::int64_t strides[] = {weight.shape[1], 1};
+    retort_tensor tensor{};
+    tensor.struct_size = sizeof tensor;
+    tensor.data = const_cast<float*>(weight.values.data());
+    tensor.device_type = RETORT_DEVICE_CPU;
+    tensor.dtype_code = RETORT_DTYPE_FLOAT;
+    tensor.dtype_bits = 32;
+    tensor.dtype_lanes = 1;
+    tensor.dimensions = 2;
+    tensor.shape = weight.shape.data();
+    tensor.strides = strides;
+    tensor.flags = RETORT_TENSOR_READ_ONLY;
+    if (weight.shape[0] * weight.shape[1] != static_cast<std::int64_t>(weight.values.size()))
+      throw std::logic_error(weight.name + ": " + std::to_string(weight.values.size()) +
+                             " values do not fill its shape");
+    sink.weight(sink.context, to_abi(weight.name), &tensor);
+  }
   static retort_error* abi_requirements(retort_instance* instance, retort_prune_requirements* out) {
     return detail::guarded([&] {
       const PruneRequirements wanted = detail::self<Pruner>(instance).requirements();
@@ -112,6 +150,9 @@ class Pruner : public ComponentBase {
         const retort_prune_keep abi = keep.abi();
         sink->keep(sink->context, &abi);
       }
+      if (!plan.weights.empty() && (!RETORT_HAS_FIELD(sink, retort_prune_plan_sink, weight) || sink->weight == nullptr))
+        throw std::runtime_error("this host is older than weight of retort_prune_plan_sink; update it");
+      for (const NewWeight& weight : plan.weights) hand_over(*sink, weight);
       detail::report(metrics, plan.metrics);
     });
   }

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <set>
 
 #include "host/plugin/plugin_error.h"
@@ -24,6 +25,7 @@ struct ScriptedPruner {
   std::uint32_t flags = 0;
   std::int64_t samples = 6;
   std::function<std::vector<Keep>(const retort_prune_signals&, const retort_prune_model&)> script;
+  std::function<void(const retort_prune_plan_sink&)> finish = [](const auto&) {};  ///< after the plan
 
   static ScriptedPruner& self(retort_instance* instance) { return *reinterpret_cast<ScriptedPruner*>(instance); }
   static const retort_pruner_v1& table() {
@@ -42,6 +44,7 @@ struct ScriptedPruner {
             const retort_prune_keep keep{sizeof keep, axis, layer, indices.data(), indices.size()};
             sink->keep(sink->context, &keep);
           }
+          self(instance).finish(*sink);
           return nullptr;
         }};
     return functions;
@@ -157,6 +160,135 @@ TEST_F(PruningJobTest, AnswersWithWeightsGradientsAndLosses) {
   const double norm = gradient.norm().item<double>();
   EXPECT_NEAR(slope(along), norm, 2e-3 * norm);
   EXPECT_NEAR(slope(across / across.norm()), 0, 2e-3 * norm);
+}
+
+TEST_F(PruningJobTest, KeepingAllIsTheIdentityToTheBit) {
+  const auto all = [](std::int64_t size) {
+    std::vector<std::int64_t> indices(static_cast<std::size_t>(size));
+    std::iota(indices.begin(), indices.end(), 0);
+    return indices;
+  };
+  for (const bool tied : {true, false})
+    for (const bool spelled_out : {false, true}) {
+      write_model("Qwen2ForCausalLM", tied);
+      ScriptedPruner pruner;
+      pruner.script = [&](const auto&, const auto&) {
+        std::vector<Keep> plan;
+        if (!spelled_out) return plan;
+        plan = {{RETORT_AXIS_LAYERS, -1, all(3)},
+                {RETORT_AXIS_HIDDEN, -1, all(64)},
+                {RETORT_AXIS_VOCABULARY, -1, all(config_.vocabulary_size)}};
+        for (std::int64_t layer = 0; layer < 3; ++layer) {
+          plan.push_back({RETORT_AXIS_KV_HEADS, layer, all(2)});
+          plan.push_back({RETORT_AXIS_FEED_FORWARD, layer, all(128)});
+        }
+        return plan;
+      };
+      run(pruner);
+      const model::ModelFolder folder(output_);
+      EXPECT_EQ(folder.config(), config_);
+      for (const auto& [name, shape] : model::tensor_shapes(config_))
+        EXPECT_EQ(model::to_f32(folder.tensor(name)), weights_.at(name)) << name;
+      EXPECT_TRUE(host::read_json(output_ / "tokenizer.json") == host::read_json(model_ / "tokenizer.json"));
+      EXPECT_EQ(figures_.at("parameters_removed"), 0);
+    }
+}
+
+TEST_F(PruningJobTest, GivesTheHessiansOfDownsInput) {
+  write_model();
+  const CallModule module = load_call_module(model_);
+  std::vector<torch::Tensor> expected;
+  for (int layer = 0; layer < 3; ++layer) expected.push_back(torch::zeros({128, 128}, torch::kFloat64));
+  std::int64_t rows = 0;
+  module.decoder->observer = [&](Site site, std::int64_t layer, const torch::Tensor& a) {
+    if (site != Site::feed_forward_hidden) return;
+    const torch::Tensor wide = a[0].detach().to(torch::kFloat64);
+    expected[static_cast<std::size_t>(layer)] += 2 * wide.t().mm(wide);
+    rows += layer == 0 ? wide.size(0) : 0;
+  };
+  for (const Sequence& sequence : sequences(module)) {
+    std::vector<std::int64_t> ids(sequence.prompt.begin(), sequence.prompt.end());
+    ids.insert(ids.end(), sequence.response.begin(), sequence.response.end());
+    torch::NoGradGuard no_grad;
+    module.decoder->hidden(torch::tensor(ids, torch::kInt64).unsqueeze(0));
+  }
+  ScriptedPruner pruner{.signals = RETORT_SIGNAL_FEED_FORWARD_HESSIAN};
+  std::string outside;
+  pruner.script = [&](const retort_prune_signals& signals, const retort_prune_model& model) {
+    EXPECT_EQ(signals.feed_forward_norms, nullptr);
+    for (const std::int64_t layer : {0, 2, 1, 1}) {  // in any order, again too
+      const retort_tensor* out = nullptr;
+      host::throw_if_error(model.feed_forward_hessian(model.context, layer, &out), "asked");
+      const torch::Tensor wanted = expected[static_cast<std::size_t>(layer)] / static_cast<double>(rows);
+      EXPECT_TRUE(torch::allclose(tensor_of(out).to(torch::kFloat64), wanted, 1e-4, 1e-5)) << layer;
+    }
+    const retort_tensor* out = nullptr;
+    outside = message_of([&] { host::throw_if_error(model.feed_forward_hessian(model.context, 3, &out), "asked"); });
+    return std::vector<Keep>{};
+  };
+  run(pruner);
+  EXPECT_NE(outside.find("expected a layer from 0 to 2, found 3"), std::string::npos) << outside;
+  pruner = {};
+  pruner.script = [&](const retort_prune_signals&, const retort_prune_model& model) {
+    const retort_tensor* out = nullptr;
+    outside = message_of([&] { host::throw_if_error(model.feed_forward_hessian(model.context, 0, &out), "asked"); });
+    return std::vector<Keep>{};
+  };
+  run(pruner);
+  EXPECT_NE(outside.find("did not ask for FEED_FORWARD_HESSIAN"), std::string::npos) << outside;
+}
+
+TEST_F(PruningJobTest, TakesNewWeightsForWhatStays) {
+  write_model();
+  const std::string name = "model.layers.1.mlp.down_proj.weight";
+  const auto give = [](const retort_prune_plan_sink& sink, std::string_view to, std::vector<std::int64_t> shape,
+                       std::vector<float> values) {
+    const std::int64_t strides[] = {shape[1], 1};
+    retort_tensor tensor{};
+    tensor.struct_size = sizeof tensor;
+    tensor.data = values.data();
+    tensor.device_type = RETORT_DEVICE_CPU;
+    tensor.dtype_code = RETORT_DTYPE_FLOAT;
+    tensor.dtype_bits = 32;
+    tensor.dtype_lanes = 1;
+    tensor.dimensions = 2;
+    tensor.shape = shape.data();
+    tensor.strides = strides;
+    sink.weight(sink.context, {to.data(), to.size()}, &tensor);
+  };
+  std::vector<std::int64_t> kept;
+  for (std::int64_t i = 1; i < 128; i += 2) kept.push_back(i);
+  ScriptedPruner pruner;
+  pruner.script = [&](const auto&, const auto&) {
+    std::vector<Keep> plan;
+    for (std::int64_t layer = 0; layer < 3; ++layer) plan.push_back({RETORT_AXIS_FEED_FORWARD, layer, kept});
+    return plan;
+  };
+  std::vector<float> values(64 * 128);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  pruner.finish = [&](const retort_prune_plan_sink& sink) { give(sink, name, {64, 128}, values); };
+  run(pruner);
+  const model::ModelFolder folder(output_);
+  const std::vector<float> down = model::to_f32(folder.tensor(name)),
+                           other = model::to_f32(folder.tensor("model.layers.0.mlp.down_proj.weight"));
+  const std::vector<float>& before = weights_.at("model.layers.0.mlp.down_proj.weight");
+  ASSERT_EQ(down.size(), 64U * 64U);
+  for (std::size_t o = 0; o < 64; ++o)
+    for (std::size_t i = 0; i < 64; ++i) {
+      ASSERT_EQ(down[o * 64 + i], static_cast<float>(o * 128 + 2 * i + 1));
+      ASSERT_EQ(other[o * 64 + i], before[o * 128 + 2 * i + 1]);
+    }
+  std::filesystem::remove_all(output_);
+  const auto refused = [&](std::string_view to, std::vector<std::int64_t> shape, std::vector<float> given) {
+    pruner.finish = [&, to](const retort_prune_plan_sink& sink) { give(sink, to, shape, given); };
+    return message_of([&] { run(pruner); });
+  };
+  EXPECT_NE(refused("model.layers.1.mlp.down_prj.weight", {64, 128}, values).find("the nearest is " + name),
+            std::string::npos);
+  EXPECT_NE(refused(name, {64, 64}, values).find("in its shape [64,128], found [64,64]"), std::string::npos);
+  values[5] = std::nanf("");
+  EXPECT_NE(refused(name, {64, 128}, values).find("expected finite new values"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(output_ / "config.json"));
 }
 
 TEST_F(PruningJobTest, RefusesQuestionsThatWereNotAnnounced) {

@@ -12,6 +12,8 @@
 #include "train/compression_fixture.h"
 #include "train/model_weights.h"
 #include "train/quantization.h"
+#include "train/sensitivity.h"
+#include "train/token_loss.h"
 
 namespace retort::train {
 namespace {
@@ -265,6 +267,83 @@ TEST_F(SiteQuantization, RefusesBeforeWorkAndSaysWhy) {
   quantizer.signals = RETORT_SIGNAL_INPUT_HESSIAN;
   EXPECT_NE(message_of([&] { run(quantizer); }).find("0 calibration rows"), std::string::npos);
   EXPECT_TRUE(quantizer.quantized.empty());
+}
+
+TEST_F(SiteQuantization, MeasuresWhatEachLayersCodesCost) {
+  write_model("LlamaForCausalLM", true);
+  SiteQuantizer quantizer;  // layer 1 in 2 bits, the others in 8, which cost nearly nothing
+  quantizer.scheme_of = [](const std::string& site) {
+    return site.find("layers.1.") == std::string::npos ? Scheme{} : Scheme{2, 1, 32};
+  };
+  SensitivityJob job;
+  job.model = model_, job.dataset = dataset_, job.split = "train";
+  job.quantizer = bound("quantize.sites", &quantizer, quantizer.table());
+  const nlohmann::json found = sensitivity(job, hooks());
+  const CallModule module = load_call_module(model_);
+  const std::vector<Sequence> data = to_sequences(task::read_split(dataset_ / "train.jsonl").examples, module.contract,
+                                                  module.tokenizer, config_.max_positions);
+  const double loss = mean_token_loss(*module.decoder, data);
+  EXPECT_NEAR(found.at("loss").get<double>(), loss, 1e-6);
+  EXPECT_NEAR(found.at("perplexity").get<double>(), std::exp(loss), 1e-4);
+  ASSERT_EQ(found.at("layers").size(), 3U);
+  const auto cost = [&](std::size_t layer) { return found.at("layers")[layer].at("loss").get<double>() - loss; };
+  EXPECT_GT(std::abs(cost(1)), 20 * std::abs(cost(0)));
+  EXPECT_GT(std::abs(cost(1)), 20 * std::abs(cost(2)));
+  // D 64, F 128, 64 query and 32 kv rows: 36,864 weights in 512 rows; 2 bits are packed as 4, groups of 32 have bf16
+  // scales.
+  EXPECT_EQ(found.at("layers")[0].at("bytes"), 36864 + 4 * 512);
+  EXPECT_EQ(found.at("layers")[1].at("bytes"), 36864 / 2 + 2 * 36864 / 32);
+  EXPECT_EQ(found.at("layers")[1].at("layer"), "model.layers.1.");
+  EXPECT_TRUE(found.at("overrides").empty());
+  // The model is measured with the codes that the folder would have: all three layers at once are near the sum.
+  torch::NoGradGuard no_grad;
+  EXPECT_NEAR(mean_token_loss(*module.decoder, data), loss, 1e-9);
+}
+
+TEST_F(SiteQuantization, MeasuresASmoothedModelAsTheFloatOneThatItIs) {
+  write_model("Qwen2ForCausalLM", false);
+  SiteQuantizer quantizer;
+  quantizer.factor_of = [](const std::string& site, std::int64_t i) {
+    const std::int64_t channel = ends_with(site, ".o") ? i / 32 * 16 + i % 16 : i;
+    return 0.5F + 0.25F * static_cast<float>(channel % 7);
+  };
+  SensitivityJob job;
+  job.model = model_, job.dataset = dataset_, job.split = "train";
+  job.quantizer = bound("quantize.sites", &quantizer, quantizer.table());
+  const nlohmann::json found = sensitivity(job, hooks());
+  const CallModule module = load_call_module(model_);
+  const std::vector<Sequence> data = to_sequences(task::read_split(dataset_ / "train.jsonl").examples, module.contract,
+                                                  module.tokenizer, config_.max_positions);
+  EXPECT_NEAR(found.at("loss").get<double>(), mean_token_loss(*module.decoder, data), 1e-4);
+  job.split = "test";
+  EXPECT_NE(message_of([&] { sensitivity(job, hooks()); }).find("test.jsonl"), std::string::npos);
+}
+
+TEST(Sensitivity, ChoosesTheLayersThatSaveMostWithinTheBudget) {
+  const std::vector<LayerCost> layers = {
+      {.1, 100, 200}, {.5, 100, 200}, {-.2, 100, 200}, {.3, 100, 200}, {.2, 100, 200}};
+  using Chosen = std::vector<std::size_t>;
+  EXPECT_EQ(layers_worth_eight_bits(layers, 0), Chosen{});
+  EXPECT_EQ(layers_worth_eight_bits(layers, 500), Chosen{});
+  EXPECT_EQ(layers_worth_eight_bits(layers, 699), Chosen{1});
+  EXPECT_EQ(layers_worth_eight_bits(layers, 700), (Chosen{1, 3}));
+  EXPECT_EQ(layers_worth_eight_bits(layers, 10000), (Chosen{0, 1, 3, 4}));  // more bits would not help layer 2
+  EXPECT_THROW(layers_worth_eight_bits(layers, 499), std::invalid_argument);
+  // Layers of one size: brute force over all choices within every budget.
+  for (std::int64_t budget = 500; budget <= 1000; budget += 50) {
+    double best = 0, found = 0;
+    for (unsigned mask = 0; mask < 32; ++mask) {
+      double saved = 0;
+      std::int64_t bytes = 500;
+      for (std::size_t i = 0; i < 5; ++i)
+        if ((mask >> i & 1U) != 0) saved += layers[i].loss, bytes += 100;
+      if (bytes <= budget) best = std::max(best, saved);
+    }
+    for (const std::size_t layer : layers_worth_eight_bits(layers, budget)) found += layers[layer].loss;
+    EXPECT_NEAR(found, best, 1e-12) << budget;
+  }
+  // By loss a byte: the small layer first, though the large one costs more.
+  EXPECT_EQ(layers_worth_eight_bits(std::vector<LayerCost>{{.5, 100, 1100}, {.2, 100, 200}}, 1250), Chosen{1});
 }
 
 }  // namespace

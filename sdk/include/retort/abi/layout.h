@@ -399,13 +399,15 @@ RETORT_AT(retort_prune_model, weight, 16);
 RETORT_AT(retort_prune_model, gradient, 24);
 RETORT_AT(retort_prune_model, squared_gradient, 32);
 RETORT_AT(retort_prune_model, evaluate, 40);
-RETORT_LAYOUT_ASSERT(sizeof(retort_prune_model) == 48);
+RETORT_AT(retort_prune_model, feed_forward_hessian, 48);
+RETORT_LAYOUT_ASSERT(sizeof(retort_prune_model) == 56);
 
 RETORT_AT(retort_prune_plan_sink, struct_size, 0);
 RETORT_AT(retort_prune_plan_sink, reserved, 4);
 RETORT_AT(retort_prune_plan_sink, context, 8);
 RETORT_AT(retort_prune_plan_sink, keep, 16);
-RETORT_LAYOUT_ASSERT(sizeof(retort_prune_plan_sink) == 24);
+RETORT_AT(retort_prune_plan_sink, weight, 24);
+RETORT_LAYOUT_ASSERT(sizeof(retort_prune_plan_sink) == 32);
 
 RETORT_AT(retort_pruner_v1, struct_size, 0);
 RETORT_AT(retort_pruner_v1, reserved, 4);

@@ -25,7 +25,7 @@ typedef struct retort_prune_structure {
 typedef struct retort_prune_requirements {
   uint32_t struct_size;
   uint32_t flags;   /* RETORT_PRUNE_… */
-  uint64_t signals; /* HIDDEN_NORMS … SQUARED_GRADIENTS of signals.h */
+  uint64_t signals; /* HIDDEN_NORMS … FEED_FORWARD_HESSIAN of signals.h */
   int64_t samples;  /* calibration sequences */
 } retort_prune_requirements;
 
@@ -76,14 +76,22 @@ typedef struct retort_prune_model {
   /* Mean loss (nats a token) of the calibration data under a candidate plan; count 0: of the model as it is. Keeps are
    * struct_size bytes apart. The plan must follow the rules of a plan. Takes about as long as a validation. */
   retort_error* (*evaluate)(void* context, const retort_prune_keep* keeps, uint64_t count, double* loss);
+  /* [F,F] 2·Σ a aᵀ / S over all S positions of the calibration data, a = silu(gate)·up of a layer of the model as it
+   * is: f32, symmetric, valid until the next call of a function of this struct. Errors unless FEED_FORWARD_HESSIAN was
+   * asked for. All layers in ascending order take one pass over the data; a layer before the one of the last call
+   * begins anew. */
+  retort_error* (*feed_forward_hessian)(void* context, int64_t layer, const retort_tensor** out);
 } retort_prune_model;
 
-/* Takes the plan. */
+/* Takes the plan. `weight`, which is optional to call, gives a matrix new values, so that what stays makes up for what
+ * goes: by its Hugging Face name, f32 in the shape that it has before the cut, finite; copied. Values of what goes are
+ * cut away with it. evaluate() knows nothing of them. */
 typedef struct retort_prune_plan_sink {
   uint32_t struct_size;
   uint32_t reserved;
   void* context;
   void (*keep)(void* context, const retort_prune_keep* keep);
+  void (*weight)(void* context, retort_string name, const retort_tensor* values);
 } retort_prune_plan_sink;
 
 typedef struct retort_pruner_v1 {

@@ -26,8 +26,9 @@
 #define RETORT_SIGNAL_BLOCK_INFLUENCE (UINT64_C(1) << 19)
 #define RETORT_SIGNAL_BLOCK_SIMILARITY (UINT64_C(1) << 20)
 #define RETORT_SIGNAL_TOKEN_COUNTS (UINT64_C(1) << 21)
-#define RETORT_SIGNAL_GRADIENTS (UINT64_C(1) << 22)         /* of the calibration loss, by weight name */
-#define RETORT_SIGNAL_SQUARED_GRADIENTS (UINT64_C(1) << 23) /* the diagonal of the empirical Fisher information */
+#define RETORT_SIGNAL_GRADIENTS (UINT64_C(1) << 22)            /* of the calibration loss, by weight name */
+#define RETORT_SIGNAL_SQUARED_GRADIENTS (UINT64_C(1) << 23)    /* the diagonal of the empirical Fisher information */
+#define RETORT_SIGNAL_FEED_FORWARD_HESSIAN (UINT64_C(1) << 24) /* of down's input, a layer at a time */
 
 /* retort.quantizer/1, retort.sparsifier/1: statistics of a site (site.h) */
 #define RETORT_SIGNAL_INPUT_ABSOLUTE_MEAN (UINT64_C(1) << 32)
