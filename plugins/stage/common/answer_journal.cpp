@@ -10,8 +10,8 @@
 #include <system_error>
 #include <utility>
 
-#include "../common/text_hash.h"
 #include "host/base/files.h"
+#include "text_hash.h"
 
 namespace retort::stages {
 namespace {
