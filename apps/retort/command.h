@@ -22,6 +22,7 @@ using Arguments = std::vector<std::string>;  ///< what follows the command's nam
 using Command = int (*)(const Arguments& arguments);
 
 int run_command(const Arguments& arguments);
+int sweep_command(const Arguments& arguments);
 int check_command(const Arguments& arguments);
 int plan_command(const Arguments& arguments);
 int show_command(const Arguments& arguments);

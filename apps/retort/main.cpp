@@ -29,6 +29,7 @@ struct Entry {
 const std::map<std::string, Entry>& commands() {
   static const std::map<std::string, Entry> all = {
       {"run", {run_command, "run a config; goes on where an earlier run of it stopped"}},
+      {"sweep", {sweep_command, "run a config with one value after another and compare"}},
       {"check", {check_command, "say everything that is wrong with a config"}},
       {"plan", {plan_command, "say what a run would do, and why"}},
       {"show", {show_command, "describe a run, an artifact or a model folder"}},
@@ -50,7 +51,7 @@ const std::map<std::string, Entry>& commands() {
 void print_help(std::ostream& out) {
   out << "retort " << host::product_version() << ": from a function-calling prototype to a super-tiny model\n\n"
       << "  retort COMMAND [arguments]        retort COMMAND --help\n\ncommands:\n";
-  for (const char* name : {"run", "check", "plan", "show", "call", "eval", "generate", "tokenize", "grammar",
+  for (const char* name : {"run", "sweep", "check", "plan", "show", "call", "eval", "generate", "tokenize", "grammar",
                            "template", "bench", "import", "export", "data", "plugins"})
     out << "  " << name << std::string(10 - std::string(name).size(), ' ') << commands().at(name).summary << "\n";
   out << "\noptions:\n  --version   print the version\n  --help      print this\n\n"

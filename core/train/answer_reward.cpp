@@ -15,24 +15,24 @@ std::string text_of(const json& value) {
 
 json AnswerReward::items_of(const std::vector<SampledAnswer>& answers) const {
   json items = json::array();
-  json reference, reference_execution;  // of the prompt that the last answer was to
+  json reference, reference_execution;  // of the prompt that the last answer was to; null where it has no label
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const SampledAnswer& answer = answers[i];
     if (i == 0 || answers[i - 1].prompt != answer.prompt) {
-      reference = task::calls_to_json(*answer.example->calls);
-      if (environment_) reference_execution = environment_->execute_once(reference);
+      const auto& label = answer.example->calls;
+      reference = label ? task::calls_to_json(*label) : json();
+      reference_execution = label && environment_ ? environment_->execute_once(reference) : json();
     }
     const auto* calls = std::get_if<std::vector<task::Call>>(&answer.response);
-    json item = {{"messages", task::messages_to_json(answer.example->messages)},
-                 {"text", answer.text},
-                 {"reference", {{"calls", reference}}}};
+    json item = {{"messages", task::messages_to_json(answer.example->messages)}, {"text", answer.text}};
+    if (!reference.is_null()) item["reference"] = {{"calls", reference}};
     if (answer.example->tools) item["tools"] = task::tools_to_json(*answer.example->tools);
     const json made = calls != nullptr ? task::calls_to_json(*calls) : json::array();
     item["response"] = calls != nullptr ? json{{"calls", made}}
                                         : json{{"malformed", std::get<task::Malformed>(answer.response).reason}};
     if (environment_) {
       item["execution"] = environment_->execute_once(made);
-      item["reference_execution"] = reference_execution;
+      if (!reference.is_null()) item["reference_execution"] = reference_execution;
     }
     items.push_back(std::move(item));
   }

@@ -9,6 +9,7 @@
 
 #include "host/plugin/signal_names.h"
 #include "train/row_chunks.h"
+#include "train/top_tokens.h"
 #include "train/trainer.h"
 
 namespace retort::train {
@@ -302,6 +303,8 @@ Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> 
     }
     tensors.student_hidden.assign(student.begin() + 1, student.end());
     if (data.step < steps_with_cross_entropy) report["cross_entropy"] += cross_entropy_of(tensors);
+    if (data.step % steps_between_top_tokens == 0 && wanted.wants(RETORT_SIGNAL_TEACHER_LOGITS) && wanted.top_k == 0)
+      report_top_tokens(tensors, report);
     const InstancePool<host::DistillCall>::Lease call(parts_.losses.pool());
     return distill_loss(*call, wanted, tensors, report) / data.weight;
   };

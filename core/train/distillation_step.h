@@ -46,6 +46,8 @@ void expect_recorded(const host::DistillCall& call, const host::DistillRequireme
 
 /// Steps at the begin of which the metric "cross_entropy" of the labels is reported beside the loss.
 constexpr std::int64_t steps_with_cross_entropy = 8;
+/// Between steps that report what teachers and student give to the teachers' likeliest tokens (top_tokens.h).
+constexpr std::int64_t steps_between_top_tokens = 20;
 /// What to say where a loss begins three orders of magnitude above or below the cross-entropy; "" where it does not.
 std::string scale_warning(double loss, double cross_entropy);
 

@@ -110,6 +110,46 @@ TEST(ForwardKlPlugin, SeveralTeachersCountByTheirWeights) {
   EXPECT_NE(refusal([&] { loss_of({}, nullptr); }).find("teachers: expected at least one"), std::string::npos);
 }
 
+/// Against Σ w·softmax(z_a / T), tempered first: L = T²·KL(p̄ ‖ q), dL/dz = T·(q − p̄), where the weighted losses would
+/// give the gradient alone. The second teacher excludes a token, which a geometric mean would exclude too.
+TEST(TokenLossPlugins, SeveralTeachersMayBeAveragedAsProbabilities) {
+  const double temperature = 2;
+  const LoadedComponent component(SKEW_KL_PLUGIN, {{"alpha", 0.0},
+                                                   {"average", std::string("probabilities")},
+                                                   {"temperature", temperature},
+                                                   {"scale_by_temperature_squared", true}});
+  const Tensor<float> student({2, 3}, {0, 1, 2, 1, 0, 0}), first({2, 3}, {1, 1, 0, 3, 0, -2}),
+      second({2, 3}, {2, -INFINITY, 1, 0, 2, 2}), mask({2}, {1, .5f});
+  Tensor<float> gradient({2, 3}, std::vector<float>(6, not_written));
+  const std::vector<retort_distill_teacher> teachers{teacher_of(first, .25), teacher_of(second, .75)};
+  retort_distill_batch batch = batch_of(student, teachers);
+  batch.mask = mask.view();
+  const DistillCall call = distill(component, batch, gradient.view());
+  double expected = 0;
+  for (std::size_t n = 0; n < 2; ++n) {
+    const auto tempered = [&](const Tensor<float>& logits) {
+      std::vector<double> row;
+      for (std::size_t v = 0; v < 3; ++v) row.push_back(static_cast<double>(logits.values[3 * n + v]) / temperature);
+      return softmax(row);
+    };
+    const auto one = tempered(first), two = tempered(second), q = tempered(student);
+    for (std::size_t v = 0; v < 3; ++v) {
+      const double mean = .25 * one[v] + .75 * two[v], weight = static_cast<double>(mask.values[n]);
+      expected += weight * temperature * temperature * mean * std::log(mean / q[v]);
+      EXPECT_NEAR(static_cast<double>(gradient.values[3 * n + v]), weight * temperature * (q[v] - mean), 1e-6)
+          << n << v;
+    }
+  }
+  EXPECT_NEAR(call.loss, expected, 1e-6);
+  const LoadedComponent by_losses(
+      SKEW_KL_PLUGIN, {{"alpha", 0.0}, {"temperature", temperature}, {"scale_by_temperature_squared", true}});
+  const std::vector<retort_distill_teacher> same{teacher_of(first, .25), teacher_of(first, .75)};
+  retort_distill_batch twice = batch_of(student, same);
+  twice.mask = mask.view();
+  EXPECT_NEAR(distill(component, twice, nullptr).loss, distill(by_losses, twice, nullptr).loss,
+              1e-6);  // one teacher twice
+}
+
 TEST(ForwardKlPlugin, AsksForWhatItsParametersNeed) {
   const auto requirements = [](const Parameters& parameters) {
     const LoadedComponent component(FORWARD_KL_PLUGIN, parameters);

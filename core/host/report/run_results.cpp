@@ -103,7 +103,9 @@ std::size_t columns(const std::string& text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
-std::string aligned(const std::vector<std::vector<std::string>>& rows) {
+}  // namespace
+
+std::string aligned_table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths(rows[0].size(), 0);
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
@@ -118,8 +120,6 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows) {
   }
   return text;
 }
-
-}  // namespace
 
 RunResults read_results(const RunFolder& folder) {
   RunResults results;
@@ -164,7 +164,7 @@ std::string results_table(const RunResults& results) {
     rows.push_back({stage.name, format_percent(stage.exact_match), format_percent(stage.malformed),
                     format_count(stage.parameters), format_bytes(stage.bytes), format_ms(stage.p50_ms)});
   }
-  return aligned(rows);
+  return aligned_table(rows);
 }
 
 double making_seconds(const RunResults& results) {

@@ -55,6 +55,10 @@ Json to_json(const RunResults& results);
 /// The table as text, without a final newline; "" when no stage makes a model.
 std::string results_table(const RunResults& results);
 
+/// Rows as text, columns aligned: the first to the left, the others to the right. Without a final newline; at least one
+/// row, all of one length.
+std::string aligned_table(const std::vector<std::vector<std::string>>& rows);
+
 /// Seconds that making the artifacts of all stages took, whichever runs made them; cached ones count what they took.
 double making_seconds(const RunResults& results);
 

@@ -7,6 +7,7 @@
 #include "host/base/log.h"
 #include "host/base/progress.h"
 #include "host/plugin/plugin_error.h"
+#include "host/report/event_file.h"
 #include "host/report/report.h"
 #include "host/run/metrics_log.h"
 #include "host/run/run_record.h"
@@ -169,6 +170,7 @@ class Pipeline {
     fields["seconds"] = seconds_since(start);
     record_.update(fields);
     write_report(folder_);
+    write_event_files(folder_);
   }
 
   /// The run's metrics.jsonl from those of its stages.

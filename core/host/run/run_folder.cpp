@@ -79,7 +79,8 @@ void RunFolder::unlink_model() const {
 
 void RunFolder::remove_results() const {
   unlink_model();
-  for (const std::filesystem::path& file : {report(), metrics()}) std::filesystem::remove(file);
+  for (const std::filesystem::path& result : {report(), metrics(), folder_ / "tensorboard"})
+    std::filesystem::remove_all(result);
 }
 
 std::filesystem::path RunFolder::set_aside(const std::string& attempt_name) const {

@@ -69,6 +69,9 @@ struct CallModel::State {
 
   grammar::Grammar* compile(const task::ToolSet& tools);
   grammar::Grammar* grammar_for(task::ToolSet tools);
+  std::vector<TokenId> prompt_of(const task::Conversation& conversation) const;
+  GenerationOptions generation_options(const task::Conversation& conversation, std::int64_t max_new_tokens);
+  Answer read(Generation generation, const task::Conversation& conversation, bool limited) const;
 };
 
 grammar::Grammar* CallModel::State::compile(const task::ToolSet& tools) {
@@ -105,41 +108,66 @@ Answer CallModel::answer(std::string_view utterance, std::int64_t max_new_tokens
   return answer(task::conversation_of(std::string(utterance)), max_new_tokens);
 }
 
+std::vector<TokenId> CallModel::State::prompt_of(const task::Conversation& conversation) const {
+  std::vector<TokenId> prompt = contract.prompt(tokenizer, conversation);
+  require_rows(prompt, tokenizer, folder.config());
+  if (static_cast<std::int64_t>(prompt.size()) <= decoder.context()) return prompt;
+  const bool one = conversation.messages.size() == 1;
+  throw std::invalid_argument(
+      (one ? "utterance" : "conversation") + std::string(": its prompt has ") + std::to_string(prompt.size()) +
+      " tokens, expected at most " + std::to_string(decoder.context()) + " (the context); shorten it" +
+      (contract.form().takes_any_tools()
+           ? " or give fewer tools: it shows " + std::to_string(contract.tools_of(conversation).size())
+           : ""));
+}
+
+GenerationOptions CallModel::State::generation_options(const task::Conversation& conversation,
+                                                       std::int64_t max_new_tokens) {
+  grammar::Grammar* limits = grammar_for(conversation.tools);
+  if (limits != nullptr && wanted.options.values_from_utterance)
+    limits->set_conversation(said_in(contract.seen(conversation)));
+  return {.ends = {end},
+          .max_new_tokens = max_new_tokens,
+          .grammar = limits,
+          .tokenizer = wanted.forced_runs ? &tokenizer : nullptr,
+          .allowed_mass = wanted.measure_mass};
+}
+
+Answer CallModel::State::read(Generation generation, const task::Conversation& conversation, bool limited) const {
+  Answer answer;
+  answer.cut = generation.tokens.empty() || generation.tokens.back() != end;
+  const auto& enums = wanted.options.enums;
+  answer.parsed = enums.empty() ? contract.parse(tokenizer, generation.tokens, conversation)
+                                : contract.parse(tokenizer, generation.tokens, conversation,
+                                                 task::with_enums(contract.tools_of(conversation), enums));
+  answer.text = tokenizer.decode(generation.tokens, true);
+  answer.forced = generation.forced;
+  if (limited && wanted.measure_mass) answer.allowed_log_mass = generation.allowed_log_mass;
+  answer.tokens = std::move(generation.tokens);
+  return answer;
+}
+
 Answer CallModel::answer(const task::Conversation& conversation, std::int64_t max_new_tokens) {
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<TokenId> prompt = state_->contract.prompt(state_->tokenizer, conversation);
-  require_rows(prompt, state_->tokenizer, state_->folder.config());
-  if (static_cast<std::int64_t>(prompt.size()) > state_->decoder.context()) {
-    const bool one = conversation.messages.size() == 1;
-    throw std::invalid_argument(
-        (one ? "utterance" : "conversation") + std::string(": its prompt has ") + std::to_string(prompt.size()) +
-        " tokens, expected at most " + std::to_string(state_->decoder.context()) + " (the context); shorten it" +
-        (state_->contract.form().takes_any_tools()
-             ? " or give fewer tools: it shows " + std::to_string(state_->contract.tools_of(conversation).size())
-             : ""));
-  }
-  grammar::Grammar* limits = state_->grammar_for(conversation.tools);
-  if (limits != nullptr && state_->wanted.options.values_from_utterance)
-    limits->set_conversation(said_in(state_->contract.seen(conversation)));
-  const GenerationOptions options{.ends = {state_->end},
-                                  .max_new_tokens = max_new_tokens,
-                                  .grammar = limits,
-                                  .tokenizer = state_->wanted.forced_runs ? &state_->tokenizer : nullptr,
-                                  .allowed_mass = state_->wanted.measure_mass};
-  Generation generation = generate(state_->decoder, prompt, options);
-  Answer answer;
-  answer.cut = generation.tokens.empty() || generation.tokens.back() != state_->end;
-  const auto& enums = state_->wanted.options.enums;
-  answer.parsed = enums.empty()
-                      ? state_->contract.parse(state_->tokenizer, generation.tokens, conversation)
-                      : state_->contract.parse(state_->tokenizer, generation.tokens, conversation,
-                                               task::with_enums(state_->contract.tools_of(conversation), enums));
-  answer.text = state_->tokenizer.decode(generation.tokens, true);
-  answer.forced = generation.forced;
-  if (limits != nullptr && state_->wanted.measure_mass) answer.allowed_log_mass = generation.allowed_log_mass;
-  answer.tokens = std::move(generation.tokens);
+  const std::vector<TokenId> prompt = state_->prompt_of(conversation);
+  const GenerationOptions options = state_->generation_options(conversation, max_new_tokens);
+  Answer answer = state_->read(generate(state_->decoder, prompt, options), conversation, options.grammar != nullptr);
   answer.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   return answer;
+}
+
+std::vector<Answer> CallModel::sample(const task::Conversation& conversation, std::int64_t count,
+                                      const SamplingOptions& sampling, std::int64_t max_new_tokens) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<std::vector<TokenId>> prompts(static_cast<std::size_t>(count), state_->prompt_of(conversation));
+  GenerationOptions options = state_->generation_options(conversation, max_new_tokens);
+  options.sampling = sampling;
+  std::vector<Answer> answers;
+  for (Generation& generation : generate_batch(state_->decoder, prompts, options))
+    answers.push_back(state_->read(std::move(generation), conversation, options.grammar != nullptr));
+  const double all = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  for (Answer& answer : answers) answer.milliseconds = all;
+  return answers;
 }
 
 void CallModel::set_grammar(CallGrammar grammar) {

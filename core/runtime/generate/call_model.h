@@ -11,6 +11,7 @@
 #include "grammar/grammar.h"
 #include "grammar/program_builder.h"
 #include "runtime/decoder/decoder.h"
+#include "runtime/generate/sampling.h"
 #include "task/prompt_contract.h"
 
 namespace retort::runtime {
@@ -48,6 +49,10 @@ class CallModel {
   /// conversation that the form cannot show, and for one that the context does not hold: nothing of it is ever cut
   /// away.
   Answer answer(const task::Conversation& conversation, std::int64_t max_new_tokens = 256);
+  /// `count` answers, drawn independently as `sampling` says, answer i with its seed + i; decoded together where the
+  /// decoder holds several sequences. Their `milliseconds` are those of all together. Throws as answer().
+  std::vector<Answer> sample(const task::Conversation& conversation, std::int64_t count,
+                             const SamplingOptions& sampling, std::int64_t max_new_tokens = 256);
   /// On by default with the options in retort.json ("grammar", core/grammar/grammar_options.h), compiled with the first
   /// answer. Throws std::invalid_argument for options that do not fit the tools. A task whose schemas have no grammar
   /// answers without one, after a warning.

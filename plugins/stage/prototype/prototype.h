@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "answer_journal.h"
+#include "../common/answer_journal.h"
 #include "host/algorithm/reward_call.h"
 #include "task/dataset.h"
 

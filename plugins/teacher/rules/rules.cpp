@@ -2,6 +2,7 @@
 #include "rules.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <stdexcept>
@@ -133,17 +134,36 @@ json to_message(const Answer& answer) {
   return message;
 }
 
-json respond(const json& request) {
+json respond(const json& request, double forgets, const json& tools) {
   const auto utterance = utterance_of(request);
   if (!utterance) return {{"error", "expected a user message with text in \"messages\""}};
   const json n = request.value("n", json(1));
   if (!n.is_number_integer() || n.get<double>() < 1 || n.get<double>() > 128)
     return {{"error", "\"n\": expected a number from 1 to 128"}};
-  const Answer found = answer(*utterance);
+  const Answer found = forgetful_answer(*utterance, forgets, tools);
   const auto tokens = static_cast<std::int64_t>(split_words(*utterance).size());
   const json choice = {{"message", to_message(found)}, {"finish_reason", found.calls.empty() ? "stop" : "tool_calls"}};
   return {{"choices", std::vector<json>(n.get<std::size_t>(), choice)},
           {"usage", {{"prompt_tokens", tokens}, {"completion_tokens", 0}}}};
+}
+
+/// Whether one of `tools` has this name and does not require this argument.
+bool is_optional(const json& tools, const json& name, const std::string& argument) {
+  for (const json& tool : tools) {
+    if (tool.at("function").at("name") != name) continue;
+    const json required = tool["function"].at("parameters").value("required", json::array());
+    return std::find(required.begin(), required.end(), argument) == required.end();
+  }
+  return false;
+}
+
+/// From 0 to below 1: FNV-1a of the text, its bits mixed as SplitMix64 does.
+double share_of(std::string_view text) {
+  std::uint64_t hash = 0xCBF29CE484222325ULL;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
+  hash = (hash ^ (hash >> 30U)) * 0xBF58476D1CE4E5B9ULL;
+  hash = (hash ^ (hash >> 27U)) * 0x94D049BB133111EBULL;
+  return static_cast<double>((hash ^ (hash >> 31U)) >> 11U) * 0x1p-53;
 }
 
 }  // namespace
@@ -155,11 +175,29 @@ Answer answer(std::string_view utterance) {
   return {false, json::array(), "cannot read \"" + std::string(utterance) + "\" as requests that the rules know"};
 }
 
-void complete(std::string_view requests, const std::function<void(std::size_t, const std::string&)>& take) {
+Answer forgetful_answer(std::string_view utterance, double forgets, const json& tools) {
+  Answer found = answer(utterance);
+  if (found.calls.empty() || share_of(utterance) >= forgets) return found;
+  if (found.calls.size() > 1) {
+    found.calls.erase(found.calls.size() - 1);
+    return found;
+  }
+  json& arguments = found.calls[0]["arguments"];
+  std::string last;
+  for (const auto& argument : arguments.items())
+    if (is_optional(tools, found.calls[0]["name"], argument.key())) last = argument.key();
+  if (!last.empty()) arguments.erase(last);
+  return found;
+}
+
+void complete(std::string_view requests, double forgets, std::string_view tools,
+              const std::function<void(std::size_t, const std::string&)>& take) {
   const json parsed = json::parse(requests, nullptr, false);
   if (!parsed.is_array()) throw std::invalid_argument("teacher.rules: expected a JSON array of chat requests");
+  const json listed = tools.empty() ? json::array() : json::parse(tools, nullptr, false);
+  if (!listed.is_array()) throw std::invalid_argument("teacher.rules: tools: expected a JSON array");
   for (std::size_t i = 0; i < parsed.size(); ++i)
-    take(i, respond(parsed[i]).dump(-1, ' ', false, json::error_handler_t::replace));
+    take(i, respond(parsed[i], forgets, listed).dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 }  // namespace retort::rules

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "child_command.h"
@@ -52,16 +54,16 @@ TEST_F(CommandLineTest, VersionAndHelp) {
   EXPECT_EQ(retort({"--version"}).out, "retort " RETORT_VERSION "\n");
   const Outcome help = retort({"help"});
   EXPECT_EQ(help.code, 0);
-  for (const char* command : {"run", "check", "plan", "show", "call", "eval", "generate", "tokenize", "template",
-                              "bench", "import", "export", "plugins"})
+  for (const char* command : {"run", "sweep", "check", "plan", "show", "call", "eval", "generate", "tokenize",
+                              "template", "bench", "import", "export", "plugins"})
     EXPECT_NE(help.out.find(command), std::string::npos) << command;
   EXPECT_EQ(retort({"--help"}).out, help.out);
   EXPECT_EQ(retort({}).code, 2);
 }
 
 TEST_F(CommandLineTest, EveryCommandHasHelpWithAnExample) {
-  for (const char* command : {"run", "check", "plan", "show", "call", "eval", "generate", "tokenize", "template",
-                              "bench", "import", "export", "plugins"}) {
+  for (const char* command : {"run", "sweep", "check", "plan", "show", "call", "eval", "generate", "tokenize",
+                              "template", "bench", "import", "export", "plugins"}) {
     const Outcome help = retort({command, "--help"});
     EXPECT_EQ(help.code, 0) << command << help.err;
     EXPECT_NE(help.out.find(std::string("retort ") + command), std::string::npos) << command;
@@ -72,6 +74,46 @@ TEST_F(CommandLineTest, EveryCommandHasHelpWithAnExample) {
   for (const char* subcommand : {"list", "show", "check"})
     EXPECT_NE(retort({"plugins", subcommand, "--help"}).out.find("example: retort plugins"), std::string::npos);
   EXPECT_EQ(retort({"help", "run"}).out, retort({"run", "--help"}).out);
+}
+
+TEST_F(CommandLineTest, SweepRunsEveryCombinationAndMakesWhatComesBeforeOnce) {
+  write_config();
+  const auto sweep = [&](std::vector<std::string> more) {
+    more.push_back("--quiet");
+    return retort(on_config("sweep", std::move(more)));
+  };
+  const Outcome done = sweep({"--over", "quick.steps=2,3", "--over", "quick.step_ms=0,1"});
+  EXPECT_EQ(done.code, 0) << done.err;
+  const Json runs = Json::parse(std::ifstream(folder_ / "run" / "sweep.json"))["runs"];
+  ASSERT_EQ(runs.size(), 4u);
+  EXPECT_EQ(runs[0]["set"], Json({"quick.steps=2", "quick.step_ms=0"}));
+  EXPECT_EQ(runs[3]["set"], Json({"quick.steps=3", "quick.step_ms=1"}));
+  std::set<std::string> artifacts, sources;
+  for (const Json& run : runs)
+    for (const Json& stage : run["results"]["stages"])
+      (stage["name"] == "quick" ? artifacts : sources).insert(stage["artifact"]);
+  EXPECT_EQ(artifacts.size(), 4u);
+  EXPECT_EQ(sources.size(), 3u);  // source, count and report: once each
+  EXPECT_EQ(runs[0]["made"], 4);
+  EXPECT_EQ(runs[1]["made"], 1);
+  EXPECT_NE(done.out.find("quick.steps  quick.step_ms"), std::string::npos) << done.out;
+  const Outcome again = sweep({"--over", "quick.steps=2,3", "--over", "quick.step_ms=0,1"});
+  EXPECT_EQ(again.code, 0) << again.err;
+  for (const Json& run : Json::parse(std::ifstream(folder_ / "run" / "sweep.json"))["runs"]) EXPECT_EQ(run["made"], 0);
+}
+
+TEST_F(CommandLineTest, SweepSaysWhatIsWrongBeforeAnyWork) {
+  write_config();
+  const auto refused = [&](std::vector<std::string> more, const std::string& what) {
+    const Outcome outcome = retort(on_config("sweep", std::move(more)));
+    EXPECT_EQ(outcome.code, 2) << outcome.err;
+    EXPECT_NE(outcome.err.find(what), std::string::npos) << outcome.err;
+    EXPECT_FALSE(std::filesystem::exists(run_folder()));
+  };
+  refused({"--over", "quick.steps=2,-1"}, "/stages/3/steps");
+  refused({"--over", "quick.steps=2,"}, "expected values between commas");
+  refused({"--over", "quick.steps"}, "expected KEY=VALUE");
+  refused({}, "--over");
 }
 
 TEST_F(CommandLineTest, NeedsNoLibTorch) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include "distill_fixture.h"
@@ -332,6 +333,65 @@ TEST(DistillationLoop, WeighsSeveralTeachers) {
   job.losses = {loss.plugin()};
   job.teacher_weights = {1};
   EXPECT_THROW(distil(job), std::invalid_argument);
+}
+
+namespace {
+
+/// Mass that `of` gives to the `count` likeliest of `by`, and how many of these are among the likeliest of `of`.
+std::pair<double, double> mass_and_overlap(const std::vector<float>& of, const std::vector<float>& by,
+                                           std::size_t count) {
+  const auto likeliest = [count](const std::vector<float>& logits) {
+    std::vector<std::size_t> ids(logits.size());
+    std::iota(ids.begin(), ids.end(), std::size_t{0});
+    std::sort(ids.begin(), ids.end(), [&](std::size_t a, std::size_t b) { return logits[a] > logits[b]; });
+    return std::set<std::size_t>(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count));
+  };
+  double all = 0, mass = 0, shared = 0;
+  for (const float logit : of) all += std::exp(static_cast<double>(logit));
+  const std::set<std::size_t> own = likeliest(of);
+  for (const std::size_t id : likeliest(by)) {
+    mass += std::exp(static_cast<double>(of[id])) / all;
+    shared += static_cast<double>(own.count(id));
+  }
+  return {mass, shared / static_cast<double>(count)};
+}
+
+}  // namespace
+
+TEST(DistillationLoop, ReportsWhatBothGiveToTheTeachersLikeliestTokens) {
+  const Workplace place;
+  FakeDistill loss;
+  loss.flags = RETORT_DISTILL_SEVERAL_TEACHERS;
+  DistillLoopJob job = distill_job(place, "top", 21, trained_teacher(place, "teacher", 20), loss);
+  job.teachers.push_back(trained_teacher(place, "other", 5));
+  job.teacher_weights = {1, 3};
+  Recorder recorder;
+  distill(job, recorder.hooks());
+  const SeenDistill& seen = loss.seen.front();
+  const std::vector<float>& mask = seen.floats.at("mask");
+  double teacher_mass = 0, student_mass = 0, overlap = 0;
+  for (std::size_t n = 0; n < mask.size(); ++n)
+    for (const auto& [name, weight] : {std::pair("teacher0.logits", .25), {"teacher1.logits", .75}}) {
+      const auto student = row_of(seen.floats.at("student_logits"), n, mask.size());
+      const auto teacher = row_of(seen.floats.at(name), n, mask.size());
+      const auto [mass, shared] = mass_and_overlap(student, teacher, 16);
+      const double share = weight * static_cast<double>(mask[n]) / seen.batch.step_weight;
+      teacher_mass += share * mass_and_overlap(teacher, teacher, 16).first;
+      student_mass += share * mass;
+      overlap += share * shared;
+    }
+  ASSERT_EQ(recorder.metrics["top_overlap"].size(), 2u);  // of steps 0 and 20
+  EXPECT_NEAR(recorder.metrics["teacher_top_mass"][0], teacher_mass, 1e-5);
+  EXPECT_NEAR(recorder.metrics["student_top_mass"][0], student_mass, 1e-5);
+  EXPECT_NEAR(recorder.metrics["top_overlap"][0], overlap, 1e-5);
+  EXPECT_LT(student_mass, teacher_mass);
+  EXPECT_LT(overlap, 1);
+
+  FakeDistill same;
+  Recorder of_same;
+  distill(distill_job(place, "same", 1, place.policy(), same), of_same.hooks());
+  EXPECT_NEAR(of_same.metrics["student_top_mass"][0], of_same.metrics["teacher_top_mass"][0], 1e-6);
+  EXPECT_EQ(of_same.metrics["top_overlap"][0], 1);
 }
 
 TEST(DistillationLoop, SaysWhenTheStudentAnswersItself) {

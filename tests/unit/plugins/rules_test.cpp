@@ -7,6 +7,7 @@
 
 #include "grammar.h"
 #include "home.h"
+#include "tools.h"
 
 namespace retort::rules {
 namespace {
@@ -30,6 +31,35 @@ TEST(Rules, AreMostlyRightAndHardlyEverWrongInSilence) {
   EXPECT_GE(right * 100, kUtterances * 90);
   EXPECT_LE(right * 100, kUtterances * 99) << "too good to test that wrong answers are caught";
   EXPECT_LE(silent * 100, kUtterances) << example;
+}
+
+TEST(Rules, AForgetfulOneLeavesTheLastCallOrTheLastOptionalArgumentOut) {
+  const json tools = home::tools();
+  std::int64_t utterances = 0, several = 0, forgotten = 0, of_several = 0;
+  for (const home::Utterance& utterance : home::Grammar().generate(home::Split::train, 4000, 3)) {
+    const json whole = answer(utterance.text).calls, found = forgetful_answer(utterance.text, 0.4, tools).calls;
+    EXPECT_EQ(found, forgetful_answer(utterance.text, 0.4, tools).calls);
+    EXPECT_EQ(whole, forgetful_answer(utterance.text, 0, tools).calls);
+    ++utterances;
+    several += whole.size() > 1;
+    if (found == whole) continue;
+    ++forgotten;
+    of_several += whole.size() > 1;
+    json less = whole;
+    if (whole.size() > 1) {
+      less.erase(less.size() - 1);
+    } else {
+      EXPECT_EQ(found[0]["arguments"].size() + 1, whole[0]["arguments"].size()) << whole;
+      less[0]["arguments"] = found[0]["arguments"];
+    }
+    EXPECT_EQ(found, less);
+    EXPECT_TRUE(home::execute(found).ok || !home::execute(whole).ok) << found;  // wrong in silence
+  }
+  ASSERT_GT(several, 1500);
+  // Four standard deviations of a share of 0.4: 4·√(0.24 / 1500) = 0.05.
+  EXPECT_NEAR(static_cast<double>(of_several) / static_cast<double>(several), 0.4, 0.05);
+  EXPECT_GT(forgotten, of_several + 50);
+  EXPECT_LT(forgotten, utterances * 4 / 10 + 80);
 }
 
 struct AnswerCase {
@@ -75,9 +105,9 @@ TEST(Rules, RefuseWhatTheyCannotReadWhole) {
   }
 }
 
-std::vector<json> items_of(const std::string& requests) {
+std::vector<json> items_of(const std::string& requests, double forgets = 0) {
   std::vector<json> items;
-  complete(requests, [&](std::size_t index, const std::string& item) {
+  complete(requests, forgets, home::tools().dump(), [&](std::size_t index, const std::string& item) {
     EXPECT_EQ(index, items.size());
     items.push_back(json::parse(item));
   });
@@ -107,6 +137,12 @@ TEST(Rules, AnswerInTheChatForm) {
   ASSERT_EQ(several[0]["choices"].size(), 2U);
   EXPECT_EQ(several[0]["choices"][0], several[0]["choices"][1]);
   EXPECT_TRUE(several[1]["error"].is_string());
+  const std::vector<json> forgotten = items_of(R"([
+    {"messages": [{"role": "user", "content": "dock the robot"}]},
+    {"messages": [{"role": "user", "content": "dock the robot and turn the kitchen lights off"}]}])",
+                                               1);
+  EXPECT_EQ(forgotten[0], answers[0]);
+  EXPECT_EQ(forgotten[1]["choices"][0]["message"]["tool_calls"].size(), 1U);
   EXPECT_THROW(items_of("{}"), std::invalid_argument);
   EXPECT_THROW(items_of("nonsense"), std::invalid_argument);
 }

@@ -1,4 +1,4 @@
-// The teacher's answers of a run, kept as they come: a run that was killed asks again only for what it did not get.
+// Answers of a run, kept as they come: a run that was killed asks again only for what it did not get.
 #pragma once
 
 #include <cstddef>
