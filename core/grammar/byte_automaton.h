@@ -6,8 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -57,8 +55,7 @@ class ByteAutomaton {
   const Program& program() const { return *program_; }
   std::size_t bytes() const;  ///< of memory, about
   std::size_t states() const { return states_.size(); }
-  /// Forgets all states. Ids given so far are void.
-  void forget();
+  void forget();  ///< all states; ids given so far are void
 
  private:
   static constexpr StateId unknown = -2;
@@ -134,7 +131,7 @@ class ByteAutomaton {
   std::shared_ptr<SaidParts> said_;
   std::vector<Address> marked_;   ///< texts that may be limited to what was said
   std::vector<bool> limited_;     ///< [instructions]: those that are
-  std::vector<StateId> touched_;  ///< states that are
+  std::vector<StateId> touched_;  ///< states of such texts about which something is remembered
   std::uint32_t longest_token_;
   std::unordered_map<const CountedText*, std::unique_ptr<const TextFacts>> facts_;
   std::vector<const TextFacts*> facts_of_;  ///< [instructions]; null: not yet found
