@@ -28,7 +28,8 @@ PrototypeComponents home_components() {
   auto reward = std::make_shared<call_reward::FunctionCallReward>(call_reward::Scoring{});
   PrototypeComponents components;
   components.complete = [](std::string_view, std::string_view requests, std::size_t, const Take& take) {
-    rules::complete(requests, 0, "", [&](std::size_t index, const std::string& item) { take(index, json::parse(item)); });
+    rules::complete(requests, 0, "",
+                    [&](std::size_t index, const std::string& item) { take(index, json::parse(item)); });
   };
   components.score = [reward](std::string_view tools, std::string_view items, std::size_t, const auto& take) {
     reward->score(tools, items, [&](std::size_t index, const std::string& text) {
