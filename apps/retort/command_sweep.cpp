@@ -2,6 +2,7 @@
 // stage before what changes is made once.
 #include <algorithm>
 #include <iostream>
+#include <optional>
 
 #include "config_options.h"
 #include "host/base/files.h"
@@ -130,6 +131,40 @@ po::options_description sweep_options(po::options_description& hidden, po::posit
   return options;
 }
 
+/// Every error before any work. Returns the name that the configs have.
+std::string check_all(const po::variables_map& variables, const std::vector<Strings>& all) {
+  std::string name;
+  for (const Strings& overrides : all) {
+    std::optional<host::Registry> registry;
+    const host::ResolvedConfig config = load_config(with_overrides(variables, overrides), registry);
+    host::require_sound_stages(config, *registry);
+    name = config.name;
+  }
+  return name;
+}
+
+/// What the runs came to; nothing when they were stopped.
+std::optional<std::vector<Json>> run_all(const po::variables_map& variables, const std::vector<Strings>& all,
+                                         const host::RunFolder& folder) {
+  const bool quiet = variables["quiet"].as<bool>();
+  std::vector<Json> outcomes;
+  for (const Strings& overrides : all) {
+    std::string listed;
+    for (const std::string& one : overrides) listed += " " + one;
+    host::log_info("sweep " + std::to_string(outcomes.size() + 1) + " of " + std::to_string(all.size()) + ":" + listed);
+    std::optional<host::Registry> registry;
+    const host::ResolvedConfig config = load_config(with_overrides(variables, overrides), registry);
+    if (host::run_pipeline(config, *registry, folder, {host::Verification::sizes, quiet}) ==
+        host::RunEnd::interrupted) {
+      host::log_warning("stopped; the same command goes on from here");
+      return std::nullopt;
+    }
+    outcomes.push_back(outcome_of(folder, overrides));
+    host::write_json(folder.path() / "sweep.json", {{"format", 1}, {"runs", outcomes}});
+  }
+  return outcomes;
+}
+
 }  // namespace
 
 int sweep_command(const Arguments& arguments) {
@@ -149,39 +184,19 @@ int sweep_command(const Arguments& arguments) {
   std::vector<Axis> axes;
   for (const std::string& text : (*variables)["over"].as<Strings>()) axes.push_back(parse_axis(text));
 
-  const bool quiet = (*variables)["quiet"].as<bool>();
-  host::start_log(quiet);
+  host::start_log((*variables)["quiet"].as<bool>());
   host::stop_when_unseen();
   host::prepare_numeric_environment();
   const std::vector<Strings> all = combinations(axes);
-  std::string name;
-  for (const Strings& overrides : all) {  // every error before any work
-    std::optional<host::Registry> registry;
-    const host::ResolvedConfig config = load_config(with_overrides(*variables, overrides), registry);
-    host::require_sound_stages(config, *registry);
-    name = config.name;
-  }
+  const std::string name = check_all(*variables, all);
   host::register_host_extension(RETORT_HOST_MODELS_EXTENSION, &runtime::host_models());
   const host::RunFolder folder(variables->count("run-dir") > 0
                                    ? std::filesystem::path((*variables)["run-dir"].as<std::string>())
                                    : std::filesystem::path("runs") / (name + "-sweep"));
-  std::vector<Json> outcomes;
-  for (const Strings& overrides : all) {
-    std::string listed;
-    for (const std::string& one : overrides) listed += " " + one;
-    host::log_info("sweep " + std::to_string(outcomes.size() + 1) + " of " + std::to_string(all.size()) + ":" + listed);
-    std::optional<host::Registry> registry;
-    const host::ResolvedConfig config = load_config(with_overrides(*variables, overrides), registry);
-    if (host::run_pipeline(config, *registry, folder, {host::Verification::sizes, quiet}) ==
-        host::RunEnd::interrupted) {
-      host::log_warning("stopped; the same command goes on from here");
-      return exit_interrupted;
-    }
-    outcomes.push_back(outcome_of(folder, overrides));
-    host::write_json(folder.path() / "sweep.json", {{"format", 1}, {"runs", outcomes}});
-  }
-  std::cout << host::printable(sweep_table(axes, outcomes)) << "\n\nsweep   " << (folder.path() / "sweep.json").string()
-            << "\n";
+  const auto outcomes = run_all(*variables, all, folder);
+  if (!outcomes) return exit_interrupted;
+  std::cout << host::printable(sweep_table(axes, *outcomes)) << "\n\nsweep   "
+            << (folder.path() / "sweep.json").string() << "\n";
   return exit_success;
 }
 

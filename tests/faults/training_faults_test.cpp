@@ -134,7 +134,7 @@ class StopFaults : public TrainingFaults {
   /// One batch of reinforcement learning, which is stopped when `ready` says so.
   StopTime stop_batch(const std::vector<std::string>& arguments, const std::function<bool()>& ready) const {
     const ChildCommand child(folder_, arguments);
-    EXPECT_TRUE(wait_for(ready, 90)) << said();
+    EXPECT_TRUE(wait_for(ready, 240)) << said();  // a scan of all plugins may come first
     const StopTime time = interrupt(child.id());
     EXPECT_TRUE(time.interrupted()) << said();
     EXPECT_LE(time.processor, 2.0 * threads);
@@ -144,14 +144,15 @@ class StopFaults : public TrainingFaults {
   }
   std::vector<std::string> one_batch(const std::vector<std::string>& more) const {
     std::vector<std::string> all = {"teacher.training.steps=2", "grpo.training.steps=1", "grpo.validation_limit=0",
-                                    "grpo.rollout_precision=f32"};
+                                    "grpo.rollout_precision=f32", "threads=1"};
     all.insert(all.end(), more.begin(), more.end());
     return smoke("policies.json", all);
   }
   std::string said() const { return host::read_file(folder_ / "stderr.txt"); }
   bool runs(const std::string& stage) const {
     try {
-      for (const Json& one : record()["stages"])
+      const Json now = record();
+      for (const Json& one : now["stages"])
         if (one["name"] == stage) return one["state"] == "running";
     } catch (const std::exception&) {
       // Not there yet.

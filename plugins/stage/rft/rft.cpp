@@ -104,41 +104,45 @@ class Sampler {
                     {"latest", ""},
                     {"seen", json::array()},
                     {"accepted", json::array()}};
-    const auto count = [&](const char* what) { outcome[what] = outcome[what].get<std::int64_t>() + 1; };
     std::set<std::string> seen = found_[index].seen;
     std::vector<train::SampledAnswer> different;
     for (const runtime::Answer& answer : answers) {
       const auto* calls = std::get_if<std::vector<task::Call>>(&answer.parsed);
       if (calls == nullptr) {
-        count("malformed");
+        count(outcome, "malformed");
         outcome["latest"] = "malformed: " + std::get<task::Malformed>(answer.parsed).reason;
       } else if (!seen.insert(text_of(task::calls_to_json(*calls))).second) {
-        count("duplicates");
+        count(outcome, "duplicates");
       } else {
         outcome["seen"].push_back(text_of(task::calls_to_json(*calls)));
         different.push_back({&prompts_[index], 0, answer.parsed, answer.text});
       }
     }
-    if (different.empty()) return outcome;
-    const std::vector<host::RewardItem> verdicts = reward_(tools_, different);
-    for (std::size_t i = 0; i < different.size(); ++i) {
-      const host::RewardItem& verdict = verdicts[i];
+    if (!different.empty()) judge(different, outcome);
+    return outcome;
+  }
+
+  static void count(json& outcome, const char* what) { outcome[what] = outcome[what].get<std::int64_t>() + 1; }
+
+  /// Adds to "accepted", "refused", "unscored" and "latest".
+  void judge(const std::vector<train::SampledAnswer>& answers, json& outcome) const {
+    const std::vector<host::RewardItem> verdicts = reward_(tools_, answers);
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      const host::RewardItem& verdict = verdicts.at(i);
       if (!verdict.error.empty()) {
-        count("unscored");
+        count(outcome, "unscored");
         outcome["latest"] = "not scored: " + verdict.error;
         continue;
       }
       const double score = train::combined_score(verdict.scores, options_.reward_weights);
       if (!verdict.malformed && score >= options_.threshold) {
         outcome["accepted"].push_back(
-            {{"calls", task::calls_to_json(std::get<std::vector<task::Call>>(different[i].response))},
-             {"score", score}});
+            {{"calls", task::calls_to_json(std::get<std::vector<task::Call>>(answers[i].response))}, {"score", score}});
       } else {
-        count("refused");
+        count(outcome, "refused");
         outcome["latest"] = "score " + json(score).dump() + (verdict.reason.empty() ? "" : ": " + verdict.reason);
       }
     }
-    return outcome;
   }
 
   static void take(const json& outcome, std::int64_t round, Prompt& prompt, RftResult& result) {
