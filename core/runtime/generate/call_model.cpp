@@ -7,6 +7,7 @@
 
 #include "grammar/grammar_options.h"
 #include "host/base/log.h"
+#include "host/plugin/plugin_error.h"
 #include "runtime/generate/generation.h"
 #include "runtime/generate/package_grammar.h"
 #include "runtime/generate/vocabulary_fit.h"
@@ -128,6 +129,7 @@ GenerationOptions CallModel::State::generation_options(const task::Conversation&
     limits->set_conversation(said_in(contract.seen(conversation)));
   return {.ends = {end},
           .max_new_tokens = max_new_tokens,
+          .token = [](TokenId) { return !host::stop_requested(); },
           .grammar = limits,
           .tokenizer = wanted.forced_runs ? &tokenizer : nullptr,
           .allowed_mass = wanted.measure_mass};

@@ -20,7 +20,7 @@ struct Answer {
   /// Malformed under a grammar only where the answer was cut, or, with GrammarOptions::ask_back, where a required
   /// argument is missing: the reason names what to ask for.
   task::ParsedResponse parsed;
-  bool cut = false;             ///< it ended at max_new_tokens or at the end of the context, not with its end token
+  bool cut = false;             ///< it ended at max_new_tokens, at the end of the context or as the user stopped it
   std::vector<TokenId> tokens;  ///< the raw response
   std::string text;             ///< the raw response as text, special tokens included
   std::int64_t forced = 0;      ///< tokens that the grammar left no choice about
