@@ -8,8 +8,6 @@
 namespace retort::grammar {
 namespace {
 
-constexpr std::int32_t dead = CharacterAutomaton::dead;
-
 /// Whether the lengths of the texts from each state are without gaps, up to `most` characters.
 bool without_gaps(const CharacterAutomaton& a, std::int64_t most) {
   std::vector<std::uint8_t> now(a.accepts), begun(a.states(), 0), ended(a.states(), 0);
@@ -23,7 +21,7 @@ bool without_gaps(const CharacterAutomaton& a, std::int64_t most) {
     for (std::size_t s = 0; s < a.states(); ++s)
       for (std::int32_t c = 0; c < a.classes && longer[s] == 0; ++c)
         if (const std::int32_t target = a.next[s * static_cast<std::size_t>(a.classes) + static_cast<std::size_t>(c)];
-            target != dead)
+            target != CharacterAutomaton::dead)
           longer[s] = now[static_cast<std::size_t>(target)];
     if (now == longer) return true;  // for all longer ones as well
     now = std::move(longer);
@@ -47,8 +45,10 @@ CharacterAutomaton multiplied(const CharacterAutomaton& a, schema::Counts length
       result.accepts.push_back(a.accepts[static_cast<std::size_t>(s)] != 0 && count >= length.least ? 1 : 0);
       const std::int64_t above = count < top ? count + 1 : bounded ? -1 : top;
       for (std::int32_t c = 0; c < a.classes; ++c) {
-        const std::int32_t target = above < 0 ? dead : a.next[static_cast<std::size_t>(s * a.classes + c)];
-        result.next.push_back(target == dead ? dead : static_cast<std::int32_t>(above) * width + target);
+        const std::int32_t target =
+            above < 0 ? CharacterAutomaton::dead : a.next[static_cast<std::size_t>(s * a.classes + c)];
+        result.next.push_back(target == CharacterAutomaton::dead ? CharacterAutomaton::dead
+                                                                 : static_cast<std::int32_t>(above) * width + target);
       }
     }
   return finished(std::move(result));
