@@ -95,6 +95,11 @@ TEST_F(DataJobs, SplitsAreStratifiedAndTheSameForASeed) {
   EXPECT_THROW(split_rows(file, folder_ / "c", {0.5, 0.5}, 3, {}), std::invalid_argument);
 }
 
+TEST_F(DataJobs, ATestedToolIsTrainedOn) {
+  StratifiedChoice choice({0.45, 0.45}, 9);
+  for (const char* stratum : {"a", "b", "c", "d", "e"}) EXPECT_EQ(choice.next(stratum), SplitName::train);
+}
+
 TEST_F(DataJobs, ExportWritesWhatLlamaFactoryLooksUp) {
   write("d/train.jsonl",
         {row_of("play jazz", "play", "jazz"), R"({"messages":[{"role":"user","content":"unanswered"}]})"});

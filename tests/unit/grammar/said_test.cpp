@@ -73,7 +73,7 @@ TEST(SaidParts, AreThosePartsOfRandomTexts) {
   }
 }
 
-std::vector<task::Tool> tools() {
+std::vector<task::Tool> spoken_tools() {
   return task::tools_from_json(Json::parse(R"([
     {"type":"function","function":{"name":"play","parameters":{"type":"object","required":["title"],"properties":{
       "title":{"type":"string"},"artists":{"type":"array","items":{"type":"string"}},"loud":{"enum":["on","off"]}}}}},
@@ -94,7 +94,7 @@ const std::vector<std::string> conversations[] = {{"Play Red Wine by UB40 and Ä
 class SaidValues : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(SaidValues, MasksEqualAFilterInEveryConversation) {
-  const task::PromptContract contract(GetParam(), tools(), {"and", "spoken"});
+  const task::PromptContract contract(GetParam(), spoken_tools(), {"and", "spoken"});
   const auto tokenizer = text::Tokenizer::parse(
       text::train_byte_level_bpe(
           {contract.training_text("play red wine by ub40", {{"play", {{"title", "red wine"}}}}),
@@ -140,7 +140,7 @@ INSTANTIATE_TEST_SUITE_P(Forms, SaidValues, ::testing::Values("functional_tokens
 
 /// A state given before goes on from what it has read, as far as that was said now.
 TEST(SaidValues, StatesOutliveAConversation) {
-  const task::PromptContract contract("json", tools());
+  const task::PromptContract contract("json", spoken_tools());
   const auto tokenizer = text::Tokenizer::parse(
       text::train_byte_level_bpe({"play red wine"},
                                  {.vocabulary_size = 300, .special_tokens = contract.special_tokens()}),

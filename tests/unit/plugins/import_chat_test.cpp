@@ -140,11 +140,6 @@ TEST_F(ImportChat, MakesStratifiedSplitsBySeed) {
   EXPECT_NE(output("test.jsonl"), first);
 }
 
-TEST_F(ImportChat, ATestedToolIsTrainedOn) {
-  StratifiedChoice choice({0.45, 0.45}, 9);
-  for (const char* stratum : {"a", "b", "c", "d", "e"}) EXPECT_EQ(choice.next(stratum), SplitName::train);
-}
-
 TEST_F(ImportChat, NamesFoldersWithoutRows) {
   EXPECT_TRUE(
       contains(error_of([&] { import_chat(options()); }), "expected train.jsonl, or one JSONL file, found none"));
