@@ -193,6 +193,11 @@ TEST_F(StopFaults, ReinforcementLearningStopsInTwoSecondsInsideTheUpdatesOfABatc
   EXPECT_HAS(said(), "continuing from step");
 }
 
+TEST_F(StopFaults, RejectionSamplingStopsInTwoSeconds) {
+  expect_quick(smoke("repair.json", {"goals.train=1200", "accepted.sampling.samples=8", "accepted.max_new_tokens=64"}),
+               {"accepted"});
+}
+
 TEST_F(StopFaults, EveryStageOfTheAlgorithmsStopsInTwoSeconds) {
   expect_quick(smoke("algorithms.json",
                      {"utterances.train=1500", "utterances.test=200", "teacher.training.steps=150",
