@@ -49,6 +49,11 @@ void stop_if_asked(std::int64_t) {
   if (host::stop_requested()) throw Stopped();
 }
 
+void say(const task::ReadingNotes& notes) {
+  if (!notes.conversions.empty()) std::cout << "converted: " << task::ReadingNotes::listed(notes.conversions) << "\n";
+  if (!notes.losses.empty()) std::cout << "left out: " << task::ReadingNotes::listed(notes.losses) << "\n";
+}
+
 int say(const Variables& variables, const data::JobReport& report) {
   if ((*variables)["json"].as<bool>()) {
     std::cout << host::Json{{"read", report.read},       {"kept", report.kept},     {"unusable", report.unusable},
@@ -62,10 +67,7 @@ int say(const Variables& variables, const data::JobReport& report) {
   std::cout << "\n";
   for (const auto& [kind, rows] : report.removed) std::cout << rows << " removed: " << kind << "\n";
   if (report.unusable > 0) std::cout << report.unusable << " could not be used\n";
-  if (!report.notes.conversions.empty())
-    std::cout << "converted: " << task::ReadingNotes::listed(report.notes.conversions) << "\n";
-  if (!report.notes.losses.empty())
-    std::cout << "left out: " << task::ReadingNotes::listed(report.notes.losses) << "\n";
+  say(report.notes);
   if (report.read > report.kept)
     std::cout << "what was left out, with reasons: " << (out_of(variables) / "rejected.jsonl").string() << "\n";
   return exit_success;
@@ -95,8 +97,7 @@ int stats(const Arguments& arguments) {
     return exit_success;
   }
   std::cout << data::to_text(statistics.splits(), (*variables)["tools"].as<std::size_t>());
-  if (!notes.conversions.empty()) std::cout << "converted: " << task::ReadingNotes::listed(notes.conversions) << "\n";
-  if (!notes.losses.empty()) std::cout << "left out: " << task::ReadingNotes::listed(notes.losses) << "\n";
+  say(notes);
   return exit_success;
 }
 

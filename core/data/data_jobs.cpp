@@ -1,7 +1,6 @@
 // Each job reads all rows once, in order, and writes what it keeps.
 #include "data/data_jobs.h"
 
-#include <set>
 #include <stdexcept>
 #include <unordered_set>
 
@@ -68,16 +67,6 @@ class Job {
 
 std::string percent(double share) {
   return std::to_string(static_cast<int>(100 * share + 0.5)) + " %";
-}
-
-/// The tools called in a conversation, as import_chat stratifies.
-std::string stratum_of(const task::Conversation& conversation) {
-  std::set<std::string> names;
-  for (const task::Message& message : conversation.messages)
-    for (const task::IdentifiedCall& one : message.tool_calls) names.insert(one.call.name);
-  std::string stratum;
-  for (const std::string& name : names) stratum += name + "\n";
-  return stratum;
 }
 
 }  // namespace

@@ -68,7 +68,8 @@ std::string message_html(const task::Message& message) {
 }
 
 std::string options_html(const char* id, const char* all, const std::map<std::string, std::int64_t>& counts) {
-  std::string html = std::string("<select id=\"") + id + "\"><option value=\"\">" + all + "</option>";
+  std::string html =
+      std::string("<select id=\"") + id + "\" aria-label=\"" + id + "\"><option value=\"\">" + all + "</option>";
   for (const auto& [name, count] : counts)
     html +=
         "<option value=\"" + escape_html(name) + "\">" + shown_text(name) + " (" + std::to_string(count) + ")</option>";
@@ -84,66 +85,57 @@ std::string kind_of_fault(std::string reason) {
 
 }  // namespace
 
-DataPage::Shown DataPage::shown(const DataRow& row) {
-  Shown result;
-  result.split = row.split;
-  std::string body;
-  std::set<std::string> tools;
-  for (const task::Message& message : row.conversation.messages) {
-    body += message_html(message);
-    for (const task::IdentifiedCall& one : message.tool_calls) tools.insert(one.call.name);
-  }
-  for (const std::string& tool : tools) result.tools += (result.tools.empty() ? "" : "\n") + tool;
-  if (!row.reason.empty()) {
-    result.kind = kind_of_fault(row.reason);
-    if (body.empty()) body = turn("row", "<code>" + shown_text(row.text.substr(0, 4000)) + "</code>");
-    body = "<div class=\"error\">" + shown_text(row.reason) + "</div>" + body;
-  } else {
-    const std::size_t calls = labelled(row.conversation) ? row.conversation.messages.back().tool_calls.size() : 0;
-    result.kind = !labelled(row.conversation) ? "unlabelled"
-                  : calls == 0                ? "no call"
-                  : calls == 1                ? "one call"
-                                              : "several calls";
-  }
-  result.html =
-      "<article class=\"row" + std::string(row.reason.empty() ? "" : " bad") + "\" data-split=\"" +
-      escape_html(result.split) + "\" data-tools=\"" + escape_html(result.tools) + "\" data-kind=\"" +
-      escape_html(result.kind) + "\"><header><span>" + shown_text(row.split) + ":" + std::to_string(row.line) +
-      "</span>" +
-      (row.conversation.metadata.empty()
-           ? std::string()
-           : "<span>" +
-                 shown_text(row.conversation.metadata.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-                                .substr(0, 200)) +
-                 "</span>") +
-      "</header>" + body + "</article>\n";
-  return result;
+DataPage::Facts DataPage::facts_of(const DataRow& row) {
+  Facts facts{row.split, {}, {}};
+  for (const task::Message& message : row.conversation.messages)
+    for (const task::IdentifiedCall& one : message.tool_calls) facts.tools.insert(one.call.name);
+  const std::size_t calls = labelled(row.conversation) ? row.conversation.messages.back().tool_calls.size() : 0;
+  facts.kind = !row.reason.empty()           ? kind_of_fault(row.reason)
+               : !labelled(row.conversation) ? "unlabelled"
+               : calls == 0                  ? "no call"
+               : calls == 1                  ? "one call"
+                                             : "several calls";
+  return facts;
+}
+
+std::string DataPage::html_of(const DataRow& row, const Facts& facts) {
+  std::string body, tools;
+  for (const task::Message& message : row.conversation.messages) body += message_html(message);
+  for (const std::string& tool : facts.tools) tools += (tools.empty() ? "" : "\n") + tool;
+  if (body.empty()) body = turn("row", "<code>" + shown_text(row.text.substr(0, 4000)) + "</code>");
+  if (!row.reason.empty()) body = "<div class=\"error\">" + shown_text(row.reason) + "</div>" + body;
+  std::string metadata;
+  if (!row.conversation.metadata.empty())
+    metadata =
+        "<span>" +
+        shown_text(
+            row.conversation.metadata.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(0, 200)) +
+        "</span>";
+  return "<article class=\"row" + std::string(row.reason.empty() ? "" : " bad") + "\" data-split=\"" +
+         escape_html(facts.split) + "\" data-tools=\"" + escape_html(tools) + "\" data-kind=\"" +
+         escape_html(facts.kind) + "\"><header><span>" + shown_text(row.split) + ":" + std::to_string(row.line) +
+         "</span>" + metadata + "</header>" + body + "</article>\n";
 }
 
 void DataPage::thin_out() {
-  std::vector<Shown> fewer;
+  std::vector<std::string> fewer;
   for (std::size_t i = 0; i < kept_.size(); i += 2) fewer.push_back(std::move(kept_[i]));
   kept_ = std::move(fewer);
   stride_ *= 2;
 }
 
 void DataPage::take(const DataRow& row) {
-  Shown one = shown(row);
-  ++splits_[one.split];
-  ++kinds_[one.kind];
-  std::set<std::string> names;
-  for (std::size_t begin = 0; begin < one.tools.size();) {
-    const std::size_t end = std::min(one.tools.find('\n', begin), one.tools.size());
-    ++tools_[one.tools.substr(begin, end - begin)];
-    begin = end + 1;
-  }
+  const Facts facts = facts_of(row);
+  ++splits_[facts.split];
+  ++kinds_[facts.kind];
+  for (const std::string& tool : facts.tools) ++tools_[tool];
   if (!row.reason.empty()) {
     ++all_rejected_;
-    if (rejected_.size() < most_rows_ / 2) rejected_.push_back(std::move(one));
+    if (rejected_.size() < most_rows_ / 2) rejected_.push_back(html_of(row, facts));
     return;
   }
   if (rows_++ % stride_ != 0) return;
-  kept_.push_back(std::move(one));
+  kept_.push_back(html_of(row, facts));
   if (kept_.size() > most_rows_) thin_out();
 }
 
@@ -160,14 +152,15 @@ std::string DataPage::render() const {
       tile(static_cast<std::int64_t>(tools_.size()), "tools called") +
       tile(static_cast<std::int64_t>(splits_.size()), "splits") + "</div>";
   if (stride_ > 1 || static_cast<std::int64_t>(rejected_.size()) < all_rejected_)
-    html += "<p class=\"source\">This page holds every " + std::to_string(stride_) + (stride_ == 1 ? "st" : "th") +
-            " row that can be used, and " + std::to_string(rejected_.size()) + " of " + std::to_string(all_rejected_) +
+    html += "<p class=\"source\">This page holds every " + (stride_ == 1 ? "" : std::to_string(stride_) + "th ") +
+            "row that can be used, and " + std::to_string(rejected_.size()) + " of " + std::to_string(all_rejected_) +
             " rejected ones; counts are of all.</p>";
   html += "<div class=\"filters\">" + options_html("split", "every split", splits_) +
           options_html("tool", "every tool", tools_) + options_html("kind", "every kind", kinds_) +
-          "<input id=\"text\" type=\"search\" placeholder=\"text\"><span id=\"count\" class=\"soft\"></span></div>";
-  for (const Shown& row : rejected_) html += row.html;
-  for (const Shown& row : kept_) html += row.html;
+          "<input id=\"text\" type=\"search\" aria-label=\"words in a row\" placeholder=\"words in a row\"><span "
+          "id=\"count\" class=\"soft\"></span></div>";
+  for (const std::string& row : rejected_) html += row;
+  for (const std::string& row : kept_) html += row;
   return html + "</main><script>" + page_script + "</script></body></html>\n";
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,15 +20,19 @@ class DataPage {
   std::string render() const;
 
  private:
-  struct Shown {
-    std::string html, split, tools, kind;
+  /// What the filters ask for.
+  struct Facts {
+    std::string split;
+    std::set<std::string> tools;
+    std::string kind;
   };
-  static Shown shown(const DataRow& row);
+  static Facts facts_of(const DataRow& row);
+  static std::string html_of(const DataRow& row, const Facts& facts);
   void thin_out();
 
   std::string title_;
   std::size_t most_rows_;
-  std::vector<Shown> rejected_, kept_;
+  std::vector<std::string> rejected_, kept_;  ///< as HTML
   std::int64_t stride_ = 1, rows_ = 0, all_rejected_ = 0;
   std::map<std::string, std::int64_t> splits_, tools_, kinds_;  ///< of all rows
 };

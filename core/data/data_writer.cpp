@@ -15,9 +15,13 @@ DataWriter::DataWriter(const fs::path& folder) : folder_(folder), part_(folder.s
   if (fs::exists(folder_))
     throw std::invalid_argument("'" + folder_.string() + "': expected a folder that is not there yet, found one");
   std::error_code error;
-  fs::remove_all(part_, error);
-  fs::create_directories(part_, error);
+  if (part_.has_parent_path()) fs::create_directories(part_.parent_path(), error);
+  const bool made = !error && fs::create_directory(part_, error);
   if (error) throw std::runtime_error("cannot make '" + part_.string() + "': " + error.message());
+  if (!made)
+    throw std::invalid_argument("'" + part_.string() +
+                                "': expected nothing there, found what another command writes or "
+                                "left when it was killed; remove it if none is running");
 }
 
 DataWriter::~DataWriter() {

@@ -13,7 +13,8 @@ namespace retort::data {
 /// Used by one thread at a time. What was not finished is removed with the object.
 class DataWriter {
  public:
-  /// Throws std::invalid_argument where `folder` is there already, std::runtime_error where it cannot be made.
+  /// Throws std::invalid_argument where `folder` or what is unfinished of it is there already, std::runtime_error where
+  /// it cannot be made.
   explicit DataWriter(const std::filesystem::path& folder);
   ~DataWriter();
   DataWriter(const DataWriter&) = delete;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "data/text_hash.h"
@@ -29,6 +30,15 @@ std::int64_t part_of(double share, std::int64_t number) {
 }
 
 }  // namespace
+
+std::string stratum_of(const task::Conversation& conversation) {
+  std::set<std::string> names;
+  for (const task::Message& message : conversation.messages)
+    for (const task::IdentifiedCall& one : message.tool_calls) names.insert(one.call.name);
+  std::string stratum;
+  for (const std::string& name : names) stratum += name + "\n";
+  return stratum;
+}
 
 void StratifiedChoice::fill(Stratum& stratum) const {
   const std::int64_t validation = part_of(shares_.validation, stratum.blocks);

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "task/conversation.h"
+
 namespace retort::data {
 
 enum class SplitName : std::uint8_t { train, validation, test };
@@ -35,6 +37,9 @@ class StratifiedChoice {
   std::uint64_t seed_;
   std::map<std::string, Stratum> strata_;
 };
+
+/// What rows of a split must say alike: the tools that are called anywhere in them, in any order.
+std::string stratum_of(const task::Conversation& conversation);
 
 /// Where texts were put, for the first 750,000 different ones: 8 MiB, whatever the data.
 class KnownTexts {

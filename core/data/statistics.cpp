@@ -42,12 +42,9 @@ void count_answer(const task::Conversation& conversation, SplitStatistics& split
   }
 }
 
+/// More than a question and its answer.
 bool has_context(const task::Conversation& conversation) {
-  return std::count_if(conversation.messages.begin(), conversation.messages.end(),
-                       [](const task::Message& message) { return message.role == task::Role::user; }) > 1 ||
-         conversation.messages.front().role != task::Role::user ||
-         std::any_of(conversation.messages.begin(), conversation.messages.end(),
-                     [](const task::Message& message) { return message.role == task::Role::tool; });
+  return conversation.messages.size() > (labelled(conversation) ? 2U : 1U);
 }
 
 }  // namespace

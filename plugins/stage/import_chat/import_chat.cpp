@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <fstream>
 #include <optional>
-#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -82,16 +81,6 @@ class Lines {
   fs::path path_;
   std::ofstream stream_;
 };
-
-/// What the rows of a split must say alike: the tools that are called, in any order.
-std::string stratum_of(const Conversation& conversation) {
-  std::set<std::string> names;
-  for (const task::Message& message : conversation.messages)
-    for (const task::IdentifiedCall& call : message.tool_calls) names.insert(call.call.name);
-  std::string stratum;
-  for (const std::string& name : names) stratum += name + "\n";
-  return stratum;
-}
 
 std::uint64_t words_of(const Conversation& conversation) {
   std::string text;
@@ -197,7 +186,7 @@ class Importer {
       if (known == SplitName::train) ++result_.held_out_in_train;
       return source.split;
     }
-    const SplitName split = known ? *known : labelled ? choice_.next(stratum_of(conversation)) : SplitName::train;
+    const SplitName split = known ? *known : labelled ? choice_.next(data::stratum_of(conversation)) : SplitName::train;
     if (!known) known_.put(words, split);
     return split;
   }

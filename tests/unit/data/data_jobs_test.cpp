@@ -119,6 +119,9 @@ TEST_F(DataJobs, WhatIsStoppedOrInTheWayLeavesNothing) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out.part"));
   std::filesystem::create_directories(folder_ / "there");
+  write("mine.part/notes.txt", {"not ours"});
+  EXPECT_THROW(remove_duplicates(folder_ / "d", folder_ / "mine", 1, false, {}), std::invalid_argument);
+  EXPECT_EQ(lines_of(folder_ / "mine.part/notes.txt"), Lines{"not ours"});
   EXPECT_THROW(remove_duplicates(folder_ / "d", folder_ / "there", 1, false, {}), std::invalid_argument);
 }
 
