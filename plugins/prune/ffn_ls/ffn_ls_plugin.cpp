@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "damping_parameters.h"
 #include "ffn_ls.h"
 
 namespace {
@@ -19,37 +20,30 @@ class FeedForwardLeastSquares : public retort::Pruner {
     std::int64_t feed_forward = 0, round_to = 8, samples = 256;
   };
   static auto schema() {
-    return retort::params<Params>()
-        .number("remove", &Params::remove)
-        .at_least(0)
-        .below(1)
-        .doc("share of every layer's feed-forward channels that go; not read where a target size is given")
-        .integer("feed_forward", &Params::feed_forward)
-        .at_least(0)
-        .unit("channel")
-        .doc("target size; 0: none")
-        .integer("round_to", &Params::round_to)
-        .at_least(1)
-        .unit("channel")
-        .doc("the size that `remove` leads to is a multiple of it")
-        .integer("samples", &Params::samples)
-        .at_least(1)
-        .unit("sequence")
-        .doc("calibration sequences; several times the channels in tokens are of use")
-        .number("damping", &Params::damping)
-        .at_least(0)
-        .at_most(1)
-        .doc("share of the Hessian's mean diagonal that is added to its diagonal")
-        .number("damping_step", &Params::damping_step)
-        .above(0)
-        .at_most(1)
-        .doc("added to the damping, as often as needed, where the Hessian has no Cholesky factor; it is reported")
-        .integer("at_once", &Params::at_once)
-        .at_least(1)
-        .unit("channel")
-        .doc(
-            "channels that go before the costs of the others are counted anew: 1 is the best choice each time, and "
-            "slow");
+    return retort::compression::with_damping(
+        retort::params<Params>()
+            .number("remove", &Params::remove)
+            .at_least(0)
+            .below(1)
+            .doc("share of every layer's feed-forward channels that go; not read where a target size is given")
+            .integer("feed_forward", &Params::feed_forward)
+            .at_least(0)
+            .unit("channel")
+            .doc("target size; 0: none")
+            .integer("round_to", &Params::round_to)
+            .at_least(1)
+            .unit("channel")
+            .doc("the size that `remove` leads to is a multiple of it")
+            .integer("samples", &Params::samples)
+            .at_least(1)
+            .unit("sequence")
+            .doc("calibration sequences; several times the channels in tokens are of use")
+            .integer("at_once", &Params::at_once)
+            .at_least(1)
+            .unit("channel")
+            .doc(
+                "channels that go before the costs of the others are counted anew: 1 is the best choice each time, and "
+                "slow"));
   }
 
   explicit FeedForwardLeastSquares(const Params& params) : params_(params) {}

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "finite_weights.h"
 #include "row_chunks.h"
 
 namespace retort::quantize {
@@ -83,14 +84,10 @@ CodeWriter::CodeWriter(const SiteModule& module, const CodeGrid& grid, const Qua
       expect_shape(output.codes_unsigned, "codes (uint8)", rows, columns);
     expect_shape(output.scales, "scales", rows, columns / width);
     if (!symmetric_ || output.zero_points) expect_shape(output.zero_points, "zero_points", rows, columns / width);
+    compression::expect_finite(module.weight);
   } catch (const std::invalid_argument& error) {
     refuse(error.what());
   }
-  for (std::int64_t o = 0; o < rows; ++o)
-    for (std::int64_t i = 0; i < columns; ++i)
-      if (!std::isfinite(module.weight(o, i)))
-        refuse("weight of row " + std::to_string(o) + ", column " + std::to_string(i) +
-               ": expected a finite number, found " + std::to_string(module.weight(o, i)));
   squares_ = largest_error_ = largest_weight_ = std::vector<double>(static_cast<std::size_t>(rows), 0.0);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "damping_parameters.h"
 #include "gptq.h"
 #include "row_chunks.h"
 #include "site_factor.h"
@@ -28,15 +29,7 @@ class Gptq : public retort::Quantizer {
     Params() { bits = 4, group_size = 64; }
   };
   static auto schema() {
-    return retort::quantize::storage_schema<Params>()
-        .number("damping", &Params::damping)
-        .at_least(0)
-        .at_most(1)
-        .doc("share of the Hessian's mean diagonal that is added to its diagonal")
-        .number("damping_step", &Params::damping_step)
-        .above(0)
-        .at_most(1)
-        .doc("added to the damping, as often as needed, where the Hessian has no Cholesky factor; it is reported")
+    return retort::compression::with_damping(retort::quantize::storage_schema<Params>())
         .string("order", &Params::order)
         .one_of({"stored", "activation", "grouped_activation"})
         .doc(

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "finite_weights.h"
 #include "smoothquant.h"
 #include "storage.h"
 
@@ -85,12 +86,13 @@ class SmoothQuant : public retort::Quantizer {
     if (site.modules.empty()) throw std::invalid_argument("expected modules, found none");
     for (const retort::SiteModule& module : site.modules) {
       retort::expect_shape(module.weight, "weight", module.rows, site.columns);
+      try {
+        retort::compression::expect_finite(module.weight);
+      } catch (const std::invalid_argument& error) {
+        throw std::invalid_argument(std::string(module.name) + ", " + error.what());
+      }
       for (std::int64_t o = 0; o < module.rows; ++o)
         for (std::int64_t i = 0; i < site.columns; ++i) {
-          if (!std::isfinite(module.weight(o, i)))
-            throw std::invalid_argument(std::string(module.name) + ", row " + std::to_string(o) + ", column " +
-                                        std::to_string(i) + ": expected a finite weight, found " +
-                                        std::to_string(module.weight(o, i)));
           float& most = largest[static_cast<std::size_t>(i)];
           most = std::max(most, std::abs(module.weight(o, i)));
         }

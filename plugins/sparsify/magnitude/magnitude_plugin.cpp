@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "magnitude.h"
+#include "pattern_parameters.h"
 
 namespace {
 
@@ -19,13 +20,8 @@ class Magnitude : public retort::Sparsifier {
     std::string scope = "row";
   };
   static auto schema() {
-    return retort::params<Params>()
-        .number("fraction", &Params::fraction)
-        .at_least(0)
-        .below(1)
-        .doc("share of the weights that become 0, rounded down to whole weights; not read with a pattern")
-        .string("pattern", &Params::pattern)
-        .doc("\"N:M\": of every M neighbouring input columns N weights stay, as \"2:4\"; empty: none")
+    return retort::sparsify::pattern_schema<Params>(
+               "share of the weights that become 0, rounded down to whole weights; not read with a pattern")
         .string("scope", &Params::scope)
         .one_of({"row", "matrix"})
         .doc("whether every output row loses the same share, or the least of the whole matrix go");

@@ -1,5 +1,4 @@
 // sparsify.sparsegpt: parameters, statistics, masks and weights around sparsegpt.h.
-#include <cmath>
 #include <numeric>
 #include <retort/plugin.hpp>
 #include <retort/sparsifier.hpp>
@@ -7,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "damping_parameters.h"
+#include "finite_weights.h"
+#include "pattern_parameters.h"
 #include "site_factor.h"
 #include "sparsegpt.h"
 
@@ -23,16 +25,10 @@ class SparseGpt : public retort::Sparsifier {
     double damping = .01, damping_step = .01;
   };
   static auto schema() {
-    return retort::params<Params>()
-        .number("fraction", &Params::fraction)
-        .at_least(0)
-        .below(1)
-        .doc(
-            "share of the weights of every block of columns that become 0, rounded down to whole weights; not read "
-            "with "
-            "a pattern")
-        .string("pattern", &Params::pattern)
-        .doc("\"N:M\": of every M neighbouring input columns N weights stay, as \"2:4\"; empty: none")
+    return retort::compression::with_damping(
+               retort::sparsify::pattern_schema<Params>(
+                   "share of the weights of every block of columns that become 0, rounded down to whole weights; not "
+                   "read with a pattern"))
         .integer("block", &Params::block)
         .at_least(1)
         .unit("column")
@@ -40,15 +36,7 @@ class SparseGpt : public retort::Sparsifier {
         .integer("samples", &Params::samples)
         .at_least(1)
         .unit("token")
-        .doc("calibration rows of the Hessian; several times the columns of the widest site are of use")
-        .number("damping", &Params::damping)
-        .at_least(0)
-        .at_most(1)
-        .doc("share of the Hessian's mean diagonal that is added to its diagonal")
-        .number("damping_step", &Params::damping_step)
-        .above(0)
-        .at_most(1)
-        .doc("added to the damping, as often as needed, where the Hessian has no Cholesky factor; it is reported");
+        .doc("calibration rows of the Hessian; several times the columns of the widest site are of use");
   }
 
   explicit SparseGpt(const Params& params)
@@ -74,16 +62,13 @@ class SparseGpt : public retort::Sparsifier {
     if (rows == 0 || columns == 0) throw std::invalid_argument("weight: missing or empty");
     retort::expect_shape(output.mask, "mask", rows, columns);
     retort::expect_shape(output.weight, "weight", rows, columns);
+    retort::compression::expect_finite(module.weight);
     const auto size = static_cast<std::size_t>(columns);
     std::vector<std::span<const float>> before;
     std::vector<retort::sparsify::SparseRow> after;
     for (std::int64_t o = 0; o < rows; ++o) {
       before.emplace_back(module.weight.row(o), size);
       after.push_back({{output.weight.row(o), size}, {output.mask.row(o), size}});
-      for (std::int64_t j = 0; j < columns; ++j)
-        if (!std::isfinite(module.weight(o, j)))
-          throw std::invalid_argument("row " + std::to_string(o) + ", column " + std::to_string(j) +
-                                      ": expected a finite weight, found " + std::to_string(module.weight(o, j)));
     }
     const retort::compression::HessianFactor& factor = factor_.of(site, columns, columns);
     const std::vector<double> errors = retort::sparsify::sparsegpt(factor, {pattern_, params_.block}, before, after,

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "pattern_parameters.h"
 #include "wanda.h"
 
 namespace {
@@ -19,14 +20,9 @@ class Wanda : public retort::Sparsifier {
     std::int64_t samples = 4096;
   };
   static auto schema() {
-    return retort::params<Params>()
-        .number("fraction", &Params::fraction)
-        .at_least(0)
-        .below(1)
-        .doc(
-            "share of every output row's weights that become 0, rounded down to whole weights; not read with a pattern")
-        .string("pattern", &Params::pattern)
-        .doc("\"N:M\": of every M neighbouring input columns N weights stay, as \"2:4\"; empty: none")
+    return retort::sparsify::pattern_schema<Params>(
+               "share of every output row's weights that become 0, rounded down to whole weights; not read with a "
+               "pattern")
         .integer("samples", &Params::samples)
         .at_least(1)
         .unit("token")
