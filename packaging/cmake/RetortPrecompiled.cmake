@@ -3,7 +3,7 @@
 #   retort_precompile(TARGET)       a target without oneDNN, OpenMP and LibTorch, whose code is not what Retort spends its
 #                                   time in: the common headers, and -O2 in a release
 #   retort_precompile_plugins(TARGET…) plugins: the common headers and the SDK's C++ one; in a release -O1, since their
-#                                   code joins what is computed elsewhere
+#                                   code joins what is computed elsewhere. Not those compiled with OpenMP: they compute
 #   retort_precompile_tests(FOLDER) every test program below FOLDER that neither has headers of its own nor other flags
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/precompiled.cpp CONTENT "int main() {}  // its target holds the precompiled headers\n")
 set(retort_common_headers
@@ -76,9 +76,11 @@ endfunction()
 function(retort_precompile_plugins)
   foreach(target IN LISTS ARGN)
     retort_compiled_with_openmp(${target} openmp)
-    retort_precompiled_headers(retort_precompiled_plugins ${target} ${openmp} OPTIMISATION -O1
-      LIBRARIES retort::sdk HEADERS <retort/plugin.hpp>)
-    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+    if(NOT openmp)
+      retort_precompiled_headers(retort_precompiled_plugins ${target} FALSE OPTIMISATION -O1
+        LIBRARIES retort::sdk HEADERS <retort/plugin.hpp>)
+      target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+    endif()
   endforeach()
 endfunction()
 
