@@ -83,6 +83,20 @@ struct OneStep : ::testing::Test {
     if (prepare) prepare(job);
     policy_gradient(job, recorder.hooks());
   }
+
+  /// Three batches of four updates each, of everything that a checkpoint holds.
+  PolicyGradientJob several_updates(const std::string& name) {
+    fake.wanted.group_size = 2;
+    fake.wanted.updates = 2;
+    fake.wanted.mini_batches = 2;
+    fake.wanted.signals = RETORT_SIGNAL_VALUES | RETORT_SIGNAL_REFERENCE_LOG_PROBS;
+    scores.of_row = {{1}, {-1}, {.5}};
+    PolicyGradientJob made = place.job<PolicyGradientJob>(name, 3);
+    made.algorithm.push_back(fake.call());
+    made.max_new_tokens = 5;
+    scores.give_to(made);
+    return made;
+  }
 };
 
 using PolicyGradientLoop = OneStep;
@@ -292,20 +306,8 @@ TEST_F(PolicyGradientLoop, TheValueHeadLearnsAConstantReturn) {
 }
 
 TEST_F(PolicyGradientLoop, ARunThatStoppedBetweenUpdatesEndsWithTheSameBytes) {
-  fake.wanted.group_size = 2;
-  fake.wanted.updates = 2;
-  fake.wanted.mini_batches = 2;
-  fake.wanted.signals = RETORT_SIGNAL_VALUES | RETORT_SIGNAL_REFERENCE_LOG_PROBS;
-  scores.of_row = {{1}, {-1}, {.5}};
-  const auto make = [&](const std::string& name) {
-    PolicyGradientJob made = place.job<PolicyGradientJob>(name, 3);
-    made.algorithm.push_back(fake.call());
-    made.training.average_decay = 0.9;
-    made.max_new_tokens = 5;
-    scores.give_to(made);
-    return made;
-  };
-  const PolicyGradientJob whole = make("whole"), broken = make("broken");
+  PolicyGradientJob whole = several_updates("whole"), broken = several_updates("broken");
+  for (PolicyGradientJob* made : {&whole, &broken}) made->training.average_decay = 0.9;
   policy_gradient(whole, recorder.hooks());
   const std::size_t steps = recorder.metrics.at("loss").size();
   EXPECT_EQ(steps, 12u);
@@ -319,20 +321,8 @@ TEST_F(PolicyGradientLoop, ARunThatStoppedBetweenUpdatesEndsWithTheSameBytes) {
 }
 
 TEST_F(PolicyGradientLoop, StoppedBetweenUpdatesItGoesOnInTheMiddleOfTheBatch) {
-  fake.wanted.group_size = 2;
-  fake.wanted.updates = 2;
-  fake.wanted.mini_batches = 2;
-  fake.wanted.signals = RETORT_SIGNAL_VALUES | RETORT_SIGNAL_REFERENCE_LOG_PROBS;
-  scores.of_row = {{1}, {-1}, {.5}};
-  const auto make = [&](const std::string& name) {
-    PolicyGradientJob made = place.job<PolicyGradientJob>(name, 3);
-    made.algorithm.push_back(fake.call());
-    made.training.checkpoint_steps = 0;
-    made.max_new_tokens = 5;
-    scores.give_to(made);
-    return made;
-  };
-  const PolicyGradientJob whole = make("whole"), broken = make("stopped");
+  PolicyGradientJob whole = several_updates("whole"), broken = several_updates("stopped");
+  for (PolicyGradientJob* made : {&whole, &broken}) made->training.checkpoint_steps = 0;
   policy_gradient(whole, recorder.hooks());
   fake.advantages.clear();
   Recorder stopped;

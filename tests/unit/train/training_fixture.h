@@ -56,6 +56,30 @@ inline void write_dataset(const fs::path& folder) {
   task::write_split(folder / "train.jsonl", examples);
 }
 
+/// A few steps of a tiny model; its folders are made below `folder`.
+inline FineTuningJob small_job(const fs::path& dataset, const fs::path& folder) {
+  FineTuningJob job;
+  job.dataset = dataset;
+  job.model = {.vocabulary_size = 300,
+               .hidden_size = 32,
+               .layers = 2,
+               .heads = 4,
+               .kv_heads = 2,
+               .intermediate_size = 48,
+               .max_positions = 64};
+  job.training.batch_size = 8;
+  job.training.steps = 6;
+  job.training.checkpoint_steps = 2;
+  job.training.average_decay = 0.9;
+  job.training.dropout = 0.1;
+  job.seed = 5;
+  job.output = folder / "output";
+  job.work = folder / "work";
+  fs::create_directories(job.output);
+  fs::create_directories(job.work);
+  return job;
+}
+
 struct Workplace {
   TemporaryFolder root;
   fs::path dataset = root.path() / "dataset";
@@ -63,28 +87,7 @@ struct Workplace {
     fs::create_directories(dataset);
     write_dataset(dataset);
   }
-  FineTuningJob job(const std::string& name) const {
-    FineTuningJob job;
-    job.dataset = dataset;
-    job.model = {.vocabulary_size = 300,
-                 .hidden_size = 32,
-                 .layers = 2,
-                 .heads = 4,
-                 .kv_heads = 2,
-                 .intermediate_size = 48,
-                 .max_positions = 64};
-    job.training.batch_size = 8;
-    job.training.steps = 6;
-    job.training.checkpoint_steps = 2;
-    job.training.average_decay = 0.9;
-    job.training.dropout = 0.1;
-    job.seed = 5;
-    job.output = root.path() / name / "output";
-    job.work = root.path() / name / "work";
-    fs::create_directories(job.output);
-    fs::create_directories(job.work);
-    return job;
-  }
+  FineTuningJob job(const std::string& name) const { return small_job(dataset, root.path() / name); }
 };
 
 }  // namespace retort::train::testing
