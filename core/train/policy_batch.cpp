@@ -38,7 +38,7 @@ std::string drop_unscored(RolloutBatch& rollouts, std::vector<host::RewardItem>&
   return reason;
 }
 
-std::vector<float> own_tokens(const Sequence& sequence) {
+std::vector<float> own_mask(const Sequence& sequence) {
   std::vector<float> own;
   for (std::size_t t = sequence.prompt.size(); t < sequence.length(); ++t) own.push_back(sequence.weight(t));
   return own;
@@ -140,7 +140,7 @@ PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_
     step.rewards.push_back(static_cast<float>(combined_score(items[row].scores, job_.reward_weights)));
     for (const double score : items[row].scores) step.reward_parts.push_back(static_cast<float>(score));
     step.finished.push_back(rollouts.finished[row] ? 1.0F : 0.0F);
-    own.push_back(own_tokens(rollouts.sequences[row]));
+    own.push_back(own_mask(rollouts.sequences[row]));
     reward += static_cast<double>(step.rewards.back());
     malformed += items[row].malformed ? 1 : 0;
     finished += rollouts.finished[row] ? 1 : 0;

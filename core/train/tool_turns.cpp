@@ -22,7 +22,7 @@ void append_results(std::vector<Message>& said, const Message& answer, const jso
                     .name = answer.tool_calls[i].call.name});
 }
 
-json joined(json before, const json& after) {
+json joined_outcomes(json before, const json& after) {
   if (before.is_null()) return after;
   before["ok"] = before.at("ok").get<bool>() && after.at("ok").get<bool>();
   if (before.value("error", json()).is_null()) before["error"] = after.value("error", json());
@@ -42,7 +42,7 @@ void ToolTurns::execute(const std::vector<task::Call>& calls) {
   const Message answer = task::answer_of(said_);
   const json outcome = session_.execute(task::calls_to_json(calls));
   append_results(said_.messages, answer, outcome.at("results"));
-  execution_ = joined(std::move(execution_), outcome);
+  execution_ = joined_outcomes(std::move(execution_), outcome);
 }
 
 std::vector<text::TokenId> tokens_behind_answer(const task::PromptContract& contract, const text::Tokenizer& tokenizer,
