@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup build quickstart test test-asan test-tsan soak fuzz format lint package bench bench-peer bench-quality clean
+.PHONY: help setup build quickstart test test-asan test-tsan soak fuzz format lint package bench bench-peer bench-train bench-quality clean
 
 # Where the tests and some configs find real data; tests that need it are skipped where it is absent.
 export RETORT_SHARED ?= $(abspath ../shared)
@@ -121,6 +121,15 @@ bench-peer: build/release/build.ninja ## measure beside llama.cpp; a table, and 
 	@$(call compile,release) --target retort
 	$(call step,bench-peer: $(RUNS) runs)
 	@tests/bench/peer.py --retort $(retort) --peer '$(RETORT_SHARED)/tools/llama-peer.sh' --runs $(RUNS) --out build/bench/peer.json
+
+# PyTorch comes from Debian's package, unpacked into a cache folder the first time; nothing is installed. PAIRS: steps of each.
+PAIRS ?= 9
+bench-train: build/release/build.ninja ## tokens/s of a training step beside PyTorch; a table, and build/bench/train.json
+	$(call step,build: bench_training)
+	@$(call compile,release) --target bench_training
+	$(call step,bench-train: $(PAIRS) pairs of steps)
+	@tests/bench/train.py --bench build/release/bin/bench_training --peer tests/bench/torch-peer.sh --pairs $(PAIRS) \
+	  --out build/bench/train.json
 
 # The first time it trains every model (hours on two cores) and fetches the labeller's packages into build/bench/quality.
 bench-quality: build/release/build.ninja ## exact match on real words beside a CRF; a table, and build/bench/quality.json

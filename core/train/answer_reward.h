@@ -17,8 +17,9 @@ class AnswerReward {
   AnswerReward(host::RewardCall reward, std::optional<host::EnvironmentCall> environment)
       : reward_(std::move(reward)), environment_(std::move(environment)) {}
 
-  /// Each answer runs in a world of its own; the reference of a prompt once, however many answers the prompt has.
-  /// Throws as host::RewardCall::score and host::EnvironmentCall::execute_once.
+  /// Each answer runs in a world of its own, unless its rollout was executed turn by turn; the reference of a prompt
+  /// once, however many answers the prompt has. Of a rollout of several turns the reward sees all calls, and the
+  /// messages up to the last answer. Throws as host::RewardCall::score and host::EnvironmentCall::execute_once.
   std::vector<host::RewardItem> operator()(const std::vector<task::Tool>& tools,
                                            const std::vector<SampledAnswer>& answers) const;
 

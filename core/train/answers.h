@@ -18,6 +18,10 @@ struct SampledAnswer {
   std::size_t prompt = 0;  ///< of the batch; answers to one prompt follow each other
   task::ParsedResponse response;
   std::string text;  ///< as the model wrote it, invalid UTF-8 as U+FFFD
+  // Of a rollout of several turns, whose last answer stands above:
+  std::vector<task::Message> turns =
+      {};                              ///< earlier answers and what tools said to them, behind the example's messages
+  nlohmann::json execution = nullptr;  ///< of all its calls in one world; null: they were not executed
 };
 
 /// One verdict an answer, in their order.

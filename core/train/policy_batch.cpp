@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <stdexcept>
 
 namespace retort::train {
@@ -35,6 +36,24 @@ std::string drop_unscored(RolloutBatch& rollouts, std::vector<host::RewardItem>&
   rollouts.answers.resize(kept.size());
   items.resize(kept.size());
   return reason;
+}
+
+std::vector<float> own_mask(const Sequence& sequence) {
+  std::vector<float> own;
+  for (std::size_t t = sequence.prompt.size(); t < sequence.length(); ++t) own.push_back(sequence.weight(t));
+  return own;
+}
+
+void add_turns(const std::vector<SampledAnswer>& answers, MetricMap& metrics) {
+  double turns = 0, cut = 0;
+  for (const SampledAnswer& answer : answers) {
+    turns += 1;
+    for (const task::Message& message : answer.turns) turns += message.role == task::Role::assistant ? 1 : 0;
+    const auto* calls = std::get_if<std::vector<task::Call>>(&answer.response);
+    cut += calls != nullptr && !calls->empty() ? 1 : 0;
+  }
+  metrics["turns"] = turns / static_cast<double>(answers.size());
+  metrics["cut_turns"] = cut / static_cast<double>(answers.size());
 }
 
 /// Rows of numbers, one a token, as a [R,T] matrix with 0 behind each row's end.
@@ -90,7 +109,10 @@ PolicyBatches::PolicyBatches(const PolicyGradientJob& job, const CallModule& pol
                 .max_new_tokens = job.max_new_tokens,
                 .group_size = job.algorithm.front().wanted().group_size,
                 .precision = rollout_precision(job.rollout_precision),
-                .grammar = job.grammar},
+                .grammar = job.grammar,
+                .max_turns = job.max_turns,
+                .environment = job.environment ? &*job.environment : nullptr,
+                .max_result_tokens = job.max_result_tokens},
                job.threads) {}
 
 PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_t seed, MetricMap& metrics) {
@@ -108,9 +130,9 @@ PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_
   const auto rows = static_cast<std::int64_t>(items.size());
   step.prompts = rows / group;
   step.group_size = group;
-  step.maximum_tokens = job_.max_new_tokens;
+  step.maximum_tokens = job_.max_new_tokens * job_.max_turns;
   step.temperature = job_.temperature;
-  std::vector<std::vector<float>> ones;
+  std::vector<std::vector<float>> own;  // of each token of a response: 1 where the policy wrote it
   double reward = 0, malformed = 0, finished = 0, tokens = 0, empty = 0;
   for (std::size_t row = 0; row < items.size(); ++row) {
     const std::size_t length = rollouts.sequences[row].response.size();
@@ -118,14 +140,14 @@ PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_
     step.rewards.push_back(static_cast<float>(combined_score(items[row].scores, job_.reward_weights)));
     for (const double score : items[row].scores) step.reward_parts.push_back(static_cast<float>(score));
     step.finished.push_back(rollouts.finished[row] ? 1.0F : 0.0F);
-    ones.emplace_back(length, 1.0F);
+    own.push_back(own_mask(rollouts.sequences[row]));
     reward += static_cast<double>(step.rewards.back());
     malformed += items[row].malformed ? 1 : 0;
     finished += rollouts.finished[row] ? 1 : 0;
-    tokens += static_cast<double>(length);
+    tokens += std::accumulate(own.back().begin(), own.back().end(), 0.0);
     empty += length <= 1 && rollouts.finished[row] ? 1 : 0;  // the end token alone
   }
-  step.mask = spread(ones, step.positions);
+  step.mask = spread(own, step.positions);
   step.sampler_log_probs = spread(rollouts.log_probs, step.positions);
   if (job_.token_reward) {
     std::vector<std::vector<text::TokenId>> responses;
@@ -136,6 +158,7 @@ PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_
         throw std::runtime_error("token rewards: expected one for each of the " +
                                  std::to_string(responses[row].size()) + " tokens of answer " + std::to_string(row));
     step.token_rewards = spread(token_rewards, step.positions);
+    for (std::size_t i = 0; i < step.mask.size(); ++i) step.token_rewards[i] *= step.mask[i];
   }
   metrics["reward"] = reward / static_cast<double>(rows);
   metrics["malformed"] = malformed / static_cast<double>(rows);
@@ -143,6 +166,7 @@ PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_
   metrics["response_tokens"] = tokens / static_cast<double>(rows);
   metrics["empty_responses"] = empty / static_cast<double>(rows);
   add_spread(step, metrics);
+  if (job_.max_turns > 1) add_turns(rollouts.answers, metrics);
   made.sequences = std::move(rollouts.sequences);
   return made;
 }

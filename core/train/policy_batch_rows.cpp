@@ -117,9 +117,11 @@ void save_policy_batch(const std::filesystem::path& file, const PolicyBatch& bat
   for (const NamedValues& one : of_rows) json[one.name] = batch.step.*one.values;
   for (const NamedValues& one : of_tokens) json[one.name] = batch.step.*one.values;
   for (const NamedValues& one : of_advantages) json[one.name] = batch.step.*one.values;
-  for (const Sequence& sequence : batch.sequences)
+  for (const Sequence& sequence : batch.sequences) {
     json["sequences"].push_back(
         {{"prompt", sequence.prompt}, {"response", sequence.response}, {"example", sequence.example}});
+    if (!sequence.mask.empty()) json["sequences"].back()["mask"] = sequence.mask;
+  }
   host::write_file_atomically(file, json.dump());
 }
 
@@ -142,6 +144,7 @@ PolicyBatch read_batch(const nlohmann::json& json) {
     sequence.prompt = one.at("prompt").get<std::vector<text::TokenId>>();
     sequence.response = one.at("response").get<std::vector<text::TokenId>>();
     sequence.example = one.at("example");
+    if (one.contains("mask")) sequence.mask = one["mask"].get<std::vector<float>>();
     batch.sequences.push_back(std::move(sequence));
   }
   return batch;

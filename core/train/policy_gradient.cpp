@@ -12,6 +12,7 @@
 #include "train/model_weights.h"
 #include "train/policy_batch.h"
 #include "train/policy_diagnosis.h"
+#include "train/processes.h"
 #include "train/rl_loss.h"
 #include "train/teacher_reward.h"
 #include "train/trainer.h"
@@ -59,6 +60,14 @@ class PolicyLearner {
     begin_updates(number);
   }
   void save() const { save_policy_batch(shared_file(number_), batch_, number_); }
+
+  /// Of the sequences that the batch's update looks at.
+  std::int64_t tokens(std::size_t number) const {
+    std::size_t sum = 0;
+    for (const std::int64_t row : updates_.at(number).rows)
+      sum += batch_.sequences[static_cast<std::size_t>(row)].length();
+    return static_cast<std::int64_t>(sum);
+  }
 
   /// Adds the gradient of one of the batch's updates to the parameters'; returns its loss.
   double accumulate(std::size_t number, MetricMap& metrics) {
@@ -198,9 +207,19 @@ class PolicyLearner {
 };
 
 void check(const PolicyGradientJob& job) {
+  expect_one_process("reinforcement learning");
   if (job.algorithm.empty()) throw std::invalid_argument("policy gradient: expected an algorithm, found none");
   if (!(job.temperature > 0))
     throw std::invalid_argument("temperature: expected a number above 0, found " + std::to_string(job.temperature));
+  if (job.max_turns < 1)
+    throw std::invalid_argument("max_turns: expected at least 1, found " + std::to_string(job.max_turns));
+  if (job.max_result_tokens < 1)
+    throw std::invalid_argument("max_result_tokens: expected at least 1, found " +
+                                std::to_string(job.max_result_tokens));
+  if (job.max_turns > 1 && !job.environment)
+    throw std::invalid_argument(
+        "max_turns: expected an environment that executes the calls between turns, found none; name one, or set "
+        "max_turns to 1");
   std::uint64_t offered = policy_gradient_signals;
   if (job.token_reward || job.teacher) offered |= RETORT_SIGNAL_TOKEN_REWARDS;
   job.algorithm.front().require_offered(offered, "policy gradient on calls");
@@ -256,7 +275,9 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
     } else {
       learner.resume(batch);
     }
-    const double loss = learner.accumulate(static_cast<std::size_t>(step % updates), metrics);
+    const auto update = static_cast<std::size_t>(step % updates);
+    trainer.saw_tokens(learner.tokens(update));
+    const double loss = learner.accumulate(update, metrics);
     for (const auto& [name, value] : metrics) hooks.metric(name, step, value);
     return loss;
   });

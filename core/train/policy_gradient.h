@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "host/algorithm/environment_call.h"
 #include "host/algorithm/rl_call.h"
 #include "train/answers.h"
 #include "train/fine_tuning.h"
@@ -37,7 +38,12 @@ struct PolicyGradientJob : TrainingJob {
   double teacher_weight = 0;              ///< 0: 1 for an algorithm that asks for token rewards, an error for another
   std::string rollout_precision = "f32";  ///< of the sampler's weights and cache: "f32" or "bf16"
   bool grammar = false;                   ///< rollouts are what the task's call grammar allows (rollouts.h)
-  double temperature = 1.0;               ///< of the rollouts, and of all log-probabilities; above 0
+  /// Answers of one rollout, of max_new_tokens each: above 1, `environment` executes the calls of an answer, the policy
+  /// reads the results, and goes on (rollouts.h). Tokens of results are no part of loss, log-probabilities and lengths.
+  std::int64_t max_turns = 1;
+  std::optional<host::EnvironmentCall> environment;  ///< needed above one turn
+  std::int64_t max_result_tokens = 256;              ///< room for the results of one turn; at least 1
+  double temperature = 1.0;                          ///< of the rollouts, and of all log-probabilities; above 0
   std::int64_t max_new_tokens = 64;
   std::int64_t validation_steps = 10;  ///< batches of rollouts between validations
 };
@@ -48,7 +54,10 @@ struct PolicyGradientJob : TrainingJob {
 /// run leaves the batch beside its checkpoint and goes on in the middle of it. Collapsing entropy, a KL that runs away
 /// and rewards that stay equal are warned of (policy_diagnosis.h). The metric "sampler_difference" is the mean |Δ
 /// log-probability| of a token between sampler and trainer, "teacher_divergence" the mean of log π − log p of the
-/// teacher. Throws std::invalid_argument for an algorithm that asks for what the job cannot give.
+/// teacher; "tokens_per_second" counts the sequences of an update, prompts included, and of a batch's first update
+/// the time of its rollouts too; of several turns "turns" is the mean of a rollout's answers, "cut_turns" the share of
+/// those whose last answer still called. Throws std::invalid_argument for an algorithm that asks for what the job
+/// cannot give.
 ModelSize policy_gradient(const PolicyGradientJob& job, const RunHooks& hooks);
 
 }  // namespace retort::train

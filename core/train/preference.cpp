@@ -11,6 +11,7 @@
 #include "train/model_weights.h"
 #include "train/preference_data.h"
 #include "train/preference_loss.h"
+#include "train/processes.h"
 #include "train/rollouts.h"
 #include "train/trainer.h"
 #include "train/validation.h"
@@ -21,6 +22,7 @@ namespace {
 constexpr std::size_t prompts_at_once = 64;  // sampled and scored before the next ones: progress, and a bound on memory
 
 void check(const PreferenceJob& job) {
+  expect_one_process("learning of preferences");
   if (job.algorithm.empty()) throw std::invalid_argument("preferences: expected an algorithm, found none");
   if (!job.samples) return;
   if (job.samples->count < 2)
@@ -117,6 +119,10 @@ ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
   trainer.run("preferences", [&](std::int64_t step) {
     if (job.validation_steps > 0 && step % job.validation_steps == 0) validate(step);
     const std::vector<std::size_t>& batch = batches.at(step);
+    for (const std::size_t item : batch)
+      for (const std::int64_t sequence : {data.items[item].chosen, data.items[item].rejected})
+        if (sequence >= 0)
+          trainer.saw_tokens(static_cast<std::int64_t>(data.sequences[static_cast<std::size_t>(sequence)].length()));
     const host::PreferenceStep now{weight_of(data, batch), step, batches.total_steps()};
     const auto parts = gradients.parts(batch, job.training.micro_batch_size);
     std::vector<MetricMap> of_part(parts.size());

@@ -33,6 +33,13 @@ std::int64_t number_of(const char* name, std::int64_t least, std::int64_t most) 
 
 }  // namespace
 
+void expect_one_process(const std::string& work) {
+  const std::string size = text_of("WORLD_SIZE");
+  if (!size.empty() && size != "1")
+    throw std::invalid_argument("environment WORLD_SIZE: expected 1 or none for " + work + ", which " + size +
+                                " processes would each do for themselves; fine-tuning and distillation share a batch");
+}
+
 #ifdef RETORT_HAS_GLOO
 
 struct Processes::Group {

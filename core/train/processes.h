@@ -6,11 +6,16 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "train/libtorch.h"
 
 namespace retort::train {
+
+/// Throws std::invalid_argument where the environment names several processes: `work` ("reinforcement learning") is
+/// done by one, and each would do all of it for itself.
+void expect_one_process(const std::string& work);
 
 class Processes {
  public:

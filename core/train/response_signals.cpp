@@ -34,7 +34,8 @@ ResponseSignals response_signals(DecoderModule& decoder, const std::vector<Seque
   std::vector<std::int64_t> cells;
   for (std::size_t i = 0; i < rows.size(); ++i)
     for (std::size_t t = 0; t < sequences[rows[i]].response.size(); ++t)
-      cells.push_back(static_cast<std::int64_t>(i) * positions + static_cast<std::int64_t>(t));
+      if (sequences[rows[i]].weight(sequences[rows[i]].prompt.size() + t) > 0)
+        cells.push_back(static_cast<std::int64_t>(i) * positions + static_cast<std::int64_t>(t));
   const Tensor places = torch::tensor(cells, torch::kInt64);
   const auto count = static_cast<std::int64_t>(rows.size());
   const auto spread = [&](const Tensor& chosen) {

@@ -26,7 +26,7 @@ class ValueHead {
   torch::Tensor weight_, bias_;  ///< [1,D], [1]
 };
 
-/// [r,T] each, 0 where a row has no token; undefined where not asked for.
+/// [r,T] each, 0 where a row has no token of the policy's own (its sequence's mask); undefined where not asked for.
 struct ResponseSignals {
   torch::Tensor log_probs;  ///< log_softmax(logits / temperature) of the response's tokens
   torch::Tensor entropies;  ///< −Σ p·log p of the same distribution

@@ -275,6 +275,10 @@ TEST(ReturnsGolden, ToolResultsNeitherAddNorDiscountNorReset) {
   EXPECT_EQ(to_go(1, {0, 0, 0, 0, 0, 1}, {1, 1, 0, 0, 1, 1}), (std::vector<double>{1, 1, 0, 0, 1, 1}));
   EXPECT_EQ(to_go(.5, {0, 0, 1}, {1, 0, 1}), (std::vector<double>{.5, 0, 1}));
   expect_near(to_go(.9, {-.05, -.05, .95}, {1, 1, 1}), {.6745, .805, .95}, 1e-12);
+  // minillm_advantage (TRL issue 7024, pull request 7044, issue 6635): what is padding does not count, and the discount
+  // is γ^(i−t), not γ^i.
+  EXPECT_EQ(to_go(1, {1.5, 1, 2, 2}, {1, 1, 0, 0}), (std::vector<double>{2.5, 1, 0, 0}));
+  EXPECT_EQ(to_go(.5, {1.5, 1, 2, 2}, {1, 1, 0, 0}), (std::vector<double>{2, 1, 0, 0}));
 }
 
 }  // namespace

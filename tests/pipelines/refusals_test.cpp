@@ -1,11 +1,13 @@
 // The training and compression stages refuse, before any work, an algorithm that asks for what they cannot give: by the
-// signal's name, at the algorithm's place in the config.
+// signal's name, at the algorithm's place in the config. Also options of reinforcement learning without sense.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "child_command.h"
 
@@ -60,6 +62,52 @@ INSTANTIATE_TEST_SUITE_P(Each, GreedyAlgorithm,
                                            Greedy{"stage.sparsify", "sparsify.greedy", "HEAD_NORMS"},
                                            Greedy{"stage.quantize", "quantize.greedy", "bit 57"}),
                          [](const auto& instance) { return std::string(instance.param.stage).substr(6); });
+
+/// What `retort check` says of stages of reinforcement learning with these members.
+std::string check_rl_stages(const std::vector<Json>& stages) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "retort-rl-XXXXXX").string();
+  EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
+  const std::filesystem::path folder = pattern;
+  Json config = Json::parse(R"({"stages": [
+    {"name": "utterances", "use": "stage.generate", "environment": {"use": "environment.home"}},
+    {"name": "prototype", "use": "stage.prototype", "inputs": {"dataset": "utterances"},
+     "teacher": {"use": "teacher.rules"}, "reward": {"use": "reward.function_call"}},
+    {"name": "model", "use": "stage.sft", "inputs": {"dataset": "prototype"}}]})");
+  for (const Json& members : stages) {
+    Json stage = {{"name", "policy" + std::to_string(config["stages"].size())},
+                  {"use", "stage.rl"},
+                  {"inputs", {{"dataset", "prototype"}, {"model", "model"}}},
+                  {"reward", {{"use", "reward.function_call"}}}};
+    stage.update(members);
+    config["stages"].push_back(stage);
+  }
+  std::ofstream(folder / "config.json") << config;
+  const Outcome outcome =
+      ChildCommand(folder, {"check", (folder / "config.json").string(), "--allow-writable-plugins"}).wait();
+  std::filesystem::remove_all(folder);
+  EXPECT_EQ(outcome.code, 2) << outcome.err;
+  return outcome.err;
+}
+
+TEST(RlOptions, AGroupOfOneHasNothingToCompareWith) {
+  if (!RETORT_WITH_TRAINING) GTEST_SKIP() << "built without the training stages (RETORT_TRAIN=OFF)";
+  std::vector<Json> stages;
+  for (const char* name : {"grpo", "dr_grpo", "dapo", "gspo", "cispo", "sapo", "rloo"})
+    stages.push_back({{"algorithm", {{"use", "rl." + std::string(name)}, {"group_size", 1}}}});
+  const std::string said = check_rl_stages(stages);
+  for (std::size_t i = 0; i < stages.size(); ++i)
+    EXPECT_NE(said.find("/stages/" + std::to_string(3 + i) + "/algorithm/group_size"), std::string::npos) << said;
+}
+
+TEST(RlOptions, SeveralTurnsNeedAnEnvironment) {
+  if (!RETORT_WITH_TRAINING) GTEST_SKIP() << "built without the training stages (RETORT_TRAIN=OFF)";
+  const Json algorithm = {{"use", "rl.grpo"}};
+  EXPECT_NE(check_rl_stages({{{"algorithm", algorithm}, {"max_turns", 0}}}).find("/stages/3/max_turns"),
+            std::string::npos);
+  const std::string said = check_rl_stages({{{"algorithm", algorithm}, {"max_turns", 3}}});
+  EXPECT_NE(said.find("max_turns: expected an environment"), std::string::npos) << said;
+  EXPECT_NE(said.find("1 mistake\n"), std::string::npos) << said;
+}
 
 }  // namespace
 }  // namespace retort::apps

@@ -41,13 +41,13 @@ void check_outcome(const std::string& who, const Json& outcome, std::size_t call
 }  // namespace
 
 EnvironmentCall::EnvironmentCall(std::string id, retort_instance* instance, const retort_environment_v1& functions)
-    : id_(std::move(id)), instance_(instance), functions_(functions) {}
+    : id_(std::move(id)), instance_(instance), functions_(&functions) {}
 
 Json EnvironmentCall::tools() const {
   const std::string who = id_ + ": tools()";
   std::string text;
   const retort_text_sink sink = sink_into(text);
-  throw_component_failure(functions_.tools(instance_, &sink), who);
+  throw_component_failure(functions_->tools(instance_, &sink), who);
   Json tools = parse_result(who, text);
   if (!tools.is_array()) refuse_result(who, "an OpenAI tools array", shown_result(tools));
   return tools;
@@ -64,7 +64,7 @@ std::size_t EnvironmentCall::generate(std::string_view split, std::int64_t count
                                           "a chat row: an object with \"messages\"", shown_result(row));
                           take(index, std::move(row));
                         });
-  items.finish(functions_.generate(instance_, to_abi(split), count, seed, items.sink()));
+  items.finish(functions_->generate(instance_, to_abi(split), count, seed, items.sink()));
   return items.require_prefix();
 }
 
@@ -75,18 +75,18 @@ Json EnvironmentCall::execute_once(const Json& calls, std::string_view start) co
 EnvironmentSession::EnvironmentSession(const EnvironmentCall& environment, std::string_view start)
     : environment_(environment) {
   const std::string who = environment_.id_ + ": start()";
-  throw_component_failure(environment_.functions_.start(environment_.instance_, to_abi(start), &session_), who);
+  throw_component_failure(environment_.functions_->start(environment_.instance_, to_abi(start), &session_), who);
   if (session_ == nullptr) refuse_result(who, "a session", "none");
 }
 
 EnvironmentSession::~EnvironmentSession() {
-  environment_.functions_.end(environment_.instance_, session_);
+  environment_.functions_->end(environment_.instance_, session_);
 }
 
 std::string EnvironmentSession::execute_text(std::string_view calls) const {
   std::string text;
   const retort_text_sink sink = sink_into(text);
-  throw_component_failure(environment_.functions_.execute(environment_.instance_, session_, to_abi(calls), &sink),
+  throw_component_failure(environment_.functions_->execute(environment_.instance_, session_, to_abi(calls), &sink),
                           environment_.id_ + ": execute()");
   return text;
 }
@@ -99,7 +99,7 @@ Json EnvironmentSession::execute(const Json& calls) const {
 }
 
 bool EnvironmentSession::can_save() const {
-  return environment_.functions_.state != nullptr;
+  return environment_.functions_->state != nullptr;
 }
 
 std::string EnvironmentSession::state() const {
@@ -107,7 +107,7 @@ std::string EnvironmentSession::state() const {
   if (!can_save()) throw std::invalid_argument(who + ": this world cannot be saved");
   std::string text;
   const retort_text_sink sink = sink_into(text);
-  throw_component_failure(environment_.functions_.state(environment_.instance_, session_, &sink), who);
+  throw_component_failure(environment_.functions_->state(environment_.instance_, session_, &sink), who);
   return text;
 }
 

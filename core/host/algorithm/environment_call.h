@@ -19,7 +19,7 @@ class EnvironmentCall {
 
   /// The OpenAI tools array. Throws std::runtime_error where it is none.
   Json tools() const;
-  bool can_generate() const { return functions_.generate != nullptr; }
+  bool can_generate() const { return functions_->generate != nullptr; }
   /// Hands on at most `count` chat rows, from 0 without a gap; returns their number. Throws std::runtime_error for an
   /// item that is not an object with "messages".
   std::size_t generate(std::string_view split, std::int64_t count, std::uint64_t seed, const Take& take) const;
@@ -30,7 +30,7 @@ class EnvironmentCall {
   friend class EnvironmentSession;
   std::string id_;
   retort_instance* instance_;
-  const retort_environment_v1& functions_;
+  const retort_environment_v1* functions_;
 };
 
 /// One world with its state; ends with this object. Used by one thread at a time; sessions do not know each other.

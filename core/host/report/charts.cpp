@@ -198,7 +198,7 @@ std::vector<std::pair<double, double>> thinned(const std::vector<std::pair<doubl
 
 }  // namespace
 
-std::string curve_chart(const std::vector<std::pair<double, double>>& points) {
+std::string curve_chart(const std::vector<std::pair<double, double>>& points, const std::string& name) {
   if (points.size() < 2) return "";
   constexpr double width = 340, height = 170, left = 52, right = 18, top = 10, bottom = 26;
   double low = points[0].second, high = low;
@@ -214,7 +214,7 @@ std::string curve_chart(const std::vector<std::pair<double, double>>& points) {
   const std::vector<double> y_ticks = linear_ticks(low, high, 4);
   const Scale x{points.front().first, points.back().first, left, width - right};
   const Scale y{y_ticks.front(), y_ticks.back(), height - bottom, top};
-  std::string svg = open_svg(width, height, "Curve over steps");
+  std::string svg = open_svg(width, height, name + " over steps");
   for (const double tick : y_ticks) {
     svg += svg_line(left, y(tick), width - right, y(tick), "grid");
     svg += svg_text(left - 6, y(tick) + 4, "end", "label", format_number(tick));

@@ -25,8 +25,8 @@ struct ChartBar {
 std::string latency_chart(const std::vector<ChartBar>& bars);
 
 /// (step, value) with finite values, ascending steps; long series are thinned to the chart's resolution (each column
-/// keeps its least and greatest value, so that spikes stay visible).
-std::string curve_chart(const std::vector<std::pair<double, double>>& points);
+/// keeps its least and greatest value, so that spikes stay visible). `name`: for those who cannot see it.
+std::string curve_chart(const std::vector<std::pair<double, double>>& points, const std::string& name = "Curve");
 
 /// Ticks at 1, 2 or 5 times a power of ten that cover [low, high] in about `count` steps.
 std::vector<double> linear_ticks(double low, double high, int count);

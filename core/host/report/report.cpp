@@ -2,7 +2,9 @@
 #include "host/report/report.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <string_view>
 
 #include "host/base/files.h"
 #include "host/base/number_format.h"
@@ -110,30 +112,86 @@ std::string header_section(const RunFolder& folder, const RunResults& results) {
   return html + headline(results);
 }
 
+namespace {
+
+using Curve = std::vector<std::pair<double, double>>;
+
+/// What a person looks at first, in this order, with the numbers that follow such a name ("reward_1"). The other curves
+/// of a stage stand behind a fold.
+constexpr std::array<std::string_view, 19> first_curves = {"loss",
+                                                           "reward",
+                                                           "reward_spread",
+                                                           "validation_exact_match",
+                                                           "validation_loss",
+                                                           "policy_entropy",
+                                                           "entropy",
+                                                           "reference_divergence",
+                                                           "kl",
+                                                           "ratio",
+                                                           "clip_fraction",
+                                                           "cross_entropy",
+                                                           "teacher_top_mass",
+                                                           "student_top_mass",
+                                                           "top_overlap",
+                                                           "accuracy",
+                                                           "response_tokens",
+                                                           "malformed",
+                                                           "tokens_per_second"};
+
+std::size_t rank(std::string_view name) {
+  const auto found = std::find_if(first_curves.begin(), first_curves.end(), [&](std::string_view first) {
+    if (!name.starts_with(first)) return false;
+    const std::string_view rest = name.substr(first.size());
+    return rest.empty() ||
+           (rest.size() > 1 && rest[0] == '_' && rest.find_first_not_of("0123456789", 1) == std::string_view::npos);
+  });
+  return static_cast<std::size_t>(found - first_curves.begin());
+}
+
+std::string curve_card(const std::string& name, const Curve& curve) {
+  const std::string chart = curve_chart(curve, name);
+  if (chart.empty()) return "";
+  return "<div class=\"card\"><h3>" + escape_html(name) + " <span class=\"soft\">last " +
+         format_number(curve.back().second) + "</span></h3>" + chart + "</div>";
+}
+
+std::string cards(const std::string& all) {
+  return all.empty() ? "" : "<div class=\"curves\">" + all + "</div>";
+}
+
+}  // namespace
+
 std::string training_section(const std::vector<Json>& metrics) {
   // In order of first appearance, which is that of the run.
   std::vector<std::pair<std::string, std::vector<std::string>>> stages;
-  std::map<std::pair<std::string, std::string>, std::vector<std::pair<double, double>>> curves;
+  std::map<std::pair<std::string, std::string>, Curve> curves;
   for (const Json& metric : metrics) {
     const std::string stage = metric["stage"], name = metric["name"];
     if (!metric["value"].is_number() || metric["step"].get<std::int64_t>() < 0) continue;
     if (stages.empty() || stages.back().first != stage) stages.emplace_back(stage, std::vector<std::string>());
-    auto& curve = curves[{stage, name}];
+    Curve& curve = curves[{stage, name}];
     if (curve.empty()) stages.back().second.push_back(name);
     curve.emplace_back(metric["step"].get<double>(), metric["value"].get<double>());
   }
   std::string html;
-  for (const auto& [stage, names] : stages) {
-    std::string charts;
+  for (auto& [stage, names] : stages) {
+    std::stable_sort(names.begin(), names.end(),
+                     [](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
+    std::string shown, folded;
+    std::size_t more = 0;
     for (const std::string& name : names) {
-      auto& curve = curves[{stage, name}];
+      Curve& curve = curves[{stage, name}];
       std::sort(curve.begin(), curve.end());
-      const std::string chart = curve_chart(curve);
-      if (!chart.empty())
-        charts += "<div class=\"card\"><h3>" + escape_html(name) + " <span class=\"soft\">last " +
-                  format_number(curve.back().second) + "</span></h3>" + chart + "</div>";
+      const std::string card = curve_card(name, curve);
+      const bool first = rank(name) < first_curves.size();
+      (first ? shown : folded) += card;
+      more += first || card.empty() ? 0 : 1;
     }
-    if (!charts.empty()) html += "<h3>" + escape_html(stage) + "</h3><div class=\"curves\">" + charts + "</div>";
+    if (shown.empty()) shown.swap(folded);
+    if (!shown.empty()) html += "<h3>" + escape_html(stage) + "</h3>" + cards(shown);
+    if (!folded.empty())
+      html += "<details><summary>" + std::to_string(more) + " more of " + escape_html(stage) + "</summary>" +
+              cards(folded) + "</details>";
   }
   return html.empty() ? "" : "<h2>Training</h2>" + html + "<p class=\"source\">metrics.jsonl; figures over steps</p>";
 }

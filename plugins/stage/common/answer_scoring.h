@@ -3,6 +3,7 @@
 #pragma once
 
 #include <exception>
+#include <optional>
 #include <retort/sdk.hpp>
 #include <string>
 #include <vector>
@@ -26,14 +27,17 @@ inline host::RewardCall reward_of(const StageContext& context) {
   return {std::string(reward.id()), reward.instance(), reward.functions<retort_reward_v1>()};
 }
 
+inline std::optional<host::EnvironmentCall> environment_of(const StageContext& context) {
+  const auto found = context.slot("environment");
+  if (!found) return std::nullopt;
+  return host::EnvironmentCall(std::string(found->id()), found->instance(), found->functions<retort_environment_v1>());
+}
+
 /// Scores with what stands in the slots. Throws std::invalid_argument for weights that do not fit the reward's scores.
 inline train::AnswerReward answer_reward(const StageContext& context, const std::vector<double>& weights) {
-  std::optional<host::EnvironmentCall> environment;
-  if (const auto found = context.slot("environment"))
-    environment.emplace(std::string(found->id()), found->instance(), found->functions<retort_environment_v1>());
   host::RewardCall reward = reward_of(context);
   train::expect_weights(weights, reward.names().size());
-  return {std::move(reward), std::move(environment)};
+  return {std::move(reward), environment_of(context)};
 }
 
 inline void check_reward(std::vector<std::string>& findings, const StageContext& context,

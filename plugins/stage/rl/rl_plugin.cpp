@@ -16,6 +16,8 @@ class RlStage : public retort::Stage {
     retort::train::TrainingOptions training;
     double temperature = 1.0;
     std::int64_t max_new_tokens = 64;
+    std::int64_t max_turns = 1;
+    std::int64_t max_result_tokens = 256;
     std::string rollout_precision = "f32";
     bool grammar = false;
     std::vector<double> reward_weights;
@@ -33,6 +35,18 @@ class RlStage : public retort::Stage {
         .at_least(1)
         .unit("tokens")
         .doc("of one answer")
+        .integer("max_turns", &Params::max_turns)
+        .at_least(1)
+        .at_most(64)
+        .unit("answers")
+        .doc(
+            "of one rollout: above 1, the environment executes the calls of an answer and the policy reads the results "
+            "before it answers again, until it does not call; nothing is learnt from the tokens of results, and the "
+            "reward judges the whole")
+        .integer("max_result_tokens", &Params::max_result_tokens)
+        .at_least(1)
+        .unit("tokens")
+        .doc("room for the results of one turn, where there are several; a rollout whose results find none ends")
         .string("rollout_precision", &Params::rollout_precision)
         .one_of({"f32", "bf16"})
         .doc(
@@ -85,6 +99,10 @@ class RlStage : public retort::Stage {
       retort::train::teacher_weight(algorithm, teacher, params_.teacher_weight);
     });
     retort::stages::check_reward(findings, context, params_.reward_weights);
+    if (params_.max_turns > 1 && !context.slot("environment"))
+      findings.emplace_back(
+          "max_turns: expected an environment that executes the calls between turns, found none; name one in the slot "
+          "\"environment\", or set max_turns to 1");
     return findings;
   }
 
@@ -103,6 +121,9 @@ class RlStage : public retort::Stage {
     if (context.has_input("teacher")) job.teacher = context.input_folder("teacher");
     job.teacher_weight = params_.teacher_weight;
     job.max_new_tokens = params_.max_new_tokens;
+    job.max_turns = params_.max_turns;
+    job.max_result_tokens = params_.max_result_tokens;
+    if (params_.max_turns > 1) job.environment = retort::stages::environment_of(context);
     job.validation_steps = params_.validation_steps;
     retort::stages::record_size(context, retort::train::policy_gradient(job, retort::stages::hooks(context)));
   }
@@ -113,6 +134,6 @@ class RlStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.rl", "1.2.0", "Apache-2.0",
-                   retort::component<RlStage>("stage.rl", "1.2.0",
+RETORT_PLUGIN_LIST("stage.rl", "1.3.0", "Apache-2.0",
+                   retort::component<RlStage>("stage.rl", "1.3.0",
                                               "reinforcement learning with rewards from executed calls"));

@@ -108,6 +108,30 @@ TEST(AnswerReward, ExecutesTheReferenceOfAPromptOnce) {
   EXPECT_EQ(reward.items[3]["reference_execution"], reward.items[4]["reference_execution"]);
 }
 
+TEST(AnswerReward, ARolloutOfSeveralTurnsIsJudgedAsAWhole) {
+  FakeReward reward;
+  FakeEnvironment environment;
+  const Asked asked;
+  std::vector<SampledAnswer> answers = asked.answers();
+  answers.resize(1);
+  task::Message call{.role = task::Role::assistant};
+  call.tool_calls.push_back({"call_0", {"look", {{"room", "bath"}}}});
+  answers[0].turns = {call, {.role = task::Role::tool, .content = "dark", .tool_call_id = "call_0", .name = "look"}};
+  answers[0].execution = {{"ok", true}, {"error", nullptr}, {"results", json::array()}, {"state", "whole"}};
+  const AnswerReward score(reward.call(), environment.call());
+  score({}, answers);
+  EXPECT_EQ(environment.executed.size(), 1u) << "the reference alone: the rollout was executed turn by turn";
+  ASSERT_EQ(reward.items[0]["messages"].size(), 3u);
+  EXPECT_EQ(reward.items[0]["messages"][2]["content"], "dark");
+  ASSERT_EQ(reward.items[0]["response"]["calls"].size(), 2u);
+  EXPECT_EQ(reward.items[0]["response"]["calls"][0]["name"], "look");
+  EXPECT_EQ(reward.items[0]["response"]["calls"][1]["name"], "dim");
+  EXPECT_EQ(reward.items[0]["execution"]["state"], "whole");
+  answers[0].response = task::Malformed{"cut"};
+  score({}, answers);
+  EXPECT_EQ(reward.items[0]["response"]["malformed"], "cut");
+}
+
 TEST(AnswerReward, BytesThatAreNotUtf8BecomeReplacementCharacters) {
   FakeReward reward;
   const Asked asked;

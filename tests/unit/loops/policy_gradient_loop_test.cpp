@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <numeric>
@@ -132,6 +133,7 @@ TEST_F(PolicyGradientLoop, ShowsEveryRowWhatItsAnswerEarned) {
     }
   }
   EXPECT_EQ(seen.batch.update_tokens, tokens);
+  EXPECT_GT(recorder.metrics.at("tokens_per_second").at(0), 0);
   EXPECT_EQ(seen.batch.update_rows, 6);
   EXPECT_EQ(seen.batch.update_groups, 2);
   EXPECT_EQ(seen.batch.group_size, 3);
@@ -493,6 +495,14 @@ TEST_F(PolicyGradientLoop, RefusesByNameWhatItCannotGive) {
     EXPECT_NE(message.find("rl.fake"), std::string::npos) << message;
     EXPECT_NE(message.find("TOKEN_REWARDS"), std::string::npos) << message;
   }
+  ::setenv("WORLD_SIZE", "2", 1);
+  try {
+    policy_gradient(job, recorder.hooks());
+    ADD_FAILURE() << "two processes would have trained a policy each";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("WORLD_SIZE"), std::string::npos) << error.what();
+  }
+  ::unsetenv("WORLD_SIZE");
   fake.wanted.signals = RETORT_SIGNAL_LABELS;
   EXPECT_THROW(fake.call(), std::invalid_argument);
   fake.wanted.signals = 0;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 
 #include "distill_fixture.h"
@@ -112,6 +113,10 @@ TEST(RecordedSignals, RefusesSignalsOfOtherRows) {
   wrong[5]["top_log_probs"][0][1] = 0.5;
   write_signals(*job.signals, wrong);
   EXPECT_NE(failure(job).find("line 6"), std::string::npos) << failure(job);
+  wrong = right;
+  for (nlohmann::json& one : wrong[6]["top_log_probs"][0]) one = std::log(.6);
+  write_signals(*job.signals, wrong);
+  EXPECT_NE(failure(job).find("probabilities that sum to at most 1"), std::string::npos) << failure(job);
   write_signals(*job.signals, right);
   loss.top_k = 3;
   EXPECT_NE(failure(job).find("the signals hold 2"), std::string::npos) << failure(job);

@@ -7,6 +7,7 @@
 #include "train/distillation_step.h"
 #include "train/learning_rate.h"
 #include "train/model_weights.h"
+#include "train/reference_sampling.h"
 #include "train/training_fixture.h"
 
 namespace retort::train {
@@ -129,6 +130,45 @@ TEST(Engine, AccumulatedPartsAreOneBigBatch) {
     EXPECT_NEAR(run.metrics.at("gradient_norm").at(0), runs[0].metrics.at("gradient_norm").at(0), 1e-5);
     EXPECT_GT(run.metrics.at("tokens_per_second").at(0), 0);
   }
+}
+
+TEST(Engine, Bfloat16ProductsGiveNearlyTheLossOfF32AndLearn) {
+  const Workplace place;
+  std::vector<std::vector<double>> losses;
+  for (const char* precision : {"f32", "bf16"}) {
+    FineTuningJob job = plain_job(place, precision);
+    job.training.precision = precision;
+    job.training.steps = 30;
+    job.training.learning_rate = 5e-3;
+    losses.push_back(trained(job).losses);
+  }
+  EXPECT_NE(losses[0][0], losses[1][0]) << "nothing was rounded";
+  EXPECT_NEAR(losses[0][0], losses[1][0], 2e-2);
+  EXPECT_LT(losses[1].back(), .6 * losses[1].front());
+  EXPECT_NEAR(losses[0].back(), losses[1].back(), .1 * losses[0].back() + .05);
+}
+
+/// SmolLM2 is published so. Padding is left out by length: what is no label by its id would take the end with it, and
+/// the model would never stop (TRL issue 1623).
+TEST(Engine, AModelWhosePadIsItsEndLearnsToStop) {
+  const Workplace place;
+  const fs::path start = start_model(place);
+  nlohmann::json config = host::read_json(start / "config.json");
+  config["pad_token_id"] = config.at("eos_token_id");
+  host::write_json(start / "config.json", config);
+  FineTuningJob job = plain_job(place, "padded");
+  job.start = start;
+  job.training.steps = 40;
+  job.training.learning_rate = 1e-2;
+  trained(job);
+  CallModule module = load_call_module(job.output);
+  const text::TokenId end = module.contract.end_token(module.tokenizer);
+  EXPECT_EQ(module.decoder->config().pad_token, end);
+  std::vector<std::vector<text::TokenId>> prompts;
+  for (const task::Example& example : read_labelled_rows(job.dataset / "train.jsonl").examples)
+    prompts.push_back(module.contract.prompt(module.tokenizer, example));
+  for (const auto& answer : ref_sample(*module.decoder, prompts, {.max_new_tokens = 24, .end_token = end}))
+    EXPECT_EQ(answer.back(), end) << "cut after " << answer.size() << " tokens";
 }
 
 TEST(Engine, RecomputedLayersTrainToTheSameBytes) {

@@ -47,6 +47,41 @@ TEST_F(ReportTest, HasAllPartsWithFiguresOfTheFiles) {
     EXPECT_NE(html.find(figure), std::string::npos) << figure;
 }
 
+/// One card a curve of a training stage, the telling ones first, the rest behind a fold; every curve ends at its file's
+/// last value.
+TEST_F(ReportTest, TrainingStagesHaveCurvesTheTellingOnesFirst) {
+  run(chain());
+  std::vector<Json> metrics;
+  const auto add = [&](const char* name, std::int64_t step, double value) {
+    metrics.push_back({{"stage", "policy"}, {"name", name}, {"step", step}, {"value", value}});
+  };
+  for (std::int64_t step = 2; step >= 0; --step) {  // a file that was joined need not be in order
+    for (const char* name : {"gradient_norm", "kl", "loss", "policy_entropy", "reward", "reward_1", "reward_spread",
+                             "trained_rows", "validation_exact_match"})
+      add(name, step, static_cast<double>(step) + .25);
+    metrics.push_back({{"stage", "policy"}, {"name", "held"}, {"step", step}, {"value", nullptr}});
+  }
+  add("examples", -1, 20);  // a fact, and a single point: nothing to draw
+  add("once", 4, 1);
+  const RunFolder folder = run_folder();
+  const std::string html = render_report(folder, read_results(folder), metrics);
+  std::size_t at = html.find("<h3>policy</h3>");
+  ASSERT_NE(at, std::string::npos);
+  for (const char* name :
+       {"loss", "reward", "reward_1", "reward_spread", "validation_exact_match", "policy_entropy", "kl"}) {
+    const std::size_t card = html.find("<h3>" + std::string(name) + " <span class=\"soft\">last 2.25</span></h3>", at);
+    ASSERT_NE(card, std::string::npos) << name;
+    EXPECT_NE(html.find("aria-label=\"" + std::string(name) + " over steps\"", card), std::string::npos);
+    EXPECT_EQ(html.find("</details>", at) < card, false) << name << " is folded away";
+    at = card;
+  }
+  const std::size_t fold = html.find("<details><summary>2 more of policy</summary>", at);
+  ASSERT_NE(fold, std::string::npos);
+  EXPECT_GT(html.find("<h3>gradient_norm"), fold);
+  EXPECT_GT(html.find("<h3>trained_rows"), fold);
+  for (const char* name : {"<h3>held", "<h3>examples", "<h3>once"}) EXPECT_EQ(html.find(name), std::string::npos);
+}
+
 TEST_F(ReportTest, TagsAreBalanced) {
   const std::string html = report(chain());
   std::vector<std::string> open;

@@ -139,6 +139,24 @@ TEST_F(Greedy, TellsLogProbabilitiesOfTheModelItself) {
   EXPECT_TRUE(generate(decoder, prompt_, {.max_new_tokens = 2}).log_probabilities.empty());
 }
 
+TEST_F(Greedy, LogProbabilitiesAreNotThoseOfWhatFiltersLeave) {
+  const model::ModelFolder model(folder_.path());
+  Decoder decoder(model, {});
+  for (const SamplingOptions& filtered :
+       {SamplingOptions{.temperature = 0.7, .top_k = 1}, SamplingOptions{.temperature = 0.7, .top_p = 1e-6}}) {
+    decoder.reset();
+    const Generation only =
+        generate(decoder, prompt_, {.max_new_tokens = 1, .sampling = filtered, .log_probabilities = 1});
+    ASSERT_EQ(only.log_probabilities.size(), 1U);
+    decoder.reset();
+    const std::vector<float> all = decoder.forward_all(prompt_);
+    const auto logits = std::span(all).last(static_cast<std::size_t>(config_.vocabulary_size));
+    EXPECT_NEAR(only.log_probabilities[0].chosen.log_probability,
+                log_probabilities(logits, only.tokens[0], 1).chosen.log_probability, 1e-4);
+    EXPECT_LT(only.log_probabilities[0].chosen.log_probability, -0.1) << "1 of one token is 0";
+  }
+}
+
 TEST_F(Greedy, AsksForNothingGivesNothing) {
   const model::ModelFolder model(folder_.path());
   Decoder decoder(model, {});

@@ -24,6 +24,17 @@ TEST(TokenDraw, TemperatureIsInTheLogProbability) {
   EXPECT_NEAR(draw_token(logits, 0, 0.99).log_probability, -0.407606, 2e-6);
 }
 
+/// Where a sampler draws from a part of the vocabulary alone its log-probability is that of the part: of the top 2 of
+/// [2,1,0] −.313262, and .094344 above the model's own −.407606, which is what a trainer computes. Rollouts know no
+/// top-k or top-p for that reason; a grammar's mask is such a part, and the difference is what "sampler_difference"
+/// shows.
+TEST(TokenDraw, OfAPartOfTheVocabularyItIsThatPartsProbability) {
+  const float of_two = draw_token(std::vector<float>{2, 1, kNaN}, 1, 0.0).log_probability;
+  const float of_all = draw_token(std::vector<float>{2, 1, 0}, 1, 0.0).log_probability;
+  EXPECT_NEAR(of_two, -0.313262, 2e-6);
+  EXPECT_NEAR(of_two - of_all, 0.094344, 2e-6);
+}
+
 TEST(TokenDraw, InvertsTheDistributionInTheOrderOfIds) {
   const std::vector<float> logits{std::log(0.2f), std::log(0.5f), -kInfinity, std::log(0.3f)};
   EXPECT_EQ(draw_token(logits, 1, 0.0).token, 0);
