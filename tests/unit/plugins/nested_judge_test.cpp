@@ -79,7 +79,7 @@ TEST(NestedJudge, AsksTheTeacherInItsSlot) {
 
 TEST(NestedJudge, TheSlotIsDeclaredAndNeeded) {
   const ComponentInfo& info = *judges().find("reward.llm_judge");
-  ASSERT_EQ(info.slots.size(), 1U);
+  ASSERT_EQ(info.slots.size(), 2U);
   EXPECT_EQ(info.slots[0].name, "teacher");
   EXPECT_EQ(info.slots[0].interface, RETORT_TEACHER_INTERFACE);
   EXPECT_FALSE(info.slots[0].optional);
