@@ -2,7 +2,10 @@
 #include "import_bio.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <numeric>
+#include <random>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -150,6 +153,22 @@ void make_lists(std::vector<Example>& examples, const std::vector<task::Tool>& t
           value = nlohmann::json::array({value});
     }
   }
+}
+
+std::size_t hide_labels(std::vector<Example>& examples, double share, std::uint64_t seed) {
+  if (!(share >= 0 && share <= 1))
+    throw std::invalid_argument("labelled_share: expected 0 to 1, found " + nlohmann::json(share).dump());
+  auto kept = static_cast<std::size_t>(std::llround(share * static_cast<double>(examples.size())));
+  if (share > 0) kept = std::max<std::size_t>(kept, examples.empty() ? 0 : 1);
+  std::vector<std::size_t> order(examples.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::mt19937_64 random(seed);
+  for (std::size_t i = 0; i < kept; ++i) std::swap(order[i], order[i + random() % (order.size() - i)]);
+  for (std::size_t i = kept; i < order.size(); ++i) {
+    examples[order[i]].calls.reset();
+    examples[order[i]].text.clear();
+  }
+  return kept;
 }
 
 ImportedCorpus import_bio(const std::filesystem::path& folder, double max_rejected_share) {

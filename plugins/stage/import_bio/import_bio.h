@@ -28,6 +28,10 @@ std::vector<task::Tool> derive_tools(const std::vector<task::Example>& examples)
 /// Single values of arguments that the tools take as lists become lists of one.
 void make_lists(std::vector<task::Example>& examples, const std::vector<task::Tool>& tools);
 
+/// Takes the calls off examples drawn evenly by `seed`; of n the nearest whole number to `share` of n keep theirs, one
+/// at least where share is above 0. Order stays. Returns how many keep them. Expects share from 0 to 1.
+std::size_t hide_labels(std::vector<task::Example>& examples, double share, std::uint64_t seed);
+
 struct ImportedCorpus {
   std::vector<task::Tool> tools;  ///< from train and validation, as test must not tell what exists
   std::vector<task::Example> train, validation, test;

@@ -17,6 +17,7 @@ class ImportBioStage final : public retort::Stage {
   struct Params {
     std::string path;
     double max_rejected_share = 0.01;
+    double labelled_share = 1;
   };
   static auto schema() {
     return retort::params<Params>()
@@ -27,7 +28,13 @@ class ImportBioStage final : public retort::Stage {
         .number("max_rejected_share", &Params::max_rejected_share)
         .at_least(0)
         .at_most(1)
-        .doc("the run stops when a larger share of the rows is bad");
+        .doc("the run stops when a larger share of the rows is bad")
+        .number("labelled_share", &Params::labelled_share)
+        .at_least(0)
+        .at_most(1)
+        .doc(
+            "share of the training rows, drawn evenly, that keep their calls; the others are passed on as utterances "
+            "alone, for a teacher to answer");
   }
   explicit ImportBioStage(const Params& params) : params_(params) {}
 
@@ -37,7 +44,8 @@ class ImportBioStage final : public retort::Stage {
   }
 
   void run(const retort::StageContext& context) override {
-    const retort::stages::ImportedCorpus corpus = retort::stages::import_bio(params_.path, params_.max_rejected_share);
+    retort::stages::ImportedCorpus corpus = retort::stages::import_bio(params_.path, params_.max_rejected_share);
+    const std::size_t labelled = retort::stages::hide_labels(corpus.train, params_.labelled_share, context.seed());
     const std::filesystem::path folder = context.output_folder();
     retort::host::write_json(folder / "tools.json", task::tools_to_json(corpus.tools));
     task::write_split(folder / "train.jsonl", corpus.train);
@@ -46,6 +54,7 @@ class ImportBioStage final : public retort::Stage {
     task::write_rejected(folder / "rejected.jsonl", corpus.rejected);
     context.fact("tools", std::to_string(corpus.tools.size()));
     context.fact("train", std::to_string(corpus.train.size()));
+    if (params_.labelled_share < 1) context.fact("train_labelled", std::to_string(labelled));
     context.fact("validation", std::to_string(corpus.validation.size()));
     context.fact("test", std::to_string(corpus.test.size()));
     context.fact("rejected", std::to_string(corpus.rejected.size()));
@@ -75,5 +84,5 @@ class ImportBioStage final : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN(ImportBioStage, "stage.import_bio", "1.0.0",
+RETORT_PLUGIN(ImportBioStage, "stage.import_bio", "1.1.0",
               "an intent and slot corpus in BIO notation, as function calls");

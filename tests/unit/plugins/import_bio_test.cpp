@@ -106,6 +106,33 @@ TEST_F(ImportBio, RefusesFilesThatDoNotBelongTogether) {
   EXPECT_THROW(read_bio(folder_ / "nowhere"), std::runtime_error);
 }
 
+TEST_F(ImportBio, HidesLabelsOfAllButAShare) {
+  std::vector<task::Example> all;
+  for (int i = 0; i < 25; ++i) all.push_back(to_example("play " + std::to_string(i), "O B-x", "Play"));
+  const auto labelled = [&](double share, std::uint64_t seed) {
+    std::vector<task::Example> rows = all;
+    const std::size_t kept = hide_labels(rows, share, seed);
+    std::vector<std::string> words;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      EXPECT_EQ(rows[i].utterance(), all[i].utterance());
+      if (!rows[i].calls) continue;
+      EXPECT_EQ(rows[i].calls->front().arguments, all[i].calls->front().arguments);
+      words.push_back(rows[i].utterance());
+    }
+    EXPECT_EQ(kept, words.size());
+    return words;
+  };
+  EXPECT_EQ(labelled(1, 7).size(), 25U);
+  EXPECT_EQ(labelled(0, 7).size(), 0U);
+  EXPECT_EQ(labelled(0.01, 7).size(), 1U);
+  EXPECT_EQ(labelled(0.2, 7).size(), 5U);
+  EXPECT_EQ(labelled(0.2, 7), labelled(0.2, 7));
+  EXPECT_NE(labelled(0.2, 7), labelled(0.2, 8));
+  EXPECT_THROW(hide_labels(all, 1.5, 7), std::invalid_argument);
+  std::vector<task::Example> none;
+  EXPECT_EQ(hide_labels(none, 0.5, 7), 0U);
+}
+
 TEST_F(ImportBio, ReadsSnips) {
   const char* shared = std::getenv("RETORT_SHARED");
   const fs::path snips = fs::path(shared != nullptr ? shared : RETORT_SHARED_DEFAULT) / "data" / "snips-splits";
