@@ -2,13 +2,13 @@
 #include "data/data_jobs.h"
 
 #include <stdexcept>
-#include <unordered_set>
 
 #include "data/contamination.h"
 #include "data/data_pass.h"
 #include "data/data_rows.h"
 #include "data/near_duplicates.h"
 #include "data/personal_data.h"
+#include "data/seen_texts.h"
 #include "data/text_hash.h"
 #include "data/text_words.h"
 #include "task/dataset.h"
@@ -28,14 +28,14 @@ JobReport remove_duplicates(const fs::path& from, const fs::path& to, double sim
                             const RowProgress& progress) {
   DataPass job(from, to, progress);
   NearDuplicates near(similarity);
-  std::unordered_set<std::uint64_t> said;
+  SeenTexts said;
   std::vector<std::int64_t> lines;  // of the kept sets
   return job.run([&](DataRow& row) {
     const std::uint64_t group =
         text_hash(any_answer ? "" : answer_text(row.conversation) + (labelled(row.conversation) ? "1" : "0"),
                   text_hash(row.split));
     const std::vector<std::string> words = words_of(row.conversation);
-    if (!said.insert(hash_of(words, 0, words.size()) ^ (group * 0x9E3779B97F4A7C15ULL)).second)
+    if (!said.insert(hash_of(words, 0, words.size()) ^ (group * 0x9E3779B97F4A7C15ULL)))
       return job.remove(row, "the same words", "the same words as an earlier row");
     if (similarity == 1) return job.keep(row.split, row.text);
     if (const auto earlier = near.find_or_keep(shingles_of(words), group))

@@ -3,8 +3,10 @@ import sys
 
 try:
     from mcp.server.mcpserver import MCPServer as Server  # from 2.0 on
+    from mcp.server.mcpserver.exceptions import ToolError
 except ImportError:
     from mcp.server.fastmcp import FastMCP as Server
+    from mcp.server.fastmcp.exceptions import ToolError
 
 server = Server("sums")
 total = 0
@@ -24,7 +26,7 @@ def remember(by: int) -> str:
 
 @server.tool(description="always fails")
 def fail() -> str:
-    raise ValueError("as it must")
+    raise ToolError("as it must")
 
 
 if sys.argv[1] == "stdio":

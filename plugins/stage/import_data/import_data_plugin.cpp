@@ -7,6 +7,7 @@
 #include <string>
 
 #include "data/data_import.h"
+#include "data/data_rows.h"
 #include "host/base/json.h"
 #include "task/dataset.h"
 

@@ -170,18 +170,24 @@ class SynthesizeStage final : public retort::Stage {
   }
   static void how_it_is_asked(retort::ParameterSet<Params>& parameters) {
     const auto prompt = [&](const char* name, std::string Params::* field, const char* what) {
-      parameters.string(name, field).doc(std::string(what) + "; empty: a text in English");
+      parameters.string(name, field).doc(what);
     };
     prompt("single_prompt", &Params::single_prompt,
-           "asks for the task of a single call, with {persona}, {topic}, {attribute}, {tools} and {values} put in");
-    prompt("parallel_prompt", &Params::parallel_prompt, "the same for parallel calls");
-    prompt("multi_step_prompt", &Params::multi_step_prompt, "the same for several steps");
-    prompt("missing_argument_prompt", &Params::missing_argument_prompt, "the same for a missing argument, {missing}");
-    prompt("no_call_prompt", &Params::no_call_prompt, "the same for what no tool can do");
-    prompt("text_reply_prompt", &Params::text_reply_prompt, "the same for what needs no tool");
-    prompt("utterance_prompt", &Params::utterance_prompt, "asks for what the person types, of {task}");
-    prompt("answer_prompt", &Params::answer_prompt, "system text of the request that is answered with calls");
-    prompt("result_prompt", &Params::result_prompt, "asks for the result of {call} where no environment executes");
+           "asks for the task of a single call, with {persona}, {topic}, {attribute}, {tools} and {values} put in; "
+           "empty: a text in English");
+    prompt("parallel_prompt", &Params::parallel_prompt, "the same for parallel calls; empty: a text in English");
+    prompt("multi_step_prompt", &Params::multi_step_prompt, "the same for several steps; empty: a text in English");
+    prompt("missing_argument_prompt", &Params::missing_argument_prompt,
+           "the same for a missing argument, {missing}; empty: a text in English");
+    prompt("no_call_prompt", &Params::no_call_prompt, "the same for what no tool can do; empty: a text in English");
+    prompt("text_reply_prompt", &Params::text_reply_prompt,
+           "the same for what needs no tool; empty: a text in English");
+    prompt("utterance_prompt", &Params::utterance_prompt,
+           "asks for what the person types, of {task}; empty: a text in English");
+    prompt("answer_prompt", &Params::answer_prompt,
+           "system text of the request that is answered with calls; empty: a text in English");
+    prompt("result_prompt", &Params::result_prompt,
+           "asks for the result of {call} where no environment executes; empty: a text in English");
     parameters.number("temperature", &Params::temperature)
         .at_least(0)
         .doc("of tasks and messages; answers are asked for at 0");

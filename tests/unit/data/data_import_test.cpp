@@ -131,7 +131,8 @@ TEST_F(DataImport, BioWithListsAndClinc) {
   EXPECT_EQ(tools().size(), 2U);
   EXPECT_FALSE(rows("test")[1]["messages"][1].contains("tool_calls"));
   EXPECT_EQ(reasons(),
-            std::vector<std::string>{"2 oos_train: row: : expected a text and its intent, found [\"broken\"]"});
+            std::vector<std::string>{
+                "2 oos_train: row: (the whole document): expected a text and its intent, found [\"broken\"]"});
 }
 
 const char* const schema = R"([{"service_name": "Food_1", "slots": [
@@ -183,9 +184,8 @@ TEST_F(DataImport, SgdAsPublishedAndAsCalls) {
 
 TEST_F(DataImport, TracesOfOpenTelemetry) {
   // The first as OTLP/JSON with attributes as text, the second structured, as logs; a span of a tool is passed over.
-  write(
-      "spans.jsonl",
-      {R"({"resourceSpans": [{"scopeSpans": [{"spans": [
+  const std::vector<std::string> documents = {
+      R"({"resourceSpans": [{"scopeSpans": [{"spans": [
           {"traceId": "t1", "spanId": "s1", "name": "chat m", "attributes": [
             {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
             {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "97"}},
@@ -195,14 +195,17 @@ TEST_F(DataImport, TracesOfOpenTelemetry) {
             {"key": "gen_ai.output.messages", "value": {"stringValue": "[{\"role\": \"assistant\", \"parts\": [{\"type\": \"reasoning\", \"content\": \"hm\"}, {\"type\": \"text\", \"content\": \"Rain.\"}], \"finish_reason\": \"stop\"}]"}}]},
           {"name": "execute_tool", "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": "execute_tool"}}]},
           {"name": "chat m", "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}]}]}]}]})",
-       R"({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"attributes": [
+      R"({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"attributes": [
             {"key": "gen_ai.input.messages", "value": {"arrayValue": {"values": [{"kvlistValue": {"values": [
               {"key": "role", "value": {"stringValue": "user"}},
               {"key": "parts", "value": {"arrayValue": {"values": [{"kvlistValue": {"values": [
                 {"key": "type", "value": {"stringValue": "text"}}, {"key": "content", "value": {"stringValue": "Rome?"}}]}}]}}}]}}]}}},
             {"key": "gen_ai.output.messages", "value": {"stringValue": "[{\"role\": \"assistant\", \"parts\": [{\"type\": \"tool_call\", \"id\": \"c1\", \"name\": \"weather\", \"arguments\": {\"city\": \"Rome\"}}], \"finish_reason\": \"tool_call\"}]"}}]}]}]}]})",
-       R"({"attributes": {"gen_ai.input.messages": "[{\"role\": \"user\", \"parts\": [{\"type\": \"blob\", \"modality\": \"image\"}]}]", "gen_ai.output.messages": "[]"}})",
-       R"({"metrics": 1})"});
+      R"({"attributes": {"gen_ai.input.messages": "[{\"role\": \"user\", \"parts\": [{\"type\": \"blob\", \"modality\": \"image\"}]}]", "gen_ai.output.messages": "[]"}})",
+      R"({"metrics": 1})"};
+  std::vector<std::string> lines;
+  for (const std::string& document : documents) lines.push_back(json::parse(document).dump());
+  write("spans.jsonl", lines);
   const ImportReport report = import("spans.jsonl", SourceFormat::otel);
   EXPECT_EQ(report.kept, 2);
   EXPECT_EQ(report.passed_over.at("spans and records that are not about a model"), 1);

@@ -280,7 +280,7 @@ TEST_F(ReferenceServer, OverStreamableHttp) {
   const std::string port = std::to_string(free_port());
   const pid_t child = ::fork();
   if (child == 0) {
-    ::execl(python().c_str(), "python", server().c_str(), "http", port.c_str(), nullptr);
+    ::execl(python().c_str(), python().c_str(), server().c_str(), "http", port.c_str(), nullptr);
     ::_exit(127);
   }
   const std::string url = "http://127.0.0.1:" + port + "/mcp";

@@ -159,15 +159,23 @@ TEST(Synthesis, QuotasHoldAndRowsAreWhatTheirKindSays) {
       if (last.tool_calls[0].call.name == "get_weather") {
         EXPECT_EQ(arguments["city"], "Rome");
       }
-      if (arguments.contains("room")) EXPECT_TRUE(arguments["room"] == "kitchen" || arguments["room"] == "attic");
+      if (arguments.contains("room")) {
+        EXPECT_TRUE(arguments["room"] == "kitchen" || arguments["room"] == "attic");
+      }
     }
-    if (kind == "parallel") EXPECT_GE(last.tool_calls.size(), 2U);
+    if (kind == "parallel") {
+      EXPECT_GE(last.tool_calls.size(), 2U);
+    }
     if (kind == "multi_step") {
       EXPECT_EQ(row.messages.size(), 6U);  // user, call, result, call, result, text
       EXPECT_EQ(last.content, "Done.");
     }
-    if (kind == "missing_argument" || kind == "text_reply") EXPECT_EQ(last.content, "Which one?");
-    if (kind == "no_call") EXPECT_EQ(last.content, "");
+    if (kind == "missing_argument" || kind == "text_reply") {
+      EXPECT_EQ(last.content, "Which one?");
+    }
+    if (kind == "no_call") {
+      EXPECT_EQ(last.content, "");
+    }
   }
   EXPECT_EQ(personas.size(), 2U);
 }
@@ -246,8 +254,12 @@ TEST(Synthesis, ASecondRunAsksNothingAgain) {
     SynthesisOptions options = options_of(25);
     options.journal = &journal;
     const Written written = written_by(script, options);
-    if (run == 0) EXPECT_GT(script.asked, 50U);
-    if (run == 1) EXPECT_EQ(script.asked, 0U);
+    if (run == 0) {
+      EXPECT_GT(script.asked, 50U);
+    }
+    if (run == 1) {
+      EXPECT_EQ(script.asked, 0U);
+    }
     json rows = json::array();
     for (const task::Conversation& row : written.rows) rows.push_back(task::to_row(row));
     runs.push_back(rows);
