@@ -1,77 +1,25 @@
-// retort data stats|dedup|decontaminate|split|show|export
+// retort data stats|dedup|decontaminate|split|show|export; the others are in command_data_import.cpp.
 #include <filesystem>
 #include <iostream>
 #include <map>
 
-#include "command.h"
 #include "data/data_jobs.h"
 #include "data/data_page.h"
 #include "data/data_rows.h"
+#include "data/preference_pairs.h"
 #include "data/statistics.h"
+#include "data_command.h"
 #include "host/base/files.h"
 #include "host/base/json.h"
 #include "host/base/printable.h"
 #include "host/plugin/plugin_error.h"
 
 namespace retort::apps {
+namespace data_commands {
 
 namespace po = boost::program_options;
 
 namespace {
-
-using Variables = std::optional<po::variables_map>;
-
-Variables parse(const Arguments& arguments, const CommandHelp& help, const po::options_description& options) {
-  po::options_description hidden;
-  hidden.add_options()("data", po::value<std::string>()->required());
-  return parse_command_line(arguments, help, options, po::positional_options_description().add("data", 1), hidden);
-}
-
-std::filesystem::path data_of(const Variables& variables) {
-  return (*variables)["data"].as<std::string>();
-}
-
-std::filesystem::path out_of(const Variables& variables) {
-  return (*variables)["out"].as<std::string>();
-}
-
-po::options_description with_output() {
-  po::options_description options("options");
-  options.add_options()("out", po::value<std::string>()->required()->value_name("FOLDER"),
-                        "where the rows are written; not there yet")("json", po::bool_switch(), "the counts as JSON");
-  return options;
-}
-
-/// Ctrl-C. What was written by then is removed.
-struct Stopped {};
-
-void stop_if_asked(std::int64_t) {
-  if (host::stop_requested()) throw Stopped();
-}
-
-void say(const task::ReadingNotes& notes) {
-  if (!notes.conversions.empty()) std::cout << "converted: " << task::ReadingNotes::listed(notes.conversions) << "\n";
-  if (!notes.losses.empty()) std::cout << "left out: " << task::ReadingNotes::listed(notes.losses) << "\n";
-}
-
-int say(const Variables& variables, const data::JobReport& report) {
-  if ((*variables)["json"].as<bool>()) {
-    std::cout << host::Json{{"read", report.read},       {"kept", report.kept},     {"unusable", report.unusable},
-                            {"removed", report.removed}, {"splits", report.splits}, {"notes", report.notes.to_json()}}
-                     .dump(2)
-              << "\n";
-    return exit_success;
-  }
-  std::cout << report.read << " rows read, " << report.kept << " kept";
-  for (const auto& [split, rows] : report.splits) std::cout << ", " << host::printable(split) << " " << rows;
-  std::cout << "\n";
-  for (const auto& [kind, rows] : report.removed) std::cout << rows << " removed: " << kind << "\n";
-  if (report.unusable > 0) std::cout << report.unusable << " could not be used\n";
-  say(report.notes);
-  if (report.read > report.kept)
-    std::cout << "what was left out, with reasons: " << (out_of(variables) / "rejected.jsonl").string() << "\n";
-  return exit_success;
-}
 
 int stats(const Arguments& arguments) {
   po::options_description options("options");
@@ -160,15 +108,22 @@ int split(const Arguments& arguments) {
 int export_data(const Arguments& arguments) {
   po::options_description options = with_output();
   options.add_options()("format", po::value<std::string>()->required()->value_name("NAME"),
-                        "openai, trl, axolotl or llama-factory");
-  const Variables variables = parse(arguments,
-                                    {"retort data export DATA --format NAME --out FOLDER",
-                                     "Writes labelled rows as another trainer reads them, tools in every row.",
-                                     "retort data export my_data --format trl --out for_trl"},
-                                    options);
+                        "openai, trl, axolotl or llama-factory")(
+      "worse", po::value<std::string>()->default_value("")->value_name("DATA"),
+      "rows with worse answers to the same questions: pairs for preference training are written");
+  const Variables variables =
+      parse(arguments,
+            {"retort data export DATA --format NAME --out FOLDER",
+             "Writes labelled rows, or pairs of better and worse answers, as another trainer reads "
+             "them, tools in every row.",
+             "retort data export my_data --format trl --out for_trl"},
+            options);
   if (!variables) return exit_success;
-  return say(variables, data::export_rows(data_of(variables), out_of(variables),
-                                          data::chat_format((*variables)["format"].as<std::string>()), stop_if_asked));
+  const data::ChatFormat format = data::chat_format((*variables)["format"].as<std::string>());
+  const std::string worse = (*variables)["worse"].as<std::string>();
+  return say(variables, worse.empty()
+                            ? data::export_rows(data_of(variables), out_of(variables), format, stop_if_asked)
+                            : data::export_pairs(data_of(variables), worse, out_of(variables), format, stop_if_asked));
 }
 
 int show(const Arguments& arguments) {
@@ -197,9 +152,12 @@ int show(const Arguments& arguments) {
   return exit_success;
 }
 
-const char* const usage = R"(usage: retort data stats DATA          what a data set is made of
+const char* const usage = R"(usage: retort data import DATA         rows of other programs as a data set
+       retort data stats DATA          what a data set is made of
        retort data dedup DATA          without rows that say the same
        retort data decontaminate DATA  without rows that hold what a test asks
+       retort data balance DATA        without what is asked for too often
+       retort data redact DATA         without e-mail addresses, phone and card numbers
        retort data split FILE          train, validation and test of one file
        retort data show DATA           an HTML page of rows with filters
        retort data export DATA         rows for TRL, axolotl or LLaMA-Factory
@@ -208,27 +166,33 @@ DATA is a JSONL file of chat rows, or a folder with one for each split. Nothing 
 `retort data COMMAND --help` shows the options.
 )";
 
-}  // namespace
-
-int data_command(const Arguments& arguments) {
-  static const std::map<std::string, Command> commands = {{"stats", stats},        {"dedup", dedup},
-                                                          {"split", split},        {"show", show},
-                                                          {"export", export_data}, {"decontaminate", decontaminate}};
+int run(const Arguments& arguments) {
+  static const std::map<std::string, Command> commands = {
+      {"stats", stats},     {"dedup", dedup},        {"split", split},
+      {"show", show},       {"export", export_data}, {"import", import_data},
+      {"balance", balance}, {"redact", redact},      {"decontaminate", decontaminate}};
   if (!arguments.empty() && (arguments[0] == "--help" || arguments[0] == "-h")) {
     std::cout << usage;
     return exit_success;
   }
   const auto command = arguments.empty() ? commands.end() : commands.find(arguments[0]);
   if (command == commands.end())
-    throw std::invalid_argument("data: expected stats, dedup, decontaminate, split, show or export, found " +
-                                (arguments.empty() ? "nothing" : "\"" + arguments[0] + "\"") +
-                                "; see `retort data --help`");
+    throw std::invalid_argument(
+        "data: expected import, stats, dedup, decontaminate, balance, redact, split, show or export, found " +
+        (arguments.empty() ? "nothing" : "\"" + arguments[0] + "\"") + "; see `retort data --help`");
   try {
     return command->second(Arguments(arguments.begin() + 1, arguments.end()));
   } catch (const Stopped&) {
     std::cerr << "stopped; nothing was written\n";
     return exit_interrupted;
   }
+}
+
+}  // namespace
+}  // namespace data_commands
+
+int data_command(const Arguments& arguments) {
+  return data_commands::run(arguments);
 }
 
 }  // namespace retort::apps

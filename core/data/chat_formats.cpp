@@ -82,12 +82,18 @@ json in_format(const task::Conversation& conversation, const std::vector<task::T
   return row;
 }
 
-json llama_factory_info(const std::string& name, const std::vector<std::string>& splits) {
+json llama_factory_info(const std::string& name, const std::vector<std::string>& splits, bool ranking) {
   json info = json::object();
-  for (const std::string& split : splits)
-    info[name + "_" + split] = {{"file_name", split + ".jsonl"},
-                                {"formatting", "sharegpt"},
-                                {"columns", {{"messages", "conversations"}, {"system", "system"}, {"tools", "tools"}}}};
+  for (const std::string& split : splits) {
+    json& entry = info[name + "_" + split];
+    entry = {{"file_name", split + ".jsonl"},
+             {"formatting", "sharegpt"},
+             {"columns", {{"messages", "conversations"}, {"system", "system"}, {"tools", "tools"}}}};
+    if (!ranking) continue;
+    entry["ranking"] = true;
+    entry["columns"]["chosen"] = "chosen";
+    entry["columns"]["rejected"] = "rejected";
+  }
   return info;
 }
 

@@ -25,7 +25,8 @@ ChatFormat chat_format(const std::string& name);
 nlohmann::json in_format(const task::Conversation& conversation, const std::vector<task::Tool>& tools,
                          ChatFormat format);
 
-/// dataset_info.json of LLaMA-Factory: {"NAME_SPLIT": {"file_name": "SPLIT.jsonl", …}}
-nlohmann::json llama_factory_info(const std::string& name, const std::vector<std::string>& splits);
+/// dataset_info.json of LLaMA-Factory: {"NAME_SPLIT": {"file_name": "SPLIT.jsonl", …}}; with `ranking`, of pairs.
+nlohmann::json llama_factory_info(const std::string& name, const std::vector<std::string>& splits,
+                                  bool ranking = false);
 
 }  // namespace retort::data

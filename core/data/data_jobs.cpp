@@ -2,12 +2,13 @@
 #include "data/data_jobs.h"
 
 #include <stdexcept>
-#include <unordered_set>
 
 #include "data/contamination.h"
+#include "data/data_pass.h"
 #include "data/data_rows.h"
-#include "data/data_writer.h"
 #include "data/near_duplicates.h"
+#include "data/personal_data.h"
+#include "data/seen_texts.h"
 #include "data/text_hash.h"
 #include "data/text_words.h"
 #include "task/dataset.h"
@@ -17,54 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t rows_between_reports = 1024;
-
-fs::path folder_of(const fs::path& path) {
-  return fs::is_directory(path) ? path : path.parent_path();
-}
-
-/// One job: its files, its output and what became of the rows.
-class Job {
- public:
-  Job(const fs::path& from, const fs::path& to, const RowProgress& progress)
-      : from_(from), files_(data_files(from)), writer_(to), progress_(progress) {}
-
-  const std::vector<DataFile>& files() const { return files_; }
-  DataWriter& writer() { return writer_; }
-
-  /// Calls `decide` for rows that can be used.
-  JobReport run(const std::function<void(DataRow& row)>& decide) {
-    for_each_row(files_, report_.notes, [&](DataRow& row) {
-      if (++report_.read % rows_between_reports == 0 && progress_) progress_(report_.read);
-      if (!row.reason.empty()) {
-        ++report_.unusable;
-        writer_.reject(row, row.reason);
-      } else {
-        decide(row);
-      }
-    });
-    writer_.copy(folder_of(from_) / "tools.json");
-    writer_.finish();
-    return std::move(report_);
-  }
-  void keep(const std::string& split, const std::string& text) {
-    ++report_.kept;
-    ++report_.splits[split];
-    writer_.keep(split, text);
-  }
-  void remove(const DataRow& row, const std::string& kind, const std::string& reason) {
-    ++report_.removed[kind];
-    writer_.reject(row, reason);
-  }
-
- private:
-  fs::path from_;
-  std::vector<DataFile> files_;
-  DataWriter writer_;
-  const RowProgress& progress_;
-  JobReport report_;
-};
-
 std::string percent(double share) {
   return std::to_string(static_cast<int>(100 * share + 0.5)) + " %";
 }
@@ -73,16 +26,16 @@ std::string percent(double share) {
 
 JobReport remove_duplicates(const fs::path& from, const fs::path& to, double similarity, bool any_answer,
                             const RowProgress& progress) {
-  Job job(from, to, progress);
+  DataPass job(from, to, progress);
   NearDuplicates near(similarity);
-  std::unordered_set<std::uint64_t> said;
+  SeenTexts said;
   std::vector<std::int64_t> lines;  // of the kept sets
   return job.run([&](DataRow& row) {
     const std::uint64_t group =
         text_hash(any_answer ? "" : answer_text(row.conversation) + (labelled(row.conversation) ? "1" : "0"),
                   text_hash(row.split));
     const std::vector<std::string> words = words_of(row.conversation);
-    if (!said.insert(hash_of(words, 0, words.size()) ^ (group * 0x9E3779B97F4A7C15ULL)).second)
+    if (!said.insert(hash_of(words, 0, words.size()) ^ (group * 0x9E3779B97F4A7C15ULL)))
       return job.remove(row, "the same words", "the same words as an earlier row");
     if (similarity == 1) return job.keep(row.split, row.text);
     if (const auto earlier = near.find_or_keep(shingles_of(words), group))
@@ -109,7 +62,7 @@ JobReport remove_contaminated(const fs::path& from, const fs::path& to, const fs
   if (references.size() == 0)
     throw std::invalid_argument("'" + (against.empty() ? from : against).string() +
                                 "': expected rows of validation or test, or --against FILE, found none");
-  Job job(from, to, progress);
+  DataPass job(from, to, progress);
   return job.run([&](DataRow& row) {
     const bool reference = against.empty() && (row.split == "validation" || row.split == "test");
     const auto held = reference ? std::nullopt : references.held_by(words_of(row.conversation));
@@ -124,7 +77,7 @@ JobReport split_rows(const fs::path& from, const fs::path& to, SplitShares share
   if (shares.validation < 0 || shares.test < 0 || shares.validation + shares.test >= 1)
     throw std::invalid_argument("shares: expected validation + test in [0, 1), found " +
                                 std::to_string(shares.validation) + " + " + std::to_string(shares.test));
-  Job job(from, to, progress);
+  DataPass job(from, to, progress);
   if (job.files().size() > 1)
     throw std::invalid_argument("'" + from.string() + "': expected one JSONL file, found " +
                                 std::to_string(job.files().size()));
@@ -143,16 +96,9 @@ JobReport split_rows(const fs::path& from, const fs::path& to, SplitShares share
 }
 
 JobReport export_rows(const fs::path& from, const fs::path& to, ChatFormat format, const RowProgress& progress) {
-  Job job(from, to, progress);
-  const fs::path shared_file = folder_of(from) / "tools.json";
-  const std::vector<task::Tool> shared =
-      fs::exists(shared_file) ? task::read_tools(shared_file) : std::vector<task::Tool>();
-  if (format == ChatFormat::llama_factory) {
-    std::vector<std::string> splits;
-    for (const DataFile& file : job.files()) splits.push_back(file.split);
-    const std::string name = fs::absolute(to).lexically_normal().filename().string();
-    job.writer().add("dataset_info.json", llama_factory_info(name, splits).dump(2) + "\n");
-  }
+  DataPass job(from, to, progress);
+  const std::vector<task::Tool> shared = job.shared_tools();
+  if (format == ChatFormat::llama_factory) job.add_llama_factory_info(false);
   return job.run([&](DataRow& row) {
     if (!labelled(row.conversation)) return job.remove(row, "unlabelled", "expected an answer, found none");
     try {
@@ -162,6 +108,46 @@ JobReport export_rows(const fs::path& from, const fs::path& to, ChatFormat forma
     } catch (const std::invalid_argument& error) {
       job.remove(row, "no place in the format", error.what());
     }
+  });
+}
+
+JobReport balance_rows(const fs::path& from, const fs::path& to, std::int64_t most, const RowProgress& progress) {
+  if (most < 1) throw std::invalid_argument("most: expected 1 or more, found " + std::to_string(most));
+  const auto counts_in = [](const DataRow& row) { return row.split == "train" && labelled(row.conversation); };
+  std::map<std::string, std::pair<std::int64_t, std::int64_t>> strata;  // all rows, rows seen
+  task::ReadingNotes ignored;
+  std::int64_t counted = 0;
+  for_each_row(data_files(from), ignored, [&](DataRow& row) {
+    if (++counted % 1024 == 0 && progress) progress(counted);
+    if (row.reason.empty() && counts_in(row)) ++strata[stratum_of(row.conversation)].first;
+  });
+  DataPass job(from, to, progress);
+  return job.run([&](DataRow& row) {
+    if (!counts_in(row)) return job.keep(row.split, row.text);
+    const std::string stratum = stratum_of(row.conversation);
+    auto& [all, seen] = strata.at(stratum);
+    const std::int64_t place = seen++;
+    // Evenly over the file: exactly `most` of `all` numbers pass.
+    if (all <= most || (place + 1) * most / all > place * most / all) return job.keep(row.split, row.text);
+    job.remove(
+        row, "more than enough",
+        "one of " + std::to_string(all) + " rows of \"" + stratum + "\", of which " + std::to_string(most) + " stay");
+  });
+}
+
+JobReport redact_rows(const fs::path& from, const fs::path& to, const PersonalData& personal,
+                      const RowProgress& progress) {
+  DataPass job(from, to, progress);
+  return job.run([&](DataRow& row) {
+    const auto replaced = personal.replace(row.conversation);
+    bool any = false;
+    for (const auto& [kind, times] : replaced) {
+      job.changed(kind, times);
+      any = any || !kind.ends_with(", left");
+    }
+    job.keep(
+        row.split,
+        any ? task::to_row(row.conversation).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) : row.text);
   });
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "data/chat_formats.h"
+#include "data/personal_data.h"
 #include "data/split_choice.h"
 #include "task/conversation.h"
 
@@ -17,6 +18,7 @@ struct JobReport {
   std::int64_t read = 0, kept = 0, unusable = 0;  ///< rows; unusable ones are in rejected.jsonl
   std::map<std::string, std::int64_t> removed;    ///< rows by why they were left out; they are in rejected.jsonl too
   std::map<std::string, std::int64_t> splits;     ///< rows kept
+  std::map<std::string, std::int64_t> changed;    ///< what was replaced in rows
   task::ReadingNotes notes;
 };
 
@@ -39,6 +41,14 @@ JobReport remove_contaminated(const std::filesystem::path& from, const std::file
 /// together, unlabelled ones go to train. Throws std::invalid_argument where `from` has splits already.
 JobReport split_rows(const std::filesystem::path& from, const std::filesystem::path& to, SplitShares shares,
                      std::uint64_t seed, const RowProgress& progress);
+
+/// Leaves at most `most` rows for training of each set of tools that rows call, evenly over the file. Two passes.
+JobReport balance_rows(const std::filesystem::path& from, const std::filesystem::path& to, std::int64_t most,
+                       const RowProgress& progress);
+
+/// Replaces personal data in every row; rows without any keep their bytes.
+JobReport redact_rows(const std::filesystem::path& from, const std::filesystem::path& to, const PersonalData& personal,
+                      const RowProgress& progress);
 
 /// Writes every labelled row as another trainer reads it; rows that the format has no place for are rejected.
 JobReport export_rows(const std::filesystem::path& from, const std::filesystem::path& to, ChatFormat format,

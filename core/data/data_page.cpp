@@ -21,28 +21,34 @@ constexpr const char* page_style = R"css(
 .row { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 12px 16px; margin: 10px 0; }
 .row header { color: var(--soft); font-size: 12.5px; display: flex; gap: 12px; flex-wrap: wrap; }
 .row.bad { border-left: 3px solid var(--bad); }
+.row header b { font-weight: 600; color: var(--ink); }
+.chip { border: 1px solid var(--rule); border-radius: 999px; padding: 0 8px; max-width: 420px; overflow: hidden;
+  text-overflow: ellipsis; white-space: nowrap; }
 .turn { display: grid; grid-template-columns: 84px 1fr; gap: 10px; margin-top: 6px; }
 .turn > span { color: var(--soft); font-size: 12.5px; padding-top: 2px; }
 .turn > div { white-space: pre-wrap; overflow-wrap: anywhere; }
 .turn.user > div { font-weight: 560; }
+.turn.tool > div, .turn.raw > div { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 13.5px; }
 .call { display: block; color: var(--accent); }
+.none { color: var(--soft); padding: 40px 0; text-align: center; }
 .row[hidden] { display: none; }
 )css";
 
 constexpr const char* page_script = R"js(
 const rows = [...document.querySelectorAll('.row')], count = document.getElementById('count');
-const controls = ['split', 'tool', 'kind', 'text'].map(id => document.getElementById(id));
+const controls = ['split', 'tool', 'kind', 'reason', 'text'].map(id => document.getElementById(id));
 function filter() {
-  const [split, tool, kind, text] = controls.map(control => control.value);
+  const [split, tool, kind, reason, text] = controls.map(control => control.value);
   const wanted = text.toLowerCase();
   let shown = 0;
   for (const row of rows) {
     const fits = (!split || row.dataset.split === split) && (!tool || row.dataset.tools.split('\n').includes(tool)) &&
-      (!kind || row.dataset.kind === kind) && (!wanted || row.textContent.toLowerCase().includes(wanted));
+      (!kind || row.dataset.kind === kind) && (!reason || row.dataset.reason === reason) && (!wanted || row.textContent.toLowerCase().includes(wanted));
     row.hidden = !fits;
     shown += fits;
   }
   count.textContent = shown + ' of ' + rows.length + ' shown';
+  document.getElementById('none').hidden = shown > 0;
 }
 controls.forEach(control => control.addEventListener('input', filter));
 filter();
@@ -76,21 +82,46 @@ std::string options_html(const char* id, const char* all, const std::map<std::st
   return html + "</select>";
 }
 
-/// "row: /messages/0: …, found …" → what kind of fault it is.
+/// "row: /messages/0: …, found …" → what kind of fault it is, whatever the place and the numbers.
 std::string kind_of_fault(std::string reason) {
+  for (std::size_t colon = reason.find(".jsonl: "); colon != std::string::npos; colon = reason.find(".jsonl: "))
+    reason.erase(0, colon + 8);
   if (reason.starts_with("row: ")) reason.erase(0, 5);
   reason = reason.substr(0, reason.find(", found "));
-  return "rejected: " + reason.substr(0, 90);
+  std::string kind;
+  for (const char c : reason) {
+    const bool digit = c >= '0' && c <= '9';
+    if (digit && !kind.empty() && kind.back() == 'N') continue;
+    kind += digit ? 'N' : c;
+  }
+  return kind.substr(0, 90);
+}
+
+/// Metadata as labels; what is no text or number as JSON.
+std::string chips_html(const nlohmann::json& metadata) {
+  constexpr std::size_t most = 6;
+  std::string html;
+  std::size_t count = 0;
+  for (const auto& item : metadata.items()) {
+    if (++count > most) break;
+    const std::string value = item.value().is_string()
+                                  ? item.value().get<std::string>()
+                                  : item.value().dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    const std::string text = shown_text(item.key() + ": " + value.substr(0, 200));
+    html += "<span class=\"chip\" title=\"" + text + "\">" + text + "</span>";
+  }
+  return html;
 }
 
 }  // namespace
 
 DataPage::Facts DataPage::facts_of(const DataRow& row) {
-  Facts facts{row.split, {}, {}};
+  Facts facts{row.split, {}, {}, {}};
   for (const task::Message& message : row.conversation.messages)
     for (const task::IdentifiedCall& one : message.tool_calls) facts.tools.insert(one.call.name);
   const std::size_t calls = labelled(row.conversation) ? row.conversation.messages.back().tool_calls.size() : 0;
-  facts.kind = !row.reason.empty()           ? kind_of_fault(row.reason)
+  if (!row.reason.empty()) facts.reason = kind_of_fault(row.reason);
+  facts.kind = !row.reason.empty()           ? "rejected"
                : !labelled(row.conversation) ? "unlabelled"
                : calls == 0                  ? "no call"
                : calls == 1                  ? "one call"
@@ -102,19 +133,13 @@ std::string DataPage::html_of(const DataRow& row, const Facts& facts) {
   std::string body, tools;
   for (const task::Message& message : row.conversation.messages) body += message_html(message);
   for (const std::string& tool : facts.tools) tools += (tools.empty() ? "" : "\n") + tool;
-  if (body.empty()) body = turn("row", "<code>" + shown_text(row.text.substr(0, 4000)) + "</code>");
+  if (body.empty()) body = turn("raw", "<code>" + shown_text(row.text.substr(0, 4000)) + "</code>");
   if (!row.reason.empty()) body = "<div class=\"error\">" + shown_text(row.reason) + "</div>" + body;
-  std::string metadata;
-  if (!row.conversation.metadata.empty())
-    metadata =
-        "<span>" +
-        shown_text(
-            row.conversation.metadata.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(0, 200)) +
-        "</span>";
   return "<article class=\"row" + std::string(row.reason.empty() ? "" : " bad") + "\" data-split=\"" +
          escape_html(facts.split) + "\" data-tools=\"" + escape_html(tools) + "\" data-kind=\"" +
-         escape_html(facts.kind) + "\"><header><span>" + shown_text(row.split) + ":" + std::to_string(row.line) +
-         "</span>" + metadata + "</header>" + body + "</article>\n";
+         escape_html(facts.kind) + "\" data-reason=\"" + escape_html(facts.reason) + "\"><header><b>" +
+         shown_text(row.split) + ":" + std::to_string(row.line) + "</b>" + chips_html(row.conversation.metadata) +
+         "</header>" + body + "</article>\n";
 }
 
 void DataPage::thin_out() {
@@ -131,6 +156,7 @@ void DataPage::take(const DataRow& row) {
   for (const std::string& tool : facts.tools) ++tools_[tool];
   if (!row.reason.empty()) {
     ++all_rejected_;
+    ++reasons_[facts.reason];
     if (rejected_.size() < most_rows_ / 2) rejected_.push_back(html_of(row, facts));
     return;
   }
@@ -155,13 +181,16 @@ std::string DataPage::render() const {
     html += "<p class=\"source\">This page holds every " + (stride_ == 1 ? "" : std::to_string(stride_) + "th ") +
             "row that can be used, and " + std::to_string(rejected_.size()) + " of " + std::to_string(all_rejected_) +
             " rejected ones; counts are of all.</p>";
-  html += "<div class=\"filters\">" + options_html("split", "every split", splits_) +
-          options_html("tool", "every tool", tools_) + options_html("kind", "every kind", kinds_) +
-          "<input id=\"text\" type=\"search\" aria-label=\"words in a row\" placeholder=\"words in a row\"><span "
-          "id=\"count\" class=\"soft\"></span></div>";
+  html +=
+      "<div class=\"filters\">" + options_html("split", "every split", splits_) +
+      options_html("tool", "every tool", tools_) + options_html("kind", "every kind", kinds_) +
+      (reasons_.empty() ? "<input id=\"reason\" type=\"hidden\">" : options_html("reason", "every reason", reasons_)) +
+      "<input id=\"text\" type=\"search\" aria-label=\"words in a row\" placeholder=\"words in a row\"><span "
+      "id=\"count\" class=\"soft\"></span></div>";
   for (const std::string& row : rejected_) html += row;
   for (const std::string& row : kept_) html += row;
-  return html + "</main><script>" + page_script + "</script></body></html>\n";
+  return html + "<p id=\"none\" class=\"none\" hidden>No row fits these filters.</p></main><script>" + page_script +
+         "</script></body></html>\n";
 }
 
 }  // namespace retort::data

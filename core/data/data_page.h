@@ -25,6 +25,7 @@ class DataPage {
     std::string split;
     std::set<std::string> tools;
     std::string kind;
+    std::string reason;  ///< why it was rejected, without places and numbers
   };
   static Facts facts_of(const DataRow& row);
   static std::string html_of(const DataRow& row, const Facts& facts);
@@ -34,7 +35,7 @@ class DataPage {
   std::size_t most_rows_;
   std::vector<std::string> rejected_, kept_;  ///< as HTML
   std::int64_t stride_ = 1, rows_ = 0, all_rejected_ = 0;
-  std::map<std::string, std::int64_t> splits_, tools_, kinds_;  ///< of all rows
+  std::map<std::string, std::int64_t> splits_, tools_, kinds_, reasons_;  ///< of all rows
 };
 
 }  // namespace retort::data

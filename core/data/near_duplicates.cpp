@@ -7,6 +7,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "data/text_words.h"
 
@@ -16,6 +17,7 @@ namespace {
 constexpr int most_hashes = 64;
 constexpr double wanted_recall = 0.99;
 constexpr std::size_t first_slots = 1024;
+constexpr std::size_t piece_size = std::size_t{1} << 18U;  // shingles
 /// Sets of one band's key that are kept and compared. More share a key only where very many texts are half alike.
 constexpr int most_compared = 64;
 
@@ -64,15 +66,15 @@ std::vector<std::uint32_t> NearDuplicates::band_keys(const std::vector<std::uint
 }
 
 bool NearDuplicates::near(std::uint32_t number, const std::vector<std::uint32_t>& shingles) const {
-  const std::uint64_t begin = number == 0 ? 0 : ends_[number - 1];
-  return jaccard(shingles_.data() + begin, ends_[number] - begin, shingles.data(), shingles.size()) >= threshold_;
+  const Place& place = places_[number];
+  return jaccard(pieces_[place.piece].data() + place.begin, place.count, shingles.data(), shingles.size()) >=
+         threshold_;
 }
 
 std::optional<std::uint32_t> NearDuplicates::find(const Table& table, std::uint32_t key,
                                                   const std::vector<std::uint32_t>& shingles,
                                                   std::uint64_t group) const {
-  const std::size_t mask = table.slots.size() - 1;
-  for (std::size_t slot = key & mask; table.slots[slot].number != 0; slot = (slot + 1) & mask) {
+  for (std::size_t slot = table.first(key); table.slots[slot].number != 0; slot = table.next(slot)) {
     if (table.slots[slot].key != key) continue;
     const std::uint32_t number = table.slots[slot].number - 1;
     if (groups_[number] == group && near(number, shingles)) return number;
@@ -81,25 +83,37 @@ std::optional<std::uint32_t> NearDuplicates::find(const Table& table, std::uint3
 }
 
 void NearDuplicates::put(Table& table, std::uint32_t key, std::uint32_t number) {
-  const std::size_t mask = table.slots.size() - 1;
-  std::size_t slot = key & mask;
+  std::size_t slot = table.first(key);
   int same = 0;
-  for (; table.slots[slot].number != 0; slot = (slot + 1) & mask)
+  for (; table.slots[slot].number != 0; slot = table.next(slot))
     if (table.slots[slot].key == key && ++same == most_compared) return;
   table.slots[slot] = {key, number + 1};
   ++table.used;
 }
 
 void NearDuplicates::grow(Table& table) {
-  std::vector<Slot> old(2 * table.slots.size());
-  old.swap(table.slots);
-  const std::size_t mask = table.slots.size() - 1;
-  for (const Slot& one : old) {
+  Table larger;
+  larger.slots.resize(table.slots.size() + table.slots.size() / 4);
+  larger.used = table.used;
+  for (const Slot& one : table.slots) {
     if (one.number == 0) continue;
-    std::size_t slot = one.key & mask;
-    while (table.slots[slot].number != 0) slot = (slot + 1) & mask;
-    table.slots[slot] = one;
+    std::size_t slot = larger.first(one.key);
+    while (larger.slots[slot].number != 0) slot = larger.next(slot);
+    larger.slots[slot] = one;
   }
+  table = std::move(larger);
+}
+
+void NearDuplicates::keep(const std::vector<std::uint32_t>& shingles, std::uint64_t group) {
+  if (pieces_.empty() || pieces_.back().capacity() - pieces_.back().size() < shingles.size()) {
+    pieces_.emplace_back();
+    pieces_.back().reserve(std::max(piece_size, shingles.size()));
+  }
+  std::vector<std::uint32_t>& piece = pieces_.back();
+  places_.push_back({static_cast<std::uint32_t>(pieces_.size() - 1), static_cast<std::uint32_t>(piece.size()),
+                     static_cast<std::uint32_t>(shingles.size())});
+  piece.insert(piece.end(), shingles.begin(), shingles.end());
+  groups_.push_back(group);
 }
 
 std::optional<std::uint32_t> NearDuplicates::find_or_keep(const std::vector<std::uint32_t>& shingles,
@@ -112,11 +126,9 @@ std::optional<std::uint32_t> NearDuplicates::find_or_keep(const std::vector<std:
   }
   if (first) return first;
   const std::uint32_t number = kept();
-  shingles_.insert(shingles_.end(), shingles.begin(), shingles.end());
-  ends_.push_back(shingles_.size());
-  groups_.push_back(group);
+  keep(shingles, group);
   for (std::size_t band = 0; band < keys.size(); ++band) {
-    if (tables_[band].used * 10 >= tables_[band].slots.size() * 7) grow(tables_[band]);
+    if (tables_[band].used * 10 >= tables_[band].slots.size() * 8) grow(tables_[band]);
     put(tables_[band], keys[band], number);
   }
   return std::nullopt;

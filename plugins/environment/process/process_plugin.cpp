@@ -1,64 +1,40 @@
 // ABI glue of environment.process.
 #include <cstdint>
 #include <memory>
-#include <retort/environment.hpp>
-#include <retort/plugin.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "guarded_environment.h"
+#include "line_process.h"
 #include "world.h"
 
 namespace {
 
-namespace process = retort::process;
-
-/// What the user's wish to stop looks like to the host.
-template <typename Body>
-auto stoppable(const Body& body) {
-  try {
-    return body();
-  } catch (const process::StopRequested&) {
-    throw retort::Stopped();
-  }
-}
-
-class ProcessSession final : public retort::Session {
- public:
-  explicit ProcessSession(std::unique_ptr<process::RemoteSession> session) : session_(std::move(session)) {}
-  std::string execute(std::string_view calls) override {
-    return stoppable([&] { return session_->execute(calls); });
-  }
-  std::string state() const override {
-    return stoppable([&] { return session_->state(); });
-  }
-
- private:
-  std::unique_ptr<process::RemoteSession> session_;
-};
+namespace environments = retort::environments;
+using environments::stoppable;
 
 class ProcessEnvironment final : public retort::Environment {
  public:
-  struct Params {
+  struct Params : environments::WorldLimits {
     std::string program;
     std::vector<std::string> arguments;
-    double timeout = 60;
   };
   static auto schema() {
-    return retort::params<Params>()
-        .string("program", &Params::program)
+    auto parameters = retort::params<Params>();
+    parameters.string("program", &Params::program)
         .existing_path()
         .required()
         .doc("an executable file that answers JSON lines on its standard input and output")
         .strings("arguments", &Params::arguments)
-        .doc("of the program; what they name is not part of the stage's key")
-        .number("timeout", &Params::timeout)
-        .above(0)
-        .unit("s")
-        .doc("for one answer; a program that takes longer is ended");
+        .doc("of the program; what they name is not part of the stage's key");
+    environments::WorldLimits::declare(parameters);
+    return parameters;
   }
-  explicit ProcessEnvironment(Params params)
-      : world_({std::move(params.program), std::move(params.arguments), params.timeout}, &retort::should_stop) {}
+  explicit ProcessEnvironment(const Params& params)
+      : surroundings_(params.surroundings(identity_of(params))), world_([settings = settings_of(params)] {
+          return std::make_unique<environments::LineProcess>(settings, &retort::should_stop);
+        }) {}
 
   std::string tools() const override {
     return stoppable([&] { return world_.tools(); });
@@ -70,13 +46,26 @@ class ProcessEnvironment final : public retort::Environment {
     });
   }
   std::unique_ptr<retort::Session> start(std::string_view start) const override {
-    return stoppable([&] { return std::make_unique<ProcessSession>(world_.start(start)); });
+    return stoppable([&] {
+      return std::make_unique<environments::PluginSession>(std::make_unique<environments::GuardedSession>(
+          *surroundings_, start, [this, text = std::string(start)] { return world_.start(text); }));
+    });
   }
 
  private:
-  process::World world_;
+  static environments::Settings settings_of(const Params& params) {
+    return {params.program, params.arguments, params.timeout, static_cast<std::size_t>(params.output_limit)};
+  }
+  static std::string identity_of(const Params& params) {
+    std::string text = params.program;
+    for (const std::string& argument : params.arguments) text += '\n' + argument;
+    return text;
+  }
+
+  std::unique_ptr<environments::SessionSurroundings> surroundings_;
+  environments::World world_;
 };
 
 }  // namespace
 
-RETORT_PLUGIN(ProcessEnvironment, "environment.process", "1.0.0", "a world in a program that speaks JSON lines");
+RETORT_PLUGIN(ProcessEnvironment, "environment.process", "1.1.0", "a world in a program that speaks JSON lines");

@@ -4,8 +4,8 @@
 #include <retort/stage.hpp>
 #include <string>
 
+#include "data/bio_corpus.h"
 #include "host/base/json.h"
-#include "import_bio.h"
 #include "task/dataset.h"
 
 namespace {
@@ -44,8 +44,8 @@ class ImportBioStage final : public retort::Stage {
   }
 
   void run(const retort::StageContext& context) override {
-    retort::stages::ImportedCorpus corpus = retort::stages::import_bio(params_.path, params_.max_rejected_share);
-    const std::size_t labelled = retort::stages::hide_labels(corpus.train, params_.labelled_share, context.seed());
+    retort::data::ImportedCorpus corpus = retort::data::import_bio(params_.path, params_.max_rejected_share);
+    const std::size_t labelled = retort::data::hide_labels(corpus.train, params_.labelled_share, context.seed());
     const std::filesystem::path folder = context.output_folder();
     retort::host::write_json(folder / "tools.json", task::tools_to_json(corpus.tools));
     task::write_split(folder / "train.jsonl", corpus.train);
@@ -64,7 +64,7 @@ class ImportBioStage final : public retort::Stage {
   }
 
  private:
-  static void say(const retort::stages::ImportedCorpus& corpus) {
+  static void say(const retort::data::ImportedCorpus& corpus) {
     task::RowTally tally;
     for (std::size_t i = corpus.train.size() + corpus.validation.size() + corpus.test.size(); i > 0; --i) tally.keep();
     for (const task::RejectedRow& row : corpus.rejected) tally.reject(row.reason);

@@ -98,8 +98,10 @@ class Importer {
         rejected_(options.output, "rejected.jsonl") {
     for (const SplitName split : all_splits) outputs_.try_emplace(split, options.output, file_of(split));
     const fs::path folder = fs::is_directory(options.path) ? options.path : options.path.parent_path();
-    if (!fs::exists(folder / "tools.json")) return;
-    shared_tools_ = std::make_shared<const std::vector<task::Tool>>(task::read_tools(folder / "tools.json"));
+    shared_tools_ = options.tools;
+    if (!shared_tools_ && fs::exists(folder / "tools.json"))
+      shared_tools_ = std::make_shared<const std::vector<task::Tool>>(task::read_tools(folder / "tools.json"));
+    if (!shared_tools_) return;
     for (const task::Tool& tool : *shared_tools_) tools_.emplace(tool.name, tool);
   }
 

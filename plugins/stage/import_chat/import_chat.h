@@ -25,6 +25,7 @@ struct ImportChatOptions {
   std::uint64_t seed = 0;                           ///< of that choice
   double max_rejected_share = 0.01;                 ///< of a file's rows
   std::int64_t first_rows = 0;                      ///< read so many of each file at most; 0: all
+  task::ToolSet tools;                              ///< in place of tools.json; null: that file's
   std::filesystem::path output;                     ///< existing folder; empty: nothing is written
   std::function<void(std::int64_t rows)> progress;  ///< may throw to stop; may be empty
 };

@@ -1,11 +1,15 @@
 // ABI glue of stage.import_chat: imports, and says what became of the rows; its check reads them before a run.
+#include <retort/abi/environment.h>
+
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <retort/plugin.hpp>
 #include <retort/stage.hpp>
 #include <string>
 #include <vector>
 
+#include "host/algorithm/environment_call.h"
 #include "import_chat.h"
 
 namespace {
@@ -49,7 +53,9 @@ class ImportChatStage final : public retort::Stage {
   explicit ImportChatStage(const Params& params) : params_(params) {}
 
   static const retort::StageShape& shape() {
-    static const retort::StageShape shape("dataset");
+    static const retort::StageShape shape =
+        retort::StageShape("dataset").slot("environment", RETORT_ENVIRONMENT_INTERFACE,
+                                           "whose tools are the rows', in place of tools.json", RETORT_SLOT_OPTIONAL);
     return shape;
   }
 
@@ -57,7 +63,12 @@ class ImportChatStage final : public retort::Stage {
   /// "note: " is no mistake.
   std::vector<std::string> check(const retort::StageContext& context) override {
     constexpr std::int64_t first_rows = 200;
-    stages::ImportChatOptions options = options_of(context);
+    stages::ImportChatOptions options;
+    try {
+      options = options_of(context);
+    } catch (const std::exception& error) {
+      return {"environment: " + std::string(error.what())};
+    }
     const bool all = std::getenv("RETORT_CHECK_DATA") != nullptr;
     if (!all) options.first_rows = first_rows;
     try {
@@ -96,6 +107,12 @@ class ImportChatStage final : public retort::Stage {
     options.shares = {params_.validation_share, params_.test_share};
     options.seed = params_.seed == 0 ? context.seed() : static_cast<std::uint64_t>(params_.seed);
     options.max_rejected_share = params_.max_rejected_share;
+    if (const auto slot = context.slot("environment")) {
+      const retort::host::EnvironmentCall environment(std::string(slot->id()), slot->instance(),
+                                                      slot->functions<retort_environment_v1>());
+      options.tools = std::make_shared<const std::vector<retort::task::Tool>>(
+          retort::task::tools_from_json(environment.tools(), "environment: tools"));
+    }
     return options;
   }
 

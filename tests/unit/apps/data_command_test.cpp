@@ -50,6 +50,22 @@ TEST_F(DataCommand, CleansAndShows) {
   EXPECT_NE(html.str().find("the same words as an earlier row"), std::string::npos);
 }
 
+TEST_F(DataCommand, ImportsATableAndRedactsIt) {
+  const std::string table = (folder_ / "table.csv").string(), rows = (folder_ / "rows").string();
+  std::ofstream(table) << "text,tool,to\nwrite to bo@x.de,mail,bo@x.de\nshort\n";
+  const Outcome imported = retort({"data", "import", table, "--from", "csv", "--out", rows});
+  ASSERT_EQ(imported.code, 0) << imported.err;
+  EXPECT_NE(imported.out.find("2 rows read, 1 kept, train 1"), std::string::npos) << imported.out;
+  EXPECT_NE(imported.out.find("1 tools, found in the calls"), std::string::npos) << imported.out;
+  const Outcome redacted = retort({"data", "redact", rows, "--out", (folder_ / "clean").string(), "--json"});
+  ASSERT_EQ(redacted.code, 0) << redacted.err;
+  EXPECT_EQ(nlohmann::json::parse(redacted.out)["changed"]["email"], 2);
+  EXPECT_EQ(retort({"data", "import", table, "--from", "parquet", "--out", rows + "2"}).code, 2);
+  EXPECT_EQ(retort({"data", "redact", rows, "--pattern", "x", "--out", rows + "2"}).code, 2);
+  EXPECT_EQ(retort({"data", "balance", rows, "--most", "0", "--out", rows + "2"}).code, 2);
+  EXPECT_FALSE(std::filesystem::exists(rows + "2.part"));
+}
+
 TEST_F(DataCommand, SaysWhatIsMissing) {
   EXPECT_EQ(retort({"data"}).code, 2);
   EXPECT_EQ(retort({"data", "purge", data_}).code, 2);

@@ -8,6 +8,8 @@
 #include <random>
 #include <set>
 
+#include "data/seen_texts.h"
+#include "data/seen_texts.h"
 #include "data/text_words.h"
 
 namespace retort::data {
@@ -82,6 +84,15 @@ TEST(NearDuplicates, ManySetsHalfAlikeTakeLinearTime) {
 TEST(NearDuplicates, RefusesASimilarityThatIsNone) {
   for (const double threshold : {0.0, -1.0, 1.5, std::nan("")})
     EXPECT_THROW(NearDuplicates{threshold}, std::invalid_argument) << threshold;
+}
+
+TEST(SeenTexts, RemembersEachOnce) {
+  SeenTexts seen;
+  for (std::uint64_t i = 0; i < 20000; ++i) EXPECT_TRUE(seen.insert(i * i * 0x9E3779B97F4A7C15ULL + 1));
+  for (std::uint64_t i = 0; i < 20000; ++i) EXPECT_FALSE(seen.insert(i * i * 0x9E3779B97F4A7C15ULL + 1));
+  EXPECT_EQ(seen.size(), 20000U);
+  EXPECT_TRUE(seen.insert(0));
+  EXPECT_FALSE(seen.insert(0));
 }
 
 }  // namespace

@@ -18,10 +18,11 @@
 #include "host/plugin/plugin_error.h"
 #include "host/run/pipeline.h"
 #include "http_server.h"
+#include "line_process.h"
 #include "task/dataset.h"
 #include "world.h"
 
-namespace retort::process {
+namespace retort::environments {
 namespace {
 
 bool never() {
@@ -31,18 +32,22 @@ bool always() {
   return true;
 }
 
+World program_world(const Settings& settings, ShouldStop stop) {
+  return World([=] { return std::make_unique<LineProcess>(settings, stop); });
+}
+
 class ProcessWorld : public ::testing::Test {
  protected:
   void SetUp() override {
     if (std::system("python3 -c '' 2>/dev/null") != 0) GTEST_SKIP() << "the example world needs python3";
   }
   static World counter(std::vector<std::string> arguments = {}, double timeout = 20, ShouldStop stop = &never) {
-    return {{COUNTER_PROGRAM, std::move(arguments), timeout}, stop};
+    return program_world({COUNTER_PROGRAM, std::move(arguments), timeout}, stop);
   }
   /// What one `execute` of the program ends with.
   static std::string failure(const World& world) {
     try {
-      world.start("{}")->execute("[]");
+      world.start("{}")->execute(Json::array());
     } catch (const std::runtime_error& error) {
       return error.what();
     }
@@ -58,18 +63,17 @@ TEST_F(ProcessWorld, SeveralTurnsOfSeveralSessions) {
   const World world = counter();
   EXPECT_EQ(Json::parse(world.tools()).at(0).at("function").at("name"), "add");
   const auto one = world.start("{}"), other = world.start(R"({"state": 40})");
-  EXPECT_EQ(Json::parse(one->execute(add(3).dump())).at("state"), "3");
-  EXPECT_EQ(Json::parse(other->execute(add(2).dump())).at("state"), "42");
-  const Json outcome = Json::parse(one->execute(R"([{"name": "add", "arguments": {"by": 4}}, {"name": "fly"},
+  EXPECT_EQ(one->execute(add(3)).at("state"), "3");
+  EXPECT_EQ(other->execute(add(2)).at("state"), "42");
+  const Json outcome = one->execute(Json::parse(R"([{"name": "add", "arguments": {"by": 4}}, {"name": "fly"},
                                                     {"name": "reset"}])"));
   EXPECT_EQ(outcome.at("state"), "7");
   EXPECT_EQ(outcome.at("ok"), false);
   EXPECT_EQ(outcome.at("results").at(0), (Json{{"ok", true}, {"content", "7"}}));
   EXPECT_EQ(outcome.at("results").at(2).at("content"), "not run, because a call before it failed");
-  EXPECT_EQ(one->state(), "7");
-  EXPECT_THROW(one->execute("[{"), std::invalid_argument);
+  EXPECT_EQ(one->state(), 7);
   EXPECT_THROW(world.start("["), std::invalid_argument);
-  EXPECT_EQ(one->state(), "7");  // what was refused here never reached the program
+  EXPECT_EQ(one->state(), 7);  // what was refused here never reached the program
 }
 
 TEST_F(ProcessWorld, ThreadsShareTheProgram) {
@@ -79,8 +83,8 @@ TEST_F(ProcessWorld, ThreadsShareTheProgram) {
   for (std::size_t i = 0; i < ends.size(); ++i)
     threads.emplace_back([&, i] {
       const auto session = world.start("{}");
-      for (int turn = 0; turn < 20; ++turn) session->execute(add(static_cast<int>(i) + 1).dump());
-      ends[i] = session->state();
+      for (int turn = 0; turn < 20; ++turn) session->execute(add(static_cast<int>(i) + 1));
+      ends[i] = written(session->state());
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(ends, (std::vector<std::string>{"20", "40", "60", "80"}));
@@ -104,7 +108,7 @@ TEST_F(ProcessWorld, FaultsAreNamedAndTheNextSessionBeginsAnew) {
     EXPECT_NE(message.find(std::string(one.fault) == "number" ? "\"id\": 3" : one.expected), std::string::npos)
         << one.fault << ": " << message;
     EXPECT_THROW(before->state(), std::runtime_error);  // it was lost with the program
-    EXPECT_EQ(world.start(R"({"state": 5})")->state(), "5");
+    EXPECT_EQ(world.start(R"({"state": 5})")->state(), 5);
   }
 }
 
@@ -125,7 +129,7 @@ TEST(ProcessWorldRefuses, WhatCannotBeStarted) {
   std::ofstream(folder / "notes.txt") << "not a program\n";
   const auto message = [](const std::string& program) {
     try {
-      World({program, {}, 1}, &never).tools();
+      program_world({program, {}, 1}, &never).tools();
     } catch (const std::runtime_error& error) {
       return std::string(error.what());
     }
@@ -212,4 +216,4 @@ TEST_F(ProcessWorld, ARunGeneratesAndExecutesInIt) {
 }
 
 }  // namespace
-}  // namespace retort::process
+}  // namespace retort::environments

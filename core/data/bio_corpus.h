@@ -10,7 +10,7 @@
 
 #include "task/dataset.h"
 
-namespace retort::stages {
+namespace retort::data {
 
 /// One row: PlayMusic, "play some jazz", "O O B-genre" → PlayMusic{"genre": "jazz"}. Tokens are joined by single
 /// spaces; a slot that occurs more than once becomes a list of its values in order. Throws std::invalid_argument:
@@ -44,4 +44,4 @@ struct ImportedCorpus {
 /// of all rows are rejected.
 ImportedCorpus import_bio(const std::filesystem::path& folder, double max_rejected_share);
 
-}  // namespace retort::stages
+}  // namespace retort::data

@@ -17,11 +17,10 @@
 #include <stdexcept>
 #include <utility>
 
-namespace retort::process {
+namespace retort::environments {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::size_t longest_line = std::size_t{64} << 20;
 constexpr std::size_t longest_last_words = 400;
 constexpr double look_every = 0.1;  // seconds between two looks at should_stop()
 
@@ -77,7 +76,7 @@ pid_t spawn(const Settings& settings, const Ends& input, const Ends& output, con
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   pid_t child = -1;
-  const int failure = ::posix_spawn(&child, settings.program.c_str(), &actions, &attributes, argv.data(), environ);
+  const int failure = ::posix_spawnp(&child, settings.program.c_str(), &actions, &attributes, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (failure != 0)
@@ -175,9 +174,8 @@ bool LineProcess::read_some() {
   return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-std::string LineProcess::communicate(const std::string& line, bool answered) {
+std::string LineProcess::communicate(std::string rest, bool answered, double seconds) {
   if (!alive()) throw std::runtime_error("'" + settings_.program + "' has ended");
-  std::string rest = line + "\n";
   const auto start = Clock::now();
   std::size_t searched = 0;
   while (true) {
@@ -189,27 +187,32 @@ std::string LineProcess::communicate(const std::string& line, bool answered) {
       return answer;
     }
     searched = received_.size();
-    if (received_.size() > longest_line)
-      give_up("wrote " + std::to_string(received_.size()) + " bytes without a line end; a line holds 64 MiB at most");
+    if (received_.size() > settings_.output_limit)
+      give_up("wrote " + std::to_string(received_.size()) + " bytes without a line end; \"output_limit\" allows " +
+              std::to_string(settings_.output_limit));
     if (should_stop_()) {
       end(0);
       throw StopRequested();
     }
-    const double left = settings_.timeout - seconds_since(start);
-    std::ostringstream seconds;
-    seconds << settings_.timeout;
-    if (left <= 0) give_up("did not answer within " + seconds.str() + " s; raise \"timeout\" if it needs longer");
+    const double left = seconds - seconds_since(start);
+    std::ostringstream limit;
+    limit << settings_.timeout;
+    if (left <= 0) give_up("did not answer within " + limit.str() + " s; raise \"timeout\" if it needs longer");
     if (!wait(!rest.empty(), std::min(left, look_every))) continue;
     if (!read_some()) give_up(how_it_ended() + (answered ? " instead of answering" : ""));
   }
 }
 
 std::string LineProcess::exchange(const std::string& line) {
-  return communicate(line, true);
+  return communicate(line + "\n", true, settings_.timeout);
 }
 
 void LineProcess::send(const std::string& line) {
-  communicate(line, false);
+  communicate(line + "\n", false, settings_.timeout);
 }
 
-}  // namespace retort::process
+std::string LineProcess::next(double seconds) {
+  return communicate("", true, seconds);
+}
+
+}  // namespace retort::environments

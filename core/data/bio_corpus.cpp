@@ -1,5 +1,5 @@
 // From tags to arguments. Nothing is guessed: a row that is not plain BIO is rejected with its reason.
-#include "import_bio.h"
+#include "data/bio_corpus.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,12 +13,12 @@
 #include "host/base/files.h"
 #include "host/plugin/stop_request.h"
 
-namespace retort::stages {
+namespace retort::data {
 namespace {
 
 using task::Example;
 
-std::vector<std::string> words_of(std::string_view text) {
+std::vector<std::string> split_at_spaces(std::string_view text) {
   std::istringstream stream{std::string(text)};
   std::vector<std::string> words;
   for (std::string word; stream >> word;) words.push_back(word);
@@ -74,9 +74,9 @@ void append_rejected(const std::string& split, const std::vector<task::RejectedR
 }  // namespace
 
 Example to_example(std::string_view tokens, std::string_view tags, std::string_view label) {
-  const std::vector<std::string> words = words_of(tokens);
-  const std::vector<std::string> marks = words_of(tags);
-  const std::vector<std::string> intents = words_of(label);
+  const std::vector<std::string> words = split_at_spaces(tokens);
+  const std::vector<std::string> marks = split_at_spaces(tags);
+  const std::vector<std::string> intents = split_at_spaces(label);
   if (words.empty()) throw std::invalid_argument("seq.in: expected tokens, found an empty line");
   if (words.size() != marks.size()) {
     throw std::invalid_argument("expected one tag for each token, found " + std::to_string(words.size()) +
@@ -203,4 +203,4 @@ ImportedCorpus import_bio(const std::filesystem::path& folder, double max_reject
   return corpus;
 }
 
-}  // namespace retort::stages
+}  // namespace retort::data

@@ -1,5 +1,5 @@
 // BIO corpora as calls: a corpus made by hand, broken ones, and SNIPS.
-#include "import_bio.h"
+#include "data/bio_corpus.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace retort::stages {
+namespace retort::data {
 namespace {
 
 namespace fs = std::filesystem;
@@ -166,4 +166,4 @@ TEST_F(ImportBio, ReadsSnips) {
 }
 
 }  // namespace
-}  // namespace retort::stages
+}  // namespace retort::data
