@@ -5,6 +5,7 @@
 #include <retort/abi/host_models.h>
 #include <retort/abi/host_secrets.h>
 #include <retort/abi/host_stages.h>
+#include <retort/abi/host_storage.h>
 #include <retort/abi/layout.h>
 #include <retort/abi/plugin.h>
 #include <retort/abi/preference.h>

@@ -9,7 +9,7 @@
 namespace retort::host {
 namespace {
 
-const std::vector<std::string> structured_keys = {"data", "plugins", "summary", "smoke", "stages"};
+const std::vector<std::string> structured_keys = {"data", "teacher", "plugins", "summary", "smoke", "stages"};
 
 Json scalar_schema() {
   return Json::parse(R"({"type": "object", "properties": {

@@ -11,6 +11,7 @@
 #include "host/report/report.h"
 #include "host/run/metrics_log.h"
 #include "host/run/run_record.h"
+#include "host/run/run_storage.h"
 #include "host/run/stage_cache.h"
 #include "host/run/stage_run.h"
 
@@ -199,6 +200,7 @@ RunEnd run_pipeline(const ResolvedConfig& config, const Registry& registry, cons
   const RunLock lock(folder);
   folder.remove_orphans();
   const LogFile log(folder.log());
+  const RunStorage storage(folder);
   return Pipeline(config, registry, folder, options).run();
 }
 

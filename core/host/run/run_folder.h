@@ -3,6 +3,7 @@
 //   run.json  metrics.jsonl  log.txt  report.html
 //   artifacts/<stage>-<key12>/   finished artifacts          stages/<stage> -> ../artifacts/…   the current ones
 //   work/<stage>-<key12>/        of stages not finished      metrics/<stage>-<key12>.jsonl      of each attempt
+//   storage/<name>/              what outlives stages, restarts and changed configs: paid answers, what was spent
 //   model -> artifacts/…         if the last stage makes a model
 //   damaged/                     artifacts that failed verification, kept for inspection
 #pragma once

@@ -56,26 +56,43 @@ json mean_of(const std::vector<Verdict>& verdicts) {
   return {{"scores", {{"score", mean}, {"spread", highest->score - lowest->score}}}, {"reason", reason}};
 }
 
-/// The judge's item as this reward's.
-json score_of(std::string_view text) {
-  const json answer = json::parse(text, nullptr, false);
-  if (!answer.is_object()) return error_item("the judge gave an item that is no object");
-  if (answer.contains("error")) {
-    const json& error = answer["error"];
-    return error_item("the judge: " + (error.is_string() ? error.get<std::string>() : dump(error)));
-  }
-  const json choices = answer.value("choices", json());
+/// The judgements of one item so far, and why some are none.
+struct Judgements {
   std::vector<Verdict> verdicts;
-  std::string malformed = "the judge gave no choices";
-  for (const json& choice : choices.is_array() ? choices : json::array()) {
-    Verdict verdict = verdict_of(choice);
-    if (verdict.malformed.empty())
-      verdicts.push_back(std::move(verdict));
-    else
-      malformed = "the judge: " + verdict.malformed;
+  std::string unusable;
+  std::size_t answers = 0;  ///< of judges
+
+  void add(std::string_view text) {
+    ++answers;
+    const json answer = json::parse(text, nullptr, false);
+    if (!answer.is_object()) {
+      unusable = "the judge gave an item that is no object";
+    } else if (answer.contains("error")) {
+      const json& error = answer["error"];
+      unusable = "the judge: " + (error.is_string() ? error.get<std::string>() : dump(error));
+    } else {
+      add_choices(answer.value("choices", json()));
+    }
   }
-  return verdicts.empty() ? error_item(malformed) : mean_of(verdicts);
-}
+  void add_choices(const json& choices) {
+    if (!choices.is_array() || choices.empty()) unusable = "the judge gave no choices";
+    for (const json& choice : choices.is_array() ? choices : json::array()) {
+      Verdict verdict = verdict_of(choice);
+      if (verdict.malformed.empty())
+        verdicts.push_back(std::move(verdict));
+      else
+        unusable = "the judge: " + verdict.malformed;
+    }
+  }
+  json item(double most_spread) const {
+    if (verdicts.empty()) return error_item(unusable);
+    json mean = mean_of(verdicts);
+    const double spread = mean["scores"]["spread"];
+    if (spread <= most_spread) return mean;
+    return error_item("the judges disagree: their scores differ by " + json(spread).dump() + ", expected at most " +
+                      json(most_spread).dump());
+  }
+};
 
 }  // namespace
 
@@ -100,7 +117,8 @@ json LlmJudge::request_for(const json& item, const json& tools) const {
   return request;
 }
 
-void LlmJudge::score(std::string_view tools, std::string_view items, const Ask& ask, const Take& take) const {
+void LlmJudge::score(std::string_view tools, std::string_view items, const std::vector<Ask>& judges,
+                     const Take& take) const {
   const json shared = tools.empty() ? json::array() : parse_array(tools, "tools");
   const json parsed = parse_array(items, "items");
   json requests = json::array();
@@ -114,16 +132,23 @@ void LlmJudge::score(std::string_view tools, std::string_view items, const Ask& 
     }
   }
   if (asked.empty()) return;
-  std::vector<bool> answered(asked.size(), false);
-  ask(dump(requests), asked.size(), [&](std::size_t index, std::string_view item) {
-    if (index >= asked.size() || answered[index])
-      throw std::runtime_error("the judge gave item " + std::to_string(index) + " of " + std::to_string(asked.size()) +
-                               (index < asked.size() ? " twice" : ""));
-    answered[index] = true;
-    take(asked[index], dump(score_of(item)));
-  });
+  const std::string batch = dump(requests);
+  std::vector<Judgements> judgements(asked.size());
+  for (std::size_t judge = 0; judge < judges.size(); ++judge) {
+    judges[judge](batch, asked.size(), [&](std::size_t index, std::string_view item) {
+      if (index >= asked.size() || judgements[index].answers > judge)
+        throw std::runtime_error("the judge gave item " + std::to_string(index) + " of " +
+                                 std::to_string(asked.size()) + (index < asked.size() ? " twice" : ""));
+      judgements[index].answers = judge;  // one that an earlier judge left out is no answer of this one's
+      judgements[index].add(item);
+      if (judge + 1 == judges.size()) take(asked[index], dump(judgements[index].item(options_.most_spread)));
+    });
+  }
   for (std::size_t k = 0; k < asked.size(); ++k)
-    if (!answered[k]) take(asked[k], dump(error_item("the judge gave no answer")));
+    if (judgements[k].answers < judges.size()) {
+      if (judgements[k].verdicts.empty()) judgements[k].unusable = "the judge gave no answer";
+      take(asked[k], dump(judgements[k].item(options_.most_spread)));
+    }
 }
 
 }  // namespace retort::llm_judge

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "prompt.h"
 
@@ -17,6 +18,7 @@ struct JudgeOptions {
   std::int64_t samples = 1;       ///< judgements of an item; their mean counts
   double temperature = 0.0;       ///< of the judge; above 0 where there are several samples
   std::int64_t max_tokens = 256;  ///< of a judgement
+  double most_spread = 1.0;       ///< between judgements; an item on which they differ more has no score
 };
 
 /// Asks in one call for all items that can be judged. Not thread-safe.
@@ -29,7 +31,7 @@ class LlmJudge {
   /// Throws std::invalid_argument for a prompt without sense, and for several samples that would all be the same.
   explicit LlmJudge(JudgeOptions options);
 
-  /// What retort_reward_v1.scores writes: "score", the mean of the samples, and "spread", their highest less their
+  /// What retort_reward_v1.scores writes: "score", the mean of the judgements, and "spread", their highest less their
   /// lowest.
   static std::string scores();
 
@@ -37,7 +39,8 @@ class LlmJudge {
   /// that is malformed scores 0 without the judge being asked; an item whose judgements are all unreadable, or that the
   /// teacher could not answer, is an error of its own. Throws std::invalid_argument for texts that are no JSON arrays,
   /// and what `ask` throws.
-  void score(std::string_view tools, std::string_view items, const Ask& ask, const Take& take) const;
+  /// Several judges are asked one after the other, and all their judgements count alike.
+  void score(std::string_view tools, std::string_view items, const std::vector<Ask>& judges, const Take& take) const;
 
  private:
   nlohmann::json request_for(const nlohmann::json& item, const nlohmann::json& tools) const;

@@ -36,6 +36,10 @@ stages::PrototypeComponents components_of(const retort::StageContext& context) {
   const auto reward = call_of<RewardCall, retort_reward_v1>(context.slot("reward").value());
   stages::PrototypeComponents components;
   components.complete = [teacher](auto... arguments) { teacher->complete(arguments...); };
+  for (const retort::BoundComponent& slot : context.slots("teachers")) {
+    const auto other = call_of<TeacherCall, retort_teacher_v1>(slot);
+    components.teachers.emplace_back([other](auto... arguments) { other->complete(arguments...); });
+  }
   components.score = [reward](auto... arguments) { reward->score(arguments...); };
   if (const auto slot = context.slot("environment")) {
     const auto world = call_of<EnvironmentCall, retort_environment_v1>(*slot);
@@ -46,13 +50,50 @@ stages::PrototypeComponents components_of(const retort::StageContext& context) {
 
 class PrototypeStage final : public retort::Stage {
  public:
+  struct FunctionParams {
+    std::string name, kind, prompt;
+    std::int64_t teacher = 0, samples = 1, repairs = 1;
+    std::vector<std::string> tools, when;
+  };
   struct Params {
     double threshold = 1.0;
     std::string reference = "none";
+    std::vector<FunctionParams> functions;
+    bool check_schema = true;
+    double least_solve_rate = 0.0, most_solve_rate = 1.0;
+    std::int64_t preview = 0;
     std::int64_t batch_size = 256;
     double max_rejected_share = 0.5;
     double max_unreadable_share = 0.1;
   };
+  static retort::ParameterSet<FunctionParams> function_schema() {
+    return retort::params<FunctionParams>()
+        .string("name", &FunctionParams::name)
+        .doc("for the \"when\" of later functions; empty: its kind")
+        .string("kind", &FunctionParams::kind)
+        .one_of({"rewrite", "route", "call", "execute", "repair", "answer"})
+        .required()
+        .doc(
+            "rewrite the request, route it to some of the tools, call them, execute the calls, repair what failed, "
+            "answer")
+        .string("prompt", &FunctionParams::prompt)
+        .doc("with {utterance}, {tools}, {calls}, {results}, {error}; empty: a text of its own, in English")
+        .integer("teacher", &FunctionParams::teacher)
+        .at_least(0)
+        .doc("0: \"teacher\"; 1: the first of \"teachers\"")
+        .strings("tools", &FunctionParams::tools)
+        .doc("names of those it may use; none: all that route left")
+        .integer("samples", &FunctionParams::samples)
+        .at_least(1)
+        .at_most(255)
+        .doc("of call: independent answers that vote; the row keeps the share that agrees as its solve rate")
+        .integer("repairs", &FunctionParams::repairs)
+        .at_least(0)
+        .at_most(255)
+        .doc("of repair: tries at most; 0: none")
+        .strings("when", &FunctionParams::when)
+        .doc("NAME=RESULT or NAME!=RESULT of functions before it, all of which must hold: as call=text");
+  }
   static auto schema() {
     return retort::params<Params>()
         .number("threshold", &Params::threshold)
@@ -62,6 +103,22 @@ class PrototypeStage final : public retort::Stage {
         .string("reference", &Params::reference)
         .one_of({"none", "label"})
         .doc("label: judge the teacher against the calls that a row already has")
+        .objects("functions", &Params::functions, function_schema())
+        .doc("what the prototype does with a row, in order; none: one call")
+        .boolean("check_schema", &Params::check_schema)
+        .doc("rejects calls that the tools' schemas do not allow, before the reward is asked")
+        .number("least_solve_rate", &Params::least_solve_rate)
+        .at_least(0)
+        .at_most(1)
+        .doc("of rows that are kept: share of the samples that agree; less says that the row is too hard to trust")
+        .number("most_solve_rate", &Params::most_solve_rate)
+        .at_least(0)
+        .at_most(1)
+        .doc("likewise; more says that the row is too easy to teach")
+        .integer("preview", &Params::preview)
+        .at_least(0)
+        .unit("rows")
+        .doc("does so many rows alone and says what all would cost; 0: all rows")
         .integer("batch_size", &Params::batch_size)
         .at_least(1)
         .unit("rows")
@@ -78,36 +135,58 @@ class PrototypeStage final : public retort::Stage {
             "bad; "
             "bad rows go to rejected.jsonl");
   }
-  explicit PrototypeStage(const Params& params) : params_(params) {}
+  explicit PrototypeStage(const Params& params) : params_(params) {
+    if (params_.most_solve_rate < params_.least_solve_rate)
+      throw std::invalid_argument("most_solve_rate: expected at least least_solve_rate");
+  }
 
   static const retort::StageShape& shape() {
     static const retort::StageShape shape =
         retort::StageShape("dataset")
             .input("dataset", "dataset", "utterances to label; a labelled row's calls are its recorded answer")
             .slot("teacher", RETORT_TEACHER_INTERFACE, "answers the utterances")
+            .slot("teachers", RETORT_TEACHER_INTERFACE, "further ones, for functions that name them",
+                  RETORT_SLOT_OPTIONAL | RETORT_SLOT_LIST)
             .slot("reward", RETORT_REWARD_INTERFACE, "judges the answers")
             .slot("environment", RETORT_ENVIRONMENT_INTERFACE, "executes the answers", RETORT_SLOT_OPTIONAL);
     return shape;
   }
 
   std::vector<std::string> check(const retort::StageContext& context) override {
+    std::vector<std::string> findings;
+    try {
+      stages::expect_functions(functions(), 1 + context.slots("teachers").size(),
+                               context.slot("environment").has_value());
+    } catch (const std::invalid_argument& error) {
+      findings.emplace_back(error.what());
+    }
     const auto reward = call_of<retort::host::RewardCall, retort_reward_v1>(context.slot("reward").value());
     const retort::host::ScoreName& first = reward->names().front();
-    if (!first.maximum || *first.maximum >= params_.threshold) return {};
-    return {"reward: its highest \"" + first.name + "\" is " + std::to_string(*first.maximum) +
-            ", below the threshold " + std::to_string(params_.threshold) + ": no row would be kept"};
+    if (first.maximum && *first.maximum < params_.threshold)
+      findings.push_back("reward: its highest \"" + first.name + "\" is " + std::to_string(*first.maximum) +
+                         ", below the threshold " + std::to_string(params_.threshold) + ": no row would be kept");
+    return findings;
   }
 
   void run(const retort::StageContext& context) override {
     const fs::path input = context.input_folder("dataset");
     const fs::path output = context.output_folder();
-    const task::Split train = task::read_split(input / "train.jsonl", params_.max_rejected_share, task::Turns::all);
+    task::Split train = task::read_split(input / "train.jsonl", params_.max_rejected_share, task::Turns::all);
+    const std::size_t all_rows = train.examples.size();
+    if (params_.preview > 0 && all_rows > static_cast<std::size_t>(params_.preview))
+      train.examples.resize(static_cast<std::size_t>(params_.preview));
     const std::vector<task::RejectedRow> held_out = pass_on_held_out(input, output);
     stages::AnswerJournal journal(fs::path(context.work_folder()) / "answers.jsonl");
     if (journal.size() > 0)
       retort::log_info("stage.prototype: " + std::to_string(journal.size()) + " answers are known from an earlier run");
-    const stages::PrototypeOptions options{params_.threshold, params_.reference == "label",
-                                           static_cast<std::size_t>(params_.batch_size), &journal};
+    const stages::PrototypeOptions options{params_.threshold,
+                                           params_.reference == "label",
+                                           static_cast<std::size_t>(params_.batch_size),
+                                           &journal,
+                                           functions(),
+                                           params_.check_schema,
+                                           params_.least_solve_rate,
+                                           params_.most_solve_rate};
     const auto total = static_cast<std::int64_t>(train.examples.size());
     stages::Labelled labelled = stages::label(
         train.examples, task::read_tools(input / "tools.json"), components_of(context), options, [&](std::size_t done) {
@@ -117,6 +196,7 @@ class PrototypeStage final : public retort::Stage {
     const std::size_t unreadable = train.rejected.size();
     labelled.rejected.insert(labelled.rejected.end(), train.rejected.begin(), train.rejected.end());
     say(train, labelled);
+    say_cost(context, labelled.cost, train.examples.size(), all_rows);
     require_enough(labelled);
     task::write_split(output / "train.jsonl", labelled.accepted);
     std::vector<task::RejectedRow> rejected = labelled.rejected;
@@ -126,6 +206,9 @@ class PrototypeStage final : public retort::Stage {
     context.fact("accepted", std::to_string(labelled.accepted.size()));
     context.fact("rejected", std::to_string(labelled.rejected.size()));
     for (const auto& [kind, count] : labelled.rejected_by) context.fact("rejected_" + kind, std::to_string(count));
+    context.fact("funnel_rows", std::to_string(train.examples.size()));
+    for (const char* step : stages::funnel_steps)
+      context.fact(std::string("funnel_") + step, std::to_string(labelled.funnel[step]));
     if (unreadable > 0) context.fact("rejected_unreadable", std::to_string(unreadable));
     if (!held_out.empty()) context.fact("rejected_held_out", std::to_string(held_out.size()));
     context.metric("accepted_share", -1,
@@ -134,6 +217,40 @@ class PrototypeStage final : public retort::Stage {
   }
 
  private:
+  std::vector<stages::Function> functions() const {
+    std::vector<stages::Function> all;
+    for (const FunctionParams& one : params_.functions)
+      all.push_back({one.name.empty() ? one.kind : one.name, one.kind, one.prompt,
+                     static_cast<std::size_t>(one.teacher), one.tools, one.samples, one.repairs, one.when});
+    return all;
+  }
+
+  /// Nothing where the teachers do not say what they cost.
+  static void say_cost(const retort::StageContext& context, const stages::TeacherCost& cost, std::size_t rows,
+                       std::size_t all_rows) {
+    if (cost.requests + cost.cached > 0) {
+      retort::log_info("stage.prototype: " + cost.text());
+      context.fact("teacher_requests", std::to_string(cost.requests));
+      context.fact("teacher_answers_kept_from_earlier", std::to_string(cost.cached));
+      context.fact("teacher_input_tokens", std::to_string(cost.input_tokens));
+      context.fact("teacher_output_tokens", std::to_string(cost.output_tokens));
+      context.fact("teacher_usd", nlohmann::json(cost.usd).dump());
+    }
+    if (rows == all_rows || rows == 0) return;
+    const double share = static_cast<double>(all_rows) / static_cast<double>(rows);
+    const auto times = [&](std::int64_t count) {
+      return std::to_string(static_cast<std::int64_t>(static_cast<double>(count) * share + 0.5));
+    };
+    context.fact("preview_rows", std::to_string(rows));
+    context.fact("preview_of_rows", std::to_string(all_rows));
+    context.fact("preview_whole_usd", nlohmann::json(cost.usd * share).dump());
+    retort::log_info("stage.prototype: preview of " + std::to_string(rows) + " of " + std::to_string(all_rows) +
+                     " rows; all of them would take about " + times(cost.requests) + " requests, " +
+                     times(cost.input_tokens) + " input and " + times(cost.output_tokens) + " output tokens, " +
+                     nlohmann::json(cost.usd * share).dump() + " USD" +
+                     (cost.cached > 0 ? "; answers kept from earlier are left out of this" : ""));
+  }
+
   /// How many rows of the train split were kept and why the others were not: always, and on the console.
   static void say(const task::Split& train, const stages::Labelled& labelled) {
     task::RowTally tally;
@@ -181,5 +298,5 @@ class PrototypeStage final : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN(PrototypeStage, "stage.prototype", "1.0.0",
-              "labels utterances with the teacher and keeps what the reward accepts");
+RETORT_PLUGIN(PrototypeStage, "stage.prototype", "1.1.0",
+              "labels utterances with functions of teachers and keeps what passes every check");

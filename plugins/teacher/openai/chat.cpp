@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <stdexcept>
 #include <utility>
+
+#include "json_calls.h"
 
 namespace retort::openai {
 namespace {
@@ -46,6 +49,23 @@ void set(json& body, const json& request, const char* key, json otherwise) {
     body[key] = *own;
   else if (!otherwise.is_null())
     body[key] = std::move(otherwise);
+}
+
+/// From [0, 1), the same for the same text: FNV-1a, its bits spread as in splitmix64's finaliser.
+double drawn_share(const std::string& text) {
+  std::uint64_t hash = 0xCBF29CE484222325ULL;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
+  hash = (hash ^ (hash >> 30U)) * 0xBF58476D1CE4E5B9ULL;
+  hash = (hash ^ (hash >> 27U)) * 0x94D049BB133111EBULL;
+  return static_cast<double>((hash ^ (hash >> 31U)) >> 11U) * 0x1.0p-53;
+}
+
+json drawn(const json& body, const ChatDefaults& defaults, std::int64_t sample, const char* name, double from,
+           double to) {
+  if (to < 0) return from;
+  const double share = drawn_share(body.dump(-1, ' ', false, json::error_handler_t::replace) + '|' + name + '|' +
+                                   std::to_string(defaults.seed) + '|' + std::to_string(sample));
+  return from + share * (to - from);
 }
 
 void set_logprobs(json& body, const json& request, std::int64_t top_logprobs) {
@@ -103,6 +123,14 @@ json error_item(const std::string& reason) {
 
 }  // namespace
 
+std::int64_t sample_of(const json& request) {
+  const json* sample = request.is_object() ? member(request, "sample") : nullptr;
+  if (sample == nullptr) return 0;
+  if (!sample->is_number_integer() || sample->get<std::int64_t>() < 0)
+    throw std::invalid_argument("expected \"sample\": a number from 0, found " + shown(*sample));
+  return sample->get<std::int64_t>();
+}
+
 json to_body(const json& request, const json& tools, const ChatDefaults& defaults) {
   const json& messages = messages_of(request);
   json body = {{"messages", messages}};
@@ -114,17 +142,21 @@ json to_body(const json& request, const json& tools, const ChatDefaults& default
   set(body, request, "tool_choice", nullptr);
   set(body, request, "response_format", nullptr);
   set(body, request, "n", defaults.n == 1 ? json() : json(defaults.n));
-  set(body, request, "temperature", defaults.temperature);
-  set(body, request, "top_p", defaults.top_p == 1.0 ? json() : json(defaults.top_p));
-  set(body, request, "seed", defaults.seed < 0 ? json() : json(defaults.seed));
+  const std::int64_t sample = sample_of(request);
+  const json temperature = drawn(body, defaults, sample, "temperature", defaults.temperature, defaults.temperature_to);
+  const json top_p = drawn(body, defaults, sample, "top_p", defaults.top_p, defaults.top_p_to);
+  set(body, request, "temperature", temperature);
+  set(body, request, "top_p", top_p == 1.0 ? json() : top_p);
+  set(body, request, "seed", defaults.seed < 0 ? json() : json(defaults.seed + sample));
   const json* limit = member(request, "max_tokens");
   if (limit != nullptr || defaults.max_tokens > 0)
     body[defaults.token_limit_name] = limit != nullptr ? *limit : json(defaults.max_tokens);
   set_logprobs(body, request, defaults.top_logprobs);
+  if (defaults.json_calls) ask_for_json_calls(body);
   return body;
 }
 
-json read_answer(const std::string& body) {
+json read_answer(const std::string& body, bool json_calls) {
   const json answer = json::parse(body, nullptr, false);
   if (answer.is_discarded()) return error_item("the server's answer is not JSON: " + shown(body));
   const json* choices = answer.is_object() ? member(answer, "choices") : nullptr;
@@ -135,6 +167,7 @@ json read_answer(const std::string& body) {
     if (!choice.is_object() || !choice.contains("message") || !choice["message"].is_object())
       return error_item("the server's answer has a choice without a message: " + shown(choice));
     item["choices"].push_back(choice_of(choice));
+    if (json_calls) read_json_calls(item["choices"].back());
   }
   if (const json* usage = member(answer, "usage"); usage != nullptr && usage->is_object())
     for (const char* key : {"prompt_tokens", "completion_tokens"})

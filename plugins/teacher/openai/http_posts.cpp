@@ -1,59 +1,22 @@
 // One multi handle drives all transfers of a batch from the calling thread. A request that waits for its next try holds
-// no slot; a 429 that names a time holds all back until then, because the limit is the account's, not the request's.
+// no slot.
 #include "http_posts.h"
-
-#include <curl/curl.h>
 
 #include <algorithm>
 #include <chrono>
 #include <deque>
-#include <mutex>
 #include <stdexcept>
 #include <utility>
 #include <vector>
+
+#include "curl_handles.h"
 
 namespace retort::openai {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t longest_body = std::size_t{64} << 20U;  ///< of an answer, bytes
 constexpr std::chrono::milliseconds longest_poll(200);
-constexpr double longest_connecting = 10.0;  ///< seconds
-
-struct EasyDeleter {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-struct MultiDeleter {
-  void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
-};
-struct ListDeleter {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using Easy = std::unique_ptr<CURL, EasyDeleter>;
-using Multi = std::unique_ptr<CURLM, MultiDeleter>;
-using Headers = std::unique_ptr<curl_slist, ListDeleter>;
-
-void start_curl() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw std::runtime_error("libcurl does not start");
-  });
-}
-
-void append(Headers& headers, const std::string& line) {
-  curl_slist* longer = curl_slist_append(headers.get(), line.c_str());
-  if (longer == nullptr) throw std::bad_alloc();
-  static_cast<void>(headers.release());
-  headers.reset(longer);
-}
-
-std::size_t receive(const char* data, std::size_t size, std::size_t count, void* body) {
-  auto& text = *static_cast<std::string*>(body);
-  if (text.size() + size * count > longest_body) return 0;  // libcurl then gives up with CURLE_WRITE_ERROR
-  text.append(data, size * count);
-  return size * count;
-}
 
 Clock::time_point after(double seconds) {
   return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
@@ -70,30 +33,33 @@ struct HttpPosts::Connection {
 class HttpPosts::Batch {
  public:
   Batch(const HttpOptions& options, Connection& connection, std::size_t count,
-        const std::function<std::string(std::size_t)>& body, const std::function<void(std::size_t, HttpAnswer)>& take)
-      : options_(options), connection_(connection), body_(body), take_(take) {
+        const std::function<std::string(std::size_t)>& body, Gate& gate,
+        const std::function<void(std::size_t, const HttpAnswer&)>& take)
+      : options_(options), connection_(connection), body_(body), gate_(gate), take_(take) {
     for (std::size_t i = 0; i < count; ++i) waiting_.push_back({i, 0, Clock::time_point::min()});
     slots_.resize(std::min(options.concurrency, count));
     for (Slot& slot : slots_) slot.easy = make_handle(slot);
   }
   ~Batch() {
     for (Slot& slot : slots_)
-      if (slot.busy) curl_multi_remove_handle(connection_.multi.get(), slot.easy.get());
+      if (slot.busy) break_off(slot);
   }
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
-  bool done() const { return waiting_.empty() && busy_ == 0; }
+  bool done() const { return (refused_ || waiting_.empty()) && busy_ == 0; }
+  bool refused() const { return refused_; }
 
   /// Starts what may start, moves what moves, and waits a little for more.
   void step() {
+    poll_ = longest_poll;
     for (Slot& slot : slots_)
       if (!slot.busy && !start_next(slot)) break;
+    if (done()) return;
     int running = 0;
     check(curl_multi_perform(connection_.multi.get(), &running));
-    finish_transfers();
-    if (done()) return;
-    check(curl_multi_poll(connection_.multi.get(), nullptr, 0, static_cast<int>(poll_time().count()), nullptr));
+    if (finish_transfers()) return;
+    check(curl_multi_poll(connection_.multi.get(), nullptr, 0, static_cast<int>(poll_.count()), nullptr));
   }
 
  private:
@@ -106,6 +72,8 @@ class HttpPosts::Batch {
     Easy easy;
     bool busy = false;
     Request request{};
+    std::size_t endpoint = 0;
+    Clock::time_point started;
     std::string sent, received;
     char failure[CURL_ERROR_SIZE] = {};
   };
@@ -115,44 +83,53 @@ class HttpPosts::Batch {
   }
 
   Easy make_handle(Slot& slot) const {
-    Easy easy(curl_easy_init());
-    if (!easy) throw std::bad_alloc();
-    CURL* handle = easy.get();
-    curl_easy_setopt(handle, CURLOPT_URL, options_.url.c_str());
-    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, connection_.headers.get());
-    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout * 1000));
-    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
-                     static_cast<long>(std::min(options_.timeout, longest_connecting) * 1000));
-    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &receive);
-    curl_easy_setopt(handle, CURLOPT_WRITEDATA, &slot.received);
-    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, slot.failure);
-    curl_easy_setopt(handle, CURLOPT_PRIVATE, &slot);
+    Easy easy = new_easy(options_.timeout, slot.received, slot.failure);
+    curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, connection_.headers.get());
+    curl_easy_setopt(easy.get(), CURLOPT_PRIVATE, &slot);
     return easy;
   }
 
-  /// Whether the slot got a request; none may be ready.
+  /// Whether the slot got a request; none may be ready, or let through.
   bool start_next(Slot& slot) {
+    if (refused_ || waiting_.empty()) return false;
     const auto now = Clock::now();
-    const auto next = std::find_if(waiting_.begin(), waiting_.end(),
-                                   [&](const Request& request) { return request.ready <= now && pause_ <= now; });
-    if (next == waiting_.end()) return false;
+    const auto next =
+        std::find_if(waiting_.begin(), waiting_.end(), [&](const Request& request) { return request.ready <= now; });
+    if (next == waiting_.end()) {
+      const auto first = std::min_element(waiting_.begin(), waiting_.end(),
+                                          [](const Request& a, const Request& b) { return a.ready < b.ready; });
+      poll_at_most(std::chrono::ceil<std::chrono::milliseconds>(first->ready - now));
+      return false;
+    }
+    const Gate::Admission admission = gate_.admit(next->index, busy_, now);
+    if (admission.kind == Gate::Kind::never) refused_ = true;
+    if (admission.kind == Gate::Kind::later)
+      poll_at_most(std::chrono::milliseconds(1 + static_cast<std::int64_t>(std::min(admission.wait, 1.0) * 1000)));
+    if (admission.kind != Gate::Kind::now) return false;
     slot.request = *next;
     waiting_.erase(next);
+    slot.endpoint = admission.endpoint;
+    slot.started = now;
     slot.sent = body_(slot.request.index);
     slot.received.clear();
     slot.failure[0] = '\0';
-    curl_easy_setopt(slot.easy.get(), CURLOPT_POSTFIELDS, slot.sent.c_str());
-    curl_easy_setopt(slot.easy.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(slot.sent.size()));
-    check(curl_multi_add_handle(connection_.multi.get(), slot.easy.get()));
+    CURL* handle = slot.easy.get();
+    curl_easy_setopt(handle, CURLOPT_URL, options_.urls[slot.endpoint].c_str());
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, slot.sent.c_str());
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(slot.sent.size()));
+    check(curl_multi_add_handle(connection_.multi.get(), handle));
     slot.busy = true;
     ++busy_;
     return true;
   }
 
-  void finish_transfers() {
+  void poll_at_most(std::chrono::milliseconds time) {
+    poll_ = std::max(std::chrono::milliseconds(0), std::min(poll_, time));
+  }
+
+  bool finish_transfers() {
     int left = 0;
+    bool any = false;
     while (const CURLMsg* message = curl_multi_info_read(connection_.multi.get(), &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       char* owner = nullptr;
@@ -162,67 +139,76 @@ class HttpPosts::Batch {
       check(curl_multi_remove_handle(connection_.multi.get(), slot.easy.get()));
       slot.busy = false;
       --busy_;
+      any = true;
       finish(slot, code);
     }
+    return any;
+  }
+
+  HttpAnswer attempt_of(Slot& slot) const {
+    HttpAnswer answer;
+    answer.tries = slot.request.attempt + 1;
+    answer.endpoint = slot.endpoint;
+    answer.started = slot.started;
+    long bytes = 0;
+    curl_easy_getinfo(slot.easy.get(), CURLINFO_REQUEST_SIZE, &bytes);
+    answer.sent = bytes > 0;
+    return answer;
   }
 
   void finish(Slot& slot, CURLcode code) {
-    HttpAnswer answer;
-    answer.tries = slot.request.attempt + 1;
+    HttpAnswer answer = attempt_of(slot);
     if (code == CURLE_OK) {
       curl_easy_getinfo(slot.easy.get(), CURLINFO_RESPONSE_CODE, &answer.status);
       answer.body = std::move(slot.received);
+      answer.asked_wait = asked_wait(slot.easy.get());
     } else {
-      answer.failure = slot.failure[0] != '\0' ? slot.failure : curl_easy_strerror(code);
-      if (code == CURLE_WRITE_ERROR)
-        answer.failure = "the answer is longer than " + std::to_string(longest_body) + " bytes";
+      answer.failure = failure_text(code, slot.failure);
     }
-    const std::optional<double> asked_for = code == CURLE_OK ? asked_wait(slot.easy.get()) : std::nullopt;
     if (code == CURLE_OK ? worth_retrying(answer.status) : code != CURLE_WRITE_ERROR) {
-      const auto wait = wait_before_retry(options_.retry, slot.request.attempt, slot.request.index, asked_for);
+      const auto wait = wait_before_retry(options_.retry, slot.request.attempt, slot.request.index, answer.asked_wait);
       if (wait) {
-        if (answer.status == 429 && asked_for) pause_ = std::max(pause_, after(*asked_for));
+        answer.again = true;
         waiting_.push_back({slot.request.index, slot.request.attempt + 1, after(*wait)});
-        return;
       }
     }
-    take_(slot.request.index, std::move(answer));
+    hand_on(slot.request.index, answer);
   }
 
-  static std::optional<double> asked_wait(CURL* handle) {
-    curl_header* header = nullptr;
-    if (curl_easy_header(handle, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK) return std::nullopt;
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return retry_after(header->value, std::chrono::duration_cast<std::chrono::seconds>(now).count());
+  /// Settled last: a process that is killed in between has kept the answer, and counts it as it was reserved.
+  void hand_on(std::size_t index, const HttpAnswer& answer) {
+    try {
+      if (!answer.again || refused_) take_(index, answer);
+    } catch (...) {
+      gate_.settle(index, answer, Clock::now());
+      throw;
+    }
+    gate_.settle(index, answer, Clock::now());
   }
 
-  /// Until the next request may start, but not longer than stopping may take to be seen.
-  std::chrono::milliseconds poll_time() const {
-    if (busy_ == slots_.size() || waiting_.empty()) return longest_poll;
-    const auto first = std::min_element(waiting_.begin(), waiting_.end(),
-                                        [](const Request& a, const Request& b) { return a.ready < b.ready; });
-    const auto now = Clock::now();
-    const auto ready = std::max(first->ready, pause_);
-    if (ready <= now) return std::chrono::milliseconds(0);
-    return std::min(longest_poll, std::chrono::ceil<std::chrono::milliseconds>(ready - now));
+  /// The request may have reached the server, and what it costs there is not known.
+  void break_off(Slot& slot) {
+    HttpAnswer answer = attempt_of(slot);
+    answer.failure = "broken off";
+    curl_multi_remove_handle(connection_.multi.get(), slot.easy.get());
+    gate_.settle(slot.request.index, answer, Clock::now());
   }
 
   const HttpOptions& options_;
   Connection& connection_;
   const std::function<std::string(std::size_t)>& body_;
-  const std::function<void(std::size_t, HttpAnswer)>& take_;
+  Gate& gate_;
+  const std::function<void(std::size_t, const HttpAnswer&)>& take_;
   std::deque<Request> waiting_;
   std::vector<Slot> slots_;
   std::size_t busy_ = 0;
-  Clock::time_point pause_ = Clock::time_point::min();
+  bool refused_ = false;
+  std::chrono::milliseconds poll_ = longest_poll;
 };
 
 HttpPosts::HttpPosts(HttpOptions options) : options_(std::move(options)), connection_(std::make_unique<Connection>()) {
-  if (!options_.url.starts_with("http://") && !options_.url.starts_with("https://"))
-    throw std::invalid_argument("base_url: expected http://… or https://…, found \"" + options_.url + "\"");
-  const bool printable = std::all_of(options_.authorization.begin(), options_.authorization.end(),
-                                     [](unsigned char c) { return c >= 0x20 && c != 0x7F; });
-  if (!printable) throw std::invalid_argument("the key holds a control character, such as a line feed at its end");
+  for (const std::string& url : options_.urls) expect_http(url);
+  expect_header_value(options_.authorization);
   start_curl();
   connection_->multi.reset(curl_multi_init());
   if (!connection_->multi) throw std::bad_alloc();
@@ -233,15 +219,15 @@ HttpPosts::HttpPosts(HttpOptions options) : options_(std::move(options)), connec
 
 HttpPosts::~HttpPosts() = default;
 
-bool HttpPosts::run(std::size_t count, const std::function<std::string(std::size_t)>& body,
-                    const std::function<void(std::size_t, HttpAnswer)>& take,
-                    const std::function<bool()>& should_stop) {
-  Batch batch(options_, *connection_, count, body, take);
+HttpPosts::End HttpPosts::run(std::size_t count, const std::function<std::string(std::size_t)>& body, Gate& gate,
+                              const std::function<void(std::size_t, const HttpAnswer&)>& take,
+                              const std::function<bool()>& should_stop) {
+  Batch batch(options_, *connection_, count, body, gate, take);
   while (!batch.done()) {
-    if (should_stop()) return false;
+    if (should_stop()) return End::stopped;
     batch.step();
   }
-  return true;
+  return batch.refused() ? End::refused : End::done;
 }
 
 }  // namespace retort::openai

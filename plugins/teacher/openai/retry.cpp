@@ -12,7 +12,7 @@
 namespace retort::openai {
 
 bool worth_retrying(long status) {
-  return status == 408 || status == 425 || status == 429 || (status >= 500 && status <= 599);
+  return status == 408 || status == 409 || status == 425 || status == 429 || (status >= 500 && status <= 599);
 }
 
 std::optional<double> retry_after(std::string_view header, std::int64_t now) {

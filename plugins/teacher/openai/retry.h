@@ -13,7 +13,7 @@ struct RetryOptions {
   double longest_wait = 60.0;  ///< seconds; a server that asks for more is not asked again
 };
 
-/// 408, 425, 429 and 5xx: the same request may succeed later.
+/// 408, 409, 425, 429 and 5xx: the same request may succeed later.
 bool worth_retrying(long status);
 
 /// Seconds that a Retry-After header asks for: a number of seconds or an HTTP date (RFC 9110 section 10.2.3), counted

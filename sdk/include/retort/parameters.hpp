@@ -89,6 +89,25 @@ class ParameterSet {
     return *this;
   }
 
+  /// An array of nested objects, each with the same parameters.
+  template <typename Nested>
+  ParameterSet& objects(const char* name, std::vector<Nested> P::* field, const ParameterSet<Nested>& members) {
+    Entry entry;
+    entry.name = name;
+    entry.schema = [members](const P&) {
+      return "{\"type\":\"array\",\"items\":" + members.schema_body(Nested{}) + ",\"default\":[]}";
+    };
+    entry.assign = [field, members](P& target, std::string_view rest, const retort_parameter& value) {
+      if (rest.empty()) return (target.*field).clear();  // the empty array
+      const std::size_t end = rest.find('/', 1);
+      const std::size_t index = std::stoul(std::string(rest.substr(1, end == rest.npos ? rest.npos : end - 1)));
+      if (index >= (target.*field).size()) (target.*field).resize(index + 1);
+      members.assign((target.*field)[index], end == rest.npos ? std::string_view() : rest.substr(end), value);
+    };
+    entries_.push_back(std::move(entry));
+    return *this;
+  }
+
   // These refine the parameter that was added last.
   ParameterSet& doc(const char* text) { return keyword("description", detail::quoted(text)); }
   ParameterSet& unit(const char* text) { return keyword("unit", detail::quoted(text)); }

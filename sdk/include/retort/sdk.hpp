@@ -6,6 +6,7 @@
 #include <retort/environment.hpp>
 #include <retort/host_models.hpp>
 #include <retort/host_secrets.hpp>
+#include <retort/host_storage.hpp>
 #include <retort/plugin.hpp>
 #include <retort/preference.hpp>
 #include <retort/pruner.hpp>

@@ -10,6 +10,7 @@
 #include <cctype>
 #include <chrono>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 namespace retort::testing {
@@ -38,13 +39,13 @@ bool read_request(int connection, HttpRequest& request) {
   }
 }
 
-void send_all(int connection, const std::string& text) {
-  std::size_t sent = 0;
-  while (sent < text.size()) {
-    const ssize_t once = ::send(connection, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
-    if (once <= 0) return;  // the client has gone
-    sent += static_cast<std::size_t>(once);
+bool send_all(int connection, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t once = ::send(connection, text.data(), text.size(), MSG_NOSIGNAL);
+    if (once <= 0) return false;  // the client has gone
+    text.remove_prefix(static_cast<std::size_t>(once));
   }
+  return true;
 }
 
 }  // namespace
@@ -64,6 +65,7 @@ HttpServer::HttpServer(Handler handler) : handler_(std::move(handler)) {
 }
 
 HttpServer::~HttpServer() {
+  ending_ = true;
   release();
   ::shutdown(socket_, SHUT_RDWR);
   acceptor_.join();
@@ -94,11 +96,24 @@ void HttpServer::serve(int connection) {
       const std::lock_guard<std::mutex> lock(mutex_);
       --inside_;
     }
-    send_all(connection, "HTTP/1.1 " + std::to_string(response.status) + " Status\r\nConnection: close\r\n" +
-                             response.headers + "Content-Length: " + std::to_string(response.body.size()) + "\r\n\r\n" +
-                             response.body);
+    deliver(connection, response);
   }
   ::close(connection);
+}
+
+void HttpServer::deliver(int connection, const HttpResponse& response) const {
+  using Delivery = HttpResponse::Delivery;
+  const std::string length =
+      response.delivery == Delivery::endless ? "" : "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
+  std::string_view body = response.body;
+  if (response.delivery == Delivery::cut) body = body.substr(0, body.size() / 2);
+  bool going = send_all(connection, "HTTP/1.1 " + std::to_string(response.status) + " Status\r\nConnection: close\r\n" +
+                                        response.headers + length + "\r\n") &&
+               send_all(connection, body);
+  while (going && response.delivery == Delivery::endless && !ending_) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    going = send_all(connection, body);
+  }
 }
 
 std::vector<HttpRequest> HttpServer::log() const {

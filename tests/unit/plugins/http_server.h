@@ -21,6 +21,12 @@ struct HttpResponse {
   int status = 200;
   std::string body;
   std::string headers;  ///< further ones, each with its line end
+  enum class Delivery {
+    whole,
+    cut,     ///< half of the body, then the connection is closed
+    endless  ///< the body again and again, until the client or the server goes
+  };
+  Delivery delivery = Delivery::whole;
 };
 
 class HttpServer {
@@ -46,11 +52,13 @@ class HttpServer {
  private:
   void accept_all();
   void serve(int connection);
+  void deliver(int connection, const HttpResponse& response) const;
 
   Handler handler_;
   int socket_ = -1;
   int port_ = 0;
   std::atomic<std::size_t> requests_{0}, most_{0};
+  std::atomic<bool> ending_{false};
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::size_t inside_ = 0;

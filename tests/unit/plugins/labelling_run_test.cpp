@@ -141,6 +141,59 @@ TEST_F(LabellingRun, AStoppedRunRepeatsNothing) {
   EXPECT_EQ(labels("stopped"), labels("whole"));
 }
 
+TEST_F(LabellingRun, AChangedConfigAsksForWhatItChangedAlone) {
+  HttpServer server(answer);
+  Json json = config(server, function_call);
+  EXPECT_EQ(run(json, "run"), RunEnd::complete);
+  EXPECT_EQ(server.requests(), rows);
+  json["stages"][1]["threshold"] = 0.9;  // another stage key, the same requests
+  EXPECT_EQ(run(json, "run"), RunEnd::complete);
+  EXPECT_EQ(server.requests(), rows);
+  const Json facts = read_manifest(RunFolder(folder_ / "run").stage_link("labels")).facts;
+  EXPECT_EQ(facts["teacher_answers_kept_from_earlier"], rows);
+  EXPECT_EQ(facts["teacher_requests"], 0);
+  json["stages"][1]["teacher"]["temperature"] = 0.5;
+  EXPECT_EQ(run(json, "run"), RunEnd::complete);
+  EXPECT_EQ(server.requests(), 2 * rows);
+  EXPECT_NE(read_file(RunFolder(folder_ / "run").log()).find("settings changed since the last start"),
+            std::string::npos);
+}
+
+TEST_F(LabellingRun, APreviewSaysWhatAllRowsWouldCostAndIsNotPaidForAgain) {
+  HttpServer server(answer);
+  Json json = config(server, function_call);
+  json["stages"][1]["preview"] = 6;
+  json["stages"][1]["teacher"]["usd_per_million_input_tokens"] = 2;
+  EXPECT_EQ(run(json, "run"), RunEnd::complete);
+  EXPECT_EQ(server.requests(), 6U);
+  const Json facts = read_manifest(RunFolder(folder_ / "run").stage_link("labels")).facts;
+  EXPECT_EQ(facts["preview_of_rows"], rows);
+  EXPECT_EQ(facts["funnel_rows"], 6);
+  EXPECT_GT(facts["teacher_usd"].get<double>(), 0);
+  EXPECT_DOUBLE_EQ(facts["preview_whole_usd"], 4 * facts["teacher_usd"].get<double>());
+  json["stages"][1]["preview"] = 0;
+  EXPECT_EQ(run(json, "run"), RunEnd::complete);
+  EXPECT_EQ(server.requests(), rows);
+}
+
+TEST_F(LabellingRun, ASpentBudgetEndsTheRunAndALargerOneGoesOn) {
+  HttpServer server(answer);
+  Json json = config(server, function_call);
+  json["stages"][1]["teacher"]["concurrency"] = 16;
+  json["stages"][1]["teacher"]["budget"] = {{"requests", 10}};
+  try {
+    run(json, "run");
+    FAIL() << "the budget did not hold";
+  } catch (const std::exception& error) {
+    EXPECT_NE(std::string(error.what()).find("budget.requests allows 10 and 10 are spent"), std::string::npos)
+        << error.what();
+  }
+  EXPECT_EQ(server.requests(), 10U);
+  json["stages"][1]["teacher"]["budget"]["requests"] = rows;
+  EXPECT_EQ(run(json, "run"), RunEnd::complete);
+  EXPECT_EQ(server.requests(), rows);
+}
+
 TEST_F(LabellingRun, TheKeyIsNowhereInTheRunFolder) {
   const HttpServer server([](const HttpRequest& request) {
     if (request.number == 3) return HttpResponse{403, std::string(R"({"error":{"message":"key )") + key + "\"}}", ""};

@@ -70,27 +70,50 @@ json choices(const std::vector<std::string>& texts) {
   return item;
 }
 
+/// A judge that gives `answers`, last first; a null is not given.
+LlmJudge::Ask judge_of(const std::vector<json>& answers) {
+  return [answers](const std::string& requests, std::size_t count, const auto& answered) {
+    EXPECT_EQ(json::parse(requests).size(), count);
+    EXPECT_EQ(count, answers.size());
+    for (std::size_t i = answers.size(); i-- > 0;)
+      if (!answers[i].is_null()) answered(i, answers[i].dump());
+  };
+}
+
+std::map<std::size_t, json> judged_by(const JudgeOptions& options, const std::string& items,
+                                      const std::vector<LlmJudge::Ask>& judges) {
+  std::map<std::size_t, json> scores;
+  LlmJudge(options).score("[]", items, judges, [&](std::size_t index, const std::string& item) {
+    EXPECT_TRUE(scores.emplace(index, json::parse(item)).second);
+  });
+  return scores;
+}
+
 /// The reward's items when the teacher gives `answers`, last first.
 std::map<std::size_t, json> judged(const JudgeOptions& options, const std::string& items,
                                    const std::vector<json>& answers) {
-  std::map<std::size_t, json> scores;
-  LlmJudge(options).score(
-      "[]", items,
-      [&](const std::string& requests, std::size_t count, const auto& answered) {
-        EXPECT_EQ(json::parse(requests).size(), count);
-        EXPECT_EQ(count, answers.size());
-        for (std::size_t i = answers.size(); i-- > 0;) answered(i, answers[i].dump());
-      },
-      [&](std::size_t index, const std::string& item) {
-        EXPECT_TRUE(scores.emplace(index, json::parse(item)).second);
-      });
-  return scores;
+  return judged_by(options, items, {judge_of(answers)});
 }
 
 std::string list(std::size_t count) {
   std::string items = "[";
   for (std::size_t i = 0; i < count; ++i) items += (i == 0 ? "" : ",") + std::string(item_text);
   return items + "]";
+}
+
+TEST(LlmJudge, SeveralJudgesCountAlikeAndMustNotDifferTooMuch) {
+  JudgeOptions options;
+  options.most_spread = 0.5;
+  const json away = {{"error", "away"}};
+  const auto scores = judged_by(options, list(5),
+                                {judge_of({choices({"1"}), choices({"1"}), choices({"0.8"}), away, json()}),
+                                 judge_of({choices({"0.5"}), choices({"0.2"}), away, away, json()})});
+  EXPECT_DOUBLE_EQ(scores.at(0)["scores"]["score"].get<double>(), 0.75);
+  EXPECT_DOUBLE_EQ(scores.at(0)["scores"]["spread"].get<double>(), 0.5);
+  EXPECT_EQ(scores.at(1)["error"], "the judges disagree: their scores differ by 0.8, expected at most 0.5");
+  EXPECT_DOUBLE_EQ(scores.at(2)["scores"]["score"].get<double>(), 0.8);  // of those who answered
+  EXPECT_EQ(scores.at(3)["error"], "the judge: away");
+  EXPECT_EQ(scores.at(4)["error"], "the judge gave no answer");
 }
 
 TEST(LlmJudge, AveragesTheSamplesThatCanBeRead) {

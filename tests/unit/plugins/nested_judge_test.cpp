@@ -7,8 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "fixtures.h"
 #include "host/algorithm/reward_call.h"
 #include "host/algorithm/teacher_call.h"
+#include "host/base/files.h"
 #include "host/plugin/parameter_schema.h"
 #include "host/plugin/plugin_error.h"
 #include "host/plugin/registry.h"
@@ -24,7 +26,7 @@ using testing::HttpServer;
 const Registry& judges() {
   static const Registry both = [] {
     SearchOptions options;
-    options.libraries = {LLM_JUDGE_PLUGIN, OPENAI_PLUGIN};
+    options.libraries = {LLM_JUDGE_PLUGIN, OPENAI_PLUGIN, REPLAY_PLUGIN};
     options.environment = false;
     options.allow_writable = true;
     return Registry(options);
@@ -79,13 +81,69 @@ TEST(NestedJudge, AsksTheTeacherInItsSlot) {
 
 TEST(NestedJudge, TheSlotIsDeclaredAndNeeded) {
   const ComponentInfo& info = *judges().find("reward.llm_judge");
-  ASSERT_EQ(info.slots.size(), 1U);
+  ASSERT_EQ(info.slots.size(), 2U);
   EXPECT_EQ(info.slots[0].name, "teacher");
   EXPECT_EQ(info.slots[0].interface, RETORT_TEACHER_INTERFACE);
   EXPECT_FALSE(info.slots[0].optional);
   HttpServer server([](const HttpRequest&) { return chat("1"); });
   EXPECT_THROW(create("reward.llm_judge", Json::object(), {{"judge", RETORT_TEACHER_INTERFACE, openai(server)}}),
                std::exception);
+}
+
+std::vector<Json> answers(const Component& teacher, const std::string& tools, const Json& requests) {
+  const TeacherCall call(teacher.info().id, teacher.instance(),
+                         teacher.functions_as<retort_teacher_v1>(RETORT_TEACHER_INTERFACE));
+  std::vector<Json> all(requests.size());
+  call.complete(tools, requests.dump(), all.size(),
+                [&](std::size_t index, Json item) { all[index] = std::move(item); });
+  return all;
+}
+
+TEST(Replay, RecordsWhatTheTeacherWithinAnswersAndAsksItNoMore) {
+  const tests::TemporaryFolder folder;
+  HttpServer server([](const HttpRequest& request) {
+    if (request.body.find("broken") != std::string::npos) return HttpResponse{400, "{}", ""};
+    return chat("answer " + std::to_string(request.number));
+  });
+  const auto replay = [&](const std::string& identity) {
+    return create("teacher.replay", {{"store", folder.path().string()}, {"identity", identity}},
+                  {{"teacher", RETORT_TEACHER_INTERFACE, openai(server)}});
+  };
+  const auto request = [](const std::string& text) {
+    return Json{{"messages", {{{"role", "user"}, {"content", text}}}}, {"temperature", 0.5}};
+  };
+  Json requests = {request("a"), request("broken"), request("b")};
+  const auto first = answers(replay("m"), "", requests);
+  EXPECT_EQ(server.requests(), 3U);
+  const auto second = answers(replay("m"), "", requests);
+  EXPECT_EQ(server.requests(), 4U);  // errors are not kept
+  for (const std::size_t k : {0U, 2U}) {
+    EXPECT_EQ(second[k]["choices"], first[k]["choices"]);
+    EXPECT_EQ(second[k]["cost"]["cached"], true);
+  }
+  requests = {request("a")};
+  requests[0]["temperature"] = 0.6;
+  answers(replay("m"), "", requests);
+  EXPECT_EQ(server.requests(), 5U);
+  requests[0]["sample"] = 1;
+  answers(replay("m"), "", requests);
+  answers(replay("another"), "", requests);
+  answers(replay("m"), R"([{"type":"function","function":{"name":"f"}}])", requests);
+  EXPECT_EQ(server.requests(), 8U);
+  const Component alone = create("teacher.replay", {{"store", folder.path().string()}, {"identity", "m"}});
+  const auto third = answers(alone, "", {request("a"), request("never asked")});
+  EXPECT_EQ(third[0]["choices"], first[0]["choices"]);
+  EXPECT_NE(third[1]["error"].get<std::string>().find("no answer is recorded"), std::string::npos);
+}
+
+TEST(Replay, ReadsAnswersThatWereWrittenByHand) {
+  const tests::TemporaryFolder folder;
+  const Json request = {{"messages", {{{"role", "user"}, {"content", "hello"}}}}};
+  const Json answer = Json::parse(chat("by hand").body);
+  write_file_atomically(folder / "answers.jsonl",
+                        "no JSON\n" + Json{{"request", request}, {"answer", answer}}.dump() + "\n");
+  const Component replay = create("teacher.replay", {{"store", folder.path().string()}});
+  EXPECT_EQ(answers(replay, "", Json::array({request}))[0]["choices"][0]["message"]["content"], "by hand");
 }
 
 TEST(OpenAiComponent, AStopEndsTheBatch) {

@@ -12,51 +12,10 @@
 #include <thread>
 #include <vector>
 
-#include "http_server.h"
+#include "openai_fixture.h"
 
 namespace retort::openai {
 namespace {
-
-using nlohmann::json;
-using testing::HttpRequest;
-using testing::HttpResponse;
-using testing::HttpServer;
-
-std::string answer_text(const std::string& content) {
-  return json{{"choices", {{{"message", {{"role", "assistant"}, {"content", content}}}, {"finish_reason", "stop"}}}},
-              {"usage", {{"prompt_tokens", 3}, {"completion_tokens", 1}, {"total_tokens", 4}}}}
-      .dump();
-}
-
-/// Answers with the last message's content.
-HttpResponse echo(const HttpRequest& request) {
-  return {200, answer_text(json::parse(request.body)["messages"].back()["content"]), ""};
-}
-
-Settings settings(const HttpServer& server) {
-  Settings settings;
-  settings.base_url = server.base_url();
-  settings.retry = {3, 0.01, 1.0};
-  settings.timeout = 20;
-  return settings;
-}
-
-std::string requests(std::size_t count) {
-  json all = json::array();
-  for (std::size_t i = 0; i < count; ++i)
-    all.push_back({{"messages", {{{"role", "user"}, {"content", "q" + std::to_string(i)}}}}});
-  return all.dump();
-}
-
-std::map<std::size_t, json> ask(const Settings& with, const std::string& texts, const std::string& tools = "") {
-  std::map<std::size_t, json> items;
-  OpenAi teacher(with);
-  EXPECT_TRUE(teacher.complete(
-      tools, texts,
-      [&](std::size_t index, const std::string& item) { EXPECT_TRUE(items.emplace(index, json::parse(item)).second); },
-      [] { return false; }));
-  return items;
-}
 
 TEST(OpenAi, AnswersEveryRequestInItsPlace) {
   const HttpServer server(echo);
@@ -182,9 +141,9 @@ TEST(OpenAi, AServerThatIsSilentOrAbsentIsAnErrorOfTheItem) {
   const auto silent = ask(with, requests(1));
   EXPECT_NE(silent.at(0)["error"].get<std::string>().find("no answer after 2 tries"), std::string::npos)
       << silent.at(0);
-  with.base_url = "http://127.0.0.1:1/v1";  // nothing listens there
+  with.base_urls = {"http://127.0.0.1:1/v1"};  // nothing listens there
   EXPECT_NE(ask(with, requests(1)).at(0)["error"].get<std::string>().find("no answer"), std::string::npos);
-  with.base_url = "ftp://127.0.0.1/v1";
+  with.base_urls = {"ftp://127.0.0.1/v1"};
   EXPECT_THROW(ask(with, requests(1)), std::invalid_argument);
 }
 
@@ -332,9 +291,3 @@ TEST(Retry, ReadsSecondsAndDates) {
 
 }  // namespace
 }  // namespace retort::openai
-
-int main(int argc, char** argv) {
-  setenv("no_proxy", "127.0.0.1", 1);
-  ::testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -83,7 +83,7 @@ TEST(Prototype, SaysWhyItRejects) {
       {"teacher_error", {{"error", "rate limit"}}},
       {"refused", answer_of({{"role", "assistant"}, {"content", nullptr}, {"refusal", "cannot"}}, "stop")},
       {"malformed", message_with("vacuum_dock", "{not json")},
-      {"execution", message_with("blinds_set", R"({"room":"garage","position":1})")}};
+      {"schema", message_with("blinds_set", R"({"room":"garage","position":1})")}};
   for (const auto& [kind, response] : responses) {
     const Labelled result = label(kOne, home_tools(), always(response), PrototypeOptions{}, kNoProgress);
     EXPECT_TRUE(result.accepted.empty()) << kind;
@@ -113,7 +113,7 @@ TEST(Prototype, ReplaysAndJudgesAgainstLabels) {
 TEST(Prototype, AnAnswerThatWasCutOffOrWithheldIsNotKept) {
   json cut = message_with("vacuum_dock", "{}");
   cut["choices"][0]["finish_reason"] = "length";
-  EXPECT_EQ(label(kOne, home_tools(), always(cut), PrototypeOptions{}, kNoProgress).rejected_by.at("malformed"), 1);
+  EXPECT_EQ(label(kOne, home_tools(), always(cut), PrototypeOptions{}, kNoProgress).rejected_by.at("length"), 1);
   cut["choices"][0]["finish_reason"] = "content_filter";
   EXPECT_EQ(label(kOne, home_tools(), always(cut), PrototypeOptions{}, kNoProgress).rejected_by.at("refused"), 1);
 }

@@ -8,6 +8,7 @@
 #include "host_models.h"
 #include "host_secrets.h"
 #include "host_stages.h"
+#include "host_storage.h"
 #include "plugin.h"
 #include "preference.h"
 #include "pruner.h"
@@ -322,6 +323,11 @@ RETORT_AT(retort_host_stages_v1, destroy, 16);
 RETORT_AT(retort_host_stages_v1, run, 24);
 RETORT_LAYOUT_ASSERT(sizeof(retort_host_stages_v1) == 32);
 
+RETORT_AT(retort_host_storage_v1, struct_size, 0);
+RETORT_AT(retort_host_storage_v1, reserved, 4);
+RETORT_AT(retort_host_storage_v1, folder, 8);
+RETORT_LAYOUT_ASSERT(sizeof(retort_host_storage_v1) == 16);
+
 RETORT_AT(retort_preference_requirements, struct_size, 0);
 RETORT_AT(retort_preference_requirements, flags, 4);
 RETORT_AT(retort_preference_requirements, signals, 8);
@@ -551,6 +557,7 @@ RETORT_LAYOUT_ASSERT(RETORT_ENVIRONMENT_V1_SIZE <= sizeof(retort_environment_v1)
 RETORT_LAYOUT_ASSERT(RETORT_HOST_MODELS_V1_SIZE <= sizeof(retort_host_models_v1));
 RETORT_LAYOUT_ASSERT(RETORT_HOST_SECRETS_V1_SIZE <= sizeof(retort_host_secrets_v1));
 RETORT_LAYOUT_ASSERT(RETORT_HOST_STAGES_V1_SIZE <= sizeof(retort_host_stages_v1));
+RETORT_LAYOUT_ASSERT(RETORT_HOST_STORAGE_V1_SIZE <= sizeof(retort_host_storage_v1));
 RETORT_LAYOUT_ASSERT(RETORT_PREFERENCE_V1_SIZE <= sizeof(retort_preference_v1));
 RETORT_LAYOUT_ASSERT(RETORT_PRUNER_V1_SIZE <= sizeof(retort_pruner_v1));
 RETORT_LAYOUT_ASSERT(RETORT_QUANTIZER_V1_SIZE <= sizeof(retort_quantizer_v1));

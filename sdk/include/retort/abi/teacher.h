@@ -19,6 +19,7 @@ typedef struct retort_teacher_batch {
   retort_string requests; /* JSON array of
     {"messages": [OpenAI messages of any role], "tools"?: its own, "tool_choice"?, "response_format"?, "n"? (1),
      "temperature"?, "top_p"?, "max_tokens"?, "seed"?, "top_logprobs"?,
+     "sample"?: number of an independent sample of the same request (0): a teacher that keeps answers keeps one for each,
      "recorded"?: the assistant message that a trace holds}
     as {"messages": [{"role": "user", "content": "turn on the light"}], "n": 2, "temperature": 0.8} */
 } retort_teacher_batch;
@@ -29,8 +30,10 @@ typedef struct retort_teacher_v1 {
   /* One item a request, each as soon as it is known:
    *   {"choices": [{"message": {"role": "assistant", "content", "tool_calls"?, "refusal"?: why there is no answer},
    *                 "finish_reason": "stop" | "tool_calls" | "length" | "content_filter", "logprobs"?: […]}],
-   *    "usage"?: {"prompt_tokens", "completion_tokens"}}
-   * or {"error": reason} for a request that failed or cannot be parsed: the others go on. How many run at once is the
+   *    "usage"?: {"prompt_tokens", "completion_tokens"},
+   *    "cost"?: {"requests": sent for it, those that failed included, "input_tokens", "output_tokens", "usd",
+   *              "cached": whether the answer was kept from earlier, which costs nothing}}
+   * or {"error": reason, "cost"?} for a request that failed or cannot be parsed: the others go on. How many run at once is the
    * plugin's affair. An error is returned only when the whole batch failed or was stopped; items given before it
    * count. Texts that are no JSON array: INVALID_ARGUMENT. Polls should_stop(). [one-at-a-time per instance] */
   retort_error* (*complete)(retort_instance* instance, const retort_teacher_batch* batch,
