@@ -59,12 +59,13 @@ class Import {
   void derive() {
     ToolDerivation derivation;
     ToolUnion joined;
+    std::map<std::string, std::int64_t> read;
     bool wanted = false;
     for_each_source_row(
         source_,
         [&](const SourcePlace& place, const std::string&, const auto& convert) {
           look();
-          if (place.split == "test") return;
+          if (place.split == "test" || (source_.first_rows > 0 && ++read[place.split] > source_.first_rows)) return;
           try {
             task::ReadingNotes ignored;
             const task::Conversation conversation = task::conversation_from_row(convert(), ignored);

@@ -192,7 +192,13 @@ class OpenAi::Round final : public Gate {
     one.last = answer.status == 200 ? cost_of_answer(one, item, answer.body) : cost_of_failure(one, answer);
     Amount total = one.total;
     total += one.last;
-    give(one, item, total);
+    const bool failed = answer.status == 0 || answer.status >= 500;
+    failed_in_a_row_ = failed ? failed_in_a_row_ + 1 : 0;
+    const std::string failure = failed ? owner_.without_key(item["error"]) : "";
+    give(one, std::move(item), total);
+    if (owner_.settings_.give_up_after > 0 && failed_in_a_row_ >= owner_.settings_.give_up_after)
+      throw std::runtime_error(std::to_string(failed_in_a_row_) + " requests in a row failed, the last: " + failure +
+                               "; what was answered is kept: see to the endpoint and run the same again");
   }
 
   /// Of a batch: `failure` not empty says why there is no answer.
@@ -275,7 +281,7 @@ class OpenAi::Round final : public Gate {
   const Take& take_;
   std::vector<Pending> pending_;
   std::map<std::string, std::size_t> by_key_;
-  std::size_t refused_keys_ = 0, answered_ = 0;
+  std::size_t refused_keys_ = 0, answered_ = 0, failed_in_a_row_ = 0;
   std::string refusal_;
 };
 

@@ -30,6 +30,7 @@ struct Settings {
   ChatDefaults chat;
   Budget budget;
   Prices prices;
+  std::size_t give_up_after = 64;  ///< requests in a row that failed for good; 0: never
   bool offline = false;                          ///< nothing is sent: what is not kept is an error of its request
   bool batch = false;                            ///< through the API's batches, which cost less and take longer
   double poll = 30.0;                            ///< seconds between two looks at a batch
@@ -55,8 +56,8 @@ class OpenAi {
   /// known, as retort/abi/teacher.h defines them, kept before it is given; a request that failed after its last try is
   /// an error of its own and not kept. Equal requests of equal sample are sent once.
   /// Returns false when `should_stop` said yes. Throws std::invalid_argument for texts that are no JSON arrays, and
-  /// std::runtime_error when the server accepts the key for none of the requests (status 401), and when the budget does
-  /// not let a request pass: those under way are finished first.
+  /// std::runtime_error when the server accepts the key for none of the requests (status 401), when it does not work at
+  /// all, and when the budget does not let a request pass: those under way are finished first.
   bool complete(std::string_view tools, std::string_view requests, const Take& take,
                 const std::function<bool()>& should_stop);
 

@@ -41,6 +41,7 @@ class OpenAiTeacher final : public retort::Teacher {
     std::int64_t retries = 5;
     double first_wait = 1.0;
     double longest_wait = 60.0;
+    std::int64_t give_up_after = 64;
     bool batch = false;
     double batch_poll = 30.0;
     std::string store = "run";
@@ -160,7 +161,10 @@ class OpenAiTeacher final : public retort::Teacher {
         .number("longest_wait", &Params::longest_wait)
         .at_least(0)
         .unit("s")
-        .doc("before a try; a request that the server wants to wait longer has failed");
+        .doc("before a try; a request that the server wants to wait longer has failed")
+        .integer("give_up_after", &Params::give_up_after)
+        .at_least(0)
+        .doc("requests in a row that failed after their last try: the endpoint is down, and the run ends; 0: never");
   }
   static void what_it_may_cost(retort::ParameterSet<Params>& parameters) {
     parameters.object("budget", &Params::budget,
@@ -195,6 +199,7 @@ class OpenAiTeacher final : public retort::Teacher {
     settings.output_tokens_per_minute = params.output_tokens_per_minute;
     settings.timeout = params.timeout;
     settings.retry = {params.retries, params.first_wait, params.longest_wait};
+    settings.give_up_after = static_cast<std::size_t>(params.give_up_after);
     settings.batch = params.batch;
     settings.poll = params.batch_poll;
     settings.offline = params.offline;

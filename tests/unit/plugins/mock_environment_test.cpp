@@ -66,8 +66,8 @@ TEST(MockEnvironment, FaultsAreNamed) {
   EXPECT_THROW(world.start(R"({"state": 7})"), std::invalid_argument);
   EXPECT_THROW(MockWorld({Json::parse("[{}]"), "", "", 0}, &keeper), std::invalid_argument);
   const MockWorld asked({Json::parse(shelf_tools), "x", "apples:{state} {call}", 0}, [](const Json& request) {
-    EXPECT_EQ(request["messages"][0]["content"],
-              "apples:x " + Json{{"name", "take"}, {"arguments", {{"what", "apple"}}}}.dump());
+    const Json call = {{"name", "take"}, {"arguments", {{"what", "apple"}}}};
+    EXPECT_EQ(request["messages"][0]["content"], "apples:x " + call.dump());
     return said(R"({"ok": true, "content": {"n": 1}})");
   });
   const auto session = asked.start("{}");

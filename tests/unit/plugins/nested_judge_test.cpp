@@ -143,7 +143,7 @@ TEST(Replay, ReadsAnswersThatWereWrittenByHand) {
   write_file_atomically(folder / "answers.jsonl",
                         "no JSON\n" + Json{{"request", request}, {"answer", answer}}.dump() + "\n");
   const Component replay = create("teacher.replay", {{"store", folder.path().string()}});
-  EXPECT_EQ(answers(replay, "", {request})[0]["choices"][0]["message"]["content"], "by hand");
+  EXPECT_EQ(answers(replay, "", Json::array({request}))[0]["choices"][0]["message"]["content"], "by hand");
 }
 
 TEST(OpenAiComponent, AStopEndsTheBatch) {

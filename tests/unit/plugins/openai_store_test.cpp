@@ -182,7 +182,7 @@ TEST(OpenAiStore, AKillCostsWhatWasUnderWayAndNothingElse) {
   running = &server;
   const pid_t child = start_child(server, folder.path());
   ASSERT_TRUE(server.wait_for(8));
-  for (int i = 0; i < 2000 && server.requests() < 48; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  for (int i = 0; i < 20000 && server.requests() < 48; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   ASSERT_EQ(server.requests(), 48U);  // 40 are answered and 8 wait for an answer
   ::kill(child, SIGKILL);
   end_of(child);
@@ -199,16 +199,17 @@ TEST(OpenAiStore, AKillCostsWhatWasUnderWayAndNothingElse) {
 
 TEST(OpenAiStore, KillsAtAnyMomentAskTwiceOnlyForWhatWasUnderWay) {
   const tests::TemporaryFolder folder;
+  std::atomic<std::size_t> stop_at{7};  // answers wait for the kill from here on
   HttpServer server([&](const HttpRequest& request) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(request.number % 5));
+    while (request.number >= stop_at) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return echo(request);
   });
   int kills = 0;
-  for (std::size_t stop_at = 7;; stop_at += 13) {
+  for (;; stop_at += 13) {
     const pid_t child = start_child(server, folder.path());
     int status = 0;
     pid_t ended = 0;
-    while (server.requests() < stop_at && (ended = ::waitpid(child, &status, WNOHANG)) == 0)
+    while (server.requests() <= stop_at && (ended = ::waitpid(child, &status, WNOHANG)) == 0)
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     if (ended == child) {
       EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);

@@ -18,9 +18,9 @@ using nlohmann::json;
 
 std::vector<task::Tool> home_tools() {
   return task::tools_from_json(json::parse(R"([
-    {"type": "function", "function": {"name": "set_light", "description": "switches a lamp", "parameters": {"type": "object",
+    {"type": "function", "function": {"name": "lamp", "description": "switches a lamp", "parameters": {"type": "object",
       "properties": {"room": {"type": "string", "description": "where"}, "level": {"type": "integer"}}, "required": ["room"]}}},
-    {"type": "function", "function": {"name": "get_weather", "description": "of a city", "parameters": {"type": "object",
+    {"type": "function", "function": {"name": "forecast", "description": "of a city", "parameters": {"type": "object",
       "properties": {"city": {"type": "string", "description": "which"}}, "required": ["city"]}}},
     {"type": "function", "function": {"name": "play", "description": "plays music", "parameters": {"type": "object",
       "properties": {"what": {"type": "string"}}, "required": []}}}])"),
@@ -95,8 +95,8 @@ class Script {
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (kind == "multi_step" && i != (second ? 1U : 0U)) continue;
       json arguments = i == 0 ? values : json::object();
-      if (names[i] == "set_light" && !arguments.contains("room")) arguments["room"] = "hall" + std::to_string(i);
-      if (names[i] == "get_weather" && !arguments.contains("city")) arguments["city"] = "Oslo" + std::to_string(i);
+      if (names[i] == "lamp" && !arguments.contains("room")) arguments["room"] = "hall" + std::to_string(i);
+      if (names[i] == "forecast" && !arguments.contains("city")) arguments["city"] = "Oslo" + std::to_string(i);
       calls.push_back(call(names[i], arguments));
     }
     return message_with("", calls);
@@ -128,8 +128,8 @@ SynthesisOptions options_of(std::size_t rows) {
   options.batch_size = 7;
   options.seed = 5;
   options.samplers.personas = {"a cook", "a pilot"};
-  options.samplers.values = values_from_json(
-      json::parse(R"({"room": ["kitchen", "attic"], "get_weather.city": ["Rome"], "what": ["jazz"]})"));
+  options.samplers.values =
+      values_from_json(json::parse(R"({"room": ["kitchen", "attic"], "forecast.city": ["Rome"], "what": ["jazz"]})"));
   return options;
 }
 
@@ -156,7 +156,7 @@ TEST(Synthesis, QuotasHoldAndRowsAreWhatTheirKindSays) {
     if (kind == "single") {
       ASSERT_EQ(last.tool_calls.size(), 1U);
       const json& arguments = last.tool_calls[0].call.arguments;
-      if (last.tool_calls[0].call.name == "get_weather") {
+      if (last.tool_calls[0].call.name == "forecast") {
         EXPECT_EQ(arguments["city"], "Rome");
       }
       if (arguments.contains("room")) {
@@ -200,7 +200,7 @@ TEST(Synthesis, NamesAreMaskedEverywhereAlike) {
   for (const task::Conversation& row : written.rows) {
     if (!row.metadata.contains("masked")) continue;
     for (const task::Tool& tool : *row.tools) {
-      EXPECT_EQ(tool.name.find("set_light"), std::string::npos);
+      EXPECT_EQ(tool.name.find("lamp"), std::string::npos);
       EXPECT_FALSE(tool.description.empty());
       EXPECT_FALSE(tool.parameters["properties"].contains("room"));  // described, so masked
       if (tool.description == "switches a lamp") {
@@ -265,6 +265,17 @@ TEST(Synthesis, ASecondRunAsksNothingAgain) {
     runs.push_back(rows);
   }
   EXPECT_EQ(runs[0], runs[1]);
+}
+
+TEST(Synthesis, APersonNamesNoTool) {
+  Script script;
+  SynthesisOptions options = options_of(4);
+  options.quotas = {1, 0, 0, 0, 0, 0};
+  options.attempts = 2;
+  for (task::Tool& tool : options.tools) tool.name += "_tool";
+  const Written written = written_by(script, options);  // whose messages repeat the list of tools
+  EXPECT_EQ(written.report.given_up, 4);
+  EXPECT_EQ(written.report.rejected, (std::map<std::string, std::int64_t>{{"utterance", 8}}));
 }
 
 TEST(Synthesis, WhatCannotBeIsRefused) {
