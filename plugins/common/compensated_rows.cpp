@@ -10,7 +10,7 @@ namespace retort::compression {
 
 namespace {
 
-constexpr std::int64_t tile = 512;  // a block of ratios of so many columns stays in the second-level cache
+constexpr std::int64_t ratio_columns = 512;  // a block of ratios of so many columns stays in the second-level cache
 
 }  // namespace
 
@@ -53,8 +53,9 @@ double CompensatedRows::settle(std::size_t row, std::int64_t i, double value) {
 }
 
 void CompensatedRows::close_block(std::int64_t begin) {
-  for (std::int64_t first = block_end(begin); first < columns_; first += tile)
-    for (std::size_t row = 0; row < rows(); ++row) compensate(row, begin, first, std::min(columns_, first + tile));
+  for (std::int64_t first = block_end(begin); first < columns_; first += ratio_columns)
+    for (std::size_t row = 0; row < rows(); ++row)
+      compensate(row, begin, first, std::min(columns_, first + ratio_columns));
 }
 
 void CompensatedRows::compensate(std::size_t row, std::int64_t begin, std::int64_t first, std::int64_t last) {

@@ -13,18 +13,10 @@ constexpr std::array<const char*, 20> kSmall = {
 constexpr std::array<const char*, 10> kTens = {"",      "",      "twenty",  "thirty", "forty",
                                                "fifty", "sixty", "seventy", "eighty", "ninety"};
 
-std::string two_digits(int number) {
-  return (number < 10 ? "0" : "") + std::to_string(number);
-}
-
-std::string part_of_day(int hour) {
+std::string in_part_of_day(int hour) {
   if (hour < 12) return "in the morning";
   if (hour < 17) return "in the afternoon";
   return hour < 21 ? "in the evening" : "at night";
-}
-
-int twelve_hour(int hour) {
-  return hour % 12 == 0 ? 12 : hour % 12;
 }
 
 /// "half past six", "quarter to seven", "ten past eight", "six": the hour that is named may be the next one.
@@ -51,6 +43,14 @@ std::string twelve_hour_digits(int hour, int minute) {
 }
 
 }  // namespace
+
+std::string two_digits(int number) {
+  return (number < 10 ? "0" : "") + std::to_string(number);
+}
+
+int twelve_hour(int hour) {
+  return hour % 12 == 0 ? 12 : hour % 12;
+}
 
 std::string number_words(int number) {
   if (number < 20) return kSmall[static_cast<std::size_t>(number)];
@@ -95,14 +95,14 @@ std::string say_time(int minutes_of_day, Random& random) {
     case 0:
       return say_short_time(minutes_of_day, random);
     case 1:
-      return past_or_to(hour, minute) + " " + part_of_day(hour);
+      return past_or_to(hour, minute) + " " + in_part_of_day(hour);
     case 2:
-      return hour_and_minute_words(hour, minute) + " " + part_of_day(hour);
+      return hour_and_minute_words(hour, minute) + " " + in_part_of_day(hour);
     case 3:
-      return twelve_hour_digits(hour, minute) + " " + part_of_day(hour);
+      return twelve_hour_digits(hour, minute) + " " + in_part_of_day(hour);
     case 4:
-      if (minute == 0) return number_words(twelve_hour(hour)) + " o'clock " + part_of_day(hour);
-      return past_or_to(hour, minute) + " " + part_of_day(hour);
+      if (minute == 0) return number_words(twelve_hour(hour)) + " o'clock " + in_part_of_day(hour);
+      return past_or_to(hour, minute) + " " + in_part_of_day(hour);
     default:
       if (minute == 0) return number_words(hour) + " o'clock";
       return random.chance(50) ? hour_and_minute_words(hour, minute) : past_or_to(hour, minute);

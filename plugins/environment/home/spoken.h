@@ -8,6 +8,9 @@
 
 namespace retort::home {
 
+std::string two_digits(int number);  ///< "07"
+int twelve_hour(int hour);           ///< in [1, 12]
+
 /// 0 … 999 in words: "forty two", "two hundred", "one hundred eighty".
 std::string number_words(int number);
 

@@ -11,18 +11,10 @@ namespace {
 
 using Forms = std::vector<std::string>;
 
-std::string two_digits(int number) {
-  return (number < 10 ? "0" : "") + std::to_string(number);
-}
-
 std::string hyphenated(std::string words) {
   const std::size_t space = words.find(' ');
   if (space != std::string::npos) words[space] = '-';
   return words;
-}
-
-int twelve_hour(int hour) {
-  return hour % 12 == 0 ? 12 : hour % 12;
 }
 
 std::string number_or_words(int number, Random& random) {

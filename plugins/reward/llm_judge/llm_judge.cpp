@@ -6,16 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include "prompt.h"
 #include "verdict.h"
 
 namespace retort::llm_judge {
 namespace {
 
 using nlohmann::json;
-
-std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 json parse_array(std::string_view text, const char* what) {
   json parsed = json::parse(text, nullptr, false);

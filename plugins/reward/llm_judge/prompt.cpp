@@ -14,10 +14,6 @@ using nlohmann::json;
 
 constexpr std::array<std::string_view, 5> known = {"tools", "conversation", "answer", "reference", "execution"};
 
-std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 /// The length of the placeholder's name at `begin`, which is just behind '{'; 0 where there is none.
 std::size_t name_length(std::string_view text, std::size_t begin) {
   std::size_t end = begin;
@@ -60,6 +56,10 @@ std::string part(std::string_view name, const json& item, const json& tools) {
 }
 
 }  // namespace
+
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 const char* default_prompt() {
   return R"(You judge the answer of an assistant that calls functions. It may call these:

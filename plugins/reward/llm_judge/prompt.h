@@ -6,6 +6,9 @@
 
 namespace retort::llm_judge {
 
+/// Text of a value; bytes that are no UTF-8 become U+FFFD.
+std::string dump(const nlohmann::json& value);
+
 /// The rubric that stands in for a template that the config does not give.
 const char* default_prompt();
 

@@ -5,7 +5,7 @@ namespace retort::rules {
 namespace {
 
 using nlohmann::json;
-using Answer = std::optional<json>;
+using Match = std::optional<json>;
 
 constexpr std::string_view kWish = " i want need would like ";
 
@@ -14,7 +14,7 @@ bool cut_no_longer_needed(Phrase& phrase) {
   return phrase.has("anymore") && phrase.cut("do not need") && phrase.cut("anymore");
 }
 
-Answer light(Phrase phrase) {
+Match light(Phrase phrase) {
   const auto room = phrase.cut_room();
   if (!room) return std::nullopt;
   if (phrase.cut("too dark")) {
@@ -38,7 +38,7 @@ Answer light(Phrase phrase) {
   return make_call("light_switch", {{"room", *room}, {"state", off ? "off" : "on"}});
 }
 
-Answer thermostat(Phrase phrase) {
+Match thermostat(Phrase phrase) {
   const auto room = phrase.cut_room();
   const auto temperature = phrase.cut_number();
   if (!temperature || phrase.has("channel")) return std::nullopt;
@@ -53,7 +53,7 @@ Answer thermostat(Phrase phrase) {
   return make_call("thermostat_set", arguments);
 }
 
-Answer blinds(Phrase phrase) {
+Match blinds(Phrase phrase) {
   const auto room = phrase.cut_room();
   if (!room || !phrase.cut("blinds")) return std::nullopt;
   std::optional<int> position = phrase.cut_number();
@@ -65,7 +65,7 @@ Answer blinds(Phrase phrase) {
   return make_call("blinds_set", {{"room", *room}, {"position", *position}});
 }
 
-Answer fan(Phrase phrase) {
+Match fan(Phrase phrase) {
   const auto room = phrase.cut_room();
   if (!room || !phrase.cut("fan")) return std::nullopt;
   std::string speed;
@@ -79,7 +79,7 @@ Answer fan(Phrase phrase) {
   return make_call("fan_set", {{"room", *room}, {"speed", speed}});
 }
 
-Answer door(Phrase phrase) {
+Match door(Phrase phrase) {
   std::string name;
   for (const char* candidate : {"front", "back", "garage", "patio", "side"}) {
     if (phrase.cut(std::string(candidate) + " door")) name = candidate;
@@ -92,7 +92,7 @@ Answer door(Phrase phrase) {
   return make_call("door_lock", {{"door", name}, {"locked", lock}});
 }
 
-Answer appliance(Phrase phrase) {
+Match appliance(Phrase phrase) {
   const auto name = phrase.cut_appliance();
   if (!name) return std::nullopt;
   const bool off = cut_no_longer_needed(phrase) || phrase.cut_any({"off", "stop"});
@@ -101,7 +101,7 @@ Answer appliance(Phrase phrase) {
   return make_call("appliance_switch", {{"appliance", *name}, {"on", on}});
 }
 
-Answer oven(Phrase phrase) {
+Match oven(Phrase phrase) {
   if (!phrase.cut("oven")) return std::nullopt;
   const auto minutes = phrase.cut_duration();
   const auto temperature = phrase.cut_number();
@@ -114,7 +114,7 @@ Answer oven(Phrase phrase) {
   return make_call("oven_heat", arguments);
 }
 
-Answer scene(Phrase phrase) {
+Match scene(Phrase phrase) {
   const auto name = phrase.cut_scene();
   if (!name) return std::nullopt;
   const bool named = phrase.cut_any({"scene", "mode"}) || phrase.cut("ready for");

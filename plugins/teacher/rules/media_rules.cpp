@@ -5,7 +5,7 @@ namespace retort::rules {
 namespace {
 
 using nlohmann::json;
-using Answer = std::optional<json>;
+using Match = std::optional<json>;
 
 /// Text of the user's own may not run on into the next request.
 bool holds_connector(const std::string& text) {
@@ -13,7 +13,7 @@ bool holds_connector(const std::string& text) {
   return phrase.has("and") || phrase.has("then") || phrase.has("also") || phrase.has(",") || phrase.has("after that");
 }
 
-Answer music(Phrase phrase) {
+Match music(Phrase phrase) {
   for (const char* device : {"channel", "timer", "alarm", "list", "light", "lights", "blinds", "fan", "oven",
                              "reminder", "lock", "volume", "tv", "television", "news"}) {
     if (phrase.has(device)) return std::nullopt;
@@ -46,7 +46,7 @@ Answer music(Phrase phrase) {
   return make_call("music_play", arguments);
 }
 
-Answer music_control(Phrase phrase) {
+Match music_control(Phrase phrase) {
   const bool resumes = phrase.begins_with("continue playing") || phrase.begins_with("keep on playing");
   if (!phrase.cut_any({"music", "song", "track"}) && !resumes) return std::nullopt;
   const char* action = nullptr;
@@ -65,7 +65,7 @@ Answer music_control(Phrase phrase) {
   return make_call("music_control", {{"action", action}});
 }
 
-Answer volume(Phrase phrase) {
+Match volume(Phrase phrase) {
   json arguments = json::object();
   if (phrase.cut_any({"tv", "television"}))
     arguments["device"] = "television";
@@ -84,7 +84,7 @@ Answer volume(Phrase phrase) {
   return make_call("volume_set", arguments);
 }
 
-Answer channel(Phrase phrase) {
+Match channel(Phrase phrase) {
   if (!phrase.cut("channel")) return std::nullopt;
   const auto number = phrase.cut_number();
   const auto room = phrase.cut_room();
@@ -96,7 +96,7 @@ Answer channel(Phrase phrase) {
   return make_call("tv_channel", arguments);
 }
 
-Answer vacuum(Phrase phrase) {
+Match vacuum(Phrase phrase) {
   const bool named = phrase.cut_any({"robot vacuum", "vacuuming", "vacuumed", "vacuum", "robot"});
   if (!named) return std::nullopt;
   json rooms = json::array();
@@ -114,7 +114,7 @@ Answer vacuum(Phrase phrase) {
 }
 
 /// The person is the word after the verb, or after "to".
-Answer message(Phrase phrase) {  // NOLINT(performance-unnecessary-value-param): all rules have one signature
+Match message(Phrase phrase) {  // NOLINT(performance-unnecessary-value-param): all rules have one signature
   Words words = phrase.words();
   const auto starts = [&](std::string_view sequence) { return Phrase(words).begins_with(sequence); };
   const bool wished =

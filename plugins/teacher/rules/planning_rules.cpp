@@ -7,9 +7,9 @@ namespace retort::rules {
 namespace {
 
 using nlohmann::json;
-using Answer = std::optional<json>;
+using Match = std::optional<json>;
 
-Answer timer(Phrase phrase) {
+Match timer(Phrase phrase) {
   const auto minutes = phrase.cut_duration();
   const bool counted = phrase.begins_with("count down") && phrase.cut("count down");
   const bool timed = phrase.begins_with("time the") && phrase.cut("time the");
@@ -21,7 +21,7 @@ Answer timer(Phrase phrase) {
   return make_call("timer_start", arguments);
 }
 
-Answer alarm(Phrase phrase) {
+Match alarm(Phrase phrase) {
   const auto time = phrase.cut_time();
   if (!time) return std::nullopt;
   const bool cancel =
@@ -40,7 +40,7 @@ Answer alarm(Phrase phrase) {
   return make_call("alarm_set", arguments);
 }
 
-Answer reminder(Phrase phrase) {
+Match reminder(Phrase phrase) {
   const bool first = phrase.has("need to") && phrase.cut("so remind me");
   const auto time = phrase.cut_time();
   if (!time) return std::nullopt;
@@ -99,7 +99,7 @@ std::optional<json> read_items(const std::string& text) {
   return items;
 }
 
-Answer shopping(Phrase phrase) {
+Match shopping(Phrase phrase) {
   phrase.cut("so put it on the list");
   const bool listed = phrase.cut_any({"to the shopping list", "to my shopping list", "to my grocery list",
                                       "to the groceries", "on the shopping list", "on the grocery list", "on my list",
@@ -124,7 +124,7 @@ Answer shopping(Phrase phrase) {
   return make_call("shopping_add", {{"items", *items}});
 }
 
-Answer weather(Phrase phrase) {
+Match weather(Phrase phrase) {
   if (!phrase.cut_any({"weather", "rain", "cold"})) return std::nullopt;
   json arguments = json::object();
   if (const auto day = phrase.cut_day()) arguments["day"] = *day;
