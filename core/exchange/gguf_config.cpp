@@ -33,6 +33,43 @@ std::vector<float> values_of(const model::GgufTensor& tensor) {
   return values;
 }
 
+bool is_gemma(const ModelConfig& config) {
+  return config.architecture == "Gemma3ForCausalLM";
+}
+
+// llama.cpp's src/models/gemma3.cpp and llama-model.cpp: what a file of this architecture does not say.
+constexpr std::int64_t gemma_pattern = 6;
+constexpr double gemma_local_theta = 10000;
+constexpr std::int64_t gemma_layers_by_width = 62;  // of the 27B, whose scores are divided by √(D/H)
+
+double gemma_attention_scalar(const ModelConfig& config) {
+  return static_cast<double>(config.layers == gemma_layers_by_width ? config.hidden_size / config.heads
+                                                                    : config.head_dim);
+}
+
+void read_gemma(const GgufLookup& keys, const std::string& prefix, ModelConfig& config) {
+  config.activation = model::Activation::gelu_tanh;
+  config.embedding_scale = model::EmbeddingScale::f32;
+  config.norm_adds_one = config.block_output_norm = true;
+  config.attention_scalar = gemma_attention_scalar(config);
+  config.sliding_window = keys.find_integer(prefix + "attention.sliding_window", 0, greatest_positions).value_or(0);
+  if (config.sliding_window == 0) return;
+  const std::int64_t pattern =
+      keys.find_integer(prefix + "attention.sliding_window_pattern", 1, greatest_count).value_or(gemma_pattern);
+  bool any = false;
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    config.sliding_layers.push_back((i + 1) % pattern != 0);
+    any = any || config.sliding_layers.back();
+  }
+  if (!any) {
+    config.sliding_layers.clear();
+    config.sliding_window = 0;
+    return;
+  }
+  config.local_rope_theta = keys.find_number(prefix + "rope.freq_base_swa").value_or(gemma_local_theta);
+  if (!(config.local_rope_theta > 0)) keys.refuse(prefix + "rope.freq_base_swa", "a number above 0");
+}
+
 void refuse_unimplemented(const GgufLookup& keys, const std::string& prefix, const ModelConfig& config) {
   const auto neutral = [&](const std::string& key, std::int64_t value, const char* what) {
     const auto found = keys.find_integer(prefix + key, 0, INT64_MAX);
@@ -42,6 +79,10 @@ void refuse_unimplemented(const GgufLookup& keys, const std::string& prefix, con
   neutral("expert_count", 0, "a mixture of experts");
   neutral("rope.dimension_count", config.head_dim, "rotating a part of a head");
   neutral("attention.value_length", config.head_dim, "another size of values than of keys");
+  for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping"})
+    if (keys.find_number(prefix + key).value_or(0) != 0)
+      keys.refuse(prefix + key, "none (soft caps, as Gemma 2 has them, are not implemented)");
+  if (is_gemma(config)) return;
   const auto window = keys.find_integer(prefix + "attention.sliding_window", 0, INT64_MAX);
   if (window && *window > 0 && *window < config.max_positions)
     keys.refuse(prefix + "attention.sliding_window", "none (a sliding window in a GGUF file is not implemented)");
@@ -119,7 +160,8 @@ void read_presence(const model::GgufFile& file, ModelConfig& config) {
   if (qwen2 && !config.input_bias) refuse("blk.0.attn_q.bias", true);
   if (qwen2 ? config.output_bias : config.output_bias != config.input_bias)
     refuse("blk.0.attn_output.bias", !config.output_bias);
-  if (config.query_key_norm != qwen3) refuse("blk.0.attn_q_norm.weight", qwen3);
+  const bool normed = qwen3 || is_gemma(config);
+  if (config.query_key_norm != normed) refuse("blk.0.attn_q_norm.weight", normed);
 }
 
 void read_sizes(const model::GgufFile& file, const GgufLookup& keys, const std::string& prefix, ModelConfig& config) {
@@ -162,9 +204,10 @@ ModelConfig config_from_gguf(const model::GgufFile& file) {
   ModelConfig config;
   config.architecture = architecture_of_gguf(name);
   if (config.architecture.empty())
-    keys.refuse("general.architecture", R"("llama", "qwen2" or "qwen3" (others are not implemented))");
+    keys.refuse("general.architecture", R"("llama", "qwen2", "qwen3" or "gemma3" (others are not implemented))");
   const std::string prefix = name + ".";
   read_sizes(file, keys, prefix, config);
+  if (is_gemma(config)) read_gemma(keys, prefix, config);
   refuse_unimplemented(keys, prefix, config);
   read_rope(file, keys, prefix, config);
   read_presence(file, config);
@@ -189,11 +232,32 @@ void refuse_unusual_yarn(const model::RopeScaling& scaling) {
         model::to_json(scaling).dump());
 }
 
+/// llama.cpp derives the rest: which layers slide, their rotary base, the scale of scores.
+void put_gemma(const ModelConfig& config, const std::string& prefix, model::GgufMetadata& keys) {
+  const auto refuse = [](const char* what, double expected, double found) {
+    throw std::invalid_argument(std::string(what) + ": expected " + std::to_string(expected) +
+                                ", because GGUF files of the architecture gemma3 cannot say another, found " +
+                                std::to_string(found));
+  };
+  if (config.attention_scalar != gemma_attention_scalar(config))
+    refuse("query_pre_attn_scalar", gemma_attention_scalar(config), config.attention_scalar);
+  if (config.sliding_layers.empty()) return;
+  for (std::int64_t i = 0; i < config.layers; ++i)
+    if (config.sliding_layers[static_cast<std::size_t>(i)] != ((i + 1) % gemma_pattern != 0))
+      throw std::invalid_argument(
+          "layer_types: expected every sixth layer looking at everything and the others sliding, "
+          "because llama.cpp reads GGUF files of the architecture gemma3 so, found layer " +
+          std::to_string(i) + " otherwise");
+  if (config.local_rope_theta != gemma_local_theta)
+    refuse("rope_local_base_freq", gemma_local_theta, config.local_rope_theta);
+  keys[prefix + "attention.sliding_window"] = static_cast<std::uint32_t>(config.sliding_window);
+}
+
 }  // namespace
 
 model::GgufMetadata gguf_from_config(const ModelConfig& config) {
   const std::string name = gguf_architecture(config.architecture);
-  if (!config.sliding_layers.empty())
+  if (!config.sliding_layers.empty() && !is_gemma(config))
     throw std::invalid_argument("sliding_window: expected none, because GGUF files of the architecture " + name +
                                 " cannot say which layers slide, found " + std::to_string(config.sliding_window));
   const std::string prefix = name + ".";
@@ -211,7 +275,8 @@ model::GgufMetadata gguf_from_config(const ModelConfig& config) {
   count("attention.head_count", config.heads);
   count("attention.head_count_kv", config.kv_heads);
   count("rope.dimension_count", config.head_dim);
-  if (config.head_dim * config.heads != config.hidden_size || name == "qwen3") {
+  if (is_gemma(config)) put_gemma(config, prefix, keys);
+  if (config.head_dim * config.heads != config.hidden_size || name == "qwen3" || is_gemma(config)) {
     count("attention.key_length", config.head_dim);
     count("attention.value_length", config.head_dim);
   }

@@ -11,13 +11,15 @@
 
 namespace retort::exchange {
 
-/// Reads the keys of architectures llama, qwen2 and qwen3; tensors say what keys do not: vocabulary, tied head, biases,
-/// llama3 factors. Throws std::invalid_argument by key or tensor: absent, of another type or range, or of a model that
-/// is not implemented (experts, partial rotary embeddings, sliding windows).
+/// Reads the keys of architectures llama, qwen2, qwen3 and gemma3; tensors say what keys do not: vocabulary, tied head,
+/// biases, llama3 factors. Throws std::invalid_argument by key or tensor: absent, of another type or range, or of a
+/// model that is not implemented (experts, partial rotary embeddings, soft caps, sliding windows of the first three).
+/// What gemma3's keys leave out is as llama.cpp has it: every sixth layer looks at everything, the others turn on base
+/// 10,000.
 model::ModelConfig config_from_gguf(const model::GgufFile& file);
 
 /// The keys "general.architecture" and "<architecture>.*". Throws std::invalid_argument for what GGUF files of this
-/// architecture cannot say (sliding windows).
+/// architecture cannot say (sliding windows; of gemma3 other patterns, local bases and scales of scores).
 model::GgufMetadata gguf_from_config(const model::ModelConfig& config);
 
 }  // namespace retort::exchange

@@ -82,7 +82,7 @@ class Export {
     if (!factors_.empty())
       declare(rope_factors_tensor, GgmlType::f32, {static_cast<std::int64_t>(factors_.size())}, {});
     for (const auto& [name, shape] : model::tensor_shapes(source.config()))
-      declare(gguf_tensor_name(name), type_of(source, name, shape, options.type), shape,
+      declare(gguf_tensor_name(source.config(), name), type_of(source, name, shape, options.type), shape,
               {name, interleaved && has_rotated_rows(name)});
   }
 
@@ -131,6 +131,7 @@ class Export {
   }
 
   void encode_vector(const Origin& origin, std::int64_t elements) {
+    for (float& value : values_) value += gguf_offset(source_.config(), origin.name);
     std::vector<float> ordered = values_;
     for (std::int64_t i = 0; origin.rotated && i < elements; ++i)
       ordered[static_cast<std::size_t>(i)] =

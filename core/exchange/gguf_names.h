@@ -9,8 +9,8 @@
 namespace retort::exchange {
 
 /// "model.layers.0.self_attn.q_proj.weight" → "blk.0.attn_q.weight". Throws std::invalid_argument for a name that is
-/// not of model::tensor_shapes.
-std::string gguf_tensor_name(const std::string& name);
+/// not of model::tensor_shapes(config).
+std::string gguf_tensor_name(const model::ModelConfig& config, const std::string& name);
 
 /// "LlamaForCausalLM" → "llama". Throws std::invalid_argument for an architecture that GGUF files are not written for.
 std::string gguf_architecture(const std::string& architecture);
@@ -22,5 +22,8 @@ inline constexpr char rope_factors_tensor[] = "rope_freqs.weight";
 
 /// Whether files of this architecture keep query and key rows interleaved (head_order.h).
 bool interleaves_heads(const model::ModelConfig& config);
+
+/// What files of this architecture have added to the weights of this tensor: 1 to those of Gemma's norms, 0 else.
+float gguf_offset(const model::ModelConfig& config, const std::string& name);
 
 }  // namespace retort::exchange

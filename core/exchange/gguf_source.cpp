@@ -22,7 +22,7 @@ std::string text_of(const std::vector<std::int64_t>& shape) {
 void check_tensors(const model::GgufFile& file, const model::ModelConfig& config) {
   std::set<std::string> known = {rope_factors_tensor};
   for (const auto& [name, shape] : model::tensor_shapes(config)) {
-    const std::string theirs = gguf_tensor_name(name);
+    const std::string theirs = gguf_tensor_name(config, name);
     const auto refuse = [&, expected = text_of(shape)](const std::string& found) {
       throw std::invalid_argument(file.origin() + ": tensor '" + theirs + "': expected " + expected +
                                   ", as its keys ask, found " + found);
@@ -68,7 +68,7 @@ GgufSource::GgufSource(const model::GgufFile& file)
 }
 
 const model::GgufTensor& GgufSource::tensor(const std::string& name) const {
-  const model::GgufTensor* found = file_->find(gguf_tensor_name(name));
+  const model::GgufTensor* found = file_->find(gguf_tensor_name(config_, name));
   if (found == nullptr) throw std::invalid_argument(file_->origin() + ": no tensor for '" + name + "'");
   return *found;
 }
@@ -96,7 +96,10 @@ void GgufSource::read(const std::string& name, std::int64_t first, std::int64_t 
                         values.subspan(static_cast<std::size_t>(row) * columns, columns));
     }
   } else {
-    model::dequantise(stored.type, begin, values.first(static_cast<std::size_t>(rows) * columns));
+    const std::span<float> read = values.first(static_cast<std::size_t>(rows) * columns);
+    model::dequantise(stored.type, begin, read);
+    if (const float offset = gguf_offset(config_, name); offset != 0)
+      for (float& value : read) value -= offset;
   }
   file_->release(begin, static_cast<std::size_t>(rows) * row_bytes);
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "host/base/json_cursor.h"
+#include "model/half_precision.h"
 #include "model/rope_source.h"
 
 namespace retort::model {
@@ -52,17 +53,30 @@ struct Family {
   std::int64_t max_positions;
   std::int64_t head_dim;  ///< 0 = hidden_size / num_attention_heads
   std::int64_t kv_heads;  ///< 0 = num_attention_heads
-  std::int64_t bos_token, eos_token;
+  std::int64_t bos_token, eos_token, pad_token;
+  bool gemma;  ///< norms of 1 + w on both sides of both blocks, scaled embedding, GeGLU, two rotary bases
 };
 
-constexpr std::array<Family, 3> families = {{
-    {"LlamaForCausalLM", "llama", true, false, false, false, 2048, 0, 0, 1, 2},
-    {"Qwen2ForCausalLM", "qwen2", false, true, false, true, 32768, 0, 32, -1, -1},
-    {"Qwen3ForCausalLM", "qwen3", true, false, true, true, 32768, 128, 32, -1, -1},
+constexpr std::array<Family, 4> families = {{
+    {"LlamaForCausalLM", "llama", true, false, false, false, 2048, 0, 0, 1, 2, -1, false},
+    {"Qwen2ForCausalLM", "qwen2", false, true, false, true, 32768, 0, 32, -1, -1, -1, false},
+    {"Qwen3ForCausalLM", "qwen3", true, false, true, true, 32768, 128, 32, -1, -1, -1, false},
+    {"Gemma3ForCausalLM", "gemma3_text", true, false, true, true, 131072, 256, 4, 2, 1, 0, true},
 }};
 
-void refuse_unimplemented(const host::JsonCursor& root) {
-  require_neutral(root, "hidden_act", "silu");
+constexpr double gemma_attention_scalar = 256;  // Gemma3TextConfig's
+constexpr std::int64_t gemma_pattern = 6;       // five layers slide, one looks at everything
+
+void refuse_unimplemented(const Family& family, const host::JsonCursor& root) {
+  if (family.gemma) {
+    require_neutral(root, "hidden_activation", "gelu_pytorch_tanh");
+    require_neutral(root, "hidden_act", "gelu_pytorch_tanh");
+    require_neutral(root, "use_bidirectional_attention", false);
+  } else {
+    require_neutral(root, "hidden_act", "silu");
+  }
+  for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping"})
+    if (root.has(key)) root.at(key).refuse("null (soft caps, as Gemma 2 has them, are not implemented)");
   require_neutral(root, "mlp_bias", false);
   require_neutral(root, "rope_interleaved", false);
   require_neutral(root, "is_encoder_decoder", false);
@@ -96,6 +110,70 @@ void read_rope(const host::JsonCursor& root, const std::string& origin, ModelCon
   if (typed) config.rope_scaling = rope_scaling_from_json(rope, config.max_positions);
 }
 
+/// layer_types: a name a layer; what slides.
+std::vector<bool> read_layer_types(const host::JsonCursor& types, std::int64_t layers) {
+  if (static_cast<std::int64_t>(types.array().size()) != layers)
+    types.refuse(std::to_string(layers) + " names, one a layer", std::to_string(types.size()));
+  std::vector<bool> sliding;
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    const std::string type = types.at(i).string();
+    if (type != "full_attention" && type != "sliding_attention")
+      types.at(i).refuse("\"full_attention\" or \"sliding_attention\"");
+    sliding.push_back(type == "sliding_attention");
+  }
+  return sliding;
+}
+
+bool has_sliding(const ModelConfig& config) {
+  return std::find(config.sliding_layers.begin(), config.sliding_layers.end(), true) != config.sliding_layers.end();
+}
+
+/// Gemma names the layers one by one, or says that every n-th looks at everything; where it says both, they must agree.
+void read_gemma_windows(const host::JsonCursor& root, ModelConfig& config) {
+  const char* key = root.has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern";
+  const std::int64_t pattern = size_or(root, key, gemma_pattern, greatest_layers);
+  std::vector<bool> by_pattern;
+  for (std::int64_t i = 0; i < config.layers; ++i) by_pattern.push_back((i + 1) % pattern != 0);
+  config.sliding_layers =
+      root.has("layer_types") ? read_layer_types(root.at("layer_types"), config.layers) : by_pattern;
+  // With an underscore it is what a config class has kept; names count beside it.
+  if (*key != '_' && root.has(key) && config.sliding_layers != by_pattern)
+    root.at(key).refuse("the pattern of layer_types, or none (every " + std::to_string(pattern) +
+                        "th layer looking at everything is another)");
+  if (has_sliding(config))
+    config.sliding_window = size_or(root, "sliding_window", 4096, greatest_positions);
+  else
+    config.sliding_layers.clear();
+}
+
+/// The base of the layers that slide: rope_local_base_freq, or (Transformers 5) their own of rope_parameters.
+void read_local_rope(const host::JsonCursor& root, const std::string& origin, ModelConfig& config) {
+  if (!has_sliding(config)) return;
+  const RopeSource source = local_rope_source(root);
+  const host::JsonCursor rope(source.values, origin, source.pointer);
+  if (!rope.has("rope_theta"))
+    root.refuse(
+        "a rope_local_base_freq (the rotary base of the layers that slide), or rope_parameters with a "
+        "rope_theta of \"sliding_attention\"",
+        "neither");
+  require_neutral(rope, "rope_type", "default");
+  require_neutral(rope, "partial_rotary_factor", 1.0);
+  config.local_rope_theta = rope.at("rope_theta").number();
+  if (!(config.local_rope_theta > 0)) rope.at("rope_theta").refuse("a number above 0");
+}
+
+/// What only this family has.
+void read_gemma(const host::JsonCursor& root, ModelConfig& config) {
+  config.activation = Activation::gelu_tanh;
+  config.norm_adds_one = config.block_output_norm = true;
+  config.attention_scalar =
+      root.has("query_pre_attn_scalar") ? root.at("query_pre_attn_scalar").number() : gemma_attention_scalar;
+  if (!(config.attention_scalar > 0)) root.at("query_pre_attn_scalar").refuse("a number above 0");
+  const char* key = root.has("dtype") ? "dtype" : "torch_dtype";
+  config.embedding_scale =
+      root.has(key) && root.at(key).string() == "bfloat16" ? EmbeddingScale::bf16 : EmbeddingScale::f32;
+}
+
 /// Qwen names the layers that slide one by one, or by the first of them.
 void read_sliding_window(const Family& family, const host::JsonCursor& root, ModelConfig& config) {
   if (!family.reads_sliding_window) {
@@ -108,15 +186,7 @@ void read_sliding_window(const Family& family, const host::JsonCursor& root, Mod
                                   : size_or(root, "sliding_window", 4096, greatest_positions);
   std::vector<bool> sliding;
   if (root.has("layer_types")) {
-    const host::JsonCursor types = root.at("layer_types").array();
-    if (static_cast<std::int64_t>(types.size()) != config.layers)
-      types.refuse(std::to_string(config.layers) + " names, one a layer", std::to_string(types.size()));
-    for (std::size_t i = 0; i < types.size(); ++i) {
-      const std::string type = types.at(i).string();
-      if (type != "full_attention" && type != "sliding_attention")
-        types.at(i).refuse("\"full_attention\" or \"sliding_attention\"");
-      sliding.push_back(type == "sliding_attention");
-    }
+    sliding = read_layer_types(root.at("layer_types"), config.layers);
   } else if (used && window > 0) {
     const std::int64_t first =
         root.has("max_window_layers") ? root.at("max_window_layers").integer(0, greatest_layers) : 28;
@@ -145,16 +215,31 @@ std::int64_t ModelConfig::parameters() const {
   if (output_bias) attention += hidden_size;
   if (query_key_norm) attention += 2 * head_dim;
   const std::int64_t feed_forward = 3 * hidden_size * intermediate_size;
-  const std::int64_t norms = 2 * hidden_size;
+  const std::int64_t norms = (block_output_norm ? 4 : 2) * hidden_size;
   const std::int64_t embedding = vocabulary_size * hidden_size;
   return layers * (attention + feed_forward + norms) + hidden_size + embedding * (tie_word_embeddings ? 1 : 2);
+}
+
+double ModelConfig::attention_divisor() const {
+  return std::sqrt(attention_scalar > 0 ? attention_scalar : static_cast<double>(head_dim));
+}
+
+double ModelConfig::embedding_factor() const {
+  if (embedding_scale == EmbeddingScale::none) return 1.0;
+  const auto root = static_cast<float>(std::sqrt(static_cast<double>(hidden_size)));
+  return static_cast<double>(embedding_scale == EmbeddingScale::bf16 ? from_bf16(to_bf16(root)) : root);
+}
+
+std::vector<double> rope_frequencies(const ModelConfig& config, std::int64_t layer) {
+  return config.turns_locally(layer) ? rope_frequencies({}, config.local_rope_theta, config.head_dim)
+                                     : rope_frequencies(config.rope_scaling, config.rope_theta, config.head_dim);
 }
 
 ModelConfig model_config_from_json(const Json& json, const std::string& origin) {
   const host::JsonCursor root(json, origin);
   root.object();
   const Family& family = family_of(root);
-  refuse_unimplemented(root);
+  refuse_unimplemented(family, root);
   ModelConfig config;
   config.architecture = family.architecture;
   config.vocabulary_size = root.at("vocab_size").integer(1, greatest_vocabulary);
@@ -172,22 +257,50 @@ ModelConfig model_config_from_json(const Json& json, const std::string& origin) 
   config.head_dim = size_or(root, "head_dim", default_head_dim ? family.head_dim : config.hidden_size / config.heads,
                             greatest_head_dim);
   config.max_positions = size_or(root, "max_position_embeddings", family.max_positions, greatest_positions);
+  if (family.gemma) config.rope_theta = 1e6;
   read_rope(root, origin, config);
   const bool attention_bias =
       family.reads_attention_bias && root.has("attention_bias") && root.at("attention_bias").boolean();
   config.input_bias = family.input_bias || attention_bias;
   config.output_bias = attention_bias;
   config.query_key_norm = family.query_key_norm;
-  read_sliding_window(family, root, config);
+  if (family.gemma) {
+    read_gemma(root, config);
+    read_gemma_windows(root, config);
+    read_local_rope(root, origin, config);
+  } else {
+    read_sliding_window(family, root, config);
+  }
   config.rms_norm_epsilon = root.has("rms_norm_eps") ? root.at("rms_norm_eps").number() : 1e-6;
   if (!(config.rms_norm_epsilon >= 0)) root.at("rms_norm_eps").refuse("a number of at least 0");
-  config.tie_word_embeddings = root.has("tie_word_embeddings") && root.at("tie_word_embeddings").boolean();
+  config.tie_word_embeddings =
+      root.has("tie_word_embeddings") ? root.at("tie_word_embeddings").boolean() : family.gemma;
   config.bos_token = token_or(root, "bos_token_id", family.bos_token);
   config.eos_token = token_or(root, "eos_token_id", family.eos_token);
-  config.pad_token = token_or(root, "pad_token_id", -1);
+  config.pad_token = token_or(root, "pad_token_id", family.pad_token);
   check_sizes(config, root);
   return config;
 }
+
+namespace {
+
+/// Both spellings of the rotary bases: Transformers 4 reads rope_local_base_freq, Transformers 5 rope_parameters.
+void add_gemma(const ModelConfig& config, Json& json) {
+  json.erase("hidden_act");
+  json["hidden_activation"] = "gelu_pytorch_tanh";
+  const double scalar = config.attention_scalar > 0 ? config.attention_scalar : static_cast<double>(config.head_dim);
+  // A whole number in Transformers' class.
+  json["query_pre_attn_scalar"] = scalar == std::floor(scalar) ? Json(static_cast<std::int64_t>(scalar)) : Json(scalar);
+  json["attn_logit_softcapping"] = json["final_logit_softcapping"] = nullptr;
+  json["torch_dtype"] = config.embedding_scale == EmbeddingScale::bf16 ? "bfloat16" : "float32";
+  json["sliding_window"] = config.sliding_window > 0 ? config.sliding_window : 4096;
+  json["rope_local_base_freq"] = config.local_rope_theta > 0 ? config.local_rope_theta : config.rope_theta;
+  json["layer_types"] = Json::array();
+  for (std::int64_t i = 0; i < config.layers; ++i)
+    json["layer_types"].push_back(config.window(i) > 0 ? "sliding_attention" : "full_attention");
+}
+
+}  // namespace
 
 Json to_json(const ModelConfig& config) {
   const auto token = [](std::int64_t id) { return id < 0 ? Json(nullptr) : Json(id); };
@@ -220,7 +333,9 @@ Json to_json(const ModelConfig& config) {
                {"torch_dtype", "float32"}};
   if (family->reads_attention_bias) json["attention_bias"] = config.output_bias;
   if (std::string(family->model_type) == "llama") json["mlp_bias"] = false;
-  if (family->reads_sliding_window) {
+  if (family->gemma) {
+    add_gemma(config, json);
+  } else if (family->reads_sliding_window) {
     const bool slides = !config.sliding_layers.empty();
     json["use_sliding_window"] = slides;
     json["sliding_window"] = slides ? Json(config.sliding_window) : Json(nullptr);

@@ -208,7 +208,8 @@ void save_model(const fs::path& folder, const ModelConfig& config, std::vector<S
   check_tensors(config, index, schemes, origin);
   refuse_unknown_tensors(config, index, origin);
   add_scale_of_tied_head(config, tensors);
-  json["torch_dtype"] = transformers_dtype(tensors);
+  // Where the embedding is scaled, the type says how: written otherwise, it would be another function.
+  if (config.embedding_scale == EmbeddingScale::none) json["torch_dtype"] = transformers_dtype(tensors);
   if (!quantization_config.is_null()) json["quantization_config"] = quantization_config;
   std::error_code error;
   fs::create_directories(folder, error);

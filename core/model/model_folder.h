@@ -54,7 +54,8 @@ class ModelFolder {
 /// Hugging Face names of every float tensor of a model of this shape, with their shapes, in file order:
 /// model.embed_tokens.weight [V,D], model.layers.N.{input_layernorm,self_attn.{q,k,v,o}_proj,
 /// post_attention_layernorm,mlp.{gate,up,down}_proj}.weight, model.norm.weight, lm_head.weight (if not tied); then,
-/// where the family has them, each layer's self_attn.{q,k,v,o}_proj.bias and self_attn.{q,k}_norm.weight.
+/// where the family has them, each layer's self_attn.{q,k,v,o}_proj.bias, post_{attention,feedforward}_layernorm.weight
+/// (then pre_feedforward_layernorm stands among the first) and self_attn.{q,k}_norm.weight.
 std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensor_shapes(const ModelConfig& config);
 
 /// Writes config.json and model.safetensors into `folder` (made if absent). `tensors` under their Hugging Face names;

@@ -1,4 +1,5 @@
-// Names and shapes are transformers' (modeling_llama.py, modeling_qwen2.py, modeling_qwen3.py); those of quantised
+// Names and shapes are transformers' (modeling_llama.py, modeling_qwen2.py, modeling_qwen3.py,
+// modeling_gemma3.py); those of quantised
 // weights are compressed-tensors' (compressors/naive_quantized, compressors/pack_quantized).
 #include "model/model_tensors.h"
 
@@ -26,6 +27,10 @@ std::string text_of(const StoredTensor* tensor) {
 bool is_float(DataType type) {
   return type == DataType::f32 || type == DataType::f16 || type == DataType::bf16;
 }
+
+/// Those that Gemma has behind its blocks. With them, "post_attention_layernorm" is one of these and not the norm
+/// before the feed-forward block.
+constexpr const char* output_norms[] = {"post_attention_layernorm", "post_feedforward_layernorm"};
 
 /// Only matrices may be stored as codes; norms and biases stay in float.
 bool is_matrix(const std::string& tensor) {
@@ -231,7 +236,7 @@ std::vector<std::pair<std::string, Shape>> tensor_shapes(const ModelConfig& conf
                                  {prefix + "self_attn.k_proj.weight", {keys, D}},
                                  {prefix + "self_attn.v_proj.weight", {keys, D}},
                                  {prefix + "self_attn.o_proj.weight", {D, queries}},
-                                 {prefix + "post_attention_layernorm.weight", {D}},
+                                 {prefix + config.feed_forward_norm() + ".weight", {D}},
                                  {prefix + "mlp.gate_proj.weight", {F, D}},
                                  {prefix + "mlp.up_proj.weight", {F, D}},
                                  {prefix + "mlp.down_proj.weight", {D, F}}});
@@ -245,6 +250,9 @@ std::vector<std::pair<std::string, Shape>> tensor_shapes(const ModelConfig& conf
                                    {attention + "k_proj.bias", {keys}},
                                    {attention + "v_proj.bias", {keys}}});
     if (config.output_bias) shapes.push_back({attention + "o_proj.bias", {D}});
+    if (config.block_output_norm)
+      for (const char* norm : output_norms)
+        shapes.push_back({"model.layers." + std::to_string(layer) + "." + norm + ".weight", {D}});
     if (config.query_key_norm)
       shapes.insert(shapes.end(), {{attention + "q_norm.weight", {config.head_dim}},
                                    {attention + "k_norm.weight", {config.head_dim}}});

@@ -22,9 +22,15 @@ Json without_nulls(const Json& json) {
   return result;
 }
 
-/// The layer types that the model has.
+/// Gemma's layers that slide turn on their own (local_rope_source).
+bool turns_by_layer_type(const host::JsonCursor& root) {
+  return root.has("architectures") ? root.at("architectures").at(std::size_t{0}).string().starts_with("Gemma3")
+                                   : root.has("model_type") && root.at("model_type").string().starts_with("gemma3");
+}
+
+/// The layer types of the model that must turn alike.
 std::set<std::string> used_types(const host::JsonCursor& root) {
-  if (!root.has("layer_types")) return {"full_attention"};
+  if (!root.has("layer_types") || turns_by_layer_type(root)) return {"full_attention"};
   std::set<std::string> types;
   for (std::size_t i = 0; i < root.at("layer_types").array().size(); ++i)
     types.insert(root.at("layer_types").at(i).string());
@@ -81,6 +87,18 @@ RopeSource rope_source(const host::JsonCursor& root, std::int64_t max_positions)
     else if (!source.values.contains(original_key))
       source.values[original_key] = max_positions;
   }
+  return source;
+}
+
+RopeSource local_rope_source(const host::JsonCursor& root) {
+  constexpr char type[] = "sliding_attention";
+  for (const char* key : {"rope_parameters", "rope_scaling"})
+    if (is_given(root, key) && root.at(key).has(type)) {
+      const host::JsonCursor rope = root.at(key).at(type).object();
+      return {without_nulls(rope.json()), rope.pointer()};
+    }
+  RopeSource source;
+  if (root.has("rope_local_base_freq")) source.values[theta_key] = root.at("rope_local_base_freq").json();
   return source;
 }
 

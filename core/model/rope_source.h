@@ -21,6 +21,10 @@ struct RopeSource {
 /// layer types that turn differently.
 RopeSource rope_source(const host::JsonCursor& root, std::int64_t max_positions);
 
+/// The same of Gemma's layers that slide: "sliding_attention" of rope_parameters, else rope_local_base_freq as
+/// rope_theta; empty where neither is there. There, rope_source() is that of the layers that look at everything.
+RopeSource local_rope_source(const host::JsonCursor& root);
+
 /// What `root` says twice and differently, one sentence each, and which of the two counts.
 std::vector<std::string> rope_contradictions(const host::JsonCursor& root);
 

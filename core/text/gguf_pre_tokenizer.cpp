@@ -86,4 +86,9 @@ const GgufPreTokenizer* find_gguf_pre_tokenizer(std::string_view name) {
   return nullptr;
 }
 
+bool cuts_at_spaces(const Json& pre_tokenizer) {
+  return pre_tokenizer.is_object() && pre_tokenizer.value("type", "") == "Split" &&
+         pre_tokenizer.value("pattern", Json()) == Json{{"String", " "}};
+}
+
 }  // namespace retort::text

@@ -26,4 +26,7 @@ const GgufPreTokenizer* gguf_pre_tokenizer_of(const nlohmann::json& pre_tokenize
 /// nullptr if the name is unknown.
 const GgufPreTokenizer* find_gguf_pre_tokenizer(std::string_view name);
 
+/// Gemma's pre-tokenizer: it cuts at spaces, of which its normaliser leaves none.
+bool cuts_at_spaces(const nlohmann::json& pre_tokenizer);
+
 }  // namespace retort::text

@@ -99,7 +99,7 @@ void put_byte_level(const Json& json, GgufMetadata& metadata) {
 bool has_prefix_space(const Json& json) {
   const Json& normalizer = member(json, "normalizer");
   const Json& pre_tokenizer = member(json, "pre_tokenizer");
-  if (!pre_tokenizer.is_null()) {
+  if (!pre_tokenizer.is_null() && !cuts_at_spaces(pre_tokenizer)) {
     if (pre_tokenizer.at("type") != "Metaspace" || pre_tokenizer.at("replacement") != space_symbol)
       refuse("/pre_tokenizer", "ByteLevel, Metaspace or none", pre_tokenizer.dump().substr(0, 200));
     if (pre_tokenizer.contains("prepend_scheme")) return pre_tokenizer["prepend_scheme"] != "never";

@@ -68,7 +68,8 @@ std::vector<std::string> lost_in_gguf(const Tokenizer& tokenizer) {
   if (decoder.size() == 1 && decoder[0].at("type") == "ByteLevel") {
     add_byte_level_losses(tokenizer, json, normalizer, lost);
   } else {
-    if (!member_or_null(json, "pre_tokenizer").is_null()) lost.emplace_back("pre_tokenizer: Metaspace");
+    const Json& pre_tokenizer = member_or_null(json, "pre_tokenizer");
+    if (!pre_tokenizer.is_null() && !cuts_at_spaces(pre_tokenizer)) lost.emplace_back("pre_tokenizer: Metaspace");
     if (member_or_null(json.at("model"), "ignore_merges") == true) lost.emplace_back("ignore_merges");
   }
   return lost;

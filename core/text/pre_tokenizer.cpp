@@ -82,18 +82,25 @@ void PreTokenizer::add_byte_level(const JsonCursor& json) {
 
 void PreTokenizer::add_split(const JsonCursor& json) {
   const JsonCursor pattern = json.at("pattern");
-  const std::string regex =
-      pattern.has("Regex") ? pattern.at("Regex").string() : quoted_for_regex(pattern.at("String").string());
+  const bool is_regex = pattern.has("Regex");
+  std::string regex = is_regex ? pattern.at("Regex").string() : quoted_for_regex(pattern.at("String").string());
   const std::string behavior = json.at("behavior").string();
   const bool invert = flag_or(json, "invert", false);
-  if (behavior != "Isolated" && behavior != "Removed")
-    json.at("behavior").refuse("\"Isolated\" or \"Removed\" (others are not implemented)");
+  const bool with_next = behavior == "MergedWithNext" && !invert;
+  // Cuts behind every match; a text, unlike a pattern, can always be looked back for.
+  const bool with_previous = behavior == "MergedWithPrevious" && !invert && !is_regex;
+  if (behavior != "Isolated" && behavior != "Removed" && !with_next && !with_previous)
+    json.at("behavior")
+        .refuse(
+            R"("Isolated", "Removed", or without invert "MergedWithNext" or, of a String, "MergedWithPrevious" (others are not implemented))");
+  if (with_previous) regex = "(?<=" + regex + ")";
   Step step;
   try {
     step.pattern.emplace_back(regex);
   } catch (const std::invalid_argument& error) {
     pattern.refuse("a regular expression", error.what());
   }
+  step.merge_with_next = with_next;
   step.drop_matches = behavior == "Removed" && !invert;
   step.drop_gaps = behavior == "Removed" && invert;
   steps_.push_back(std::move(step));

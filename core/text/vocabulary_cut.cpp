@@ -6,17 +6,21 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace retort::text {
 namespace {
 
 using OrderedJson = nlohmann::ordered_json;
+using Json = nlohmann::json;
 
 /// "a b" or ["a", "b"].
-std::pair<std::string, std::string> parts_of(const OrderedJson& merge) {
-  if (merge.is_array()) return {merge.at(0).get<std::string>(), merge.at(1).get<std::string>()};
-  const auto text = merge.get<std::string>();
+template <typename AnyJson>
+std::pair<std::string, std::string> parts_of(const AnyJson& merge) {
+  if (merge.is_array()) return {merge.at(0).template get<std::string>(), merge.at(1).template get<std::string>()};
+  const auto text = merge.template get<std::string>();
   const std::size_t space = text.find(' ', 1);
   return {text.substr(0, space), text.substr(space + 1)};
 }
@@ -29,6 +33,19 @@ std::int64_t renumbered(const NewIds& ids, const OrderedJson& id, const char* wh
     throw std::invalid_argument(std::string("the tokenizer's ") + where + " names token " + id.dump() +
                                 ", expected one that is kept");
   return found->second;
+}
+
+/// tokenizer.json in its order, but of model.vocab only what `ids` has. Dropped ones are left out while it is read: an
+/// ordered object is searched from its begin for every key that is put in.
+OrderedJson without_dropped(const Tokenizer& tokenizer, const NewIds& ids) {
+  bool in_vocabulary = false;
+  return OrderedJson::parse(tokenizer.to_json(), [&](int depth, OrderedJson::parse_event_t event, OrderedJson& value) {
+    if (event != OrderedJson::parse_event_t::key) return true;
+    if (depth < 3) in_vocabulary = depth == 2 && value == "vocab";
+    if (depth != 3 || !in_vocabulary) return true;
+    const auto id = tokenizer.find(value.get_ref<const std::string&>());
+    return id.has_value() && ids.contains(*id);
+  });
 }
 
 /// Ids stand under "ids" (TemplateProcessing) and second in "sep" and "cls" (Bert and Roberta).
@@ -51,28 +68,27 @@ void renumber_post_processor(OrderedJson& node, const NewIds& ids) {
 }  // namespace
 
 std::vector<TokenId> required_tokens(const Tokenizer& tokenizer) {
-  const OrderedJson json = OrderedJson::parse(tokenizer.to_json());
+  const Json json = Json::parse(tokenizer.to_json());
   std::set<TokenId> required;
   for (TokenId id = 0; id < tokenizer.vocabulary_size(); ++id)
     if (tokenizer.is_added(id) || (!tokenizer.token(id).empty() && tokenizer.token_bytes(id).size() == 1))
       required.insert(id);
   if (const auto begin = tokenizer.begin_token()) required.insert(*begin);
-  const OrderedJson& model = json.at("model");
+  const Json& model = json.at("model");
   if (model.contains("unk_token") && model["unk_token"].is_string())
     if (const auto unknown = tokenizer.find(model["unk_token"].get<std::string>())) required.insert(*unknown);
   return {required.begin(), required.end()};
 }
 
 std::vector<TokenId> closed_under_merges(const Tokenizer& tokenizer, const std::vector<TokenId>& kept) {
-  const OrderedJson json = OrderedJson::parse(tokenizer.to_json());
-  std::multimap<std::string, std::pair<std::string, std::string>> made_of;
+  const Json json = Json::parse(tokenizer.to_json());
+  std::unordered_multimap<std::string, std::pair<std::string, std::string>> made_of;
   if (json.at("model").contains("merges"))
-    for (const OrderedJson& merge : json["model"]["merges"]) {
+    for (const Json& merge : json["model"]["merges"]) {
       std::pair<std::string, std::string> parts = parts_of(merge);
       const std::string whole = parts.first + parts.second;
       made_of.emplace(whole, std::move(parts));
     }
-  const OrderedJson& vocabulary = json["model"].at("vocab");
   std::set<TokenId> closed(kept.begin(), kept.end());
   std::vector<TokenId> open = kept;
   while (!open.empty()) {
@@ -80,8 +96,7 @@ std::vector<TokenId> closed_under_merges(const Tokenizer& tokenizer, const std::
     open.pop_back();
     for (auto [merge, end] = made_of.equal_range(token); merge != end; ++merge)
       for (const std::string& part : {merge->second.first, merge->second.second})
-        if (const auto found = vocabulary.find(part); found != vocabulary.end())
-          if (closed.insert(found->get<TokenId>()).second) open.push_back(found->get<TokenId>());
+        if (const auto found = tokenizer.find(part); found && closed.insert(*found).second) open.push_back(*found);
   }
   return {closed.begin(), closed.end()};
 }
@@ -93,18 +108,17 @@ Tokenizer cut_vocabulary(const Tokenizer& tokenizer, const std::vector<TokenId>&
       throw std::invalid_argument("kept tokens: expected ids that ascend, found " + std::to_string(kept[i]));
     ids[kept[i]] = static_cast<std::int64_t>(i);
   }
-  OrderedJson json = OrderedJson::parse(tokenizer.to_json());
+  OrderedJson json = without_dropped(tokenizer, ids);
   OrderedJson& model = json.at("model");
-  OrderedJson vocabulary = OrderedJson::object();
-  for (const auto& item : model.at("vocab").items())
-    if (const auto found = ids.find(item.value().get<std::int64_t>()); found != ids.end())
-      vocabulary[item.key()] = found->second;
-  model["vocab"] = std::move(vocabulary);
+  std::unordered_set<std::string> known;
+  for (auto& item : model.at("vocab").items()) {
+    known.insert(item.key());
+    item.value() = renumbered(ids, item.value(), "vocab");
+  }
   if (model.contains("merges")) {
     OrderedJson merges = OrderedJson::array();
     for (const OrderedJson& merge : model["merges"]) {
       const auto [left, right] = parts_of(merge);
-      const OrderedJson& known = model["vocab"];
       if (known.contains(left) && known.contains(right) && known.contains(left + right)) merges.push_back(merge);
     }
     model["merges"] = std::move(merges);

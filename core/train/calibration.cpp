@@ -42,9 +42,8 @@ class SignalSums {
         heads_(feed_forward_.size()) {}
 
   void add(std::span<CalibrationBatch> batches) {
-    const Tensor& embedding = decoder_.weight("model.embed_tokens.weight");
     for (CalibrationBatch& batch : batches) {
-      batch.state = torch::embedding(embedding, batch.ids);
+      batch.state = decoder_.embed(batch.ids);
       positions_ += batch.lengths.sum().item<double>();
     }
     std::vector<std::vector<Tensor>> inputs;  // by layer, of every batch, where their similarity is wanted
@@ -157,8 +156,7 @@ Tensor FeedForwardHessians::of(std::int64_t layer) {
   torch::NoGradGuard no_grad;
   if (batches_.empty() || layer < at_) {
     batches_ = calibration_batches(sequences_, std::numeric_limits<std::int64_t>::max());
-    const Tensor& embedding = decoder_.weight("model.embed_tokens.weight");
-    for (CalibrationBatch& batch : batches_) batch.state = torch::embedding(embedding, batch.ids);
+    for (CalibrationBatch& batch : batches_) batch.state = decoder_.embed(batch.ids);
     at_ = 0;
   }
   for (; at_ < layer; ++at_)

@@ -76,7 +76,8 @@ class Pass {
     if (signals_ != 0) batches_ = calibration_batches(calibration.sequences, calibration.rows);
     if (batches_.empty()) return;
     const Tensor embedding = matrix_of(source, "model.embed_tokens");
-    for (CalibrationBatch& batch : batches_) batch.state = torch::embedding(embedding, batch.ids);
+    for (CalibrationBatch& batch : batches_)
+      batch.state = torch::embedding(embedding, batch.ids) * source.config().embedding_factor();
   }
 
   void embedding(const LinearSite& site) {

@@ -63,7 +63,7 @@ DecoderModule::DecoderModule(const model::ModelConfig& config, std::uint64_t see
   for (const auto& [name, shape] : model::tensor_shapes(config)) {
     Tensor weight;
     if (ends_with(name, "norm.weight")) {
-      weight = torch::ones(shape);
+      weight = torch::full(shape, 1.0 - config.norm_offset());
     } else if (ends_with(name, ".bias")) {
       weight = torch::zeros(shape);
     } else {
@@ -76,12 +76,27 @@ DecoderModule::DecoderModule(const model::ModelConfig& config, std::uint64_t see
   }
   link_layers();
 
-  const Tensor frequencies =
-      torch::tensor(model::rope_frequencies(config.rope_scaling, config.rope_theta, config.head_dim), torch::kFloat64);
-  const Tensor angles = torch::outer(torch::arange(config.max_positions, torch::kFloat64), frequencies);
+  rotation_ = rotation(model::rope_frequencies(config.rope_scaling, config.rope_theta, config.head_dim),
+                       config.rope_scaling.attention_factor);
+  if (config.local_rope_theta > 0)
+    local_rotation_ = rotation(model::rope_frequencies({}, config.local_rope_theta, config.head_dim), 1.0);
+}
+
+DecoderModule::Rotation DecoderModule::rotation(const std::vector<double>& frequencies, double factor) const {
+  const Tensor angles =
+      torch::outer(torch::arange(config_.max_positions, torch::kFloat64), torch::tensor(frequencies, torch::kFloat64));
   const Tensor both_halves = torch::cat({angles, angles}, -1);
-  cosine_ = (both_halves.cos() * config.rope_scaling.attention_factor).to(torch::kFloat32);
-  sine_ = (both_halves.sin() * config.rope_scaling.attention_factor).to(torch::kFloat32);
+  return {(both_halves.cos() * factor).to(torch::kFloat32), (both_halves.sin() * factor).to(torch::kFloat32)};
+}
+
+DecoderModule::Rotation DecoderModule::first(std::int64_t index, std::int64_t time) const {
+  const Rotation& all = config_.turns_locally(index) ? local_rotation_ : rotation_;
+  return {all.cosine.narrow(0, 0, time), all.sine.narrow(0, 0, time)};
+}
+
+DecoderModule::Rotation DecoderModule::at(std::int64_t index, const Tensor& positions) const {
+  const Rotation& all = config_.turns_locally(index) ? local_rotation_ : rotation_;
+  return {all.cosine.index_select(0, positions), all.sine.index_select(0, positions)};
 }
 
 void DecoderModule::link_layers() {
@@ -92,7 +107,8 @@ void DecoderModule::link_layers() {
     const std::string prefix = "model.layers." + std::to_string(i) + ".";
     layers_.push_back({weight(prefix + "input_layernorm.weight"), weight(prefix + "self_attn.q_proj.weight"),
                        weight(prefix + "self_attn.k_proj.weight"), weight(prefix + "self_attn.v_proj.weight"),
-                       weight(prefix + "self_attn.o_proj.weight"), weight(prefix + "post_attention_layernorm.weight"),
+                       weight(prefix + "self_attn.o_proj.weight"),
+                       weight(prefix + config_.feed_forward_norm() + ".weight"),
                        weight(prefix + "mlp.gate_proj.weight"), weight(prefix + "mlp.up_proj.weight"),
                        weight(prefix + "mlp.down_proj.weight")});
     Layer& layer = layers_.back();
@@ -105,6 +121,10 @@ void DecoderModule::link_layers() {
     if (config_.query_key_norm) {
       layer.q_norm = weight(prefix + "self_attn.q_norm.weight");
       layer.k_norm = weight(prefix + "self_attn.k_norm.weight");
+    }
+    if (config_.block_output_norm) {
+      layer.attention_output_norm = weight(prefix + "post_attention_layernorm.weight");
+      layer.feed_forward_output_norm = weight(prefix + "post_feedforward_layernorm.weight");
     }
   }
 }
@@ -119,18 +139,28 @@ void DecoderModule::adapt(const std::string& name, Adapter adapter) {
   adapters_[weight(name).unsafeGetTensorImpl()] = std::move(adapter);
 }
 
+void DecoderModule::use_form(const std::string& name, WeightForm form) {
+  forms_[weight(name).unsafeGetTensorImpl()] = std::move(form);
+}
+
+Tensor DecoderModule::used(const Tensor& weight) const {
+  if (forms_.empty()) return weight;
+  const auto found = forms_.find(weight.unsafeGetTensorImpl());
+  return found == forms_.end() ? weight : found->second.of(weight);
+}
+
 Tensor DecoderModule::merged_weight(const std::string& name) const {
   for (const auto& [known, plain] : weights_) {
     if (known != name) continue;
     const auto found = adapters_.find(plain.unsafeGetTensorImpl());
-    if (found == adapters_.end()) return plain;
-    return plain + found->second.b.matmul(found->second.a) * found->second.scale;
+    if (found == adapters_.end()) return used(plain);
+    return used(plain) + found->second.b.matmul(found->second.a) * found->second.scale;
   }
   throw std::invalid_argument("the model has no weight named " + name);
 }
 
 Tensor DecoderModule::linear(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
-  const Tensor plain = torch::linear(x, weight, bias);
+  const Tensor plain = torch::linear(x, used(weight), bias);
   if (adapters_.empty()) return plain;
   const auto found = adapters_.find(weight.unsafeGetTensorImpl());
   if (found == adapters_.end()) return plain;
@@ -144,15 +174,24 @@ std::vector<Tensor> DecoderModule::parameters() const {
 }
 
 Tensor DecoderModule::norm(const Tensor& x, const Tensor& weight) const {
-  return rms_norm(x, weight, config_.rms_norm_epsilon);
+  return rms_norm(x, config_.norm_adds_one ? weight + 1.0 : weight, config_.rms_norm_epsilon);
+}
+
+Tensor DecoderModule::gated(const Tensor& gate, const Tensor& up) const {
+  return config_.activation == model::Activation::gelu_tanh ? torch::gelu(gate, "tanh") * up : swiglu(gate, up);
+}
+
+Tensor DecoderModule::embed(const Tensor& ids) const {
+  const Tensor rows = torch::embedding(used(embedding_), ids);
+  return config_.embedding_scale == model::EmbeddingScale::none ? rows : rows * config_.embedding_factor();
 }
 
 Tensor DecoderModule::feed_forward(const Tensor& x, const Layer& layer, std::int64_t index) {
-  const Tensor h = norm(x, layer.post_norm);
+  const Tensor h = norm(x, layer.feed_forward_norm);
   observe(Site::feed_forward_input, index, h);
-  const Tensor hidden = swiglu(linear(h, layer.gate), linear(h, layer.up));
+  const Tensor hidden = gated(linear(h, layer.gate), linear(h, layer.up));
   observe(Site::feed_forward_hidden, index, hidden);
-  return linear(hidden, layer.down);
+  return output(linear(hidden, layer.down), layer.feed_forward_output_norm);
 }
 
 Tensor DecoderModule::run_layer(const Tensor& x, std::int64_t index, const Attention& attention, Dropper& drop) {
@@ -162,7 +201,7 @@ Tensor DecoderModule::run_layer(const Tensor& x, std::int64_t index, const Atten
   observe(Site::attention_input, index, h);
   const Tensor mixed = attention(h, layer, index);
   observe(Site::attention_output, index, mixed);
-  const Tensor middle = x + drop(linear(mixed, layer.o, layer.o_bias));
+  const Tensor middle = x + drop(output(linear(mixed, layer.o, layer.o_bias), layer.attention_output_norm));
   const Tensor out = middle + drop(feed_forward(middle, layer, index));
   observe(Site::layer_output, index, out);
   return out;
@@ -171,12 +210,15 @@ Tensor DecoderModule::run_layer(const Tensor& x, std::int64_t index, const Atten
 std::vector<Tensor> DecoderModule::learnt_of(const Layer& layer) const {
   std::vector<Tensor> learnt;
   for (const Tensor& weight :
-       {layer.input_norm, layer.q, layer.k, layer.v, layer.o, layer.post_norm, layer.gate, layer.up, layer.down,
-        layer.q_bias, layer.k_bias, layer.v_bias, layer.o_bias, layer.q_norm, layer.k_norm}) {
+       {layer.input_norm, layer.q, layer.k, layer.v, layer.o, layer.feed_forward_norm, layer.gate, layer.up, layer.down,
+        layer.q_bias, layer.k_bias, layer.v_bias, layer.o_bias, layer.q_norm, layer.k_norm, layer.attention_output_norm,
+        layer.feed_forward_output_norm}) {
     if (!weight.defined()) continue;
     if (weight.requires_grad()) learnt.push_back(weight);
     const auto found = adapters_.find(weight.unsafeGetTensorImpl());
     if (found != adapters_.end()) learnt.insert(learnt.end(), {found->second.a, found->second.b});
+    const auto form = forms_.find(weight.unsafeGetTensorImpl());
+    if (form != forms_.end()) learnt.insert(learnt.end(), form->second.learnt.begin(), form->second.learnt.end());
   }
   return learnt;
 }
@@ -213,9 +255,13 @@ DecoderModule::Projected DecoderModule::project(const Tensor& h, const Layer& la
   Projected result{heads_of(h, layer.q, layer.q_bias, config_.heads),
                    heads_of(h, layer.k, layer.k_bias, config_.kv_heads),
                    heads_of(h, layer.v, layer.v_bias, config_.kv_heads)};
-  if (!layer.q_norm.defined()) return result;
-  result.q = norm(result.q, layer.q_norm);
-  result.k = norm(result.k, layer.k_norm);
+  if (layer.q_norm.defined()) {
+    result.q = norm(result.q, layer.q_norm);
+    result.k = norm(result.k, layer.k_norm);
+  }
+  // Attention divides by √head_dim.
+  const double usual = std::sqrt(static_cast<double>(config_.head_dim));
+  if (config_.attention_divisor() != usual) result.q = result.q * (usual / config_.attention_divisor());
   return result;
 }
 
@@ -228,7 +274,7 @@ Tensor DecoderModule::attend(const Tensor& q, const Tensor& k, const Tensor& v, 
 }
 
 Tensor DecoderModule::full_attention(const Tensor& h, const Layer& layer, std::int64_t index) const {
-  const Tensor cosine = cosine_.narrow(0, 0, h.size(1)), sine = sine_.narrow(0, 0, h.size(1));
+  const auto [cosine, sine] = first(index, h.size(1));
   const Projected projected = project(h, layer);
   return causal_attention(rotate(projected.q, cosine, sine), rotate(projected.k, cosine, sine), projected.v,
                           config_.window(index));
@@ -245,12 +291,12 @@ Tensor DecoderModule::activation(const Tensor& x, std::int64_t index, Site until
   if (seen(Site::attention_input, h)) return h;
   const Tensor mixed = full_attention(h, layer, index);
   if (seen(Site::attention_output, mixed)) return mixed;
-  const Tensor middle = x + torch::linear(mixed, layer.o, layer.o_bias);
-  const Tensor g = norm(middle, layer.post_norm);
+  const Tensor middle = x + output(torch::linear(mixed, layer.o, layer.o_bias), layer.attention_output_norm);
+  const Tensor g = norm(middle, layer.feed_forward_norm);
   if (seen(Site::feed_forward_input, g)) return g;
-  const Tensor hidden = swiglu(torch::linear(g, layer.gate), torch::linear(g, layer.up));
+  const Tensor hidden = gated(torch::linear(g, layer.gate), torch::linear(g, layer.up));
   if (seen(Site::feed_forward_hidden, hidden)) return hidden;
-  const Tensor out = middle + torch::linear(hidden, layer.down);
+  const Tensor out = middle + output(torch::linear(hidden, layer.down), layer.feed_forward_output_norm);
   observe(Site::layer_output, index, out);
   return out;
 }
@@ -259,7 +305,7 @@ Tensor DecoderModule::hidden(const Tensor& ids, const Dropout& dropout, std::vec
   const auto attention = [this](const Tensor& h, const Layer& layer, std::int64_t index) {
     return full_attention(h, layer, index);
   };
-  return run_layers(torch::embedding(embedding_, ids), attention, dropout, layer_outputs);
+  return run_layers(embed(ids), attention, dropout, layer_outputs);
 }
 
 Tensor DecoderModule::hidden_packed(const Tensor& ids, const std::vector<std::int64_t>& lengths, const Dropout& dropout,
@@ -267,8 +313,8 @@ Tensor DecoderModule::hidden_packed(const Tensor& ids, const std::vector<std::in
   std::vector<Tensor> places;
   for (const std::int64_t length : lengths) places.push_back(torch::arange(length));
   const Tensor positions = torch::cat(places);
-  const Tensor cosine = cosine_.index_select(0, positions), sine = sine_.index_select(0, positions);
-  const auto attention = [this, cosine, sine, lengths](const Tensor& h, const Layer& layer, std::int64_t index) {
+  const auto attention = [this, positions, lengths](const Tensor& h, const Layer& layer, std::int64_t index) {
+    const auto [cosine, sine] = at(index, positions);
     const Projected projected = project(h, layer);
     const Tensor q = rotate(projected.q, cosine, sine), k = rotate(projected.k, cosine, sine);
     std::vector<Tensor> mixed;
@@ -280,16 +326,16 @@ Tensor DecoderModule::hidden_packed(const Tensor& ids, const std::vector<std::in
     }
     return torch::cat(mixed, 1);
   };
-  return run_layers(torch::embedding(embedding_, ids.unsqueeze(0)), attention, dropout, layer_outputs);
+  return run_layers(embed(ids.unsqueeze(0)), attention, dropout, layer_outputs);
 }
 
 Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths, std::int64_t capacity,
                                         ReferenceCache& cache) {
   const std::int64_t batch = ids.size(0), time = ids.size(1);
-  const Tensor cosine = cosine_.narrow(0, 0, time), sine = sine_.narrow(0, 0, time);
   cache = {};
   cache.lengths = lengths.clone();
-  return run_layers(torch::embedding(embedding_, ids), [&](const Tensor& h, const Layer& layer, std::int64_t index) {
+  return run_layers(embed(ids), [&](const Tensor& h, const Layer& layer, std::int64_t index) {
+    const auto [cosine, sine] = first(index, time);
     const Projected projected = project(h, layer);
     const Tensor q = rotate(projected.q, cosine, sine), k = rotate(projected.k, cosine, sine), v = projected.v;
     for (auto [store, fresh] : {std::pair{&cache.keys, k}, std::pair{&cache.values, v}}) {
@@ -305,29 +351,30 @@ Tensor DecoderModule::hidden_step(const Tensor& ids, ReferenceCache& cache) {
   const std::int64_t used = cache.lengths.max().item<std::int64_t>() + 1;
   const Tensor rows = torch::arange(batch);
   // Every sequence stands at its own position: as [1,B,heads,head_dim], rotate() takes the batch for time.
-  const Tensor cosine = cosine_.index_select(0, cache.lengths), sine = sine_.index_select(0, cache.lengths);
-  const auto rotated = [&](const Tensor& x) { return rotate(x.transpose(0, 1), cosine, sine).transpose(0, 1); };
+  const auto rotated = [&](const Tensor& x, const Rotation& turn) {
+    return rotate(x.transpose(0, 1), turn.cosine, turn.sine).transpose(0, 1);
+  };
   const Tensor back = cache.lengths.unsqueeze(1) - torch::arange(used).unsqueeze(0);  // [B,used] positions behind
   const auto visible = [&](std::int64_t window) {
     const Tensor seen = window > 0 ? (back >= 0).logical_and(back < window) : back >= 0;
     return seen.view({batch, 1, 1, used});
   };
-  const Tensor out = run_layers(
-      torch::embedding(embedding_, ids.unsqueeze(1)), [&](const Tensor& h, const Layer& layer, std::int64_t index) {
-        const auto i = static_cast<std::size_t>(index);
-        const Projected projected = project(h, layer);
-        const Tensor q = rotated(projected.q), k = rotated(projected.k), v = projected.v;
-        cache.keys[i].index_put_({rows, torch::indexing::Slice(), cache.lengths}, k.squeeze(1));
-        cache.values[i].index_put_({rows, torch::indexing::Slice(), cache.lengths}, v.squeeze(1));
-        return attend(q, cache.keys[i].narrow(2, 0, used), cache.values[i].narrow(2, 0, used),
-                      visible(config_.window(index)));
-      });
+  const Tensor out = run_layers(embed(ids.unsqueeze(1)), [&](const Tensor& h, const Layer& layer, std::int64_t index) {
+    const auto i = static_cast<std::size_t>(index);
+    const Projected projected = project(h, layer);
+    const Rotation turn = at(index, cache.lengths);
+    const Tensor q = rotated(projected.q, turn), k = rotated(projected.k, turn), v = projected.v;
+    cache.keys[i].index_put_({rows, torch::indexing::Slice(), cache.lengths}, k.squeeze(1));
+    cache.values[i].index_put_({rows, torch::indexing::Slice(), cache.lengths}, v.squeeze(1));
+    return attend(q, cache.keys[i].narrow(2, 0, used), cache.values[i].narrow(2, 0, used),
+                  visible(config_.window(index)));
+  });
   cache.lengths = cache.lengths + 1;
   return out.squeeze(1);
 }
 
 Tensor DecoderModule::logits(const Tensor& rows) {
-  return torch::linear(rows, head_).to(torch::kFloat32);
+  return torch::linear(rows, used(head_)).to(torch::kFloat32);
 }
 
 }  // namespace retort::train

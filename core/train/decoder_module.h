@@ -1,5 +1,5 @@
-// The decoder of the Llama and Qwen families on LibTorch, for training and as the reference of the runtime. Internal to
-// core/train. B batch, T time, D hidden, F feed-forward, H heads, K kv heads, V vocabulary, C cache length.
+// The decoder of the Llama, Qwen and Gemma 3 families on LibTorch, for training and as the reference of the runtime.
+// Internal to core/train. B batch, T time, D hidden, F feed-forward, H heads, K kv heads, V vocabulary, C cache length.
 #pragma once
 
 #include <functional>
@@ -25,7 +25,7 @@ enum class Site {
   attention_input,      ///< [B,T,D] after the norm
   attention_output,     ///< [B,T,H·head_dim] before o_proj
   feed_forward_input,   ///< [B,T,D] after the norm
-  feed_forward_hidden,  ///< [B,T,F] silu(gate)·up
+  feed_forward_hidden,  ///< [B,T,F] silu(gate)·up, or with the family's own function
   layer_output,         ///< [B,T,D]
   head_input,           ///< [B,T,D] after the final norm; layer is −1
 };
@@ -47,6 +47,12 @@ struct Adapter {
   double scale = 1;
 };
 
+/// What takes the place of a matrix wherever the model computes with it, and what else of it is learnt.
+struct WeightForm {
+  std::function<torch::Tensor(const torch::Tensor& weight)> of;
+  std::vector<torch::Tensor> learnt;
+};
+
 class DecoderModule {
  public:
   /// Random weights that depend on `seed` alone: normal with 1/sqrt(fan-in), residual projections divided by sqrt(2L).
@@ -59,7 +65,9 @@ class DecoderModule {
   torch::Tensor& weight(const std::string& name);
   /// Puts `adapter` beside the matrix of this name; everything but activation() computes with it.
   void adapt(const std::string& name, Adapter adapter);
-  /// The weight, W + scale·B·A where it has an adapter: what an ordinary model of the same function has.
+  /// The matrix of this name is used in `form`, the embedding and the head too; activation() takes it as it is.
+  void use_form(const std::string& name, WeightForm form);
+  /// The weight, W + scale·B·A where it has an adapter, in its form: what an ordinary model of the same function has.
   torch::Tensor merged_weight(const std::string& name) const;
 
   Observer observer;               ///< may be empty
@@ -78,6 +86,8 @@ class DecoderModule {
   torch::Tensor activation(const torch::Tensor& x, std::int64_t layer, Site until) const;
   /// x [B,T,D], the last layer's output → [B,T,D] the head's input.
   torch::Tensor final_norm(const torch::Tensor& x) const { return norm(x, final_norm_); }
+  /// ids […] → the first layer's input […,D].
+  torch::Tensor embed(const torch::Tensor& ids) const;
   /// One more token for every sequence: ids [B] are written at cache.lengths, which grow by one. → [B,D]
   torch::Tensor hidden_step(const torch::Tensor& ids, ReferenceCache& cache);
   /// The same as hidden(), and fills `cache` (made here, with room for `capacity` positions). `lengths` [B].
@@ -88,10 +98,25 @@ class DecoderModule {
 
  private:
   struct Layer {
-    torch::Tensor input_norm, q, k, v, o, post_norm, gate, up, down;
-    torch::Tensor q_bias, k_bias, v_bias, o_bias, q_norm, k_norm;  ///< undefined where the family has none
+    torch::Tensor input_norm, q, k, v, o, feed_forward_norm, gate, up, down;
+    /// Undefined where the family has none.
+    torch::Tensor q_bias, k_bias, v_bias, o_bias, q_norm, k_norm, attention_output_norm, feed_forward_output_norm;
   };
+  /// By 1 + weight where the family does so.
   torch::Tensor norm(const torch::Tensor& x, const torch::Tensor& weight) const;
+  /// What a block adds to the residual stream: x, normed where `weight` is defined.
+  torch::Tensor output(const torch::Tensor& x, const torch::Tensor& weight) const {
+    return weight.defined() ? norm(x, weight) : x;
+  }
+  torch::Tensor gated(const torch::Tensor& gate, const torch::Tensor& up) const;
+  /// Cosines and sines of every position, both halves alike: [max_positions, head_dim] each.
+  struct Rotation {
+    torch::Tensor cosine, sine;
+  };
+  Rotation rotation(const std::vector<double>& frequencies, double factor) const;
+  /// That of layer `index`, of the positions [0, time), or of those that `positions` lists.
+  Rotation first(std::int64_t index, std::int64_t time) const;
+  Rotation at(std::int64_t index, const torch::Tensor& positions) const;
   /// x·weightᵀ + bias, with the weight's adapter.
   torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias = {}) const;
   /// h [B,T,D] through a projection → [B,T,heads,head_dim]; `bias` may be undefined.
@@ -115,6 +140,7 @@ class DecoderModule {
   torch::Tensor run_layers(torch::Tensor x, const Attention& attention, const Dropout& dropout = {},
                            std::vector<torch::Tensor>* layer_outputs = nullptr);
   std::vector<torch::Tensor> learnt_of(const Layer& layer) const;
+  torch::Tensor used(const torch::Tensor& weight) const;
   void link_layers();
   void observe(Site site, std::int64_t layer, const torch::Tensor& activation) const {
     if (observer) observer(site, layer, activation);
@@ -123,9 +149,10 @@ class DecoderModule {
   model::ModelConfig config_;
   std::vector<std::pair<std::string, torch::Tensor>> weights_;
   std::unordered_map<const c10::TensorImpl*, Adapter> adapters_;  ///< by their matrix
+  std::unordered_map<const c10::TensorImpl*, WeightForm> forms_;  ///< likewise
   torch::Tensor embedding_, final_norm_, head_;
   std::vector<Layer> layers_;
-  torch::Tensor cosine_, sine_;  ///< [max_positions, head_dim]
+  Rotation rotation_, local_rotation_;  ///< the second of layers that turn on a base of their own; undefined: none
 };
 
 }  // namespace retort::train

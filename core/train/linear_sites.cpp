@@ -48,6 +48,13 @@ std::vector<LinearSite> linear_sites(const model::ModelConfig& config) {
   }
   sites.push_back(site(SitePlace::head, -1, "lm_head", tied ? RETORT_PRODUCER_NONE : RETORT_PRODUCER_NORM, D,
                        {{tied ? "model.embed_tokens" : "lm_head", V}}));
+  for (LinearSite& one : sites) {
+    const std::string layer = "model.layers." + std::to_string(one.layer) + ".";
+    if (one.place == SitePlace::attention_input) one.norm = layer + "input_layernorm.weight";
+    if (one.place == SitePlace::feed_forward_input) one.norm = layer + config.feed_forward_norm() + ".weight";
+    if (one.place == SitePlace::head) one.norm = "model.norm.weight";
+    one.norm_offset = config.norm_offset();
+  }
   return sites;
 }
 

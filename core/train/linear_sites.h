@@ -18,6 +18,8 @@ struct LinearSite {
   std::int64_t layer = -1;           ///< -1 for embedding and head
   std::vector<std::string> modules;  ///< "model.layers.0.self_attn.q_proj"; a tied head is "model.embed_tokens"
   host::SiteView view;               ///< names and shapes alone
+  std::string norm;                  ///< the RMSNorm weight that produces its input; empty: something else does
+  double norm_offset = 0;            ///< what is added to that weight before it multiplies
 };
 
 /// An embedding that is not tied, then each layer's q/k/v, o, gate/up, down, then the head.

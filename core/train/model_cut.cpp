@@ -84,7 +84,11 @@ std::unique_ptr<DecoderModule> cut_decoder(DecoderModule& full, const host::Prun
     matrix("self_attn.k_proj.weight", key, hidden);
     matrix("self_attn.v_proj.weight", key, hidden);
     matrix("self_attn.o_proj.weight", hidden, query);
-    matrix("post_attention_layernorm.weight", hidden, {});
+    matrix((std::string(config.feed_forward_norm()) + ".weight").c_str(), hidden, {});
+    if (config.block_output_norm) {
+      matrix("post_attention_layernorm.weight", hidden, {});
+      matrix("post_feedforward_layernorm.weight", hidden, {});
+    }
     matrix("mlp.gate_proj.weight", channel, hidden);
     matrix("mlp.up_proj.weight", channel, hidden);
     matrix("mlp.down_proj.weight", hidden, channel);

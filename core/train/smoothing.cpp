@@ -32,10 +32,11 @@ void fold_smoothing(const LinearSite& site, const Tensor& factors,
   };
   switch (site.place) {
     case SitePlace::attention_input:
-      divide(in_layer(site, "input_layernorm.weight"), factors);
-      break;
     case SitePlace::feed_forward_input:
-      divide(in_layer(site, "post_attention_layernorm.weight"), factors);
+    case SitePlace::head:
+      divide(site.norm, factors);
+      // What multiplies is o + w, which is to become (o + w)/s.
+      if (site.norm_offset != 0) weight(site.norm)->add_(site.norm_offset / factors - site.norm_offset);
       break;
     case SitePlace::attention_output: {
       const Tensor rows = value_factors(site, factors);
@@ -45,9 +46,6 @@ void fold_smoothing(const LinearSite& site, const Tensor& factors,
     }
     case SitePlace::feed_forward_hidden:
       divide(in_layer(site, "mlp.up_proj.weight"), factors);
-      break;
-    case SitePlace::head:
-      divide("model.norm.weight", factors);
       break;
     case SitePlace::embedding:
       throw std::invalid_argument(site.view.name + ": nothing produces its input, so it cannot be smoothed");

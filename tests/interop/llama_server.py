@@ -1,5 +1,6 @@
 """llama.cpp's llama-server on one GGUF file, in f32 from end to end, for the length of a `with` block."""
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -14,7 +15,7 @@ class LlamaServer:
     """`command` is what starts llama-server; the program ends if the server does not come up within a minute."""
 
     def __init__(self, command, gguf, context=512):
-        self.command = [*shlex.split(command), "-m", str(gguf), "--host", "127.0.0.1", "--port", str(PORT), "-t", "2",
+        self.command = [*shlex.split(command), "-m", str(gguf), "--host", "127.0.0.1", "--port", str(PORT), "-t", os.environ.get("PEER_THREADS", "2"),
                         "-c", str(context), "--flash-attn", "off", "-ctk", "f32", "-ctv", "f32"]
 
     def __enter__(self):
@@ -47,5 +48,5 @@ class LlamaServer:
     def post(self, path, body):
         request = urllib.request.Request(f"http://127.0.0.1:{PORT}{path}", json.dumps(body).encode(),
                                          {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=300) as answer:
+        with urllib.request.urlopen(request, timeout=3600) as answer:
             return json.load(answer)

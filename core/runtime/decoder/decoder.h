@@ -1,6 +1,6 @@
-// Inference of a decoder (Llama, Qwen2, Qwen3) on oneDNN kernels: prompts in chunks, then one token at a time of one
-// sequence or of several together, on a KV cache in blocks whose beginnings prompts may share.
-// One engine thread: an object must be used by one thread at a time. No LibTorch.
+// Inference of a decoder (Llama, Qwen2, Qwen3, Gemma 3) on oneDNN kernels: prompts in chunks, then one token at a time
+// of one sequence or of several together, on a KV cache in blocks whose beginnings prompts may share. One engine
+// thread: an object must be used by one thread at a time. No LibTorch.
 #pragma once
 
 #include <cstdint>

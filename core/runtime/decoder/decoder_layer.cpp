@@ -2,7 +2,6 @@
 #include "runtime/decoder/decoder_layer.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "runtime/decoder/weights.h"
 #include "runtime/kernels/attention.h"
@@ -16,8 +15,8 @@ std::string layer_name(std::int64_t index) {
   return "model.layers." + std::to_string(index);
 }
 
-std::vector<float> norm_weight(const model::ModelFolder& folder, std::int64_t index, const std::string& name) {
-  return finite_f32(folder.tensor(layer_name(index) + "." + name + ".weight"), folder.path().string());
+std::vector<float> norm_of_layer(const model::ModelFolder& folder, std::int64_t index, const std::string& name) {
+  return norm_weight(folder, layer_name(index) + "." + name);
 }
 
 /// Those of several projections one after the other.
@@ -42,6 +41,8 @@ DecoderLayer::DecoderLayer(const model::ModelFolder& folder, std::int64_t index,
       intermediate_size_(folder.config().intermediate_size),
       window_(folder.config().window(index)),
       epsilon_(static_cast<float>(folder.config().rms_norm_epsilon)),
+      temperature_(static_cast<float>(1.0 / folder.config().attention_divisor())),
+      activation_(folder.config().activation),
       qkv_(pool, read_fused(folder, layer_name(index) + ".self_attn", {"q_proj", "k_proj", "v_proj"})),
       o_(pool, read_fused(folder, layer_name(index) + ".self_attn", {"o_proj"})),
       gate_up_(pool, read_fused(folder, layer_name(index) + ".mlp", {"gate_proj", "up_proj"})),
@@ -51,13 +52,17 @@ DecoderLayer::DecoderLayer(const model::ModelFolder& folder, std::int64_t index,
 
 void DecoderLayer::read_vectors(const model::ModelFolder& folder) {
   const model::ModelConfig& config = folder.config();
-  attention_norm_ = norm_weight(folder, index_, "input_layernorm");
-  feed_forward_norm_ = norm_weight(folder, index_, "post_attention_layernorm");
+  attention_norm_ = norm_of_layer(folder, index_, "input_layernorm");
+  feed_forward_norm_ = norm_of_layer(folder, index_, config.feed_forward_norm());
+  if (config.block_output_norm) {
+    attention_output_norm_ = norm_of_layer(folder, index_, "post_attention_layernorm");
+    feed_forward_output_norm_ = norm_of_layer(folder, index_, "post_feedforward_layernorm");
+  }
   if (config.input_bias) qkv_bias_ = biases(folder, index_, {"q_proj", "k_proj", "v_proj"});
   if (config.output_bias) o_bias_ = biases(folder, index_, {"o_proj"});
   if (!config.query_key_norm) return;
-  query_norm_ = norm_weight(folder, index_, "self_attn.q_norm");
-  key_norm_ = norm_weight(folder, index_, "self_attn.k_norm");
+  query_norm_ = norm_of_layer(folder, index_, "self_attn.q_norm");
+  key_norm_ = norm_of_layer(folder, index_, "self_attn.k_norm");
 }
 
 void DecoderLayer::update(const model::ModelFolder& folder) {
@@ -101,11 +106,11 @@ void DecoderLayer::forward(const Pass& pass, Wanted wanted, const RopeTable& rop
     finish_attention(left, workspace);
   });
   gate_up_.run(left, workspace.input(), workspace.projected(), [&] {
-    add_back(left, o_, o_bias_, workspace);
+    add_back(left, o_, o_bias_, attention_output_norm_, workspace);
     normalize(left, feed_forward_norm_, gate_up_, workspace);
   });
   down_.run(left, workspace.input(), workspace.projected(), [&] { activate(left, workspace); });
-  add_back(left, down_, {}, workspace);
+  add_back(left, down_, {}, feed_forward_output_norm_, workspace);
 }
 
 void DecoderLayer::keep_row(std::int64_t row, Workspace& workspace) const {
@@ -189,11 +194,10 @@ void DecoderLayer::finish_attention(std::int64_t rows, Workspace& workspace) con
 void DecoderLayer::attend_run(const Pass& pass, const RowRun& run, std::int64_t head, std::int64_t first,
                               std::int64_t count, const RopeTable& rope, const KvCache& cache, Workspace& workspace,
                               std::int64_t thread) const {
-  const float temperature = 1.0f / std::sqrt(static_cast<float>(head_dim_));
   QueryTile tile;
   for (std::int64_t row = run.first; row < run.first + run.count; ++row) {
     const std::int64_t at = pass.places[static_cast<std::size_t>(row)].position;
-    const float scale = projection_scale(row, workspace) * temperature;
+    const float scale = projection_scale(row, workspace) * temperature_;
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t query_head = head * (heads_ / kv_heads_) + first + i;
       const auto slot = static_cast<std::size_t>(tile.count++);
@@ -213,18 +217,29 @@ void DecoderLayer::activate(std::int64_t rows, Workspace& workspace) const {
   // The exponential makes an element some five times as dear as elsewhere.
   parallel_for(rows, 5 * rows * intermediate_size_, [&](std::int64_t row, std::int64_t) {
     const float* gate = workspace.projected() + row * gate_up_.out();
-    const float maximum = swiglu(gate, gate + intermediate_size_, intermediate_size_, workspace.input().row_scales[row],
-                                 workspace.input().values + row * down_.in());
+    const auto gated = activation_ == model::Activation::gelu_tanh ? geglu : swiglu;
+    const float maximum = gated(gate, gate + intermediate_size_, intermediate_size_, workspace.input().row_scales[row],
+                                workspace.input().values + row * down_.in());
     workspace.finish_row(down_, row, rows, maximum);
   });
 }
 
 void DecoderLayer::add_back(std::int64_t rows, const Linear& linear, const std::vector<float>& bias,
-                            Workspace& workspace) const {
-  parallel_for(rows, rows * linear.out(), [&](std::int64_t row, std::int64_t) {
-    add_scaled(workspace.projected() + row * linear.out(), workspace.input().row_scales[row], linear.out(),
-               workspace.hidden() + row * linear.out());
-    if (!bias.empty()) add_scaled(bias.data(), 1.0f, linear.out(), workspace.hidden() + row * linear.out());
+                            const std::vector<float>& norm, Workspace& workspace) const {
+  const std::int64_t width = linear.out();
+  parallel_for(rows, rows * width, [&](std::int64_t row, std::int64_t) {
+    float* projected = workspace.projected() + row * width;
+    float* hidden = workspace.hidden() + row * width;
+    const float scale = workspace.input().row_scales[row];
+    if (norm.empty()) {
+      add_scaled(projected, scale, width, hidden);
+      if (!bias.empty()) add_scaled(bias.data(), 1.0f, width, hidden);
+      return;
+    }
+    scale_row(scale, width, projected);
+    if (!bias.empty()) add_scaled(bias.data(), 1.0f, width, projected);
+    rms_norm(projected, norm.data(), width, epsilon_, projected);
+    add_scaled(projected, 1.0f, width, hidden);
   });
 }
 

@@ -1,4 +1,5 @@
-// One transformer layer of the Llama and Qwen families: RMSNorm, grouped-query attention with RoPE, RMSNorm, SwiGLU.
+// One transformer layer of the Llama, Qwen and Gemma 3 families: RMSNorm, grouped-query attention with RoPE, RMSNorm,
+// gated feed-forward; in Gemma's a norm behind each of the two blocks as well.
 #pragma once
 
 #include <cstdint>
@@ -66,18 +67,22 @@ class DecoderLayer {
                   const RopeTable& rope, const KvCache& cache, Workspace& workspace, std::int64_t thread) const;
   void finish_attention(std::int64_t rows, Workspace& workspace) const;
   void activate(std::int64_t rows, Workspace& workspace) const;
-  /// Adds what `linear` gave to the residual stream.
-  void add_back(std::int64_t rows, const Linear& linear, const std::vector<float>& bias, Workspace& workspace) const;
+  /// Adds what `linear` gave, with its bias, and normed where `norm` is not empty, to the residual stream.
+  void add_back(std::int64_t rows, const Linear& linear, const std::vector<float>& bias, const std::vector<float>& norm,
+                Workspace& workspace) const;
 
   std::int64_t index_, heads_, kv_heads_, head_dim_, intermediate_size_, window_;
   float epsilon_;
-  std::vector<float> attention_norm_, feed_forward_norm_;  // [D]
-  std::vector<float> query_norm_, key_norm_;               // [head_dim], or empty
-  std::vector<float> qkv_bias_, o_bias_;                   // [(H + 2K) · head_dim] and [D], or empty
-  Linear qkv_;                                             // [(H + 2K) · head_dim, D]
-  Linear o_;                                               // [D, H · head_dim]
-  Linear gate_up_;                                         // [2F, D]
-  Linear down_;                                            // [D, F]
+  float temperature_;  // scores are multiplied with it
+  model::Activation activation_;
+  std::vector<float> attention_norm_, feed_forward_norm_;                // [D]
+  std::vector<float> attention_output_norm_, feed_forward_output_norm_;  // [D], or empty
+  std::vector<float> query_norm_, key_norm_;                             // [head_dim], or empty
+  std::vector<float> qkv_bias_, o_bias_;                                 // [(H + 2K) · head_dim] and [D], or empty
+  Linear qkv_;                                                           // [(H + 2K) · head_dim, D]
+  Linear o_;                                                             // [D, H · head_dim]
+  Linear gate_up_;                                                       // [2F, D]
+  Linear down_;                                                          // [D, F]
 };
 
 }  // namespace retort::runtime

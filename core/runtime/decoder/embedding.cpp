@@ -2,6 +2,7 @@
 #include "runtime/decoder/embedding.h"
 
 #include "runtime/decoder/weights.h"
+#include "runtime/kernels/vector_kernels.h"
 
 namespace retort::runtime {
 namespace {
@@ -15,7 +16,8 @@ model::StoredTensor copy(const model::StoredTensor& tensor, std::vector<std::byt
 
 }  // namespace
 
-Embedding::Embedding(const model::ModelFolder& folder, const Linear& head) {
+Embedding::Embedding(const model::ModelFolder& folder, const Linear& head)
+    : factor_(static_cast<float>(folder.config().embedding_factor())), width_(folder.config().hidden_size) {
   if (folder.config().tie_word_embeddings) {
     tied_ = &head;
     return;
@@ -47,6 +49,7 @@ void Embedding::look_up(std::int64_t token, float* target) const {
   } else {
     read_row(weight_, token, target);
   }
+  if (factor_ != 1.0f) scale_row(factor_, width_, target);
 }
 
 }  // namespace retort::runtime

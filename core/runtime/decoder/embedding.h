@@ -18,11 +18,13 @@ class Embedding {
 
   /// Those of `folder`; a tied embedding follows its head. Throws as the constructor.
   void update(const model::ModelFolder& folder);
-  /// Row `token` as f32 [D]; `token` is within the vocabulary.
+  /// Row `token` as f32 [D], times the model's embedding_factor; `token` is within the vocabulary.
   void look_up(std::int64_t token, float* target) const;
 
  private:
   const Linear* tied_ = nullptr;  // null: the copy below
+  float factor_;
+  std::int64_t width_;
   std::vector<std::byte> weight_bytes_, scale_bytes_, zero_bytes_;
   model::StoredTensor weight_tensor_, scale_tensor_, zero_tensor_;
   model::LinearWeight weight_;

@@ -18,16 +18,14 @@ void add(Row& target, const Row& x) {
 }  // namespace
 
 ReferenceModel::ReferenceModel(const model::ModelFolder& folder, Activations activations)
-    : config_(folder.config()),
-      activations_(activations),
-      frequencies_(model::rope_frequencies(config_.rope_scaling, config_.rope_theta, config_.head_dim)) {
+    : config_(folder.config()), activations_(activations) {
   const std::string path = folder.path().string();
   const auto linear = [&](const std::string& module) { return read(folder.linear(module)); };
-  const auto norm = [&](const std::string& module) { return finite_f32(folder.tensor(module + ".weight"), path); };
+  const auto norm = [&](const std::string& module) { return norm_weight(folder, module); };
   embedding_ = model::to_f32(folder.linear("model.embed_tokens"));
   for (std::int64_t i = 0; i < config_.layers; ++i) {
     const std::string prefix = "model.layers." + std::to_string(i) + ".";
-    layers_.push_back({norm(prefix + "input_layernorm"), norm(prefix + "post_attention_layernorm"),
+    layers_.push_back({norm(prefix + "input_layernorm"), norm(prefix + config_.feed_forward_norm()),
                        linear(prefix + "self_attn.q_proj"), linear(prefix + "self_attn.k_proj"),
                        linear(prefix + "self_attn.v_proj"), linear(prefix + "self_attn.o_proj"),
                        linear(prefix + "mlp.gate_proj"), linear(prefix + "mlp.up_proj"),
@@ -43,9 +41,15 @@ ReferenceModel::ReferenceModel(const model::ModelFolder& folder, Activations act
     }
     if (config_.output_bias) layer.o_bias = vector("o_proj.bias");
     if (config_.query_key_norm) {
-      layer.query_norm = vector("q_norm.weight");
-      layer.key_norm = vector("k_norm.weight");
+      layer.query_norm = norm(prefix + "self_attn.q_norm");
+      layer.key_norm = norm(prefix + "self_attn.k_norm");
     }
+    if (config_.block_output_norm) {
+      layer.attention_output_norm = norm(prefix + "post_attention_layernorm");
+      layer.feed_forward_output_norm = norm(prefix + "post_feedforward_layernorm");
+    }
+    layer.frequencies = model::rope_frequencies(config_, i);
+    layer.rope_factor = config_.turns_locally(i) ? 1.0 : config_.rope_scaling.attention_factor;
     layer.window = config_.window(i);
   }
   final_norm_ = norm("model.norm");
@@ -72,11 +76,12 @@ Row ReferenceModel::biased(const Weight& weights, const Row& bias, const Row& x)
   return y;
 }
 
-Row ReferenceModel::prepared(const Row& projected, std::int64_t head, const Row& norm, std::int64_t position) const {
+Row ReferenceModel::prepared(const Layer& layer, const Row& projected, std::int64_t head, const Row& norm,
+                             std::int64_t position) const {
   Row x = head_of(projected, head, config_.head_dim);
   if (!norm.empty()) x = ref_rms_norm(x, norm, config_.rms_norm_epsilon);
-  x = ref_rotate(x, position, frequencies_);
-  for (float& value : x) value *= static_cast<float>(config_.rope_scaling.attention_factor);
+  x = ref_rotate(x, position, layer.frequencies);
+  for (float& value : x) value *= static_cast<float>(layer.rope_factor);
   return x;
 }
 
@@ -92,25 +97,31 @@ std::vector<Row> ReferenceModel::attention(const Layer& layer, const std::vector
     const std::int64_t first = layer.window > 0 ? std::max<std::int64_t>(0, position + 1 - layer.window) : 0;
     for (std::int64_t head = 0; head < config_.kv_heads; ++head) {
       const auto index = static_cast<std::size_t>(head);
-      keys[index].push_back(prepared(k, head, layer.key_norm, position));
+      keys[index].push_back(prepared(layer, k, head, layer.key_norm, position));
       values[index].push_back(head_of(v, head, config_.head_dim));
     }
     Row mixed;
     for (std::int64_t head = 0; head < config_.heads; ++head) {
       const auto index = static_cast<std::size_t>(head / group);
-      const Row out =
-          ref_attend(prepared(q, head, layer.query_norm, position), {keys[index].begin() + first, keys[index].end()},
-                     {values[index].begin() + first, values[index].end()});
+      const Row out = ref_attend(prepared(layer, q, head, layer.query_norm, position),
+                                 {keys[index].begin() + first, keys[index].end()},
+                                 {values[index].begin() + first, values[index].end()}, config_.attention_divisor());
       mixed.insert(mixed.end(), out.begin(), out.end());
     }
-    result.push_back(biased(layer.o, layer.o_bias, mixed));
+    result.push_back(output(biased(layer.o, layer.o_bias, mixed), layer.attention_output_norm));
   }
   return result;
 }
 
+Row ReferenceModel::output(const Row& x, const Row& norm) const {
+  return norm.empty() ? x : ref_rms_norm(x, norm, config_.rms_norm_epsilon);
+}
+
 Row ReferenceModel::feed_forward(const Layer& layer, const Row& x) const {
   const Row normed = ref_rms_norm(x, layer.feed_forward_norm, config_.rms_norm_epsilon);
-  return linear(layer.down, ref_swiglu(linear(layer.gate, normed), linear(layer.up, normed)));
+  const auto gated = config_.activation == model::Activation::gelu_tanh ? ref_geglu : ref_swiglu;
+  return output(linear(layer.down, gated(linear(layer.gate, normed), linear(layer.up, normed))),
+                layer.feed_forward_output_norm);
 }
 
 std::vector<float> ReferenceModel::forward_all(std::span<const std::int32_t> tokens) const {
@@ -118,6 +129,7 @@ std::vector<float> ReferenceModel::forward_all(std::span<const std::int32_t> tok
   for (const std::int32_t token : tokens) {
     const auto first = embedding_.begin() + token * config_.hidden_size;
     rows.emplace_back(first, first + config_.hidden_size);
+    for (float& value : rows.back()) value *= static_cast<float>(config_.embedding_factor());
   }
   for (const Layer& layer : layers_) {
     const std::vector<Row> attended = attention(layer, rows);

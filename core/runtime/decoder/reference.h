@@ -34,21 +34,26 @@ class ReferenceModel {
   struct Layer {
     Row attention_norm, feed_forward_norm;
     Weight q, k, v, o, gate, up, down;
-    Row q_bias, k_bias, v_bias, o_bias;  // empty: none
-    Row query_norm, key_norm;            // empty: none
-    std::int64_t window = 0;             // 0: all positions
+    Row q_bias, k_bias, v_bias, o_bias;                   // empty: none
+    Row query_norm, key_norm;                             // empty: none
+    Row attention_output_norm, feed_forward_output_norm;  // empty: none
+    std::vector<double> frequencies;                      // radians per position
+    double rope_factor = 1;
+    std::int64_t window = 0;  // 0: all positions
   };
   static Weight read(const model::LinearWeight& weight);
   Row linear(const Weight& weights, const Row& x) const;
   Row biased(const Weight& weights, const Row& bias, const Row& x) const;
   /// One head of queries or keys as attention reads it.
-  Row prepared(const Row& projected, std::int64_t head, const Row& norm, std::int64_t position) const;
+  Row prepared(const Layer& layer, const Row& projected, std::int64_t head, const Row& norm,
+               std::int64_t position) const;
   std::vector<Row> attention(const Layer& layer, const std::vector<Row>& rows) const;
+  /// What a block adds: normed where the family does so.
+  Row output(const Row& x, const Row& norm) const;
   Row feed_forward(const Layer& layer, const Row& x) const;
 
   model::ModelConfig config_;
   Activations activations_;
-  std::vector<double> frequencies_;
   std::vector<float> embedding_;  // [V,D]
   std::vector<Layer> layers_;
   Row final_norm_;

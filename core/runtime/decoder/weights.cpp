@@ -68,6 +68,13 @@ std::vector<float> finite_f32(const model::StoredTensor& tensor, const std::stri
                            "checkpoint or make the model again");
 }
 
+std::vector<float> norm_weight(const model::ModelFolder& folder, const std::string& module) {
+  std::vector<float> values = finite_f32(folder.tensor(module + ".weight"), folder.path().string());
+  const auto offset = static_cast<float>(folder.config().norm_offset());
+  for (float& value : values) value += offset;
+  return values;
+}
+
 void require_finite(const LinearWeights& weights) {
   for (const model::LinearWeight& part : weights.parts)
     finite_f32(part.quantized() ? *part.scale : *part.weight, weights.folder);

@@ -38,6 +38,9 @@ struct LinearWeights {
 /// A float tensor as f32. Throws std::runtime_error naming the tensor and the place of the first NaN or infinity.
 std::vector<float> finite_f32(const model::StoredTensor& tensor, const std::string& folder);
 
+/// What an RMSNorm multiplies with: "<module>.weight", plus 1 in the families that ask for it. Throws as finite_f32.
+std::vector<float> norm_weight(const model::ModelFolder& folder, const std::string& module);
+
 /// Throws as finite_f32 if a float tensor or a scale of `weights` is not finite; reads all of them.
 void require_finite(const LinearWeights& weights);
 

@@ -172,6 +172,16 @@ std::vector<Answer> CallModel::sample(const task::Conversation& conversation, st
   return answers;
 }
 
+std::vector<float> CallModel::logits_of(const task::Conversation& conversation, std::span<const TokenId> tokens) {
+  std::vector<float> found;
+  std::span<const float> logits = state_->decoder.prompt(state_->prompt_of(conversation));
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    found.push_back(logits[static_cast<std::size_t>(tokens[i])]);
+    if (i + 1 < tokens.size()) logits = state_->decoder.forward(tokens.subspan(i, 1));
+  }
+  return found;
+}
+
 void CallModel::set_grammar(CallGrammar grammar) {
   state_->wanted = std::move(grammar);
   state_->grammars.clear();

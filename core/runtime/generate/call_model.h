@@ -53,6 +53,9 @@ class CallModel {
   /// decoder holds several sequences. Their `milliseconds` are those of all together. Throws as answer().
   std::vector<Answer> sample(const task::Conversation& conversation, std::int64_t count,
                              const SamplingOptions& sampling, std::int64_t max_new_tokens = 256);
+  /// The logit of each of `tokens` behind the conversation's prompt and the tokens before it, fed one by one: what
+  /// decoding computes, whatever was chosen. Throws as answer(), and as Decoder::forward where they do not fit.
+  std::vector<float> logits_of(const task::Conversation& conversation, std::span<const TokenId> tokens);
   /// On by default with the options in retort.json ("grammar", core/grammar/grammar_options.h), compiled with the first
   /// answer. Throws std::invalid_argument for options that do not fit the tools. A task whose schemas have no grammar
   /// answers without one, after a warning.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <utility>
 
 #include "runtime/linear/outliers.h"
@@ -114,11 +115,22 @@ Row ref_swiglu(const Row& gate, const Row& up) {
   return y;
 }
 
-Row ref_attend(const Row& query, const std::vector<Row>& keys, const std::vector<Row>& values) {
+Row ref_geglu(const Row& gate, const Row& up) {
+  Row y(gate.size());
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const double g = double{gate[i]};
+    const double inner = std::sqrt(2.0 / std::numbers::pi) * (g + 0.044715 * g * g * g);
+    y[i] = static_cast<float>(0.5 * g * (1.0 + std::tanh(inner)) * double{up[i]});
+  }
+  return y;
+}
+
+Row ref_attend(const Row& query, const std::vector<Row>& keys, const std::vector<Row>& values, double divisor) {
+  if (divisor == 0) divisor = std::sqrt(static_cast<double>(query.size()));
   std::vector<double> weights(keys.size());
   for (std::size_t t = 0; t < keys.size(); ++t) {
     for (std::size_t d = 0; d < query.size(); ++d) weights[t] += double{query[d]} * double{keys[t][d]};
-    weights[t] /= std::sqrt(static_cast<double>(query.size()));
+    weights[t] /= divisor;
   }
   const double maximum = *std::max_element(weights.begin(), weights.end());
   double sum = 0;

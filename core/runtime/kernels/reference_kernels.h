@@ -33,7 +33,9 @@ Row ref_linear_int8_rows(const Row& x, const std::vector<std::int8_t>& weight, c
 /// One head at `position`, half-rotation order, by position · frequencies[i] radians, i < d/2.
 Row ref_rotate(const Row& x, std::int64_t position, const std::vector<double>& frequencies);
 Row ref_swiglu(const Row& gate, const Row& up);
-/// softmax(query · keyᵀ / sqrt(d)) · value over all given positions.
-Row ref_attend(const Row& query, const std::vector<Row>& keys, const std::vector<Row>& values);
+/// With the tanh form of gelu.
+Row ref_geglu(const Row& gate, const Row& up);
+/// softmax(query · keyᵀ / divisor) · value over all given positions; 0: sqrt(d).
+Row ref_attend(const Row& query, const std::vector<Row>& keys, const std::vector<Row>& values, double divisor = 0);
 
 }  // namespace retort::runtime

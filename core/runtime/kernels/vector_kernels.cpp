@@ -164,6 +164,31 @@ float swiglu(const float* gate, const float* up, std::int64_t count, float scale
 }
 
 RETORT_MULTIVERSION
+float geglu(const float* gate, const float* up, std::int64_t count, float scale, float* out) {
+  // (1 + tanh z)/2 = 1/(1 + e^−2z), so that it is silu with another exponent.
+  constexpr std::int64_t kBlock = 64;
+  constexpr float kSlope = 1.5957691216057308f, kCube = 0.044715f;  // 2√(2/π)
+  float maximum = 0;
+  for (std::int64_t first = 0; first < count; first += kBlock) {
+    const std::int64_t size = count - first < kBlock ? count - first : kBlock;
+    float powers[kBlock];
+#pragma omp simd
+    for (std::int64_t i = 0; i < size; ++i) {
+      const float x = gate[first + i] * scale;
+      powers[i] = exponential(-kSlope * (x + kCube * x * x * x));
+    }
+#pragma omp simd reduction(max : maximum)
+    for (std::int64_t i = 0; i < size; ++i) {
+      const float value = gate[first + i] * scale / (1.0f + powers[i]) * (up[first + i] * scale);
+      const float magnitude = std::fabs(value);
+      out[first + i] = value;
+      maximum = magnitude > maximum ? magnitude : maximum;
+    }
+  }
+  return maximum;
+}
+
+RETORT_MULTIVERSION
 void add_scaled(const float* x, float scale, std::int64_t count, float* target) {
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) target[i] += x[i] * scale;

@@ -1,4 +1,5 @@
-// The element-wise passes between matmuls, one row at a time: RMSNorm, int8 quantisation, RoPE, SwiGLU, residual.
+// The element-wise passes between matmuls, one row at a time: RMSNorm, int8 quantisation, RoPE, SwiGLU and GeGLU,
+// residual.
 // Vectorised, single thread, no allocation. Slow versions of each are in reference_kernels.h.
 #pragma once
 
@@ -37,6 +38,9 @@ void rotate(const float* x, const float* cosine, const float* sine, std::int64_t
 
 /// out[i] = silu(gate[i] · scale) · up[i] · scale; returns max |out|. silu(x) = x / (1 + e^−x).
 float swiglu(const float* gate, const float* up, std::int64_t count, float scale, float* out);
+
+/// The same with gelu(x) = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))) in place of silu (arXiv 2002.05202, 1606.08415).
+float geglu(const float* gate, const float* up, std::int64_t count, float scale, float* out);
 
 /// target[i] += x[i] · scale.
 void add_scaled(const float* x, float scale, std::int64_t count, float* target);

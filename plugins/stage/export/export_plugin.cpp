@@ -9,12 +9,13 @@
 
 #include "host/base/files.h"
 #include "host/base/json.h"
-#include "host/base/utf8.h"
+#include "host/config/stage_key.h"
 #include "lineage.h"
 #include "model/stored_weights.h"
 #include "model_card.h"
 #include "runtime/generate/call_model.h"
 #include "runtime/measure/evaluation.h"
+#include "runtime/measure/golden_calls.h"
 #include "task/dataset.h"
 
 namespace {
@@ -53,7 +54,9 @@ class Export : public retort::Stage {
         .integer("golden_calls", &Params::golden_calls)
         .at_least(0)
         .unit("utterance")
-        .doc("utterances whose calls are stored, the first of the split; 0: none")
+        .doc(
+            "utterances whose calls are stored with their tokens' logits, the first of the split: what `retort verify` "
+            "computes again; 0: none")
         .integer("threads", &Params::threads)
         .at_least(1)
         .doc("threads of the inference that computes golden calls")
@@ -94,6 +97,9 @@ class Export : public retort::Stage {
     retort::runtime::CallModel model(folder, options);
     const json golden = golden_calls(context, model);
     description["golden"] = golden;
+    description["versions"] = {{"retort", retort::host::product_version()},
+                               {"runtime", model.decoder().implementations().front()}};
+    description["files"] = retort::runtime::hashes_of_files(folder);
     retort::host::write_json(folder / "retort.json", description);
     write_card(context, model, report, description);
     context.fact("parameters", std::to_string(model.folder().config().parameters()));
@@ -148,24 +154,7 @@ class Export : public retort::Stage {
     for (std::int64_t i = 0; i < total; ++i) {
       retort::throw_if_stopped();
       context.progress("golden calls", i, total, "utterance");
-      const retort::task::Example& example = split.examples[static_cast<std::size_t>(i)];
-      json entry = {{"utterance", example.utterance()}};
-      if (example.has_context()) {
-        entry["messages"] = retort::task::messages_to_json(example.messages);
-        if (example.tools) entry["tools"] = retort::task::tools_to_json(*example.tools);
-      }
-      retort::runtime::Answer answer;
-      try {
-        answer = model.answer(example);
-      } catch (const std::invalid_argument& error) {
-        answer.parsed = retort::task::Malformed{error.what()};
-      }
-      entry["response"] = retort::host::replace_invalid_utf8(answer.text);
-      if (const auto* malformed = std::get_if<retort::task::Malformed>(&answer.parsed))
-        entry["malformed"] = retort::host::replace_invalid_utf8(malformed->reason);
-      else
-        entry["calls"] = retort::task::calls_to_json(std::get<std::vector<retort::task::Call>>(answer.parsed));
-      golden.push_back(std::move(entry));
+      golden.push_back(retort::runtime::golden_call(model, split.examples[static_cast<std::size_t>(i)]));
     }
     context.progress("golden calls", total, total, "utterance");
     return golden;
@@ -201,7 +190,7 @@ class Export : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("export", "1.1.0", "Apache-2.0",
-                   retort::component<Export>("stage.export", "1.1.0",
+RETORT_PLUGIN_LIST("export", "1.2.0", "Apache-2.0",
+                   retort::component<Export>("stage.export", "1.2.0",
                                              "a complete model folder with task, lineage, measured results, golden "
                                              "calls and a model card"));

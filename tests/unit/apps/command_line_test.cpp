@@ -54,7 +54,7 @@ TEST_F(CommandLineTest, VersionAndHelp) {
   EXPECT_EQ(retort({"--version"}).out, "retort " RETORT_VERSION "\n");
   const Outcome help = retort({"help"});
   EXPECT_EQ(help.code, 0);
-  for (const char* command : {"run", "sweep", "check", "plan", "show", "call", "eval", "generate", "tokenize",
+  for (const char* command : {"run", "sweep", "check", "plan", "show", "call", "eval", "verify", "generate", "tokenize",
                               "template", "bench", "import", "export", "plugins"})
     EXPECT_NE(help.out.find(command), std::string::npos) << command;
   EXPECT_EQ(retort({"--help"}).out, help.out);
@@ -62,7 +62,7 @@ TEST_F(CommandLineTest, VersionAndHelp) {
 }
 
 TEST_F(CommandLineTest, EveryCommandHasHelpWithAnExample) {
-  for (const char* command : {"run", "sweep", "check", "plan", "show", "call", "eval", "generate", "tokenize",
+  for (const char* command : {"run", "sweep", "check", "plan", "show", "call", "eval", "verify", "generate", "tokenize",
                               "template", "bench", "import", "export", "plugins"}) {
     const Outcome help = retort({command, "--help"});
     EXPECT_EQ(help.code, 0) << command << help.err;

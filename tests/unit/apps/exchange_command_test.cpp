@@ -30,7 +30,7 @@ void write_llama(const fs::path& path, std::int64_t vocabulary) {
   config.max_positions = 128;
   std::vector<model::GgufDeclaration> tensors;
   for (const auto& [name, shape] : model::tensor_shapes(config))
-    tensors.push_back({exchange::gguf_tensor_name(name), model::GgmlType::f32, shape});
+    tensors.push_back({exchange::gguf_tensor_name(config, name), model::GgmlType::f32, shape});
   const std::vector<float> piece(1 << 16, 0.5F);
   model::write_gguf(path, exchange::gguf_from_config(config), tensors,
                     [&](const model::GgufDeclaration&, model::ByteSink& sink) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <numbers>
 
 #include "exchange/gguf_names.h"
@@ -80,7 +81,7 @@ void expect_agreement(const std::string& file, const ModelConfig& config, int le
   }
   EXPECT_GE(shared, least);
   for (const auto& [name, shape] : model::tensor_shapes(config))
-    EXPECT_TRUE(expected.contains(gguf_tensor_name(name))) << name;
+    EXPECT_TRUE(expected.contains(gguf_tensor_name(config, name))) << name;
 }
 
 TEST(GgufConfig, KeysAndNamesOfLlama3AreThoseOfARealConversion) {
@@ -92,12 +93,18 @@ TEST(GgufConfig, KeysAndNamesOfQwen25AreThoseOfARealConversion) {
 }
 
 TEST(GgufNames, EveryTensorHasOne) {
-  EXPECT_EQ(gguf_tensor_name("model.layers.11.self_attn.k_norm.weight"), "blk.11.attn_k_norm.weight");
-  EXPECT_EQ(gguf_tensor_name("model.layers.0.post_attention_layernorm.weight"), "blk.0.ffn_norm.weight");
-  EXPECT_EQ(gguf_tensor_name("model.layers.0.self_attn.o_proj.bias"), "blk.0.attn_output.bias");
-  EXPECT_EQ(gguf_tensor_name("lm_head.weight"), "output.weight");
-  EXPECT_THROW(gguf_tensor_name("model.layers.0.mlp.experts.weight"), std::invalid_argument);
-  EXPECT_THROW(gguf_tensor_name("model.layers"), std::invalid_argument);
+  const ModelConfig plain = runtime::testing::awkward_config(), gemma = runtime::testing::awkward_config("gemma3");
+  EXPECT_EQ(gguf_tensor_name(plain, "model.layers.11.self_attn.k_norm.weight"), "blk.11.attn_k_norm.weight");
+  EXPECT_EQ(gguf_tensor_name(plain, "model.layers.0.post_attention_layernorm.weight"), "blk.0.ffn_norm.weight");
+  EXPECT_EQ(gguf_tensor_name(plain, "model.layers.0.self_attn.o_proj.bias"), "blk.0.attn_output.bias");
+  EXPECT_EQ(gguf_tensor_name(plain, "lm_head.weight"), "output.weight");
+  EXPECT_EQ(gguf_tensor_name(gemma, "model.layers.0.post_attention_layernorm.weight"),
+            "blk.0.post_attention_norm.weight");
+  EXPECT_EQ(gguf_tensor_name(gemma, "model.layers.0.pre_feedforward_layernorm.weight"), "blk.0.ffn_norm.weight");
+  EXPECT_EQ(gguf_tensor_name(gemma, "model.layers.0.post_feedforward_layernorm.weight"), "blk.0.post_ffw_norm.weight");
+  EXPECT_EQ(gguf_tensor_name(gemma, "model.layers.0.input_layernorm.weight"), "blk.0.attn_norm.weight");
+  EXPECT_THROW(gguf_tensor_name(plain, "model.layers.0.mlp.experts.weight"), std::invalid_argument);
+  EXPECT_THROW(gguf_tensor_name(plain, "model.layers"), std::invalid_argument);
 }
 
 TEST(HeadOrder, TheTwoOrdersUndoEachOther) {
@@ -156,7 +163,7 @@ class EmptyModel {
  public:
   explicit EmptyModel(const ModelConfig& config) : keys(gguf_from_config(config)) {
     for (const auto& [name, shape] : model::tensor_shapes(config))
-      tensors.push_back({gguf_tensor_name(name), model::GgmlType::f32, shape});
+      tensors.push_back({gguf_tensor_name(config, name), model::GgmlType::f32, shape});
   }
   ModelConfig read() const {
     model::write_gguf(folder_ / "m.gguf", keys, tensors,
@@ -192,6 +199,33 @@ TEST(GgufConfig, ComesBackAsItWas) {
   EXPECT_EQ(EmptyModel(qwen2).read(), qwen2);
   const ModelConfig qwen3 = runtime::testing::awkward_config("qwen3");
   EXPECT_EQ(EmptyModel(qwen3).read(), qwen3);
+  ModelConfig gemma = runtime::testing::awkward_config("gemma3");
+  gemma.layers = 13;
+  gemma.sliding_layers.assign(13, true);
+  gemma.sliding_layers[5] = gemma.sliding_layers[11] = false;
+  gemma.local_rope_theta = 10000;
+  gemma.attention_scalar = 10;
+  gemma.rope_scaling = {.type = model::RopeType::linear, .factor = 8};
+  EXPECT_EQ(EmptyModel(gemma).read(), gemma);
+  // What a file does not say is as llama.cpp has it; what it cannot say is not written.
+  EmptyModel other(gemma);
+  other.keys["gemma3.attention.sliding_window_pattern"] = std::uint32_t{2};
+  other.keys["gemma3.rope.freq_base_swa"] = 500.0F;
+  const ModelConfig read = other.read();
+  EXPECT_EQ(read.window(0), 7);
+  EXPECT_EQ(read.window(1), 0);
+  EXPECT_EQ(read.local_rope_theta, 500);
+  for (const auto& [change, message] : std::vector<std::pair<std::function<void(ModelConfig&)>, std::string>>{
+           {[](ModelConfig& config) { config.sliding_layers[5] = true; }, "layer_types: expected every sixth"},
+           {[](ModelConfig& config) { config.local_rope_theta = 500; }, "rope_local_base_freq: expected 10000"},
+           {[](ModelConfig& config) { config.attention_scalar = 17; }, "query_pre_attn_scalar: expected 10"}}) {
+    ModelConfig changed = gemma;
+    change(changed);
+    EXPECT_TRUE(contains(error_of([&] { gguf_from_config(changed); }), message)) << message;
+  }
+  EmptyModel capped(gemma);
+  capped.keys["gemma3.final_logit_softcapping"] = 30.0F;
+  EXPECT_TRUE(contains(capped.refusal(), "key 'gemma3.final_logit_softcapping'")) << capped.refusal();
 }
 
 TEST(GgufConfig, WhatGgufCannotSayIsNotExported) {
@@ -209,7 +243,8 @@ TEST(GgufConfig, WhatIsNotImplementedIsRefusedByKey) {
     return file.refusal();
   };
   const auto number = [](std::uint32_t value) { return model::GgufValue(value); };
-  EXPECT_TRUE(contains(with("general.architecture", std::string("gemma")), R"(expected "llama", "qwen2" or "qwen3")"));
+  EXPECT_TRUE(contains(with("general.architecture", std::string("gemma")),
+                       R"(expected "llama", "qwen2", "qwen3" or "gemma3")"));
   EXPECT_TRUE(contains(with("llama.expert_count", number(8)), "a mixture of experts is not implemented"));
   EXPECT_TRUE(contains(with("llama.rope.dimension_count", number(4)), "rotating a part of a head"));
   EXPECT_TRUE(contains(with("llama.attention.value_length", number(4)), "key 'llama.attention.value_length'"));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "exchange/folder_source.h"
@@ -32,6 +33,12 @@ model::ModelConfig exportable(const std::string& family) {
   config.sliding_layers.clear();
   config.sliding_window = 0;
   if (family == "qwen2") config.rope_scaling = {};
+  if (family == "gemma3") {
+    config.sliding_layers.assign(3, true);  // every sixth layer, which three do not reach, looks at everything
+    config.sliding_window = 7;
+    config.local_rope_theta = 10000;
+    config.attention_scalar = static_cast<double>(config.head_dim);
+  }
   if (family == "llama3") {
     config.rope_scaling.original_positions = 8192;
     config.rope_theta = 500000;
@@ -45,10 +52,15 @@ void write_model(const fs::path& folder, const model::ModelConfig& config, Stora
 }
 
 TEST(ModelExchange, EveryFamilySurvivesGgufToTheByte) {
-  for (const char* family : {"", "llama3", "qwen2", "qwen3"}) {
+  for (const char* family : {"", "llama3", "qwen2", "qwen3", "gemma3"}) {
     const TemporaryFolder folder;
     const model::ModelConfig config = exportable(family);
-    write_model(folder / "one", config);
+    runtime::testing::Weights weights = runtime::testing::random_weights(config, 3);
+    if (config.norm_adds_one)  // as f32 holds beside the 1 that GGUF's have added
+      for (auto& [name, values] : weights)
+        for (float& value : values)
+          if (name.ends_with("norm.weight")) value = std::nearbyint(value * 1024) / 1024;
+    runtime::testing::write_model(folder / "one", config, weights, Storage::f32);
     export_to_gguf(folder / "one", folder / "m.gguf", {});
     const ExchangeResult result = import_model(folder / "m.gguf", folder / "two/", {});
     EXPECT_EQ(result.config, config) << family;

@@ -1,6 +1,8 @@
 // config.json of real models of each family, round trips, and refusals by field name.
 #include "model/model_config.h"
 
+#include <cmath>
+
 #include "fixtures.h"
 
 namespace retort::model {
@@ -92,8 +94,74 @@ TEST(ModelConfig, ReadsLlama3) {
   EXPECT_EQ(config.parameters(), 1235814400);  // as its model card counts
 }
 
+/// google/gemma-3-270m's config.json.
+Json gemma3() {
+  Json json = Json::parse(R"({"architectures": ["Gemma3ForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
+    "attn_logit_softcapping": null, "bos_token_id": 2, "eos_token_id": 1, "final_logit_softcapping": null,
+    "head_dim": 256, "hidden_activation": "gelu_pytorch_tanh", "hidden_size": 640, "initializer_range": 0.02,
+    "intermediate_size": 2048, "max_position_embeddings": 32768, "model_type": "gemma3_text",
+    "num_attention_heads": 4, "num_hidden_layers": 18, "num_key_value_heads": 1, "pad_token_id": 0,
+    "query_pre_attn_scalar": 256, "rms_norm_eps": 1e-06, "rope_local_base_freq": 10000.0, "rope_scaling": null,
+    "rope_theta": 1000000.0, "sliding_window": 512, "torch_dtype": "bfloat16", "use_bidirectional_attention": false,
+    "use_cache": true, "vocab_size": 262144})");
+  for (int i = 0; i < 18; ++i) json["layer_types"].push_back(i % 6 == 5 ? "full_attention" : "sliding_attention");
+  return json;
+}
+
+TEST(ModelConfig, ReadsGemma3) {
+  const ModelConfig config = model_config_from_json(gemma3(), "config.json");
+  EXPECT_EQ(config.parameters(), 268098176);  // as its model card counts: 168M in the embedding, 100M in the layers
+  EXPECT_TRUE(config.tie_word_embeddings) << "its class's default";
+  EXPECT_TRUE(config.norm_adds_one && config.block_output_norm && config.query_key_norm);
+  EXPECT_EQ(config.activation, Activation::gelu_tanh);
+  EXPECT_EQ(config.attention_divisor(), 16);
+  EXPECT_EQ(config.window(4), 512);
+  EXPECT_EQ(config.window(5), 0);
+  EXPECT_TRUE(config.turns_locally(4));
+  EXPECT_DOUBLE_EQ(rope_frequencies(config, 4)[64], 0.01);   // 10000^(-2·64/256)
+  EXPECT_DOUBLE_EQ(rope_frequencies(config, 5)[64], 0.001);  // 1000000^(-2·64/256)
+  EXPECT_EQ(config.embedding_factor(), 25.25) << "√640 = 25.298 in bf16";
+  Json json = gemma3();
+  json["torch_dtype"] = "float32";
+  EXPECT_EQ(model_config_from_json(json, "config.json").embedding_factor(), double{std::sqrt(640.0F)});
+  // The pattern instead of names, and Transformers 5's rope_parameters instead of the two bases.
+  json = gemma3();
+  json.erase("layer_types");
+  json["sliding_window_pattern"] = 6;
+  EXPECT_EQ(model_config_from_json(json, "config.json"), config);
+  json = gemma3();
+  for (const char* key : {"rope_local_base_freq", "rope_theta", "rope_scaling"}) json.erase(key);
+  json["rope_parameters"] = {{"full_attention", {{"rope_type", "linear"}, {"factor", 8.0}, {"rope_theta", 1e6}}},
+                             {"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 1e4}}}};
+  const ModelConfig scaled = model_config_from_json(json, "config.json");
+  EXPECT_EQ(rope_frequencies(scaled, 4), rope_frequencies(config, 4)) << "only layers that see everything are scaled";
+  EXPECT_DOUBLE_EQ(rope_frequencies(scaled, 5)[64], 0.001 / 8);
+}
+
+TEST(ModelConfig, RefusesGemmasThatDoNotFit) {
+  const auto refusal = [](const char* key, const Json& value) {
+    Json json = gemma3();
+    if (value.is_discarded())
+      json.erase(key);
+    else
+      json[key] = value;
+    return error_of([&] { model_config_from_json(json, "config.json"); });
+  };
+  const Json absent(Json::value_t::discarded);
+  EXPECT_TRUE(contains(refusal("rope_local_base_freq", absent), "expected a rope_local_base_freq"));
+  EXPECT_TRUE(contains(refusal("rope_local_base_freq", 0.0), "rope_theta: expected a number above 0"));
+  EXPECT_TRUE(contains(refusal("final_logit_softcapping", 30.0), "/final_logit_softcapping: expected null (soft caps"));
+  EXPECT_TRUE(contains(refusal("attn_logit_softcapping", 50.0), "/attn_logit_softcapping: expected null"));
+  EXPECT_TRUE(contains(refusal("sliding_window_pattern", 5), "/sliding_window_pattern: expected the pattern of"));
+  EXPECT_TRUE(contains(refusal("layer_types", Json::array({"full_attention"})), "/layer_types: expected 18 names"));
+  EXPECT_TRUE(contains(refusal("query_pre_attn_scalar", -1.0), "/query_pre_attn_scalar: expected a number above 0"));
+  EXPECT_TRUE(contains(refusal("hidden_activation", "silu"), "/hidden_activation: expected"));
+  EXPECT_TRUE(contains(refusal("use_bidirectional_attention", true), "/use_bidirectional_attention: expected false"));
+  EXPECT_TRUE(contains(refusal("architectures", {"Gemma2ForCausalLM"}), "\"Gemma3ForCausalLM\""));
+}
+
 TEST(ModelConfig, EveryFamilyRoundTrips) {
-  for (const Json& json : {qwen2(), qwen3(), llama3()}) {
+  for (const Json& json : {qwen2(), qwen3(), llama3(), gemma3()}) {
     const ModelConfig config = model_config_from_json(json, "config.json");
     EXPECT_EQ(model_config_from_json(to_json(config), "again"), config);
   }

@@ -133,6 +133,17 @@ model::ModelConfig awkward_config(const std::string& family) {
     config.input_bias = config.output_bias = true;
     config.tie_word_embeddings = false;
     config.rope_scaling = {.type = model::RopeType::llama3, .factor = 8, .original_positions = 64};
+  } else if (family == "gemma3") {
+    config.architecture = "Gemma3ForCausalLM";
+    config.activation = model::Activation::gelu_tanh;
+    config.embedding_scale = model::EmbeddingScale::f32;
+    config.norm_adds_one = config.block_output_norm = config.query_key_norm = true;
+    config.attention_scalar = 17;
+    config.rope_theta = 1e6;
+    config.local_rope_theta = 100;
+    config.sliding_window = 7;
+    config.sliding_layers = {true, true, false};
+    config.rope_scaling = {.type = model::RopeType::linear, .factor = 8};
   } else {
     throw std::invalid_argument("no family " + family);
   }
@@ -144,6 +155,7 @@ model::ModelConfig grouped_config(const std::string& family, bool tied) {
   config.rope_scaling = {};
   config.sliding_layers = {};
   config.sliding_window = 0;
+  config.local_rope_theta = 0;
   config.tie_word_embeddings = tied;
   config.hidden_size = 192;
   config.intermediate_size = 320;
@@ -168,7 +180,7 @@ Weights random_weights(const model::ModelConfig& config, std::uint32_t seed) {
     if (shape.size() == 1) {
       weights[name] = random_values(shape[0], random, 0.1f);
       if (name.ends_with("norm.weight"))
-        for (float& value : weights[name]) value += 1.0f;
+        for (float& value : weights[name]) value += 1.0f - static_cast<float>(config.norm_offset());
     } else {
       weights[name] = random_values(shape[0] * shape[1], random, 1.0f / std::sqrt(static_cast<float>(shape[1])));
     }

@@ -31,7 +31,8 @@ using Weights = std::map<std::string, std::vector<float>>;  // by Hugging Face n
 model::ModelConfig awkward_config();
 
 /// The same sizes as another family: "qwen2" (biases, layer 1 slides over 7 positions, YaRN), "qwen3" (norms of queries
-/// and keys), "llama3" (its RoPE scaling, all four biases, untied head).
+/// and keys), "llama3" (its RoPE scaling, all four biases, untied head), "gemma3" (norms of 1 + w on both sides of both
+/// blocks, scaled embedding, GeGLU; layers 0 and 1 slide over 7 positions on a rotary base of their own).
 model::ModelConfig awkward_config(const std::string& family);
 
 /// Inputs that groups of 64 divide, and a vocabulary and projections that leave tails of 64; full attention.

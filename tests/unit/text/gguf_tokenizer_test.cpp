@@ -277,6 +277,21 @@ TEST(GgufTokenizerExport, RoundTripsSentencePiece) {
   EXPECT_GT(scores[263], scores[259]);
 }
 
+/// Gemma's tokenizer.json cuts at spaces, which its normaliser has replaced: GGUF's keys say all of it.
+TEST(GgufTokenizerExport, RoundTripsGemmasForm) {
+  GgufMetadata metadata = sentencepiece();
+  metadata["tokenizer.ggml.add_space_prefix"] = false;
+  const Tokenizer plain = tokenizer_of(metadata);
+  Json json = Json::parse(tokenizer_json_from_gguf(metadata, "m.gguf"));
+  json["normalizer"] = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "▁"}};
+  json["pre_tokenizer"] = {
+      {"type", "Split"}, {"pattern", {{"String", " "}}}, {"behavior", "MergedWithPrevious"}, {"invert", false}};
+  const Tokenizer gemma = Tokenizer::parse(json.dump(), "gemma");
+  EXPECT_EQ(lost_in_gguf(gemma), Strings{});
+  for (const char* text : {"a b", "ab  a", " ", "a ab b a"}) EXPECT_EQ(gemma.encode(text), plain.encode(text)) << text;
+  check_round_trip(gemma, {.vocabulary_size = 280}, 100);
+}
+
 TEST(GgufTokenizerExport, RefusesWhatGgufCannotSay) {
   const auto refusal = [](const GgufMetadata& metadata, const char* pointer, const Json& value,
                           const GgufTokenizerOptions& options = {}) {

@@ -50,7 +50,14 @@ TEST(PreTokenizer, SplitBehaviours) {
   EXPECT_EQ(pieces_of(with("Isolated", "false"), "a12b3"), (Pieces{"a", "12", "b", "3"}));
   EXPECT_EQ(pieces_of(with("Removed", "false"), "a12b3"), (Pieces{"a", "b"}));
   EXPECT_EQ(pieces_of(with("Removed", "true"), "a12b3"), (Pieces{"12", "3"}));
-  EXPECT_TRUE(contains(error_of([&] { with("MergedWithNext", "false"); }), "/pretokenizers/0/behavior"));
+  const auto behind_spaces =
+      pre_tokenizer_from(R"({"type":"Split","pattern":{"String":" "},"behavior":"MergedWithPrevious","invert":false})");
+  EXPECT_EQ(pieces_of(behind_spaces, "a b  c"), (Pieces{"a ", "b ", " ", "c"}));
+  EXPECT_EQ(pieces_of(behind_spaces, " ab "), (Pieces{" ", "ab "}));
+  EXPECT_TRUE(contains(error_of([&] { with("MergedWithPrevious", "false"); }), "/pretokenizers/0/behavior"));
+  EXPECT_EQ(pieces_of(with("MergedWithNext", "false"), "a12b3"), (Pieces{"a", "12b", "3"}));
+  EXPECT_TRUE(contains(error_of([&] { with("MergedWithNext", "true"); }), "/pretokenizers/0/behavior"));
+  EXPECT_TRUE(contains(error_of([&] { with("Contiguous", "false"); }), "/pretokenizers/0/behavior"));
 }
 
 TEST(PreTokenizer, SmolLmDigits) {

@@ -162,7 +162,7 @@ TEST(SiteStatistics, HoldOnlyWhatWasAskedFor) {
 }
 
 TEST_F(CompressionPass, SeesWhatTheWholeModelSeesAndNoPadding) {
-  for (const char* family : {"qwen2", "qwen3", "llama3"}) {
+  for (const char* family : {"qwen2", "qwen3", "llama3", "gemma3"}) {
     const model::ModelConfig config = runtime::testing::awkward_config(family);
     const model::ModelFolder& folder = write(config);
     const std::unique_ptr<DecoderModule> decoder = load_decoder(folder);
@@ -208,7 +208,7 @@ TEST_F(CompressionPass, CalibratesASiteOnTheCompressedOnesBeforeIt) {
 }
 
 TEST_F(CompressionPass, SmoothingLeavesTheFloatModelAsItIs) {
-  for (const char* family : {"qwen2", "qwen3", "llama3"}) {
+  for (const char* family : {"qwen2", "qwen3", "llama3", "gemma3"}) {
     const model::ModelConfig config = runtime::testing::awkward_config(family);
     const model::ModelFolder& folder = write(config);
     const std::unique_ptr<DecoderModule> before = load_decoder(folder);

@@ -150,6 +150,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, DecoderShapes,
                                            Shape{"odd_heads", true, 33, 61, 3, 1, 14, 77},
                                            Shape{"qwen2", true, 70, 97, 6, 2, 10, 131, "qwen2"},
                                            Shape{"qwen3", true, 70, 97, 6, 2, 18, 131, "qwen3"},
+                                           Shape{"gemma3", true, 70, 97, 6, 2, 18, 131, "gemma3"},
                                            Shape{"llama3", false, 70, 97, 6, 2, 10, 131, "llama3"}),
                          [](const ::testing::TestParamInfo<Shape>& shape) { return shape.param.name; });
 

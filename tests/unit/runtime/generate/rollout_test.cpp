@@ -143,7 +143,7 @@ TEST_P(Rollouts, NewWeightsAreThoseOfANewEngine) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Rollouts, ::testing::Values("llama", "qwen2", "qwen3", "llama3"),
+INSTANTIATE_TEST_SUITE_P(Families, Rollouts, ::testing::Values("llama", "qwen2", "qwen3", "llama3", "gemma3"),
                          [](const auto& family) { return family.param; });
 
 TEST(Rollout, Bf16RoundsTheWeights) {

@@ -159,7 +159,20 @@ TEST(Swiglu, EqualsReferenceAndReturnsTheMaximum) {
     const float maximum = swiglu(gate.data(), up.data(), length, 3.0f, y.data());
     expect_close(y, ref_swiglu(scaled_gate, scaled_up), 2e-6f);
     EXPECT_EQ(maximum, largest(y));
+    const float greatest = geglu(gate.data(), up.data(), length, 3.0f, y.data());
+    expect_close(y, ref_geglu(scaled_gate, scaled_up), 2e-6f);
+    EXPECT_EQ(greatest, largest(y));
   }
+}
+
+/// torch.nn.functional.gelu(x, approximate="tanh") in float64.
+TEST(Geglu, IsPyTorchsTanhForm) {
+  const Row gate{-3, -1, -0.5, 0, 0.5, 1, 3}, up(7, 1.0f);
+  const std::vector<double> expected{-0.0036373920817729943, -0.15880800939172324, -0.15428599017516514, 0,
+                                     0.34571400982483486,    0.8411919906082768,   2.996362607918227};
+  Row y(7);
+  geglu(gate.data(), up.data(), 7, 1.0f, y.data());
+  for (std::size_t i = 0; i < 7; ++i) EXPECT_NEAR(double{y[i]}, expected[i], 2e-7);
 }
 
 TEST(Swiglu, IsFiniteForExtremeGates) {
@@ -168,6 +181,10 @@ TEST(Swiglu, IsFiniteForExtremeGates) {
   swiglu(gate.data(), up.data(), 7, 1.0f, y.data());
   EXPECT_LT(std::fabs(y[1]), 1e-30f);
   EXPECT_EQ(y[3], 0.0f);
+  EXPECT_FLOAT_EQ(y[5], 200.0f);
+  for (const float value : y) EXPECT_TRUE(std::isfinite(value)) << value;
+  geglu(gate.data(), up.data(), 7, 1.0f, y.data());
+  EXPECT_LT(std::fabs(y[1]), 1e-30f);
   EXPECT_FLOAT_EQ(y[5], 200.0f);
   for (const float value : y) EXPECT_TRUE(std::isfinite(value)) << value;
 }
