@@ -15,7 +15,9 @@ using nlohmann::json;
 /// OTLP's AnyValue as plain JSON.
 json plain(const json& value) {
   if (!value.is_object() || value.size() != 1) return value;
-  const auto& [key, inner] = *value.items().begin();
+  const auto entry = value.begin();
+  const std::string& key = entry.key();
+  const json& inner = entry.value();
   if (key == "stringValue" || key == "boolValue" || key == "doubleValue" || key == "bytesValue") return inner;
   if (key == "intValue")
     return inner.is_string() ? json(std::strtoll(inner.get<std::string>().c_str(), nullptr, 10)) : inner;
