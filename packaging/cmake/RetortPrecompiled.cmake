@@ -4,7 +4,9 @@
 #                                   time in: the common headers, and -O2 in a release
 #   retort_precompile_plugins(TARGET…) plugins: the common headers and the SDK's C++ one; in a release -O1, since their
 #                                   code joins what is computed elsewhere. Not those compiled with OpenMP: they compute
-#   retort_precompile_tests(FOLDER) every test program below FOLDER that neither has headers of its own nor other flags
+#   retort_precompile_tests(FOLDER) every test program below FOLDER that neither has headers of its own nor other flags; in a
+#                                   release -O0 where nothing is computed with OpenMP. What such a program instantiates is
+#                                   hidden, or the libraries under test would call it in place of their own optimised copies
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/precompiled.cpp CONTENT "int main() {}  // its target holds the precompiled headers\n")
 set(retort_common_headers
   <algorithm> <filesystem> <fstream> <functional> <map> <memory> <optional> <set> <sstream> <stdexcept> <string>
@@ -62,6 +64,9 @@ function(retort_precompiled_headers name target openmp)
     cmake_parse_arguments(PARSE_ARGV 3 with "PROGRAM" "OPTIMISATION" "LIBRARIES;HEADERS")
     if(with_PROGRAM)  # compiled with -fPIE: headers precompiled for libraries do not fit
       add_executable(${name} EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/precompiled.cpp)
+      if(NOT openmp)
+        set_target_properties(${name} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+      endif()
     else()
       add_library(${name} OBJECT EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/precompiled.cpp)
       set_target_properties(${name} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)  # as plugins
@@ -94,7 +99,13 @@ function(retort_precompile_tests folder)
     if(type STREQUAL EXECUTABLE AND NOT own AND NOT reused AND "${libraries}" MATCHES "GTest" AND
         NOT "${libraries}" MATCHES "torch|benchmark")
       retort_compiled_with_openmp(${target} openmp)
-      retort_precompiled_headers(retort_precompiled_tests ${target} ${openmp} PROGRAM OPTIMISATION -O1
+      set(optimisation -O1)
+      if(NOT openmp)
+        set(optimisation -O0)
+        target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O0>)
+        set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+      endif()
+      retort_precompiled_headers(retort_precompiled_tests ${target} ${openmp} PROGRAM OPTIMISATION ${optimisation}
         LIBRARIES GTest::gtest HEADERS <gtest/gtest.h>)
     endif()
   endforeach()

@@ -119,10 +119,10 @@ TEST_P(PipelineConfigTest, RunsAndResumesToTheSameBytes) {
   ASSERT_EQ(whole.code, 0) << whole.err;
   const auto duration = std::chrono::steady_clock::now() - start;
 
-  // Killed at a third and at two thirds of the time the whole run took; where exactly does not matter.
-  for (const int third : {1, 2}) {
+  // Killed after half of the time that the whole run took; where exactly does not matter (`make soak` kills anywhere).
+  {
     const ChildCommand child(folder_, arguments("run", "resumed"));
-    std::this_thread::sleep_for(duration * third / 3);
+    std::this_thread::sleep_for(duration / 2);
     ::kill(child.id(), SIGKILL);
     child.wait();
   }
