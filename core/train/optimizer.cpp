@@ -1,7 +1,5 @@
 #include "train/optimizer.h"
 
-#include <torch/optim/adamw.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -28,54 +26,62 @@ std::vector<Optimised> optimised_tensors(const ParameterGroups& groups, const Tr
   return all;
 }
 
+/// LibTorch's fused kernel: one pass over weight, gradient and moments, where its operations one by one take fourteen.
 class AdamW : public Optimizer {
  public:
-  explicit AdamW(std::vector<Optimised> tensors) : tensors_(std::move(tensors)) {
-    std::vector<torch::optim::OptimizerParamGroup> settings;
-    for (const Optimised& one : tensors_) {
-      auto adamw = std::make_unique<torch::optim::AdamWOptions>();
-      adamw->betas({0.9, 0.95}).weight_decay(one.decay);
-      settings.emplace_back(std::vector<Tensor>{one.weight}, std::move(adamw));
-    }
-    if (!settings.empty()) adamw_ = std::make_unique<torch::optim::AdamW>(std::move(settings));
-  }
+  explicit AdamW(std::vector<Optimised> tensors) : tensors_(std::move(tensors)), moments_(tensors_.size()) {}
 
   void step(double rate) override {
-    if (!adamw_) return;
-    for (std::size_t i = 0; i < tensors_.size(); ++i)
-      adamw_->param_groups()[i].options().set_lr(rate * tensors_[i].rate_scale);
-    adamw_->step();
+    const torch::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      const Optimised& one = tensors_[i];
+      if (!one.weight.grad().defined()) continue;
+      Moments& moments = moments_[i];
+      if (moments.steps == 0) {
+        moments.mean = torch::zeros_like(one.weight);
+        moments.square = torch::zeros_like(one.weight);
+      }
+      ++moments.steps;
+      constexpr double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
+      constexpr bool amsgrad = false, maximize = false;
+      at::_fused_adamw_({one.weight}, {one.weight.grad().contiguous()}, {moments.mean}, {moments.square}, {},
+                        {torch::tensor(static_cast<float>(moments.steps))}, rate * one.rate_scale, beta1, beta2,
+                        one.decay, epsilon, amsgrad, maximize);
+    }
   }
 
   std::vector<std::pair<std::string, Tensor>> state() const override {
     std::vector<std::pair<std::string, Tensor>> all;
-    for (const Optimised& one : tensors_) {
-      const auto found = adamw_->state().find(one.weight.unsafeGetTensorImpl());
-      if (found == adamw_->state().end()) continue;  // a weight that has had no gradient yet
-      auto& moments = static_cast<torch::optim::AdamWParamState&>(*found->second);
-      all.emplace_back("adam.steps/" + one.name, torch::tensor(moments.step()));
-      all.emplace_back("adam.mean/" + one.name, moments.exp_avg());
-      all.emplace_back("adam.square/" + one.name, moments.exp_avg_sq());
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      if (moments_[i].steps == 0) continue;  // a weight that has had no gradient yet
+      all.emplace_back("adam.steps/" + tensors_[i].name, torch::tensor(moments_[i].steps));
+      all.emplace_back("adam.mean/" + tensors_[i].name, moments_[i].mean);
+      all.emplace_back("adam.square/" + tensors_[i].name, moments_[i].square);
     }
     return all;
   }
 
   void restore(const Read& read) override {
-    for (const Optimised& one : tensors_) {
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      const Optimised& one = tensors_[i];
       const Tensor steps = torch::zeros({}, torch::kInt64);
-      auto moments = std::make_unique<torch::optim::AdamWParamState>();
-      moments->exp_avg(torch::empty_like(one.weight)).exp_avg_sq(torch::empty_like(one.weight));
       if (!read("adam.steps/" + one.name, steps)) continue;
-      read("adam.mean/" + one.name, moments->exp_avg());
-      read("adam.square/" + one.name, moments->exp_avg_sq());
-      moments->step(steps.item<std::int64_t>());
-      adamw_->state()[one.weight.unsafeGetTensorImpl()] = std::move(moments);
+      Moments& moments = moments_[i];
+      moments.mean = torch::empty_like(one.weight.detach());
+      moments.square = torch::empty_like(one.weight.detach());
+      read("adam.mean/" + one.name, moments.mean);
+      read("adam.square/" + one.name, moments.square);
+      moments.steps = steps.item<std::int64_t>();
     }
   }
 
  private:
+  struct Moments {
+    Tensor mean, square;
+    std::int64_t steps = 0;  ///< 0: no gradient yet
+  };
   std::vector<Optimised> tensors_;
-  std::unique_ptr<torch::optim::AdamW> adamw_;
+  std::vector<Moments> moments_;  ///< one a tensor
 };
 
 /// Whether Muon is meant for it: a matrix between hidden states.

@@ -2,7 +2,8 @@
 """Tokens a second of one training step: bench_training against the same model in PyTorch eager (training_peer.py).
 
 Both start from the same weights on the same batch and take steps in turn, so that whatever else the machine does meets
-both. A pair is one step of each; the ratio is the median of the pairs' ratios. The losses of the first step must agree:
+both. A pair is one step of each; the ratio is the median of the pairs' ratios, and once more of processor seconds, which
+say more on a busy machine with one thread. The losses of the first step must agree:
 what is compared is one model. Usage: train.py --bench BIN --peer torch-peer.sh --out FILE [--pairs N] [--only SHAPE]
 """
 import argparse
@@ -52,11 +53,13 @@ def measure(arguments, shape, precision):
         first = [ours.step()["loss"], peer.step()["loss"]]
         for side in (ours, peer):
             side.step()
-        seconds = ([], [])
+        seconds, cpu = ([], []), ([], [])
         for pair in range(arguments.pairs):
             order = (0, 1) if pair % 2 == 0 else (1, 0)
             for which in order:
-                seconds[which].append((ours, peer)[which].step()["seconds"])
+                step = (ours, peer)[which].step()
+                seconds[which].append(step["seconds"])
+                cpu[which].append(step["cpu"])
         for side in (ours, peer):
             side.end()
     finally:
@@ -66,7 +69,9 @@ def measure(arguments, shape, precision):
               "losses": first, "seconds": {"retort": seconds[0], "pytorch": seconds[1]},
               "tokens_per_second": {"retort": tokens / statistics.median(seconds[0]),
                                     "pytorch": tokens / statistics.median(seconds[1])},
-              "ratio": statistics.median(theirs / own for own, theirs in zip(*seconds))}
+              "cpu_seconds": {"retort": cpu[0], "pytorch": cpu[1]},
+              "ratio": statistics.median(theirs / own for own, theirs in zip(*seconds)),
+              "cpu_ratio": statistics.median(theirs / own for own, theirs in zip(*cpu))}
     allowed = 2e-2 if precision == "bf16" else 1e-3
     if ours.parameters != peer.parameters or abs(first[0] - first[1]) > allowed * abs(first[1]):
         sys.exit(f"train.py: {shape}, {precision}: expected one model on both sides, found {ours.parameters} and "
@@ -88,14 +93,14 @@ def main():
     os.makedirs(os.path.dirname(arguments.out), exist_ok=True)
     subprocess.run([arguments.peer, "setup"], check=True)
     results = []
-    print(f"{'model':8} {'':5} {'tokens':>7} {'Retort':>12} {'PyTorch':>12} {'ratio':>7}   tokens/s, {arguments.threads} "
-          f"threads, medians of {arguments.pairs} pairs")
+    print(f"tokens/s, {arguments.threads} threads, medians of {arguments.pairs} pairs")
+    print(f"{'model':8} {'':5} {'tokens':>7} {'Retort':>12} {'PyTorch':>12} {'ratio':>7} {'of CPU':>7}")
     for shape, precision in CASES:
         if arguments.only in (None, shape):
             results.append(measure(arguments, shape, precision))
             one = results[-1]
             print(f"{shape:8} {precision:5} {one['tokens']:7} {one['tokens_per_second']['retort']:12.0f} "
-                  f"{one['tokens_per_second']['pytorch']:12.0f} {one['ratio']:7.2f}", flush=True)
+                  f"{one['tokens_per_second']['pytorch']:12.0f} {one['ratio']:7.2f} {one['cpu_ratio']:7.2f}", flush=True)
     with open(arguments.out, "w") as file:
         json.dump({"threads": arguments.threads, "pairs": arguments.pairs, "results": results}, file, indent=1)
         file.write("\n")

@@ -2,7 +2,10 @@
 // Usage: bench_training SHAPE PRECISION THREADS FOLDER
 //   SHAPE: "7m" or "135m"; PRECISION: "f32" or "bf16". Writes the weights that it starts from to FOLDER (shape.json,
 //   weights.bin: f32, in the order of shape.json), says {"ready": …}, and then, for every line on standard input, makes
-//   one step as stage.sft does (forward, loss, backward, clip, AdamW) and says {"loss": …, "seconds": …}.
+//   one step as stage.sft does (forward, loss, backward, clip, AdamW) and says {"loss": …, "seconds": …, "cpu":
+//   seconds}.
+#include <time.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -85,6 +88,13 @@ void write_start(const std::filesystem::path& folder, const Shape& shape, const 
   std::ofstream(folder / "shape.json") << json.dump(1) << '\n';
 }
 
+/// Of this process, all threads.
+double cpu_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 /// Token t of sequence b; train.py's peer has the same formula.
 std::vector<train::Sequence> batch_of(const Shape& shape) {
   std::vector<train::Sequence> all;
@@ -126,12 +136,13 @@ void serve(const Shape& shape, const std::string& precision, std::int64_t thread
   options.warmup_fraction = 0;
   options.checkpoint_steps = 0;
   std::chrono::steady_clock::time_point begin;
-  double loss = 0;
+  double loss = 0, cpu_begin = 0;
   const train::RunHooks hooks{
       [&](std::string_view name, std::int64_t, double value) { loss = name == "loss" ? value : loss; },
       [&](std::string_view, std::int64_t, std::int64_t, std::string_view) {
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-        std::cout << nlohmann::json{{"loss", loss}, {"seconds", seconds}}.dump() << std::endl;
+        std::cout << nlohmann::json{{"loss", loss}, {"seconds", seconds}, {"cpu", cpu_seconds() - cpu_begin}}.dump()
+                  << std::endl;
       },
       [] {}, [](std::string_view) {}};
   const train::ParameterGroups groups({train::decoder_group(decoder)});
@@ -142,6 +153,7 @@ void serve(const Shape& shape, const std::string& precision, std::int64_t thread
     std::string line;
     if (!std::getline(std::cin, line)) throw Done();
     begin = std::chrono::steady_clock::now();
+    cpu_begin = cpu_seconds();
     const auto parts = parallel.parts(batch, 0);
     return parallel.accumulate(parts.size(), [&](std::size_t part) {
       const train::BatchRows rows = train::batch_rows(sequences, parts[part]);

@@ -1,7 +1,8 @@
 """The model of bench_training in PyTorch eager, from the same weights, on the same batch: what train.py compares with.
 
 Usage: training_peer.py FOLDER PRECISION THREADS, with torch (torch-peer.sh run). Says {"ready": …} and then, for every
-line on standard input, makes one step (forward, loss, backward, clip, fused AdamW) and says {"loss": …, "seconds": …}.
+line on standard input, makes one step (forward, loss, backward, clip, fused AdamW) and says {"loss": …, "seconds": …,
+"cpu": seconds of the processor}.
 """
 import json
 import sys
@@ -112,7 +113,7 @@ def main():
                                   lr=1e-4, betas=(0.9, 0.95), eps=1e-8, fused=True)
     print(json.dumps({"ready": sum(weight.numel() for weight in model.parameters())}), flush=True)
     for _ in sys.stdin:
-        begin = time.monotonic()
+        begin, cpu = time.monotonic(), time.process_time()
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             logits = model(ids)
@@ -120,7 +121,8 @@ def main():
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        print(json.dumps({"loss": loss.item(), "seconds": time.monotonic() - begin}), flush=True)
+        print(json.dumps({"loss": loss.item(), "seconds": time.monotonic() - begin, "cpu": time.process_time() - cpu}),
+              flush=True)
 
 
 main()

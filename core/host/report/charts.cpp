@@ -217,7 +217,8 @@ std::string curve_chart(const std::vector<std::pair<double, double>>& points, co
   std::string svg = open_svg(width, height, name + " over steps");
   for (const double tick : y_ticks) {
     svg += svg_line(left, y(tick), width - right, y(tick), "grid");
-    svg += svg_text(left - 6, y(tick) + 4, "end", "label", format_number(tick));
+    const bool long_number = std::abs(tick) >= 1e4;  // "1.2e+04" is wider than the margin
+    svg += svg_text(left - 6, y(tick) + 4, "end", "label", long_number ? format_count(tick) : format_number(tick));
   }
   for (const double tick : linear_ticks(points.front().first, points.back().first, 4))
     if (tick >= points.front().first && tick <= points.back().first)

@@ -152,6 +152,12 @@ TEST(Charts, DegenerateDataDrawsNoNan) {
   EXPECT_EQ(charts.find("inf"), std::string::npos) << charts;
 }
 
+TEST(Charts, LargeValuesHaveShortLabels) {
+  const std::string chart = curve_chart({{0, 0}, {1, 12000}}, "tokens_per_second");
+  EXPECT_EQ(chart.find("e+"), std::string::npos) << chart;
+  EXPECT_NE(chart.find(">12.0k<"), std::string::npos) << chart;
+}
+
 TEST(Charts, LongCurvesKeepTheirSpikes) {
   std::vector<std::pair<double, double>> points;
   for (int i = 0; i < 100000; ++i) points.emplace_back(i, i == 54321 ? 1000 : 1);
