@@ -213,6 +213,11 @@ class Synthesis {
                 {"temperature", 0}}});
       }
     }
+    imagine(questions);
+  }
+
+  /// Results as the teacher tells them; a try's questions stand in the order of its calls.
+  void imagine(std::vector<Question>& questions) {
     const std::vector<json> answers = ask(questions);
     std::map<const Try*, std::size_t> given;
     for (std::size_t i = 0; i < questions.size(); ++i) {
