@@ -193,7 +193,6 @@ class PrototypeStage final : public retort::Stage {
           retort::throw_if_stopped();
           context.progress("label", static_cast<std::int64_t>(done), total, "rows");
         });
-    const std::size_t unreadable = train.rejected.size();
     labelled.rejected.insert(labelled.rejected.end(), train.rejected.begin(), train.rejected.end());
     say(train, labelled);
     say_cost(context, labelled.cost, train.examples.size(), all_rows);
@@ -203,20 +202,23 @@ class PrototypeStage final : public retort::Stage {
     rejected.insert(rejected.end(), held_out.begin(), held_out.end());
     task::write_rejected(output / "rejected.jsonl", rejected);
     retort::host::write_file_atomically(output / "tools.json", retort::host::read_file(input / "tools.json"));
-    context.fact("accepted", std::to_string(labelled.accepted.size()));
-    context.fact("rejected", std::to_string(labelled.rejected.size()));
-    for (const auto& [kind, count] : labelled.rejected_by) context.fact("rejected_" + kind, std::to_string(count));
-    context.fact("funnel_rows", std::to_string(train.examples.size()));
-    for (const char* step : stages::funnel_steps)
-      context.fact(std::string("funnel_") + step, std::to_string(labelled.funnel[step]));
-    if (unreadable > 0) context.fact("rejected_unreadable", std::to_string(unreadable));
+    report(context, labelled, train.examples.size());
+    if (!train.rejected.empty()) context.fact("rejected_unreadable", std::to_string(train.rejected.size()));
     if (!held_out.empty()) context.fact("rejected_held_out", std::to_string(held_out.size()));
-    context.metric("accepted_share", -1,
-                   static_cast<double>(labelled.accepted.size()) /
-                       static_cast<double>(labelled.accepted.size() + labelled.rejected.size()));
   }
 
  private:
+  static void report(const retort::StageContext& context, const stages::Labelled& labelled, std::size_t rows) {
+    const std::size_t accepted = labelled.accepted.size(), rejected = labelled.rejected.size();
+    context.fact("accepted", std::to_string(accepted));
+    context.fact("rejected", std::to_string(rejected));
+    for (const auto& [kind, count] : labelled.rejected_by) context.fact("rejected_" + kind, std::to_string(count));
+    context.fact("funnel_rows", std::to_string(rows));
+    for (const char* step : stages::funnel_steps)
+      context.fact(std::string("funnel_") + step, std::to_string(labelled.funnel.at(step)));
+    context.metric("accepted_share", -1, static_cast<double>(accepted) / static_cast<double>(accepted + rejected));
+  }
+
   std::vector<stages::Function> functions() const {
     std::vector<stages::Function> all;
     for (const FunctionParams& one : params_.functions)

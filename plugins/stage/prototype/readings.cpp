@@ -84,8 +84,13 @@ std::vector<task::Message> turns_after(const RowState& row) {
 }
 
 std::optional<std::string> schema_fault(const RowState& row, const std::vector<task::Tool>& tools) {
-  for (const task::Call& call : row.reply->calls)
-    if (auto reason = task::invalid_reason(call, row.example->tools ? *row.example->tools : tools)) return reason;
+  for (const task::Call& call : row.reply->calls) {
+    try {
+      if (auto reason = task::invalid_reason(call, row.example->tools ? *row.example->tools : tools)) return reason;
+    } catch (const std::invalid_argument& error) {
+      return "the parameters of tool \"" + call.name + "\" are no schema: " + error.what();
+    }
+  }
   return std::nullopt;
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -248,6 +249,23 @@ TEST_F(Functions, EveryRequestIsKeptByItsPlace) {
   EXPECT_EQ(first_.asked.size(), 10U);
   EXPECT_EQ(result.cost.cached, 10);
   EXPECT_EQ(result.cost.requests, 0);
+}
+
+TEST_F(Functions, AToolThatIsNoSchemaCostsItsRowsAlone) {
+  first_.answer = [](const json& request) {
+    return last_text(request) == "bad" ? call("f", {{"x", 1}}) : call("door_lock", json::object());
+  };
+  components_.complete = first_.complete();
+  examples_ = {{"bad", std::nullopt, {}}, {"good", std::nullopt, {}}};
+  examples_[0].tools = std::make_shared<const std::vector<task::Tool>>(
+      std::vector<task::Tool>{{"f", "", json::parse(R"({"type":"object","properties":{"x":{"type":"integr"}}})")}});
+  const Labelled result =
+      label(examples_, task::tools_from_json(lamp_tools, "tools"), components_, options_, [](std::size_t) {});
+  EXPECT_EQ(result.accepted.size(), 1U);
+  ASSERT_EQ(result.rejected.size(), 1U);
+  EXPECT_NE(result.rejected[0].reason.find("schema: the parameters of tool \"f\" are no schema"), std::string::npos)
+      << result.rejected[0].reason;
+  EXPECT_NE(result.rejected[0].reason.find("/properties/x"), std::string::npos) << result.rejected[0].reason;
 }
 
 TEST(FunctionList, SaysWhatCannotBe) {

@@ -83,7 +83,8 @@ TEST(Prototype, SaysWhyItRejects) {
       {"teacher_error", {{"error", "rate limit"}}},
       {"refused", answer_of({{"role", "assistant"}, {"content", nullptr}, {"refusal", "cannot"}}, "stop")},
       {"malformed", message_with("vacuum_dock", "{not json")},
-      {"schema", message_with("blinds_set", R"({"room":"garage","position":1})")}};
+      {"schema", message_with("blinds_set", R"({"room":"office","position":400})")},
+      {"execution", message_with("blinds_set", R"({"room":"garage","position":1})")}};
   for (const auto& [kind, response] : responses) {
     const Labelled result = label(kOne, home_tools(), always(response), PrototypeOptions{}, kNoProgress);
     EXPECT_TRUE(result.accepted.empty()) << kind;
