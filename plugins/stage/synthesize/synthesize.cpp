@@ -49,6 +49,7 @@ class Synthesis {
  public:
   Synthesis(const SynthesisOptions& options, const SynthesisComponents& components)
       : options_(options), components_(components) {}
+  const TeacherCost& cost() const { return cost_; }
 
   void run_batch(std::vector<Try>& tries) {
     ask_text(
@@ -76,35 +77,15 @@ class Synthesis {
   static bool goes_on(const Try& one) { return one.failed.empty(); }
 
   /// One item a question, from the journal or of the teacher.
-  std::vector<json> ask(const std::vector<Question>& questions) {
-    std::vector<json> answers(questions.size());
-    std::vector<std::size_t> asked;
-    std::vector<std::pair<std::size_t, std::string>> places;
-    std::string batch = "[";
-    for (std::size_t i = 0; i < questions.size(); ++i) {
-      Try& one = *questions[i].asker;
-      const std::size_t place =
-          (one.row * static_cast<std::size_t>(options_.attempts) + static_cast<std::size_t>(one.attempt)) *
-              requests_a_try +
-          one.requests++;
-      std::string request = dumped_json(questions[i].request);
-      if (options_.journal != nullptr)
-        if (auto known = options_.journal->find(place, request)) {
-          answers[i] = std::move(*known);
-          continue;
-        }
-      batch += (asked.empty() ? "" : ",") + request;
-      asked.push_back(i);
-      places.emplace_back(place, std::move(request));
+  std::vector<json> ask(std::vector<Question>& questions) {
+    std::vector<TeacherRequest> requests;
+    for (Question& question : questions) {
+      Try& one = *question.asker;
+      const std::size_t row = one.row * static_cast<std::size_t>(options_.attempts);
+      const std::size_t place = (row + static_cast<std::size_t>(one.attempt)) * requests_a_try + one.requests++;
+      requests.push_back({place, std::move(question.request)});
     }
-    if (asked.empty()) return answers;
-    components_.complete("", batch + "]", asked.size(), [&](std::size_t index, json answer) {
-      if (options_.journal != nullptr && !answer.contains("error"))
-        options_.journal->add(places[index].first, places[index].second, answer);
-      answers[asked[index]] = std::move(answer);
-    });
-    if (options_.journal != nullptr) options_.journal->sync();
-    return answers;
+    return stages::ask(components_.complete, "", requests, options_.journal, cost_);
   }
 
   /// The assistant's message of an item, or why there is none.
@@ -232,6 +213,11 @@ class Synthesis {
                 {"temperature", 0}}});
       }
     }
+    imagine(questions);
+  }
+
+  /// Results as the teacher tells them; a try's questions stand in the order of its calls.
+  void imagine(std::vector<Question>& questions) {
     const std::vector<json> answers = ask(questions);
     std::map<const Try*, std::size_t> given;
     for (std::size_t i = 0; i < questions.size(); ++i) {
@@ -274,6 +260,7 @@ class Synthesis {
 
   const SynthesisOptions& options_;
   const SynthesisComponents& components_;
+  TeacherCost cost_;
 };
 
 /// Metadata, another order of tools, names that say nothing.
@@ -391,6 +378,7 @@ SynthesisReport synthesize(const SynthesisOptions& options, const SynthesisCompo
     }
     progress(end);
   }
+  report.cost = synthesis.cost();
   return report;
 }
 

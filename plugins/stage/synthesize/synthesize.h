@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "../common/answer_journal.h"
+#include "../common/teacher_requests.h"
 #include "masking.h"
 #include "prompts.h"
 #include "task/conversation.h"
@@ -17,10 +17,7 @@
 namespace retort::stages {
 
 struct SynthesisComponents {
-  /// As host/algorithm/teacher_call.h.
-  std::function<void(std::string_view tools, std::string_view requests, std::size_t count,
-                     const std::function<void(std::size_t index, nlohmann::json answer)>& take)>
-      complete;
+  Complete complete;
   /// A fresh world: gives the outcome of each list of calls in turn. Empty: nothing is executed, and what tools give
   /// back is the teacher's.
   std::function<std::function<nlohmann::json(const nlohmann::json& calls)>()> start;
@@ -46,6 +43,7 @@ struct SynthesisReport {
   std::map<std::string, std::int64_t> rejected;  ///< tries by step: "task", "utterance", "answer", "check", …
   std::int64_t given_up = 0;                     ///< rows without a good try
   std::int64_t masked = 0, shuffled = 0;         ///< rows
+  TeacherCost cost;
 };
 
 /// Hands on rows in the order of their numbers, each with its own tools and, as metadata, "kind", "persona", "topic",

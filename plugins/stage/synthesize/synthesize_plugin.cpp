@@ -293,6 +293,7 @@ class SynthesizeStage final : public retort::Stage {
     }
     context.fact("masked", std::to_string(report.masked));
     context.fact("given_up", std::to_string(report.given_up));
+    text += "; teacher: " + report.cost.text();
     if (report.given_up > 0) text += "; " + std::to_string(report.given_up) + " rows given up";
     retort::log_info(text + (report.rejected.empty() ? "" : "; rejected.jsonl has them"));
     if (static_cast<double>(report.given_up) > params_.max_given_up_share * static_cast<double>(params_.rows) ||

@@ -81,6 +81,14 @@ TEST(HttpWorld, SeveralTurnsOfSeveralSessions) {
   EXPECT_TRUE(contains(server.log().front().head, "Authorization: Bearer secret-key"));
 }
 
+TEST(HttpWorld, AMovedAddressIsFollowed) {
+  const HttpServer server([](const HttpRequest& request) -> HttpResponse {
+    if (!request.head.starts_with("POST /v1/moved ")) return {307, "", "Location: /v1/moved\r\n"};
+    return {200, Json{{"id", Json::parse(request.body)["id"]}, {"result", Json::array()}}.dump(), ""};
+  });
+  EXPECT_EQ(world_at(server).tools(), "[]");
+}
+
 /// What `tools` of a server that answers so ends with.
 std::string failure_of(const HttpResponse& response, std::size_t limit = 1 << 20) {
   const HttpServer server([&](const HttpRequest&) { return response; });
