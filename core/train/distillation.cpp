@@ -11,6 +11,7 @@
 #include "train/initialisation.h"
 #include "train/model_weights.h"
 #include "train/recorded_signals.h"
+#include "train/student_form.h"
 #include "train/trainer.h"
 #include "train/validation.h"
 #include "train/vocabulary_bridge.h"
@@ -249,6 +250,8 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   LossInstances losses(calls_of(job.losses), setup);
   if (models.recorded) check_signals(job, models, losses, sequences, hooks);
   ParameterGroups groups({decoder_group(student)});
+  if (job.form != nullptr)
+    for (ParameterGroup& group : job.form->prepare(student)) groups.add(std::move(group));
   DistillationParts parts{.student = student, .sequences = sequences, .losses = losses};
   for (ParameterGroup& group : loss_groups(losses, setup)) {
     parts.loss_parameters.push_back(group.tensors.front().second);
@@ -291,7 +294,10 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   parallel.reset();
   if (const std::optional<double> score = trainer.use_kept_weights())
     hooks.metric("validation_exact_match", -1, *score);
-  save_call_module(job.output, student, task.tokenizer, task.contract);
+  if (job.form != nullptr)
+    job.form->save(job.output, task);
+  else
+    save_call_module(job.output, student, task.tokenizer, task.contract);
   return model_size(job.output);
 }
 

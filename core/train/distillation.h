@@ -15,6 +15,8 @@
 
 namespace retort::train {
 
+class StudentForm;  // student_form.h
+
 struct DistillationJob : TrainingJob {
   /// Model folders. The first gives tokenizer and task, unless a student with a tokenizer of its own does; how each
   /// one's tokens stand to these is decided and logged (vocabulary_bridge.h). Where the loss asks for TEACHER_SPANS
@@ -33,6 +35,7 @@ struct DistillationJob : TrainingJob {
   ModelSelection validation;
   double prompt_loss_weight = 0;      ///< of the prompt's positions; 0 = responses only
   double sampling_temperature = 0.9;  ///< of on-policy batches, where the loss asks for them (GKD)
+  StudentForm* form = nullptr;        ///< how the student computes and is written; null: as it is. Borrowed
   double teacher_answers = 0;  ///< share in [0,1] of the other batches whose answers a teacher writes anew, greedily
 };
 
