@@ -1,5 +1,5 @@
-/* retort.host.storage/1: folders of a run that outlive its stages, for what must never be done twice: paid answers, what
- * was spent, work handed to others. From retort_host.get_extension. */
+/* retort.host.storage/1: folders of a run that outlive its stages, for what must never be done twice: paid answers,
+ * what was spent, work handed to others. From retort_host.get_extension. */
 #ifndef RETORT_ABI_HOST_STORAGE_H
 #define RETORT_ABI_HOST_STORAGE_H
 

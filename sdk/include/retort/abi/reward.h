@@ -20,7 +20,8 @@ typedef struct retort_reward_batch {
     {"messages": [the conversation up to the answer], "tools"?, "text": the raw answer,
      "response": {"calls": [call…]} or {"malformed": reason}, "reference"?: {"calls": […]},
      "execution"?: {"ok", "error", "results", "state"}, "reference_execution"?: what the environment said}.
-    Invalid UTF-8 that a model wrote stands as U+FFFD. */
+    Of a rollout of several turns "messages" end before its last answer and hold tools' results; "calls" are those of
+    all its turns, and "execution" is of them all in one session. Invalid UTF-8 that a model wrote stands as U+FFFD. */
 } retort_reward_batch;
 
 typedef struct retort_reward_v1 {

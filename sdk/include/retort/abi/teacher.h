@@ -15,13 +15,14 @@ extern "C" {
 typedef struct retort_teacher_batch {
   uint32_t struct_size;
   uint32_t reserved;
-  retort_string tools;    /* OpenAI `tools` array of every request that has no "tools" of its own; empty: none */
-  retort_string requests; /* JSON array of
-    {"messages": [OpenAI messages of any role], "tools"?: its own, "tool_choice"?, "response_format"?, "n"? (1),
-     "temperature"?, "top_p"?, "max_tokens"?, "seed"?, "top_logprobs"?,
-     "sample"?: number of an independent sample of the same request (0): a teacher that keeps answers keeps one for each,
-     "recorded"?: the assistant message that a trace holds}
-    as {"messages": [{"role": "user", "content": "turn on the light"}], "n": 2, "temperature": 0.8} */
+  retort_string tools; /* OpenAI `tools` array of every request that has no "tools" of its own; empty: none */
+  retort_string
+      requests; /* JSON array of
+{"messages": [OpenAI messages of any role], "tools"?: its own, "tool_choice"?, "response_format"?, "n"? (1),
+"temperature"?, "top_p"?, "max_tokens"?, "seed"?, "top_logprobs"?,
+"sample"?: number of an independent sample of the same request (0): a teacher that keeps answers keeps one for each,
+"recorded"?: the assistant message that a trace holds}
+as {"messages": [{"role": "user", "content": "turn on the light"}], "n": 2, "temperature": 0.8} */
 } retort_teacher_batch;
 
 typedef struct retort_teacher_v1 {
@@ -33,8 +34,8 @@ typedef struct retort_teacher_v1 {
    *    "usage"?: {"prompt_tokens", "completion_tokens"},
    *    "cost"?: {"requests": sent for it, those that failed included, "input_tokens", "output_tokens", "usd",
    *              "cached": whether the answer was kept from earlier, which costs nothing}}
-   * or {"error": reason, "cost"?} for a request that failed or cannot be parsed: the others go on. How many run at once is the
-   * plugin's affair. An error is returned only when the whole batch failed or was stopped; items given before it
+   * or {"error": reason, "cost"?} for a request that failed or cannot be parsed: the others go on. How many run at once
+   * is the plugin's affair. An error is returned only when the whole batch failed or was stopped; items given before it
    * count. Texts that are no JSON array: INVALID_ARGUMENT. Polls should_stop(). [one-at-a-time per instance] */
   retort_error* (*complete)(retort_instance* instance, const retort_teacher_batch* batch,
                             const retort_item_sink* responses);
