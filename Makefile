@@ -57,6 +57,7 @@ test: build/release/build.ninja ## build everything and run all tests
 	$(call step,build: release with tests)
 	@$(call compile,release)
 	$(call step,test)
+	@tests/plugins/mcp-reference
 	@ctest --preset release
 
 test-asan: build/asan/build.ninja ## tests without LibTorch under the address and undefined-behaviour sanitizers

@@ -30,7 +30,7 @@ struct Settings {
   ChatDefaults chat;
   Budget budget;
   Prices prices;
-  std::size_t give_up_after = 64;  ///< requests in a row that failed for good; 0: never
+  std::size_t give_up_after = 64;                ///< requests in a row that failed for good; 0: never
   bool offline = false;                          ///< nothing is sent: what is not kept is an error of its request
   bool batch = false;                            ///< through the API's batches, which cost less and take longer
   double poll = 30.0;                            ///< seconds between two looks at a batch

@@ -9,7 +9,6 @@
 #include <set>
 
 #include "data/seen_texts.h"
-#include "data/seen_texts.h"
 #include "data/text_words.h"
 
 namespace retort::data {
