@@ -1,4 +1,5 @@
 // What teacher.openai may send and when: budgets, limits a minute, windows of requests at once, several endpoints.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -217,8 +218,8 @@ TEST(OpenAiLimits, SeveralEndpointsShareTheWorkAndStandInForEachOther) {
   Settings with = settings(one);
   with.base_urls.push_back(two.base_url());
   EXPECT_EQ(ask(with, requests(20)).size(), 20U);
-  EXPECT_EQ(one.requests(), 10U);
-  EXPECT_EQ(two.requests(), 10U);
+  EXPECT_EQ(one.requests() + two.requests(), 20U);
+  EXPECT_GE(std::min(one.requests(), two.requests()), 1U);  // how many each gets is the quicker one's affair
   with.base_urls = {"http://127.0.0.1:1/v1", two.base_url()};
   for (const auto& [index, item] : ask(with, requests(20)))
     EXPECT_EQ(item["choices"][0]["message"]["content"], "q" + std::to_string(index)) << item;
