@@ -10,8 +10,8 @@ TaskFiles load_task_files(const std::filesystem::path& folder) {
   const model::ModelFolder opened(folder);
   if (!opened.retort().contains("task"))
     throw std::invalid_argument((folder / "retort.json").string() +
-                                ": expected the task under \"task\", found none: this folder was not made by a Retort "
-                                "stage");
+                                ": expected the task under \"task\", found none: this model knows no task yet; "
+                                "fine-tune it first (stage.sft)");
   return {text::Tokenizer::load(folder / "tokenizer.json"),
           task::PromptContract::from_json(opened.retort().at("task"), (folder / "retort.json").string())};
 }
