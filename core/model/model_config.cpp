@@ -83,7 +83,6 @@ void refuse_unimplemented(const Family& family, const host::JsonCursor& root) {
   // What other families do to logits and residuals: a head that does not know it trains on other probabilities.
   for (const char* factor : {"logit_scale", "logits_scaling", "embedding_multiplier", "residual_multiplier"})
     require_neutral(root, factor, 1.0);
-  for (const char* cap : {"final_logit_softcapping", "attn_logit_softcapping"}) require_neutral(root, cap, nullptr);
 }
 
 const Family& family_of(const host::JsonCursor& root) {

@@ -102,8 +102,6 @@ class QuantizedStudent final : public StudentForm {
     save_task_files(folder, student.tokenizer, student.contract);
   }
 
-  bool empty() const { return matrices_.empty(); }
-
  private:
   static std::string module_of(const std::string& name) {
     return name.substr(0, name.size() - (sizeof(weight_suffix) - 1));
