@@ -142,8 +142,13 @@ void rotate(const float* x, const float* cosine, const float* sine, std::int64_t
   }
 }
 
-RETORT_MULTIVERSION
-float swiglu(const float* gate, const float* up, std::int64_t count, float scale, float* out) {
+namespace {
+
+/// x / (1 + e^exponent(x)) · up of x = gate · scale, and the greatest magnitude. Inlined into each clone of its
+/// callers.
+template <typename Exponent>
+[[gnu::always_inline]] inline float gated_row(const float* gate, const float* up, std::int64_t count, float scale,
+                                              float* out, const Exponent& exponent) {
   // Exponentials in a loop of their own: behind the division GCC would divide for what was clamped once more.
   constexpr std::int64_t kBlock = 64;
   float maximum = 0;
@@ -151,7 +156,7 @@ float swiglu(const float* gate, const float* up, std::int64_t count, float scale
     const std::int64_t size = count - first < kBlock ? count - first : kBlock;
     float powers[kBlock];
 #pragma omp simd
-    for (std::int64_t i = 0; i < size; ++i) powers[i] = exponential(-(gate[first + i] * scale));
+    for (std::int64_t i = 0; i < size; ++i) powers[i] = exponential(exponent(gate[first + i] * scale));
 #pragma omp simd reduction(max : maximum)
     for (std::int64_t i = 0; i < size; ++i) {
       const float value = gate[first + i] * scale / (1.0f + powers[i]) * (up[first + i] * scale);
@@ -163,29 +168,19 @@ float swiglu(const float* gate, const float* up, std::int64_t count, float scale
   return maximum;
 }
 
+}  // namespace
+
+RETORT_MULTIVERSION
+float swiglu(const float* gate, const float* up, std::int64_t count, float scale, float* out) {
+  return gated_row(gate, up, count, scale, out, [](float x) __attribute__((always_inline)) { return -x; });
+}
+
 RETORT_MULTIVERSION
 float geglu(const float* gate, const float* up, std::int64_t count, float scale, float* out) {
   // (1 + tanh z)/2 = 1/(1 + e^−2z), so that it is silu with another exponent.
-  constexpr std::int64_t kBlock = 64;
   constexpr float kSlope = 1.5957691216057308f, kCube = 0.044715f;  // 2√(2/π)
-  float maximum = 0;
-  for (std::int64_t first = 0; first < count; first += kBlock) {
-    const std::int64_t size = count - first < kBlock ? count - first : kBlock;
-    float powers[kBlock];
-#pragma omp simd
-    for (std::int64_t i = 0; i < size; ++i) {
-      const float x = gate[first + i] * scale;
-      powers[i] = exponential(-kSlope * (x + kCube * x * x * x));
-    }
-#pragma omp simd reduction(max : maximum)
-    for (std::int64_t i = 0; i < size; ++i) {
-      const float value = gate[first + i] * scale / (1.0f + powers[i]) * (up[first + i] * scale);
-      const float magnitude = std::fabs(value);
-      out[first + i] = value;
-      maximum = magnitude > maximum ? magnitude : maximum;
-    }
-  }
-  return maximum;
+  return gated_row(gate, up, count, scale, out,
+                   [](float x) __attribute__((always_inline)) { return -kSlope * (x + kCube * x * x * x); });
 }
 
 RETORT_MULTIVERSION
