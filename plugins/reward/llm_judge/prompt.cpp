@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
+
+#include "../../common/placeholders.h"
 
 namespace retort::llm_judge {
 namespace {
@@ -92,17 +95,10 @@ Prompt::Prompt(std::string text) : text_(std::move(text)) {
 }
 
 std::string Prompt::fill(const json& item, const json& tools) const {
-  std::string result;
-  for (std::size_t i = 0; i < text_.size(); ++i) {
-    const std::size_t length = text_[i] == '{' ? name_length(text_, i + 1) : 0;
-    if (length == 0) {
-      result += text_[i];
-      continue;
-    }
-    result += part(std::string_view(text_).substr(i + 1, length), item, tools);
-    i += length + 1;
-  }
-  return result;
+  std::map<std::string, std::string> parts;
+  for (const std::string_view name : known)
+    if (text_.find("{" + std::string(name) + "}") != std::string::npos) parts.emplace(name, part(name, item, tools));
+  return prompts::filled(text_, parts);
 }
 
 }  // namespace retort::llm_judge

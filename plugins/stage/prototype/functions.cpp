@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "../../common/placeholders.h"
 #include "../common/votes.h"
 #include "readings.h"
 #include "task/call.h"
@@ -35,23 +36,6 @@ std::string words_for(const std::string& kind) {
            "else, [] for none.\nFunctions:\n{tools}\nRequest:\n{utterance}";
   if (kind == "repair") return "That cannot be done: {error}\nMake the calls again, corrected.";
   return "";
-}
-
-std::string filled(std::string text, const std::map<std::string, std::string>& values) {
-  std::string result;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t open = text.find('{', at), close = open == text.npos ? text.npos : text.find('}', open);
-    const auto value = close == text.npos ? values.end() : values.find(text.substr(open + 1, close - open - 1));
-    if (value == values.end()) {
-      const std::size_t next = open == text.npos ? text.size() : open + 1;
-      result.append(text, at, next - at);
-      at = next;
-    } else {
-      result.append(text, at, open - at).append(value->second);
-      at = close + 1;
-    }
-  }
-  return result;
 }
 
 std::string utterance_of(const std::vector<task::Message>& messages) {
@@ -121,11 +105,11 @@ class Runner {
     std::string tools;
     for (const task::Tool& tool : tools_for(function, row).value_or(tools_of_row(row)))
       tools += tool.name + ": " + tool.description + "\n";
-    return filled(text, {{"utterance", utterance_of(row.messages)},
-                         {"tools", tools},
-                         {"calls", row.reply ? dump(task::calls_to_json(row.reply->calls)) : "[]"},
-                         {"results", row.execution.is_null() ? "" : dump(row.execution)},
-                         {"error", error}});
+    return prompts::filled(text, {{"utterance", utterance_of(row.messages)},
+                                  {"tools", tools},
+                                  {"calls", row.reply ? dump(task::calls_to_json(row.reply->calls)) : "[]"},
+                                  {"results", row.execution.is_null() ? "" : dump(row.execution)},
+                                  {"error", error}});
   }
 
   /// The conversation as the teacher sees it, with instructions before it where the function has some.

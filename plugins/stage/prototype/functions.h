@@ -1,13 +1,13 @@
 // The prototype as a pipeline of functions: each asks a teacher or the environment about a row and leaves a result that
 // later functions may branch on.
 //
-//   kind      what it does                                                   result
-//   rewrite   the teacher writes the last user message anew                  rewritten, failed
-//   route     the teacher names the tools that later functions may use       some, none, failed
-//   call      the teacher answers with calls; votes over its samples         calls, text, malformed, length, refused,
-//   failed execute   the calls act on a fresh world                                 ok, failed, skipped repair    what
-//   is wrong goes back to the teacher, so many times at most  unneeded, repaired, failed answer    the teacher says
-//   what came of it; a turn of its own            answered, failed, skipped
+// kind: what it does; its results.
+// rewrite: the teacher writes the last user message anew; rewritten, failed.
+// route: the teacher names the tools that later functions may use; some, none, failed.
+// call: the teacher answers with calls, and its samples vote; calls, text, malformed, length, refused, failed.
+// execute: the calls act on a fresh world; ok, failed, skipped.
+// repair: what is wrong goes back to the teacher, so many times at most; unneeded, repaired, failed.
+// answer: the teacher says what came of it, a turn of its own; answered, failed, skipped.
 #pragma once
 
 #include <cstddef>

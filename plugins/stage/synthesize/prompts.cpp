@@ -54,21 +54,6 @@ Prompts default_prompts() {
   return prompts;
 }
 
-std::string filled(std::string text, const std::map<std::string, std::string>& values) {
-  std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t close = text[at] == '{' ? text.find('}', at) : std::string::npos;
-    const auto value = close == std::string::npos ? values.end() : values.find(text.substr(at + 1, close - at - 1));
-    if (value == values.end()) {
-      out += text[at++];
-    } else {
-      out += value->second;
-      at = close + 1;
-    }
-  }
-  return out;
-}
-
 std::map<std::string, std::string> placeholders(const RowPlan& plan, const std::vector<task::Tool>& tools) {
   std::string listed;
   const bool none = plan.tools.empty();

@@ -8,7 +8,7 @@
 
 namespace retort::stages {
 
-/// Texts with {persona}, {topic}, {attribute}, {tools}, {values}, {missing}, {task}; {calls} and {call} where noted.
+/// Texts with {persona}, {topic}, {attribute}, {tools}, {values}, {missing}, {task}; {call} where noted.
 struct Prompts {
   std::map<RowKind, std::string> task;  ///< what the person wants
   std::string utterance;                ///< what the person types, of {task}
@@ -18,9 +18,6 @@ struct Prompts {
 
 /// In English.
 Prompts default_prompts();
-
-/// `text` with {name} replaced for every name of `values`; other braces stay.
-std::string filled(std::string text, const std::map<std::string, std::string>& values);
 
 /// The values of a plan: {tools} as a list of names, descriptions and parameters, {values} as JSON or "any".
 std::map<std::string, std::string> placeholders(const RowPlan& plan, const std::vector<task::Tool>& tools);

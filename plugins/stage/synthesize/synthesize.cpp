@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "../../common/placeholders.h"
 #include "data/text_words.h"
 #include "task/chat_row.h"
 
@@ -55,7 +56,7 @@ class Synthesis {
     ask_text(
         tries, "task",
         [&](const Try& one) {
-          return filled(options_.prompts.task.at(one.plan.kind), placeholders(one.plan, options_.tools));
+          return prompts::filled(options_.prompts.task.at(one.plan.kind), placeholders(one.plan, options_.tools));
         },
         [](Try& one, const std::string& text) { one.task_text = text; });
     ask_text(
@@ -63,7 +64,7 @@ class Synthesis {
         [&](const Try& one) {
           auto values = placeholders(one.plan, options_.tools);
           values["task"] = one.task_text;
-          return filled(options_.prompts.utterance, values);
+          return prompts::filled(options_.prompts.utterance, values);
         },
         [&](Try& one, const std::string& text) { begin(one, text); });
     for (std::int64_t step = 0; step < options_.most_steps; ++step) {
@@ -206,10 +207,11 @@ class Synthesis {
           questions.push_back(
               {&one,
                {{"messages",
-                 json::array({{{"role", "user"},
-                               {"content", filled(options_.prompts.result,
-                                                  {{"call", dumped_json({{"name", call.call.name},
-                                                                         {"arguments", call.call.arguments}})}})}}})},
+                 json::array(
+                     {{{"role", "user"},
+                       {"content", prompts::filled(options_.prompts.result,
+                                                   {{"call", dumped_json({{"name", call.call.name},
+                                                                          {"arguments", call.call.arguments}})}})}}})},
                 {"temperature", 0}}});
       }
     }

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "../../../plugins/common/placeholders.h"
 #include "fixtures.h"
 #include "task/call.h"
 
@@ -287,7 +288,7 @@ TEST(Synthesis, WhatCannotBeIsRefused) {
   EXPECT_THROW(kinds_of_rows({0, 0, 0, 1, 0, 0}, possible_kinds(free), 5, 1), std::invalid_argument);
   EXPECT_EQ(kinds_of_rows({1, 0, 0, 1, 0, 0}, possible_kinds(free), 5, 1), std::vector<RowKind>(5, RowKind::single));
   EXPECT_THROW(values_from_json(json::parse(R"({"room": []})")), std::invalid_argument);
-  EXPECT_EQ(filled("{a} {b} {", {{"a", "1 {b}"}}), "1 {b} {b} {");
+  EXPECT_EQ(prompts::filled("{a} {b} {", {{"a", "1 {b}"}}), "1 {b} {b} {");
 }
 
 }  // namespace
