@@ -12,6 +12,7 @@
 
 #include "exchange.h"
 #include "remote_session.h"
+#include "world.h"
 
 namespace retort::environments {
 
@@ -75,6 +76,42 @@ class PluginSession final : public retort::Session {
 
  private:
   std::unique_ptr<GuardedSession> session_;
+};
+
+/// A session of `world`, which has start(text); the world and the surroundings outlive it.
+template <typename AnyWorld>
+std::unique_ptr<retort::Session> guarded_session(SessionSurroundings& surroundings, const AnyWorld& world,
+                                                 std::string_view start) {
+  return stoppable([&] {
+    return std::make_unique<PluginSession>(std::make_unique<GuardedSession>(
+        surroundings, start, [&world, text = std::string(start)] { return world.start(text); }));
+  });
+}
+
+/// An environment whose world speaks the protocol of environment/process/README.md, whatever way it goes.
+class ProtocolEnvironment : public retort::Environment {
+ public:
+  std::string tools() const override {
+    return stoppable([&] { return world_.tools(); });
+  }
+  void generate(std::string_view split, std::int64_t count, std::uint64_t seed,
+                const retort::ItemSink& rows) const override {
+    stoppable([&] {
+      world_.generate(split, count, seed, [&](std::uint64_t index, const std::string& row) { rows.item(index, row); });
+    });
+  }
+  std::unique_ptr<retort::Session> start(std::string_view start) const override {
+    return guarded_session(*surroundings_, world_, start);
+  }
+
+ protected:
+  ProtocolEnvironment(std::unique_ptr<SessionSurroundings> surroundings, OpenExchange open,
+                      std::uint64_t first_session = 1)
+      : surroundings_(std::move(surroundings)), world_(std::move(open), first_session) {}
+
+ private:
+  std::unique_ptr<SessionSurroundings> surroundings_;
+  World world_;
 };
 
 }  // namespace retort::environments

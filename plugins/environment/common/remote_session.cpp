@@ -6,6 +6,26 @@
 
 namespace retort::environments {
 
+Json CallByCallSession::execute(const Json& calls) {
+  Json results = Json::array(), error = nullptr;
+  for (const Json& call : calls) {
+    Json result = error.is_null() ? carry_out(call) : refused("not run, because a call before it failed");
+    if (call.is_object() && call.contains("id")) result["id"] = call["id"];
+    if (error.is_null() && result["ok"] == false) error = result["content"];
+    results.push_back(std::move(result));
+  }
+  return {{"ok", error.is_null()},
+          {"error", error},
+          {"results", results},
+          {"state", OutcomeCache::key_of("", state_text())}};
+}
+
+Json CallByCallSession::carry_out(const Json& call) {
+  if (!call.is_object() || !call.value("name", Json()).is_string())
+    return refused("expected a call with a \"name\", found " + shown(written(call)));
+  return run(call["name"], call.value("arguments", Json::object()));
+}
+
 void Failures::count(const std::string& why) {
   const std::int64_t found = ++in_a_row_;
   if (found > most_)

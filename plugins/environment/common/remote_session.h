@@ -28,6 +28,20 @@ class RemoteSession {
   virtual Json state() = 0;
 };
 
+/// A session that carries out call by call: what stands behind a call that failed is not run.
+class CallByCallSession : public RemoteSession {
+ public:
+  Json execute(const Json& calls) final;
+
+ protected:
+  /// {"ok", "content"} of one entry of a list of calls, whatever it is.
+  Json carry_out(const Json& call);
+  static Json refused(const std::string& why) { return {{"ok", false}, {"content", why}}; }
+  virtual Json run(const std::string& name, const Json& arguments) = 0;
+  /// Equal texts for equal states.
+  virtual std::string state_text() const = 0;
+};
+
 /// How often in a row the sessions of a world have failed. Any thread.
 class Failures {
  public:

@@ -64,10 +64,7 @@ class McpEnvironment final : public retort::Environment {
     return stoppable([&] { return world_.tools(); });
   }
   std::unique_ptr<retort::Session> start(std::string_view start) const override {
-    return stoppable([&] {
-      return std::make_unique<environments::PluginSession>(std::make_unique<environments::GuardedSession>(
-          *surroundings_, start, [this, text = std::string(start)] { return world_.start(text); }));
-    });
+    return environments::guarded_session(*surroundings_, world_, start);
   }
 
  private:

@@ -14,26 +14,12 @@ using environments::parsed;
 using environments::shown;
 using environments::written;
 
-class ServerSession final : public environments::RemoteSession {
+class ServerSession final : public environments::CallByCallSession {
  public:
-  ServerSession(const ServerWorld& world, Json done) : world_(world) {
-    for (const Json& call : done) run(call);
+  ServerSession(const ServerWorld& world, const Json& done) : world_(world) {
+    for (const Json& call : done) carry_out(call);
   }
 
-  Json execute(const Json& calls) override {
-    Json results = Json::array(), error = nullptr;
-    for (const Json& call : calls) {
-      Json result =
-          error.is_null() ? run(call) : Json{{"ok", false}, {"content", "not run, because a call before it failed"}};
-      if (call.is_object() && call.contains("id")) result["id"] = call["id"];
-      if (error.is_null() && result["ok"] == false) error = result["content"];
-      results.push_back(std::move(result));
-    }
-    return {{"ok", error.is_null()},
-            {"error", error},
-            {"results", results},
-            {"state", environments::OutcomeCache::key_of("", written(changes_))}};
-  }
   Json state() override {
     if (world_.isolation_ == Isolation::shared)
       throw std::invalid_argument(
@@ -43,15 +29,9 @@ class ServerSession final : public environments::RemoteSession {
   }
 
  private:
-  static Json refused(const std::string& why) { return {{"ok", false}, {"content", why}}; }
-
-  Json run(const Json& call) {
+  Json run(const std::string& name, const Json& arguments) override {
     const auto& listed = world_.listed();
-    if (!call.is_object() || !call.value("name", Json()).is_string())
-      return refused("expected a call with a \"name\", found " + shown(written(call)));
-    const std::string name = call["name"];
     if (!listed.names.contains(name)) return refused("there is no tool \"" + name + "\"");
-    const Json arguments = call.value("arguments", Json::object());
     if (!arguments.is_object())
       return refused(name + ": expected arguments as an object, found " + shown(written(arguments)));
     if (!connection_) connection_ = world_.connection();
@@ -60,6 +40,7 @@ class ServerSession final : public environments::RemoteSession {
     if (result.ok && !listed.readers.contains(name)) changes_.push_back({{"name", name}, {"arguments", arguments}});
     return {{"ok", result.ok}, {"content", result.content}};
   }
+  std::string state_text() const override { return written(changes_); }
 
   const ServerWorld& world_;
   std::shared_ptr<ServerWorld::Guarded> connection_;  ///< from the first call on

@@ -17,7 +17,6 @@ namespace {
 namespace environments = retort::environments;
 namespace mock = retort::mock;
 using environments::Json;
-using environments::stoppable;
 
 class MockEnvironment final : public retort::Environment {
  public:
@@ -67,10 +66,7 @@ class MockEnvironment final : public retort::Environment {
 
   std::string tools() const override { return world_.tools(); }
   std::unique_ptr<retort::Session> start(std::string_view start) const override {
-    return stoppable([&] {
-      return std::make_unique<environments::PluginSession>(std::make_unique<environments::GuardedSession>(
-          *surroundings_, start, [this, text = std::string(start)] { return world_.start(text); }));
-    });
+    return environments::guarded_session(*surroundings_, world_, start);
   }
 
  private:

@@ -1,10 +1,10 @@
 // See mock_world.h.
 #include "mock_world.h"
 
-#include <map>
 #include <stdexcept>
 #include <utility>
 
+#include "../../common/placeholders.h"
 #include "outcome_cache.h"
 
 namespace retort::mock {
@@ -22,17 +22,6 @@ constexpr const char* english_prompt =
     "object and nothing else: {\"ok\": true or false, \"content\": \"what the tool gives back, or why it failed\", "
     "\"state\": \"the whole state of the world afterwards\"}";
 
-std::string put_in(std::string text, const std::map<std::string, std::string>& values) {
-  std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t close = text[at] == '{' ? text.find('}', at) : std::string::npos;
-    const auto value = close == std::string::npos ? values.end() : values.find(text.substr(at + 1, close - at - 1));
-    out += value == values.end() ? std::string(1, text[at]) : value->second;
-    at = value == values.end() ? at + 1 : close + 1;
-  }
-  return out;
-}
-
 /// The JSON object in a text that may have words or a code fence around it.
 Json object_in(const std::string& text) {
   const std::size_t begin = text.find('{'), end = text.rfind('}');
@@ -43,38 +32,21 @@ Json object_in(const std::string& text) {
 
 }  // namespace
 
-class MockSession final : public environments::RemoteSession {
+class MockSession final : public environments::CallByCallSession {
  public:
   MockSession(const MockWorld& world, std::string state) : world_(world), state_(std::move(state)) {}
 
-  Json execute(const Json& calls) override {
-    Json results = Json::array(), error = nullptr;
-    for (const Json& call : calls) {
-      Json result =
-          error.is_null() ? run(call) : Json{{"ok", false}, {"content", "not run, because a call before it failed"}};
-      if (call.is_object() && call.contains("id")) result["id"] = call["id"];
-      if (error.is_null() && result["ok"] == false) error = result["content"];
-      results.push_back(std::move(result));
-    }
-    return {{"ok", error.is_null()},
-            {"error", error},
-            {"results", results},
-            {"state", environments::OutcomeCache::key_of("", state_)}};
-  }
   Json state() override { return state_; }
 
  private:
-  Json run(const Json& call) {
-    const Json name = call.is_object() ? call.value("name", Json()) : Json();
-    if (!name.is_string())
-      return {{"ok", false}, {"content", "expected a call with a \"name\", found " + shown(written(call))}};
+  Json run(const std::string& name, const Json& arguments) override {
     const Json* tool = world_.tool(name);
-    if (tool == nullptr) return {{"ok", false}, {"content", "there is no tool \"" + name.get<std::string>() + "\""}};
-    const Json answer =
-        world_.answer(*tool, state_, {{"name", name}, {"arguments", call.value("arguments", Json::object())}});
+    if (tool == nullptr) return refused("there is no tool \"" + name + "\"");
+    const Json answer = world_.answer(*tool, state_, {{"name", name}, {"arguments", arguments}});
     if (answer["ok"] == true) state_ = answer["state"];
     return {{"ok", answer["ok"]}, {"content", answer["content"]}};
   }
+  std::string state_text() const override { return state_; }
 
   const MockWorld& world_;
   std::string state_;
@@ -97,8 +69,8 @@ const Json* MockWorld::tool(const std::string& name) const {
 }
 
 Json MockWorld::answer(const Json& tool, const std::string& state, const Json& call) const {
-  const std::string prompt = put_in(settings_.prompt.empty() ? english_prompt : settings_.prompt,
-                                    {{"tool", written(tool)}, {"state", state}, {"call", written(call)}});
+  const std::string prompt = prompts::filled(settings_.prompt.empty() ? english_prompt : settings_.prompt,
+                                             {{"tool", written(tool)}, {"state", state}, {"call", written(call)}});
   const Json item = ask_(
       {{"messages", Json::array({{{"role", "user"}, {"content", prompt}}})}, {"temperature", settings_.temperature}});
   if (item.contains("error"))

@@ -2,19 +2,16 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "guarded_environment.h"
 #include "line_process.h"
-#include "world.h"
 
 namespace {
 
 namespace environments = retort::environments;
-using environments::stoppable;
 
-class ProcessEnvironment final : public retort::Environment {
+class ProcessEnvironment final : public environments::ProtocolEnvironment {
  public:
   struct Params : environments::WorldLimits {
     std::string program;
@@ -32,25 +29,9 @@ class ProcessEnvironment final : public retort::Environment {
     return parameters;
   }
   explicit ProcessEnvironment(const Params& params)
-      : surroundings_(params.surroundings(identity_of(params))), world_([settings = settings_of(params)] {
+      : ProtocolEnvironment(params.surroundings(identity_of(params)), [settings = settings_of(params)] {
           return std::make_unique<environments::LineProcess>(settings, &retort::should_stop);
         }) {}
-
-  std::string tools() const override {
-    return stoppable([&] { return world_.tools(); });
-  }
-  void generate(std::string_view split, std::int64_t count, std::uint64_t seed,
-                const retort::ItemSink& rows) const override {
-    stoppable([&] {
-      world_.generate(split, count, seed, [&](std::uint64_t index, const std::string& row) { rows.item(index, row); });
-    });
-  }
-  std::unique_ptr<retort::Session> start(std::string_view start) const override {
-    return stoppable([&] {
-      return std::make_unique<environments::PluginSession>(std::make_unique<environments::GuardedSession>(
-          *surroundings_, start, [this, text = std::string(start)] { return world_.start(text); }));
-    });
-  }
 
  private:
   static environments::Settings settings_of(const Params& params) {
@@ -61,9 +42,6 @@ class ProcessEnvironment final : public retort::Environment {
     for (const std::string& argument : params.arguments) text += '\n' + argument;
     return text;
   }
-
-  std::unique_ptr<environments::SessionSurroundings> surroundings_;
-  environments::World world_;
 };
 
 }  // namespace
