@@ -1,11 +1,8 @@
 // See http_client.h.
 #include "http_client.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <cctype>
-#include <new>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -13,24 +10,7 @@
 namespace retort::environments {
 namespace {
 
-constexpr double longest_connecting = 10.0;  // seconds
-constexpr double longest_farewell = 2.0;
-
-struct HeaderListDeleter {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using HeaderList = std::unique_ptr<curl_slist, HeaderListDeleter>;
-
-void add_header(HeaderList& headers, const std::string& line) {
-  curl_slist* longer = curl_slist_append(headers.get(), line.c_str());
-  if (longer == nullptr) throw std::bad_alloc();
-  static_cast<void>(headers.release());
-  headers.reset(longer);
-}
-
-bool fit_for_a_header(const std::string& text) {
-  return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= 0x20 && c != 0x7F; });
-}
+constexpr double longest_farewell = 2.0;  // seconds
 
 }  // namespace
 
@@ -79,44 +59,34 @@ struct HttpClient::Transfer {
 
 HttpClient::HttpClient(HttpSettings settings, ShouldStop should_stop)
     : settings_(std::move(settings)), should_stop_(should_stop) {
-  if (!settings_.url.starts_with("http://") && !settings_.url.starts_with("https://"))
-    throw std::invalid_argument("url: expected http://… or https://…, found \"" + settings_.url + "\"");
-  if (!fit_for_a_header(settings_.key))
-    throw std::invalid_argument("the key holds a control character, such as a line feed at its end");
-  static std::once_flag once;
-  std::call_once(once, [] {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw std::runtime_error("libcurl does not start");
-  });
+  http::expect_http("url", settings_.url);
+  http::expect_key(settings_.key);
+  http::start_curl();
 }
 
-HttpClient::~HttpClient() {
-  for (void* handle : idle_) curl_easy_cleanup(handle);
-}
+HttpClient::~HttpClient() = default;
 
-void* HttpClient::take_handle() {
+http::Easy HttpClient::take_handle() {
   const std::lock_guard lock(mutex_);
-  if (idle_.empty()) {
-    CURL* handle = curl_easy_init();
-    if (handle == nullptr) throw std::bad_alloc();
-    return handle;
-  }
-  void* handle = idle_.back();
+  if (idle_.empty()) return http::new_easy();
+  http::Easy handle = std::move(idle_.back());
   idle_.pop_back();
   return handle;
 }
 
 HttpReply HttpClient::perform(const char* method, const std::string& body, const std::vector<std::string>& headers,
                               const Take& take, double timeout) {
-  HeaderList list;
-  for (const std::string& line : headers) add_header(list, line);
-  add_header(list, "Expect:");  // no round trip before the body
-  if (!settings_.key.empty()) add_header(list, "Authorization: Bearer " + settings_.key);
+  http::Headers list;
+  for (const std::string& line : headers) http::append(list, line);
+  http::append(list, "Expect:");  // no round trip before the body
+  if (!settings_.key.empty()) http::append(list, "Authorization: Bearer " + settings_.key);
   Transfer transfer;
   transfer.take = &take;
   transfer.should_stop = should_stop_;
   transfer.output_limit = settings_.output_limit;
   char failure[CURL_ERROR_SIZE] = {};
-  CURL* handle = take_handle();
+  http::Easy owner = take_handle();
+  CURL* handle = owner.get();
   curl_easy_reset(handle);  // keeps its connections
   curl_easy_setopt(handle, CURLOPT_URL, settings_.url.c_str());
   curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -129,7 +99,8 @@ HttpReply HttpClient::perform(const char* method, const std::string& body, const
   curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, list.get());
   curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout * 1000));
-  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::min(timeout, longest_connecting) * 1000));
+  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(std::min(timeout, http::longest_connecting) * 1000));
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &Transfer::body);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, &Transfer::header);
@@ -141,7 +112,7 @@ HttpReply HttpClient::perform(const char* method, const std::string& body, const
   const CURLcode code = curl_easy_perform(handle);
   {
     const std::lock_guard lock(mutex_);
-    idle_.push_back(handle);
+    idle_.push_back(std::move(owner));
   }
   if (transfer.thrown) std::rethrow_exception(transfer.thrown);
   if (code == CURLE_OK || transfer.enough) return std::move(transfer.reply);
@@ -159,7 +130,7 @@ HttpReply HttpClient::perform(const char* method, const std::string& body, const
 HttpReply HttpClient::post(const std::string& body, const std::vector<std::string>& headers, const Take& take) {
   std::vector<std::string> all = {"Content-Type: application/json"};
   for (const std::string& line : headers) {
-    if (!fit_for_a_header(line))
+    if (!http::fits_header(line))
       throw std::runtime_error("'" + settings_.url + "': a header holds a control character");
     all.push_back(line);
   }
@@ -174,10 +145,7 @@ void HttpClient::remove(const std::vector<std::string>& headers) noexcept {
 }
 
 std::string HttpClient::without_key(std::string text) const {
-  if (settings_.key.empty()) return text;
-  for (std::size_t at = text.find(settings_.key); at != std::string::npos; at = text.find(settings_.key, at))
-    text.replace(at, settings_.key.size(), "***");
-  return text;
+  return http::without_key(std::move(text), settings_.key);
 }
 
 }  // namespace retort::environments

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "curl_handles.h"
 #include "exchange.h"
 
 namespace retort::environments {
@@ -52,11 +53,11 @@ class HttpClient {
   struct Transfer;
   HttpReply perform(const char* method, const std::string& body, const std::vector<std::string>& headers,
                     const Take& take, double timeout);
-  void* take_handle();
+  http::Easy take_handle();
   HttpSettings settings_;
   ShouldStop should_stop_;
   std::mutex mutex_;
-  std::vector<void*> idle_;  ///< libcurl's handles
+  std::vector<http::Easy> idle_;
 };
 
 }  // namespace retort::environments

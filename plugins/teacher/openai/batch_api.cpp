@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "chat.h"
-#include "curl_handles.h"
+#include "transfers.h"
 
 namespace retort::openai {
 namespace {
@@ -22,6 +22,12 @@ struct Stop {};  ///< should_stop said yes
 
 std::string dumped(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// The text member of a line; "" where there is none.
+std::string text_member(const json& line, const char* name) {
+  const json value = line.is_object() ? line.value(name, json()) : json();
+  return value.is_string() ? value.get<std::string>() : "";
 }
 
 void pause_for(double seconds, const std::function<bool()>& should_stop) {
@@ -39,9 +45,9 @@ void pause_for(double seconds, const std::function<bool()>& should_stop) {
 class BatchApi::Client {
  public:
   explicit Client(const BatchOptions& options) : options_(options) {
-    expect_http(options.base_url);
-    expect_header_value(options.authorization);
-    start_curl();
+    http::expect_http("base_url", options.base_url);
+    http::expect_key(options.authorization);
+    http::start_curl();
     multi_.reset(curl_multi_init());
     if (!multi_) throw std::bad_alloc();
   }
@@ -79,11 +85,11 @@ class BatchApi::Client {
     for (std::int64_t attempt = 0;; ++attempt) {
       std::string received;
       char failure[CURL_ERROR_SIZE] = {};
-      const Easy easy = new_easy(options_.timeout, received, failure);
-      Headers headers;
-      append(headers, "Expect:");
-      if (*header != '\0') append(headers, header);
-      if (!options_.authorization.empty()) append(headers, "Authorization: " + options_.authorization);
+      const http::Easy easy = new_transfer(options_.timeout, received, failure);
+      http::Headers headers;
+      http::append(headers, "Expect:");
+      if (*header != '\0') http::append(headers, header);
+      if (!options_.authorization.empty()) http::append(headers, "Authorization: " + options_.authorization);
       curl_easy_setopt(easy.get(), CURLOPT_URL, (options_.base_url + path).c_str());
       curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, headers.get());
       prepare(easy.get());
@@ -121,7 +127,7 @@ class BatchApi::Client {
   }
 
   const BatchOptions& options_;
-  Multi multi_;
+  http::Multi multi_;
 };
 
 namespace {
@@ -144,8 +150,8 @@ BatchApi::BatchApi(BatchOptions options) : options_(std::move(options)), client_
   record_->read_new([this](std::uint64_t, std::string_view text) {
     const json line = json::parse(text, nullptr, false);
     if (!line.is_object()) return;
-    const std::string file = line.value("file", ""), batch = line.value("batch", "");
-    if (const std::string finished = line.value("finished", ""); !finished.empty())
+    const std::string file = text_member(line, "file"), batch = text_member(line, "batch");
+    if (const std::string finished = text_member(line, "finished"); !finished.empty())
       std::erase_if(open_, [&](const Open& one) { return one.batch == finished; });
     else if (batch.empty())
       open_.push_back({file, ""});
@@ -237,7 +243,7 @@ void BatchApi::read_answers(const std::string& file, const Take& take, std::set<
     end = std::min(text.find('\n', begin), text.size());
     const json line = json::parse(std::string_view(text).substr(begin, end - begin), nullptr, false);
     if (begin == end) continue;
-    const std::string id = line.is_object() ? line.value("custom_id", "") : "";
+    const std::string id = text_member(line, "custom_id");
     const std::size_t dash = id.rfind('-');
     const bool named = dash == 32 && id.find_first_not_of("0123456789", dash + 1) == std::string::npos &&
                        dash + 1 < id.size() && id.size() < 52;
@@ -253,7 +259,8 @@ void BatchApi::read_answers(const std::string& file, const Take& take, std::set<
     const json response = line.value("response", json());
     Answer answer;
     if (response.is_object() && response.contains("body")) {
-      answer.status = response.value("status_code", 0L);
+      const json status = response.value("status_code", json());
+      answer.status = status.is_number_integer() ? status.get<long>() : 0;
       answer.body = dumped(response["body"]);
     } else {
       answer.failure = "the batch could not answer: " + dumped(line.value("error", json()));
@@ -269,7 +276,7 @@ void BatchApi::read_answers(const std::string& file, const Take& take, std::set<
 std::string BatchApi::batch_of_file(const std::string& file) {
   const json answer = json::parse(client_->get("/batches?limit=100"), nullptr, false);
   for (const json& one : answer.is_object() ? answer.value("data", json::array()) : json::array())
-    if (one.is_object() && one.value("input_file_id", json()) == file) return one.value("id", "");
+    if (one.is_object() && one.value("input_file_id", json()) == file) return text_member(one, "id");
   return "";
 }
 

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "curl_handles.h"
+#include "transfers.h"
 
 namespace retort::openai {
 namespace {
@@ -25,8 +25,8 @@ Clock::time_point after(double seconds) {
 }  // namespace
 
 struct HttpPosts::Connection {
-  Multi multi;
-  Headers headers;
+  http::Multi multi;
+  http::Headers headers;
 };
 
 /// The requests of one run(): waiting, then in a slot, then done.
@@ -69,7 +69,7 @@ class HttpPosts::Batch {
     Clock::time_point ready;  ///< not to be sent before
   };
   struct Slot {
-    Easy easy;
+    http::Easy easy;
     bool busy = false;
     Request request{};
     std::size_t endpoint = 0;
@@ -82,8 +82,8 @@ class HttpPosts::Batch {
     if (code != CURLM_OK) throw std::runtime_error(std::string("libcurl: ") + curl_multi_strerror(code));
   }
 
-  Easy make_handle(Slot& slot) const {
-    Easy easy = new_easy(options_.timeout, slot.received, slot.failure);
+  http::Easy make_handle(Slot& slot) const {
+    http::Easy easy = new_transfer(options_.timeout, slot.received, slot.failure);
     curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, connection_.headers.get());
     curl_easy_setopt(easy.get(), CURLOPT_PRIVATE, &slot);
     return easy;
@@ -207,14 +207,14 @@ class HttpPosts::Batch {
 };
 
 HttpPosts::HttpPosts(HttpOptions options) : options_(std::move(options)), connection_(std::make_unique<Connection>()) {
-  for (const std::string& url : options_.urls) expect_http(url);
-  expect_header_value(options_.authorization);
-  start_curl();
+  for (const std::string& url : options_.urls) http::expect_http("base_url", url);
+  http::expect_key(options_.authorization);
+  http::start_curl();
   connection_->multi.reset(curl_multi_init());
   if (!connection_->multi) throw std::bad_alloc();
-  append(connection_->headers, "Content-Type: application/json");
-  append(connection_->headers, "Expect:");  // no round trip before the body
-  if (!options_.authorization.empty()) append(connection_->headers, "Authorization: " + options_.authorization);
+  http::append(connection_->headers, "Content-Type: application/json");
+  http::append(connection_->headers, "Expect:");  // no round trip before the body
+  if (!options_.authorization.empty()) http::append(connection_->headers, "Authorization: " + options_.authorization);
 }
 
 HttpPosts::~HttpPosts() = default;

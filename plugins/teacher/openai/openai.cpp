@@ -82,6 +82,21 @@ std::optional<std::filesystem::path> record_file(const Settings& settings, const
   return *settings.records / (kind + "-" + teacher::request_key(account_of(settings)).substr(0, 12) + ".jsonl");
 }
 
+/// What the server counted.
+std::optional<std::int64_t> counted(const json& item, const char* name) {
+  const json usage = item.value("usage", json());
+  const json value = usage.is_object() ? usage.value(name, json()) : json();
+  if (!value.is_number_integer()) return std::nullopt;
+  return value.get<std::int64_t>();
+}
+
+json item_of_batch(const BatchApi::Answer& answer, const ChatDefaults& chat) {
+  if (!answer.failure.empty()) return {{"error", answer.failure}};
+  if (answer.status != 200)
+    return {{"error", "status " + std::to_string(answer.status) + ": " + failure_of(answer.body)}};
+  return read_answer(answer.body, chat.json_calls);
+}
+
 json cost_member(const Amount& cost, const Prices& prices, bool cached) {
   return {{"requests", cost.requests},
           {"input_tokens", cost.input_tokens},
@@ -93,8 +108,8 @@ json cost_member(const Amount& cost, const Prices& prices, bool cached) {
 }  // namespace
 
 void expect_usable(const Settings& settings, bool without_store) {
-  for (const std::string& url : settings.base_urls) expect_http(url);
-  expect_header_value(settings.key);
+  for (const std::string& url : settings.base_urls) http::expect_http("base_url", url);
+  http::expect_key(settings.key);
   const auto refuse = [](const std::string& what) { throw std::invalid_argument(what); };
   const ChatDefaults& chat = settings.chat;
   if (chat.temperature_to >= 0 && chat.temperature_to < chat.temperature)
@@ -201,22 +216,14 @@ class OpenAi::Round final : public Gate {
                                "; what was answered is kept: see to the endpoint and run the same again");
   }
 
-  /// Of a batch: `failure` not empty says why there is no answer.
-  void take_from_batch(const std::string& key, const BatchApi::Answer& answer) {
+  /// What the answer of a batch cost; nothing where its request is not one of these.
+  std::optional<Amount> take_from_batch(const std::string& key, const json& item, const BatchApi::Answer& answer) {
     const auto found = by_key_.find(key);
-    if (found == by_key_.end()) return;
+    if (found == by_key_.end()) return std::nullopt;
     Pending& one = pending_[found->second];
-    if (one.given) return;
-    give(one, item_of_batch(answer), cost_of_batch(one, answer));
-  }
-  json item_of_batch(const BatchApi::Answer& answer) const {
-    if (!answer.failure.empty()) return {{"error", answer.failure}};
-    if (answer.status != 200)
-      return {{"error", "status " + std::to_string(answer.status) + ": " + failure_of(answer.body)}};
-    return read_answer(answer.body, owner_.settings_.chat.json_calls);
-  }
-  Amount cost_of_batch(const Pending& one, const BatchApi::Answer& answer) const {
-    return answer.status == 200 ? cost_of_answer(one, item_of_batch(answer), answer.body) : Amount{1, 0, 0};
+    const Amount cost = answer.status == 200 ? cost_of_answer(one, item, answer.body) : Amount{1, 0, 0};
+    if (!one.given) give(one, item, cost);
+    return cost;
   }
 
   /// Reserves for as many as the budget lets pass; the requests to hand in.
@@ -251,13 +258,9 @@ class OpenAi::Round final : public Gate {
 
   /// An answer that does not say what it cost, or cannot be read, has been paid for all the same.
   static Amount cost_of_answer(const Pending& one, const json& item, const std::string& body) {
-    const json usage = item.value("usage", json::object());
-    const auto count = [&](const char* name, std::int64_t otherwise) {
-      const json value = usage.value(name, json());
-      return value.is_number_integer() ? value.get<std::int64_t>() : otherwise;
-    };
-    return {1, count("prompt_tokens", estimated_tokens(one.body.size())),
-            count("completion_tokens", std::min(estimated_tokens(body.size()), one.most.output_tokens))};
+    return {
+        1, counted(item, "prompt_tokens").value_or(estimated_tokens(one.body.size())),
+        counted(item, "completion_tokens").value_or(std::min(estimated_tokens(body.size()), one.most.output_tokens))};
   }
   static Amount cost_of_failure(const Pending& one, const HttpAnswer& attempt) {
     if (!attempt.sent) return {};
@@ -348,13 +351,15 @@ bool OpenAi::send(Round& round, const std::function<bool()>& should_stop) {
 
 bool OpenAi::hand_in(Round& round, const std::function<bool()>& should_stop) {
   const auto take = [&](const std::string& key, std::int64_t ticket, const BatchApi::Answer& answer) {
-    const json item = round.item_of_batch(answer);
-    round.take_from_batch(key, answer);
-    if (!item.contains("error") && store_ && !store_->find(key))  // of a request that is not asked for now
-      store_->add(key, json::parse(without_key(dump(item)), nullptr, false));
-    const json usage = item.value("usage", json::object());
-    const auto count = [&](const char* name) { return usage.value(name, std::int64_t{0}); };
-    spending_->settle(ticket, {1, count("prompt_tokens"), count("completion_tokens")});
+    const json item = item_of_batch(answer, settings_.chat);
+    std::optional<Amount> cost = round.take_from_batch(key, item, answer);
+    if (!cost) {  // of a request that is not asked for now: without a count it stays at what was reserved
+      if (!item.contains("error") && store_ && !store_->find(key))
+        store_->add(key, json::parse(without_key(dump(item)), nullptr, false));
+      const auto input = counted(item, "prompt_tokens"), output = counted(item, "completion_tokens");
+      if (answer.status != 200 || (input && output)) cost = Amount{1, input.value_or(0), output.value_or(0)};
+    }
+    if (cost) spending_->settle(ticket, *cost);
   };
   if (!batches_->pick_up(take, should_stop)) return false;
   while (round.left() > 0) {
@@ -390,10 +395,7 @@ void OpenAi::say_what_changed() {
 }
 
 std::string OpenAi::without_key(std::string text) const {
-  if (settings_.key.empty()) return text;
-  for (std::size_t at = text.find(settings_.key); at != std::string::npos; at = text.find(settings_.key, at))
-    text.replace(at, settings_.key.size(), "***");
-  return text;
+  return http::without_key(std::move(text), settings_.key);
 }
 
 }  // namespace retort::openai

@@ -38,6 +38,10 @@ Amount amount_of(const json& line) {
           line.value("output_tokens", std::int64_t{0})};
 }
 
+Amount negative(const Amount& amount) {
+  return {-amount.requests, -amount.input_tokens, -amount.output_tokens};
+}
+
 std::string shown(double number) {
   std::ostringstream out;
   out.precision(10);
@@ -84,7 +88,7 @@ void Spending::load() {
 Spending::Verdict Spending::reserve(const Budget& budget, const Prices& prices, const Amount& most,
                                     std::int64_t& ticket) {
   const std::lock_guard lock(mutex_);
-  Amount with_reserved = under_way();
+  Amount with_reserved = under_way_;
   with_reserved += spent_;
   if (broken(budget, prices, with_reserved, most))
     return broken(budget, prices, spent_, most) ? Verdict::refused : Verdict::wait;
@@ -93,15 +97,19 @@ Spending::Verdict Spending::reserve(const Budget& budget, const Prices& prices, 
     file_->append(
         json{{"sent", ticket}, {"input_tokens", most.input_tokens}, {"output_tokens", most.output_tokens}}.dump());
   reserved_[ticket] = most;
+  under_way_ += most;
   return Verdict::reserved;
 }
 
 void Spending::settle(std::int64_t ticket, const Amount& cost) {
   const std::lock_guard lock(mutex_);
   if (const auto earlier = cut_.find(ticket); earlier != cut_.end()) {
-    spent_ += {-earlier->second.requests, -earlier->second.input_tokens, -earlier->second.output_tokens};
+    spent_ += negative(earlier->second);
     cut_.erase(earlier);
-  } else if (reserved_.erase(ticket) == 0) {
+  } else if (const auto reserved = reserved_.find(ticket); reserved != reserved_.end()) {
+    under_way_ += negative(reserved->second);
+    reserved_.erase(reserved);
+  } else {
     return;
   }
   spent_ += cost;
@@ -111,12 +119,6 @@ void Spending::settle(std::int64_t ticket, const Amount& cost) {
                        {"input_tokens", cost.input_tokens},
                        {"output_tokens", cost.output_tokens}}
                       .dump());
-}
-
-Amount Spending::under_way() const {
-  Amount total;
-  for (const auto& [ticket, amount] : reserved_) total += amount;
-  return total;
 }
 
 Amount Spending::spent() const {

@@ -56,12 +56,12 @@ class Spending {
   std::string shortage(const Budget& budget, const Prices& prices, const Amount& most) const;
 
  private:
-  Amount under_way() const;
   void load();
 
   mutable std::mutex mutex_;
   std::unique_ptr<teacher::LineFile> file_;
-  std::map<std::int64_t, Amount> reserved_, cut_;  ///< cut_: of earlier processes, never settled
+  std::map<std::int64_t, Amount> reserved_, cut_;  ///< cut_: of earlier processes
+  Amount under_way_;                               ///< sum of reserved_
   Amount spent_;
   std::int64_t next_ = 0;
 };

@@ -262,6 +262,7 @@ class BatchServer {
 
   std::atomic<int> uploads{0}, batches{0}, looks{0};
   std::atomic<bool> ready{false};
+  bool counts = true;  ///< answers say what they cost, and all ids are texts
 
  private:
   /// Backwards, the first twice, one line that is no JSON; what is asked "q2" fails.
@@ -277,6 +278,8 @@ class BatchServer {
         result["response"] = {{"status_code", 400}, {"body", {{"error", {{"message", "no"}}}}}};
       else
         result["response"] = {{"status_code", 200}, {"body", json::parse(answer_text(asked))}};
+      if (!counts && !failed) result["response"]["body"].erase("usage");
+      if (!counts) all += "{\"custom_id\":7,\"response\":{\"status_code\":\"200\",\"body\":{}}}\n";
       all = result.dump() + "\n" + all;
       if (asked == "q0") all = result.dump() + "\n{\"custom_id\n" + all;
     }
@@ -315,6 +318,24 @@ TEST(OpenAiBatch, ABatchIsHandedInOnceAndFoundAgainByTheNextStart) {
   EXPECT_EQ(cut_off, 0);
   EXPECT_EQ(ask(with, requests(2)).size(), 2U);
   EXPECT_EQ(batches.batches, 1);
+}
+
+/// What the server does not count was paid for all the same, and a line of any shape costs itself alone.
+TEST(OpenAiBatch, AnswersWithoutACountAreEstimated) {
+  const tests::TemporaryFolder folder;
+  BatchServer batches;
+  batches.counts = false;
+  batches.ready = true;
+  const HttpServer server([&](const HttpRequest& request) { return batches.answer(request); });
+  Settings with = kept_in(folder.path(), settings(server));
+  with.batch = true;
+  with.poll = 0.02;
+  EXPECT_EQ(ask(with, requests(2)).at(1)["choices"][0]["message"]["content"], "q1");
+  std::int64_t cut_off = 0;
+  const Amount spent = spent_in(folder.path(), cut_off);
+  EXPECT_EQ(spent.requests, 2);
+  EXPECT_GT(spent.input_tokens, 20);  // four bytes a token
+  EXPECT_EQ(cut_off, 0);
 }
 
 TEST(OpenAiBatch, AKillBetweenUploadAndRecordLosesNoBatch) {
