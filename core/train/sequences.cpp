@@ -36,6 +36,7 @@ float Sequence::weight(std::size_t token) const {
 double Sequence::label_weight() const {
   double total = 0;
   for (std::size_t i = 0; i < length(); ++i) total += static_cast<double>(weight(i));
+  for (const text::TokenId tag : tags) total += tag < 0 ? 0 : static_cast<double>(tag_weight);
   return total;
 }
 

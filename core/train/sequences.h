@@ -19,9 +19,12 @@ struct Sequence {
   /// prompt's.
   std::vector<float> mask;
   std::string hash;  ///< sequence_hash() where it comes from a data set
+  /// prompt_tags() of the prompt, or empty; each that is not −1 is a label of its own token, of this weight.
+  std::vector<text::TokenId> tags = {};
+  float tag_weight = 0;
   std::size_t length() const { return prompt.size() + response.size(); }
   float weight(std::size_t token) const;  ///< mask[token], or what it stands for
-  double label_weight() const;            ///< Σ mask
+  double label_weight() const;            ///< Σ mask, and the tags' weights
 };
 
 /// Masks of a prompt and its response: prompt_weight for the prompt's tokens but the first, 1 for the response's. Empty
