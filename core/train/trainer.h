@@ -80,6 +80,7 @@ class Trainer {
   void save_checkpoint(std::int64_t next_step) const;
   void update(std::int64_t step, double loss);
   [[noreturn]] void diverged(std::int64_t step, double loss) const;
+  double clip_gradients() const;
   bool validate(std::int64_t steps_done);  ///< false: patience has ended
   double score_of_result();
 
@@ -108,6 +109,7 @@ class Trainer {
   std::function<double(double)> reduce_;
   std::int64_t tokens_ = 0;  ///< of the present step
   Best best_;
+  int threads_;  ///< of LibTorch's operations outside of accumulate()
 };
 
 /// Runs matrix products inside in bfloat16 where the machine multiplies it in hardware and `precision` allows it.
