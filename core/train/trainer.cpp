@@ -201,6 +201,36 @@ void Trainer::update(std::int64_t step, double loss) {
   hooks_.metric("learning_rate", step, rate);
 }
 
+void Trainer::share_with(const Processes& processes) {
+  if (processes.alone()) return;
+  std::int64_t elements = 0;
+  for (const Tensor& weight : weights_) elements += weight.numel();
+  const std::string own = "step " + std::to_string(next_step_) + " of " + std::to_string(total_steps_) + ", " +
+                          std::to_string(elements) + " weights, seed " + std::to_string(seed_);
+  const std::vector<nlohmann::json> all = processes.gather(own);
+  for (std::size_t rank = 0; rank < all.size(); ++rank)
+    if (all[rank] != own)
+      throw std::runtime_error("processes of one training begin with different work: process " +
+                               std::to_string(processes.rank()) + " with " + own + ", process " + std::to_string(rank) +
+                               " with " + all[rank].get<std::string>() +
+                               "; give all the same config and data, and delete the work folders of all");
+  processes_ = &processes;
+}
+
+/// Whether to stop is every process's question: all leave their checkpoints before the same step.
+void Trainer::throw_if_stopped() const {
+  if (processes_ == nullptr) return hooks_.throw_if_stopped();
+  std::exception_ptr asked;
+  try {
+    hooks_.throw_if_stopped();
+  } catch (...) {
+    asked = std::current_exception();
+  }
+  const bool any = processes_->any(asked != nullptr);
+  if (asked) std::rethrow_exception(asked);
+  if (any) throw Stopped();
+}
+
 void Trainer::run(const std::string& label, const std::function<double(std::int64_t)>& accumulate) {
   // Also where checkpoint_steps asks for no checkpoints: what was done is not to be lost for a Ctrl-C.
   const auto save_before_stopping = [&](std::int64_t step) {
@@ -212,15 +242,18 @@ void Trainer::run(const std::string& label, const std::function<double(std::int6
     double loss = 0;
     std::chrono::steady_clock::time_point begin;
     try {
-      hooks_.throw_if_stopped();
+      throw_if_stopped();
       if (!validate(step) || step >= total_steps_) break;
       torch::manual_seed(seed_ + static_cast<std::uint64_t>(step) * 0x9E3779B9ULL);
       for (Tensor& weight : weights_) weight.mutable_grad().reset();
       tokens_ = 0;
       begin = std::chrono::steady_clock::now();
       loss = accumulate(step);
-      if (reduce_) loss = reduce_(loss);
+      if (processes_ != nullptr) loss = processes_->sum_gradients(weights_, loss, step);
     } catch (const Stopped&) {
+      save_before_stopping(step);
+      throw;
+    } catch (const ProcessGone&) {
       save_before_stopping(step);
       throw;
     } catch (const host::PluginError& error) {
