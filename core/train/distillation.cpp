@@ -280,11 +280,8 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   auto parallel = std::make_unique<DataParallel>(groups, std::min(job.threads, losses.count()));
   DistillationStep distillation(std::move(parts), *parallel);
   const Processes& processes = Processes::of_environment();
-  std::int64_t now = 0;
-  if (!processes.alone())
-    trainer.reduce_with([&](double loss) { return processes.sum_gradients(groups.tensors(), loss, now); });
+  trainer.share_with(processes);
   trainer.run("distilling", [&](std::int64_t step) {
-    now = step;
     for (const std::size_t i : batches.at(step)) trainer.saw_tokens(static_cast<std::int64_t>(sequences[i].length()));
     MetricMap metrics;
     const double loss = distillation.accumulate(batches.at(step), step, metrics);

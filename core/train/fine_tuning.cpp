@@ -158,12 +158,9 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   trainer.describe_batches_with(
       [&](std::int64_t step) { return described(sequences, batches.at(step), module.tokenizer); });
   const Processes& processes = Processes::of_environment();
-  std::int64_t now = 0;
-  if (!processes.alone())
-    trainer.reduce_with([&](double loss) { return processes.sum_gradients(groups.tensors(), loss, now); });
+  trainer.share_with(processes);
   auto parallel = std::make_unique<DataParallel>(groups, job.threads);
   trainer.run("fine-tuning", [&](std::int64_t step) {
-    now = step;
     const std::vector<std::size_t>& batch = batches.at(step);
     double total_weight = 0;
     for (const std::size_t i : batch) {

@@ -48,6 +48,21 @@ std::vector<float> token_mask(std::size_t prompt, std::size_t response, double p
   return mask;
 }
 
+nlohmann::json to_json(const Sequence& sequence) {
+  nlohmann::json stored = {{"prompt", sequence.prompt}, {"response", sequence.response}, {"example", sequence.example}};
+  if (!sequence.mask.empty()) stored["mask"] = sequence.mask;
+  return stored;
+}
+
+Sequence sequence_from_json(const nlohmann::json& stored) {
+  Sequence sequence;
+  sequence.prompt = stored.at("prompt").get<std::vector<text::TokenId>>();
+  sequence.response = stored.at("response").get<std::vector<text::TokenId>>();
+  sequence.example = stored.at("example");
+  if (stored.contains("mask")) sequence.mask = stored["mask"].get<std::vector<float>>();
+  return sequence;
+}
+
 std::string sequence_hash(const std::vector<text::TokenId>& prompt, const std::vector<text::TokenId>& response) {
   std::string text;
   const auto append = [&](const std::vector<text::TokenId>& ids) {

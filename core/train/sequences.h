@@ -48,6 +48,11 @@ std::vector<Sequence> to_sequences(const std::vector<task::Example>& examples, c
 nlohmann::json described(const std::vector<Sequence>& sequences, const std::vector<std::size_t>& chosen,
                          const text::Tokenizer& tokenizer);
 
+/// {"prompt", "response", "example"} and "mask" where it has one, and back: for files and for other processes. The hash
+/// is no part of it.
+nlohmann::json to_json(const Sequence& sequence);
+Sequence sequence_from_json(const nlohmann::json& stored);
+
 /// The batches of one epoch: indices into `lengths`, each once. Sequences of like length share a batch, so that little
 /// is padded; batches come in random order. Depends on the arguments alone.
 std::vector<std::vector<std::size_t>> batch_plan(const std::vector<std::size_t>& lengths, std::int64_t batch_size,
