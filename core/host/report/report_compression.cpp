@@ -20,7 +20,7 @@ bool answered(const Json& candidate) {
          number(candidate, "bytes") > 0 && number(candidate, "milliseconds") > 0;
 }
 
-std::string name_of(const Json& candidate) {
+std::string candidate_name(const Json& candidate) {
   const Json name = candidate.value("name", Json());
   return name.is_string() ? name.get<std::string>() : "";
 }
@@ -30,8 +30,8 @@ std::string chart(const Json& search, bool bytes) {
   std::vector<FrontPoint> points;
   for (const Json& candidate : search.value("candidates", Json::array())) {
     if (!answered(candidate)) continue;
-    const bool best = name_of(candidate) == search.value("best", "");
-    points.push_back({{name_of(candidate), number(candidate, key), number(candidate, "exact_match")},
+    const bool best = candidate_name(candidate) == search.value("best", "");
+    points.push_back({{candidate_name(candidate), number(candidate, key), number(candidate, "exact_match")},
                       best                              ? FrontPoint::Mark::best
                       : candidate.value("front", false) ? FrontPoint::Mark::front
                                                         : FrontPoint::Mark::other});
@@ -51,7 +51,7 @@ std::vector<std::string> row(const Json& candidate) {
   const std::string state = dropped.is_string()              ? dropped.get<std::string>()
                             : candidate.value("fits", false) ? "fits"
                                                              : "measured";
-  return {escape_html(name_of(candidate)),
+  return {escape_html(candidate_name(candidate)),
           format_bytes(candidate.value("bytes", Json())),
           format_ms(candidate.value("milliseconds", Json())),
           format_percent(candidate.value("exact_match", Json())),
@@ -70,7 +70,7 @@ std::string table(const Json& search, bool front) {
   std::vector<std::vector<std::string>> rows;
   int best = -1;
   for (const Json& candidate : shown) {
-    if (name_of(candidate) == search.value("best", "")) best = static_cast<int>(rows.size());
+    if (candidate_name(candidate) == search.value("best", "")) best = static_cast<int>(rows.size());
     rows.push_back(row(candidate));
   }
   return html_table({"candidate", "size", "median", "exact match", "loss", "rung", "state"}, rows, 1, best);
