@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <retort/host.hpp>
 #include <stdexcept>
 #include <tuple>
 
@@ -147,8 +148,7 @@ class Search {
 
   void climb(std::size_t rung) {
     for (std::size_t s = 0; s < alive_.size(); ++s) {
-      if (!alive_[s]) continue;
-      workbench_.recover(options_.shapes[s], rung);
+      if (!alive_[s] || !recovered(s, rung)) continue;
       for (std::size_t i = 0; i < storages(); ++i) {
         Candidate& one = candidate(s, i);
         if (!one.dropped.empty()) continue;
@@ -160,6 +160,20 @@ class Search {
                      ", exact match " + host::format_percent(one.figures.exact_match) + ", loss " +
                      host::format_number(one.figures.loss));
       }
+    }
+  }
+
+  /// A shape that cannot learn (its loss diverges, its vocabulary no longer writes the data) does not end the search.
+  bool recovered(std::size_t s, std::size_t rung) {
+    try {
+      workbench_.recover(options_.shapes[s], rung);
+      return true;
+    } catch (const Stopped&) {
+      throw;
+    } catch (const std::exception& error) {
+      options_.log(options_.shapes[s].name() + " is dropped: " + error.what());
+      bury(s, error.what());
+      return false;
     }
   }
 
@@ -192,7 +206,8 @@ class Search {
     for (std::size_t i = 0; i < candidates_.size(); ++i)
       if (candidates_[i].rung >= 0) figures.push_back(candidates_[i].figures), places.push_back(i);
     if (figures.empty())
-      throw std::runtime_error("limits: every candidate exceeds bytes or milliseconds once it is measured; allow more");
+      throw std::runtime_error("no candidate was left to measure; the first went because: " +
+                               candidates_.front().dropped);
     mark_front();
     SearchResult result{std::move(candidates_), 0, false, ""};
     if (const auto best = best_fitting(figures, options_.limits, options_.preference)) {

@@ -53,7 +53,7 @@ class Workbench {
   virtual std::optional<std::int64_t> bytes(const Shape& shape, const Storage& storage) = 0;
   /// Of the cut as it is: `bytes`, `milliseconds` as a call would take, `loss`.
   virtual Figures proxies(const Shape& shape, const Storage& storage) = 0;
-  /// From the cut, or from the rung before.
+  /// From the cut, or from the rung before. What it throws drops the shape, but for Stopped.
   virtual void recover(const Shape& shape, std::size_t rung) = 0;
   virtual Figures measure(const Shape& shape, std::size_t rung, const Storage& storage) = 0;
 };

@@ -8,6 +8,7 @@
 #include <limits>
 #include <map>
 #include <random>
+#include <retort/host.hpp>
 #include <set>
 #include <stdexcept>
 
@@ -109,7 +110,11 @@ class FormulaBench : public Workbench {
     count();
     return {*bytes(shape, storage), milliseconds(shape), 0, 5};
   }
-  void recover(const Shape& shape, std::size_t rung) override { recovered[shape.name()] = rung + 1; }
+  void recover(const Shape& shape, std::size_t rung) override {
+    if (shape.name() == diverges) throw std::runtime_error("its loss is not finite");
+    if (shape.name() == stops) throw Stopped();
+    recovered[shape.name()] = rung + 1;
+  }
   Figures measure(const Shape& shape, std::size_t rung, const Storage& storage) override {
     EXPECT_EQ(recovered.at(shape.name()), rung + 1);
     count();
@@ -124,6 +129,7 @@ class FormulaBench : public Workbench {
   }
   std::set<std::string> cuts;
   std::map<std::string, std::size_t> recovered;
+  std::string diverges, stops;
   std::size_t measured = 0, kill_after = std::numeric_limits<std::size_t>::max();
 
  private:
@@ -223,6 +229,21 @@ TEST(Search, NamesTheNearestWhereNothingFits) {
       EXPECT_NE(one.dropped.find("too large"), std::string::npos) << one.name();
     }
   }
+}
+
+TEST(Search, AShapeThatCannotLearnIsDroppedWithItsReason) {
+  SearchOptions options = grid();
+  FormulaBench bench;
+  bench.diverges = "l2-w0.5";
+  const SearchResult found = search(options, bench);
+  EXPECT_TRUE(found.found);
+  for (const Candidate& one : found.candidates) {
+    if (one.shape.name() != bench.diverges) continue;
+    EXPECT_EQ(one.dropped, "its loss is not finite");
+    EXPECT_EQ(one.rung, -1);
+  }
+  bench.stops = "w0.5";
+  EXPECT_THROW(search(options, bench), Stopped);
 }
 
 TEST(Search, AKilledSearchMeasuresNothingTwiceAndEndsAlike) {
