@@ -130,8 +130,8 @@ std::optional<std::size_t> best_fitting(std::span<const Figures> all, const Limi
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!fits(all[i], limits)) continue;
-    const bool better =
-        !best || cost(all[i]) < cost(all[*best]) || (cost(all[i]) == cost(all[*best]) && dominates(all[i], all[*best]));
+    const bool better = !best || cost(all[i]) < cost(all[*best]) ||
+                        (cost(all[i]) == cost(all[*best]) && compared_quality(all[i], all[*best]) < 0);
     if (better) best = i;
   }
   return best;

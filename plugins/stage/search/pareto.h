@@ -46,7 +46,8 @@ std::string misses_by(const Figures& figures, const Limits& limits);
 
 enum class Preference { bytes, milliseconds, exact_match };
 
-/// Of those that fit, the first by `preference`; equals by dominance, then by order. Nothing where none fits.
+/// Of those that fit, the first by `preference`; of equals the better (exact match, loss), then the
+/// first, so that noise of milliseconds decides nothing else. Nothing where none fits.
 std::optional<std::size_t> best_fitting(std::span<const Figures> all, const Limits& limits, Preference preference);
 /// The least excess; of equals the first. Expects at least one.
 std::size_t nearest(std::span<const Figures> all, const Limits& limits);
