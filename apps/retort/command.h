@@ -29,6 +29,7 @@ int show_command(const Arguments& arguments);
 int call_command(const Arguments& arguments);
 int eval_command(const Arguments& arguments);
 int verify_command(const Arguments& arguments);
+int pack_command(const Arguments& arguments);
 int generate_command(const Arguments& arguments);
 int grammar_command(const Arguments& arguments);
 int template_command(const Arguments& arguments);
