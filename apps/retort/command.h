@@ -28,6 +28,7 @@ int plan_command(const Arguments& arguments);
 int show_command(const Arguments& arguments);
 int call_command(const Arguments& arguments);
 int eval_command(const Arguments& arguments);
+int perplexity_command(const Arguments& arguments);
 int verify_command(const Arguments& arguments);
 int pack_command(const Arguments& arguments);
 int generate_command(const Arguments& arguments);
