@@ -55,6 +55,12 @@ std::int64_t blocks_of(std::int64_t tokens) {
   return (tokens + kBlockTokens - 1) / kBlockTokens;
 }
 
+/// Weights that the folder has packed are taken from there by what is made with the pool.
+MatmulPool& with_packed_weights(MatmulPool& pool, const model::ModelFolder& folder, const DecoderOptions& options) {
+  if (options.weights == WeightSource::packed) pool.weights().use(open_packed_weights(folder));
+  return pool;
+}
+
 }  // namespace
 
 struct Decoder::State {
@@ -102,8 +108,8 @@ Decoder::State::State(const model::ModelFolder& folder, const DecoderOptions& op
       max_rows(std::max(std::min(context_of(config, options), chunk), sequences_of(options))),
       onednn(options.threads),
       pool(onednn, max_rows),
-      head(pool, read_head(folder)),
-      embedding(folder, head),
+      head(with_packed_weights(pool, folder, options), read_head(folder)),
+      embedding(folder, head, pool.weights()),
       final_norm(norm_weight(folder, "model.norm")),
       rope(context_of(config, options),
            model::rope_frequencies(config.rope_scaling, config.rope_theta, config.head_dim),
@@ -120,6 +126,10 @@ Decoder::State::State(const model::ModelFolder& folder, const DecoderOptions& op
     if (config.turns_locally(i) && !local_rope)
       local_rope.emplace(context_of(config, options), model::rope_frequencies(config, i), 1.0);
   }
+  if (const std::int64_t missed = pool.weights().missed(); missed > 0)
+    host::log_info("'" + folder.path().string() + "': " + std::to_string(missed) + " of " +
+                   std::to_string(pool.weights().sections().size()) +
+                   " packed weights are laid out otherwise than these options need, and were packed anew");
   pool.weights().prefer_huge_pages();
   places.reserve(static_cast<std::size_t>(max_rows));
   runs.reserve(static_cast<std::size_t>(max_rows));
@@ -320,6 +330,7 @@ void Decoder::update_weights(const model::ModelFolder& folder) {
   const ThreadCountScope threads(state.onednn.threads());
   for (std::int64_t sequence = 0; sequence < state.sequences.count(); ++sequence) state.sequences.clear(sequence);
   state.prefixes.clear();
+  state.pool.weights().make_writable();
   state.head.repack(read_head(folder));
   state.embedding.update(folder);
   state.final_norm = norm_weight(folder, "model.norm");
@@ -345,6 +356,10 @@ std::vector<float> Decoder::forward_all(std::span<const TokenId> tokens, std::in
     tokens = tokens.subspan(pass.size());
   }
   return logits;
+}
+
+const std::vector<model::PackedSection>& Decoder::packed_sections() const {
+  return state_->pool.weights().sections();
 }
 
 std::vector<std::string> Decoder::implementations() const {
