@@ -11,8 +11,6 @@
 namespace retort::train {
 namespace {
 
-constexpr std::size_t hash_size = 32;
-
 std::uint32_t short_number(const char* bytes) {
   std::uint32_t value = 0;
   std::memcpy(&value, bytes, sizeof value);
@@ -36,10 +34,10 @@ RecordedSignals::RecordedSignals(const std::filesystem::path& folder)
   const std::string_view all(reinterpret_cast<const char*>(mapped_->data()), mapped_->bytes());
   std::string_view before;
   for (std::size_t at = 0; at < index_.size(); at += signal_index_bytes) {
-    const std::string_view hash = index_.substr(at, hash_size);
+    const std::string_view hash = index_.substr(at, signal_hash_bytes);
     const std::uint64_t tokens = data_.size() / about_.token_bytes();
-    const std::uint64_t first = signal_number(index_.data() + at + hash_size);
-    const std::uint64_t count = signal_number(index_.data() + at + hash_size + 8);
+    const std::uint64_t first = signal_number(index_.data() + at + signal_hash_bytes);
+    const std::uint64_t count = signal_number(index_.data() + at + signal_hash_bytes + 8);
     if (first > tokens || count > tokens - first || hash <= before)
       refuse("an index of rows in the file, in the order of their hashes",
              "another at row " + std::to_string(at / signal_index_bytes));
@@ -58,7 +56,7 @@ void RecordedSignals::read_header() {
     refuse("version 1", "version " + std::to_string(version));
   about_.top_k = short_number(all.data() + 16);
   about_.vocabulary = static_cast<std::int64_t>(std::min<std::uint64_t>(signal_number(all.data() + 24), 1U << 25U));
-  about_.tokenizer_sha256 = hash_digits(all.substr(32, hash_size));
+  about_.tokenizer_sha256 = hash_digits(all.substr(32, signal_hash_bytes));
   if (about_.top_k < 1 || about_.top_k > about_.vocabulary || about_.vocabulary > 1 << 24 ||
       short_number(all.data() + 12) != about_.id_bytes())
     refuse("ids of a vocabulary, of 2 or 3 bytes each", std::to_string(about_.top_k) + " of " +
@@ -82,12 +80,12 @@ std::optional<RecordedSignals::Found> RecordedSignals::find(const Sequence& sequ
   while (low < high) {
     const std::size_t middle = (low + high) / 2;
     const std::string_view row = index_.substr(middle * signal_index_bytes, signal_index_bytes);
-    const int order = row.substr(0, hash_size).compare(hash);
+    const int order = row.substr(0, signal_hash_bytes).compare(hash);
     if (order == 0) {
-      const std::size_t first = signal_number(row.data() + hash_size),
-                        count = signal_number(row.data() + hash_size + 8);
+      const std::size_t first = signal_number(row.data() + signal_hash_bytes),
+                        count = signal_number(row.data() + signal_hash_bytes + 8);
       return Found{data_.substr(first * about_.token_bytes(), count * about_.token_bytes()),
-                   signal_number(row.data() + hash_size + 16)};
+                   signal_number(row.data() + signal_hash_bytes + 16)};
     }
     (order < 0 ? low : high) = order < 0 ? middle + 1 : middle;
   }

@@ -19,7 +19,7 @@ namespace {
 using nlohmann::json;
 using text::TokenId;
 
-constexpr TokenId several = -1;
+constexpr TokenId ambiguous = -1;
 
 std::string shown_token(std::string_view text) {
   return json(std::string(text)).dump(-1, ' ', false, json::error_handler_t::replace);
@@ -137,7 +137,7 @@ AnswerTokens::AnswerTokens(const text::Tokenizer& tokenizer, std::int64_t top_k)
   for (TokenId id = 0; id < tokenizer.vocabulary_size(); ++id) {
     if (tokenizer.token(id).empty() || tokenizer.is_special(id)) continue;  // special ones are found by their names
     const auto [place, added] = by_bytes_.emplace(tokenizer.token_bytes(id), id);
-    if (!added) place->second = several;
+    if (!added) place->second = ambiguous;
   }
 }
 
@@ -157,7 +157,7 @@ TokenId AnswerTokens::id_of(const json& token) const {
     throw std::invalid_argument("the endpoint's token " + std::to_string(id) + " is " + shown_token(bytes) +
                                 ", the student's is another: their tokenizers differ");
   }
-  if (const auto found = by_bytes_.find(bytes); found != by_bytes_.end() && found->second != several)
+  if (const auto found = by_bytes_.find(bytes); found != by_bytes_.end() && found->second != ambiguous)
     return found->second;
   if (const auto special = tokenizer_.find(bytes); special && tokenizer_.is_special(*special)) return *special;
   throw std::invalid_argument("the endpoint's token " + shown_token(bytes) +

@@ -30,8 +30,8 @@
 namespace retort::train {
 
 constexpr const char* signal_file_name = "signals.bin";
-/// Least bytes of a file, and those of a row of the index.
-constexpr std::size_t signal_header_bytes = 88, signal_index_bytes = 56;
+/// Least bytes of a file, those of a row of the index, and of the hash in front of it.
+constexpr std::size_t signal_header_bytes = 88, signal_index_bytes = 56, signal_hash_bytes = 32;
 
 /// What holds for all rows.
 struct SignalAbout {

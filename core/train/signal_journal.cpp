@@ -13,7 +13,7 @@
 namespace retort::train {
 namespace {
 
-constexpr std::size_t hash_size = 32, record_header = hash_size + 16;
+constexpr std::size_t record_header = signal_hash_bytes + 16;
 
 /// Nothing where the file ends before.
 std::string bytes_at(int descriptor, std::uint64_t offset, std::size_t count) {
@@ -53,11 +53,11 @@ SignalJournal::~SignalJournal() {
 bool SignalJournal::read_record(std::size_t token_bytes, std::uint64_t size) {
   const std::string header = bytes_at(descriptor_, end_, record_header);
   if (header.empty()) return false;
-  const std::uint64_t bytes = signal_number(header.data() + hash_size);
+  const std::uint64_t bytes = signal_number(header.data() + signal_hash_bytes);
   if (bytes % token_bytes != 0 || bytes > size - end_ - record_header) return false;
   const std::string tokens = bytes_at(descriptor_, end_ + record_header, bytes);
-  if (data::text_hash(tokens) != signal_number(header.data() + hash_size + 8)) return false;
-  places_.insert_or_assign(hash_digits(header.substr(0, hash_size)), Place{end_ + record_header, bytes});
+  if (data::text_hash(tokens) != signal_number(header.data() + signal_hash_bytes + 8)) return false;
+  places_.insert_or_assign(hash_digits(header.substr(0, signal_hash_bytes)), Place{end_ + record_header, bytes});
   end_ += record_header + bytes;
   return true;
 }
