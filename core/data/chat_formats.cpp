@@ -33,7 +33,8 @@ std::string function_calls(const task::Message& message) {
 }
 
 json llama_factory_row(const task::Conversation& conversation, const std::vector<task::Tool>& tools) {
-  json turns = json::array(), row = json::object();
+  json turns = json::array();
+  json row = {{"system", ""}};  // the reader takes the column of every row that dataset_info.json names
   for (std::size_t i = 0; i < conversation.messages.size(); ++i) {
     const task::Message& message = conversation.messages[i];
     if (message.role == task::Role::system || message.role == task::Role::developer) {
@@ -77,6 +78,9 @@ ChatFormat chat_format(const std::string& name) {
 json in_format(const task::Conversation& conversation, const std::vector<task::Tool>& tools, ChatFormat format) {
   if (format == ChatFormat::llama_factory) return llama_factory_row(conversation, tools);
   json row = {{"messages", openai_messages(conversation, format == ChatFormat::trl)}};
+  if (format != ChatFormat::openai)  // chat templates cut texts and put them together: Qwen3's fails on null
+    for (json& message : row["messages"])
+      if (message["content"].is_null()) message["content"] = "";
   const json listed = task::tools_to_json(tools);
   row["tools"] = format == ChatFormat::trl ? json(text_of(listed)) : listed;
   return row;

@@ -176,7 +176,7 @@ std::string DataPage::render() const {
       title + "</title><style>" + host::report_style + page_style + "</style></head><body><main><h1>" + title +
       "</h1><div class=\"tiles\">" + tile(rows_, "rows that can be used") + tile(all_rejected_, "rejected") +
       tile(static_cast<std::int64_t>(tools_.size()), "tools called") +
-      tile(static_cast<std::int64_t>(splits_.size()), "splits") + "</div>";
+      tile(static_cast<std::int64_t>(splits_.size() - splits_.count("rejected")), "splits") + "</div>";
   if (stride_ > 1 || static_cast<std::int64_t>(rejected_.size()) < all_rejected_)
     html += "<p class=\"source\">This page holds every " + (stride_ == 1 ? "" : std::to_string(stride_) + "th ") +
             "row that can be used, and " + std::to_string(rejected_.size()) + " of " + std::to_string(all_rejected_) +

@@ -2,7 +2,6 @@
 #include "task/dataset.h"
 
 #include <algorithm>
-#include <functional>
 #include <stdexcept>
 #include <utility>
 
@@ -11,44 +10,13 @@
 #include "host/base/json_cursor.h"
 #include "host/plugin/stop_request.h"
 #include "task/chat_row.h"
+#include "task/example_file.h"
 
 namespace retort::task {
 
 using Json = nlohmann::json;
 
 namespace {
-
-[[noreturn]] void refuse_split(const std::filesystem::path& file, const Split& split, double max_rejected_share) {
-  std::string message = "'" + file.string() + "': " + std::to_string(split.rejected.size()) + " of " +
-                        std::to_string(split.tally.rows()) + " rows cannot be used, more than the allowed share " +
-                        Json(max_rejected_share).dump();
-  for (std::size_t i = 0; i < std::min<std::size_t>(split.rejected.size(), 3); ++i)
-    message += "; line " + std::to_string(split.rejected[i].line) + ": " + split.rejected[i].reason;
-  throw std::runtime_error(message);
-}
-
-/// Reads the file; `take` sees each line that can be used.
-Split read(const std::filesystem::path& file, double max_rejected_share, Turns turns,
-           const std::function<void(const std::string& line)>& take) {
-  RowFile rows(file);
-  Split split;
-  for (std::string text; rows.next(text);) {
-    host::throw_if_stop_requested();
-    try {
-      ReadingNotes notes;
-      for (Example& example : examples_of(conversation_from_row(parse_row(text), notes), turns, notes))
-        split.examples.push_back(std::move(example));
-      split.tally.keep();
-      split.tally.add(notes);
-      if (take) take(text);
-    } catch (const std::invalid_argument& error) {
-      split.rejected.push_back({rows.line(), error.what(), text});
-      split.tally.reject(error.what());
-    }
-  }
-  if (split.tally.exceeds(max_rejected_share)) refuse_split(file, split, max_rejected_share);
-  return split;
-}
 
 /// The conversation up to the message `end`, which is the answer where there is one.
 Example example_up_to(const Conversation& conversation, std::size_t end) {
@@ -116,15 +84,21 @@ Example from_row(const Json& row) {
 }
 
 Split read_split(const std::filesystem::path& file, double max_rejected_share, Turns turns) {
-  return read(file, max_rejected_share, turns, {});
+  Split split;
+  ExampleFile rows(file, turns, [&](RejectedRow row) { split.rejected.push_back(std::move(row)); });
+  for (Example example; rows.next(example);) split.examples.push_back(std::move(example));
+  split.tally = rows.tally();
+  expect_usable(file, split.tally, split.rejected, max_rejected_share);
+  return split;
 }
 
 std::optional<Split> pass_on_split(const std::filesystem::path& from, const std::filesystem::path& to,
                                    double max_rejected_share) {
-  if (!std::filesystem::exists(from)) return std::nullopt;
-  std::string content;
-  Split split = read(from, max_rejected_share, Turns::last, [&](const std::string& line) { content += line + "\n"; });
-  host::write_file_atomically(to, split.rejected.empty() ? host::read_file(from) : content);
+  std::optional<std::vector<RejectedRow>> rejected = pass_on_rows(from, to, max_rejected_share);
+  if (!rejected) return std::nullopt;
+  Split split = read_split(to);
+  for (const RejectedRow& row : *rejected) split.tally.reject(row.reason);
+  split.rejected = std::move(*rejected);
   return split;
 }
 

@@ -216,6 +216,38 @@ void check_signals(const DistillationJob& job, const Models& models, const LossI
               std::to_string(sequences.size()) + " rows; the teacher is asked about batches with others");
 }
 
+/// Of rows that the signals lack, how many are not learnt.
+void leave_out_unrecorded(Corpus& corpus, const RecordedSignals& signals, const RunHooks& hooks) {
+  Corpus held;
+  for (std::size_t i = 0; i < corpus.sequences.size(); ++i) {
+    if (!signals.holds(corpus.sequences[i])) continue;
+    corpus.sequences[i].example = held.examples.size();
+    held.sequences.push_back(std::move(corpus.sequences[i]));
+    held.examples.push_back(std::move(corpus.examples[i]));
+  }
+  const std::size_t missing = corpus.sequences.size() - held.sequences.size();
+  if (held.sequences.empty())
+    throw std::invalid_argument("signals: they hold none of the " + std::to_string(missing) +
+                                " rows: they were made from another data set, tokenizer or prompt form");
+  hooks.metric("left_out_rows", -1, static_cast<double>(missing));
+  hooks.log("signals hold " + std::to_string(held.sequences.size()) + " of " + std::to_string(corpus.sequences.size()) +
+            " rows; the others are not learnt");
+  corpus = std::move(held);
+}
+
+/// Where nobody is asked, tokenizer, task and shape are the student's.
+DistillationJob with_stand_in(DistillationJob job) {
+  if (!job.teachers.empty() || !job.signals) return job;
+  if (!job.student)
+    throw std::invalid_argument("signals without a teacher: expected a student, whose tokenizer and task they are of");
+  if (job.ask_for_unrecorded || job.teacher_answers > 0 || job.initialisation != "random")
+    throw std::invalid_argument(
+        "signals without a teacher: expected unrecorded \"refuse\" or \"leave_out\", teacher_answers 0 and "
+        "initialisation \"random\", as there is nobody to ask or to begin with");
+  job.teachers.push_back(*job.student);
+  return job;
+}
+
 torch::Tensor bridged_ids(const Models& models, std::size_t teacher) {
   if (models.by_text || models.bridges[teacher].kind != VocabularyBridge::Kind::subset) return {};
   return torch::tensor(models.bridges[teacher].teacher_ids, torch::kInt64);
@@ -238,6 +270,7 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   Corpus corpus = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), task.contract, task.tokenizer,
                             {longest_row(models), job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
   const std::vector<AlignedRows> aligned = aligned_rows(job, models, corpus, hooks);
+  if (models.recorded && job.leave_out_unrecorded) leave_out_unrecorded(corpus, *models.recorded, hooks);
   const std::vector<Sequence>& sequences = corpus.sequences;
   Validator validator(
       student, task.tokenizer, task.contract,
@@ -313,7 +346,7 @@ std::vector<std::string> distillation_findings(const DistillPlugin& loss) {
 }
 
 ModelSize distill(const DistillationJob& job, const RunHooks& hooks) {
-  return with_plain_errors([&] { return run(job, hooks); });
+  return with_plain_errors([&] { return run(with_stand_in(job), hooks); });
 }
 
 }  // namespace retort::train

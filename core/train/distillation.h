@@ -23,9 +23,11 @@ struct DistillationJob : TrainingJob {
   /// every tokenizer will do, and the student, which must be given, brings tokenizer and task.
   std::vector<std::filesystem::path> teachers;
   std::vector<double> teacher_weights;  ///< one a teacher, above 0; empty: all alike
-  /// What the one teacher said about this data set, read instead of asking it (recorded_signals.h).
+  /// What the one teacher said about this data set, read instead of asking it (recorded_signals.h). With them and a
+  /// `student`, there need be no teacher.
   std::optional<std::filesystem::path> signals;
   bool ask_for_unrecorded = false;  ///< with `signals`: asks the teacher about rows that they lack, instead of refusing
+  bool leave_out_unrecorded = false;             ///< likewise: such rows are not learnt, and counted
   std::optional<std::filesystem::path> student;  ///< model folder; nothing: a new model with the teachers' tokenizer
   NewModel model;  ///< without `student`; vocabulary_size is the teacher's, max_positions and rope_theta 0 likewise
   std::vector<DistillPlugin> losses;  ///< instances of one loss with the same parameters: one a thread, or fewer

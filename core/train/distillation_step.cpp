@@ -37,11 +37,6 @@ RowStates states_of(DecoderModule& decoder, const BatchRows& rows, const std::ve
   return states;
 }
 
-/// [N,k] log-probabilities → [N] the mass outside them, summed in double: a small difference of large sums.
-Tensor tail_mass(const Tensor& top_log_probs) {
-  return (1 - top_log_probs.to(torch::kFloat64).exp().sum(-1)).clamp_min(0).to(torch::kFloat32);
-}
-
 bool wants_logits(const host::DistillRequirements& wanted) {
   return wanted.wants(RETORT_SIGNAL_TEACHER_LOGITS) || wanted.wants(RETORT_SIGNAL_TEACHER_TOP_K);
 }
@@ -178,11 +173,12 @@ TeacherSignals DistillationStep::aligned_signals(const WeightedTeacher& teacher,
 TeacherSignals DistillationStep::recorded_signals(const WeightedTeacher& teacher, const Data& data,
                                                   std::span<const std::size_t> part) const {
   std::vector<std::int64_t> ids;
-  std::vector<float> log_probs;
+  std::vector<float> log_probs, tail;
   for (const std::size_t i : part) {
-    const RecordedSignals::Rows& rows = teacher.recorded->of(data.sequences[i]);
+    const RecordedSignals::Rows rows = teacher.recorded->of(data.sequences[i]);
     ids.insert(ids.end(), rows.top_ids.begin(), rows.top_ids.end());
     log_probs.insert(log_probs.end(), rows.top_log_probs.begin(), rows.top_log_probs.end());
+    tail.insert(tail.end(), rows.tail.begin(), rows.tail.end());
   }
   const std::int64_t kept = parts_.losses.wanted().top_k;
   const auto first = [&](const Tensor& all) {
@@ -192,7 +188,8 @@ TeacherSignals DistillationStep::recorded_signals(const WeightedTeacher& teacher
   signals.weight = teacher.weight;
   signals.top_ids = first(torch::tensor(ids, torch::kInt64));
   signals.top_log_probs = first(torch::tensor(log_probs, torch::kFloat32));
-  signals.tail = tail_mass(signals.top_log_probs);
+  signals.tail =
+      kept == teacher.recorded->top_k() ? torch::tensor(tail, torch::kFloat32) : tail_mass(signals.top_log_probs);
   return signals;
 }
 

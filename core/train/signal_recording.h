@@ -1,5 +1,5 @@
-// Asks a teacher about every row of a data set once, and keeps its most likely tokens: the writer of what
-// recorded_signals.h reads. No LibTorch in this header.
+// Asks a teacher model about every row of a data set once, and keeps its most likely tokens for recorded_signals.h. No
+// LibTorch in this header.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <string>
 
 #include "train/hooks.h"
+#include "train/signal_file.h"
 
 namespace retort::train {
 
@@ -16,21 +17,16 @@ struct SignalRecordingJob {
   std::int64_t top_k = 32;           ///< tokens kept at each place, at most the vocabulary
   double max_rejected_share = 0.01;  ///< of the rows that may be unusable; they are left out and counted
   std::int64_t threads = 1;          ///< of LibTorch's operations
-  std::filesystem::path output;      ///< existing folder: signals.jsonl
+  std::filesystem::path output;      ///< existing folder: signals.bin
   std::filesystem::path work;        ///< existing folder, where finished batches are kept
   // What changes speed and memory, and rounding.
   std::int64_t batch_size = 32;   ///< sequences a forward pass
   std::string precision = "f32";  ///< as TrainingOptions::precision
 };
 
-struct RecordedAmount {
-  std::int64_t rows = 0, tokens = 0;
-  double mean_tail = 0;  ///< of the probability that was not kept
-};
-
 /// Batches that an earlier, killed call finished are not computed again, and the bytes written are the same as without
 /// the kill. Rows of one hash are written once. Throws as a training job, and std::invalid_argument for a top_k or
 /// batch_size below 1.
-RecordedAmount record_signals(const SignalRecordingJob& job, const RunHooks& hooks);
+SignalAmount record_signals(const SignalRecordingJob& job, const RunHooks& hooks);
 
 }  // namespace retort::train

@@ -6,6 +6,10 @@ namespace retort::train {
 
 using torch::Tensor;
 
+Tensor tail_mass(const Tensor& top_log_probs) {
+  return (1 - top_log_probs.to(torch::kFloat64).exp().sum(-1)).clamp_min(0).to(torch::kFloat32);
+}
+
 void report_top_tokens(const DistillTensors& tensors, MetricMap& report) {
   const torch::NoGradGuard no_grad;
   for (const TeacherSignals& teacher : tensors.teachers)

@@ -12,6 +12,11 @@ namespace {
 
 constexpr double longest_farewell = 2.0;  // seconds
 
+/// Whether the server, or what is between, ended an answer that had begun.
+bool is_broken_off(CURLcode code) {
+  return code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_HTTP2_STREAM || code == CURLE_HTTP2;
+}
+
 }  // namespace
 
 struct HttpClient::Transfer {
@@ -95,8 +100,10 @@ HttpReply HttpClient::perform(const char* method, const std::string& body, const
   curl_easy_setopt(handle, CURLOPT_MAXREDIRS, 5L);
   curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, method);
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.c_str());
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  if (std::string_view(method) != "GET") {
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.c_str());
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  }
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, list.get());
   curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout * 1000));
   curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
@@ -117,6 +124,10 @@ HttpReply HttpClient::perform(const char* method, const std::string& body, const
   if (transfer.thrown) std::rethrow_exception(transfer.thrown);
   if (code == CURLE_OK || transfer.enough) return std::move(transfer.reply);
   if (code == CURLE_ABORTED_BY_CALLBACK) throw StopRequested();
+  if (take && is_broken_off(code) && transfer.reply.status / 100 == 2) {
+    transfer.reply.broken = failure[0] != '\0' ? failure : curl_easy_strerror(code);
+    return std::move(transfer.reply);
+  }
   std::ostringstream seconds;
   seconds << timeout;
   std::string why = failure[0] != '\0' ? failure : curl_easy_strerror(code);
@@ -127,14 +138,21 @@ HttpReply HttpClient::perform(const char* method, const std::string& body, const
   throw std::runtime_error(without_key("'" + settings_.url + "': " + why));
 }
 
-HttpReply HttpClient::post(const std::string& body, const std::vector<std::string>& headers, const Take& take) {
-  std::vector<std::string> all = {"Content-Type: application/json"};
-  for (const std::string& line : headers) {
+std::vector<std::string> HttpClient::checked(std::vector<std::string> headers) const {
+  for (const std::string& line : headers)
     if (!http::fits_header(line))
       throw std::runtime_error("'" + settings_.url + "': a header holds a control character");
-    all.push_back(line);
-  }
+  return headers;
+}
+
+HttpReply HttpClient::post(const std::string& body, const std::vector<std::string>& headers, const Take& take) {
+  std::vector<std::string> all = checked(headers);
+  all.emplace_back("Content-Type: application/json");
   return perform("POST", body, all, take, settings_.timeout);
+}
+
+HttpReply HttpClient::get(const std::vector<std::string>& headers, const Take& take, double timeout) {
+  return perform("GET", "", checked(headers), take, std::min(timeout, settings_.timeout));
 }
 
 void HttpClient::remove(const std::vector<std::string>& headers) noexcept {

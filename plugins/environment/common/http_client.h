@@ -1,4 +1,4 @@
-// POST requests to one address with libcurl: with limits of time and length, and answers that are read while they come.
+// Requests to one address with libcurl: with limits of time and length, and answers that are read while they come.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +26,7 @@ struct HttpReply {
   long status = 0;
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;
+  std::string broken;  ///< why the answer ended too early; only where somebody takes it as it comes
 };
 
 /// Any thread; connections are kept for the next request.
@@ -42,6 +43,8 @@ class HttpClient {
   /// `headers`: "Name: value" beside the content type. Throws std::runtime_error where no answer comes, or a longer one
   /// than the limit; StopRequested.
   HttpReply post(const std::string& body, const std::vector<std::string>& headers, const Take& take = {});
+  /// Likewise, without a body; `timeout` in seconds, at most that of the settings.
+  HttpReply get(const std::vector<std::string>& headers, const Take& take, double timeout);
   /// Asks the server to end what the headers name; whether it does is not waited for long, and nobody's fault.
   void remove(const std::vector<std::string>& headers) noexcept;
 
@@ -53,6 +56,7 @@ class HttpClient {
   struct Transfer;
   HttpReply perform(const char* method, const std::string& body, const std::vector<std::string>& headers,
                     const Take& take, double timeout);
+  std::vector<std::string> checked(std::vector<std::string> headers) const;
   http::Easy take_handle();
   HttpSettings settings_;
   ShouldStop should_stop_;

@@ -1,8 +1,11 @@
 // See transport.h. Specification: modelcontextprotocol.io, "Transports" of 2025-11-25 and 2026-07-28.
 #include "transport.h"
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 namespace retort::mcp {
@@ -12,6 +15,7 @@ using environments::shown;
 using environments::written;
 
 constexpr int most_foreign_lines = 1000;  ///< of a server that writes logs where its messages go
+constexpr int most_tries_in_vain = 3;     ///< to take up a stream that brings no new event
 constexpr long accepted = 202, unauthorized = 401, not_found = 404;
 
 class StdioTransport final : public Transport {
@@ -49,22 +53,26 @@ class StdioTransport final : public Transport {
 class HttpTransport final : public Transport {
  public:
   HttpTransport(environments::HttpSettings settings, environments::ShouldStop should_stop)
-      : client_(std::move(settings), should_stop) {}
+      : timeout_(settings.timeout), should_stop_(should_stop), client_(std::move(settings), should_stop) {}
   ~HttpTransport() override {
     if (alive_ && !session_.empty()) client_.remove(headers());
   }
 
   Json request(const Json& message) override {
+    const auto start = std::chrono::steady_clock::now();
     Json response;
     EventReader events;
-    const auto reply = client_.post(written(message), headers_of(message), [&](const environments::HttpReply& so_far) {
+    const environments::HttpClient::Take read = [&](const environments::HttpReply& so_far) {
       if (!is_stream(so_far)) return true;
       for (const std::string& event : events.take(so_far.body))
         if (take(event, message.at("id"), response)) return false;
       return true;
-    });
+    };
+    auto reply = client_.post(written(message), headers_of(message), read);
     if (const auto id = reply.headers.find("mcp-session-id"); id != reply.headers.end()) session_ = id->second;
+    if (response.is_null() && is_stream(reply)) reply = take_up(std::move(reply), events, read, response, start);
     if (!response.is_null()) return response;
+    if (!reply.broken.empty()) fail(reply, "broke off its answer: " + reply.broken);
     if (is_stream(reply)) fail(reply, "ended its stream before it answered");
     if (take(reply.body, message.at("id"), response)) return response;  // errors come with statuses of their own too
     fail(reply, "answered with status " + std::to_string(reply.status) + ": " + shown(reply.body));
@@ -84,6 +92,36 @@ class HttpTransport final : public Transport {
   static bool is_stream(const environments::HttpReply& reply) {
     const auto type = reply.headers.find("content-type");
     return type != reply.headers.end() && type->second.starts_with("text/event-stream");
+  }
+  /// A stream that ended before the response goes on behind its last event, as often as it brings new ones
+  /// ("Resumability and Redelivery"). Returns the last stream's reply.
+  environments::HttpReply take_up(environments::HttpReply reply, EventReader& events,
+                                  const environments::HttpClient::Take& read, const Json& response,
+                                  std::chrono::steady_clock::time_point start) {
+    const auto left = [&] {
+      return timeout_ - std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    };
+    for (int in_vain = 0; response.is_null() && in_vain < most_tries_in_vain && !events.last_id().empty();) {
+      const std::string id = events.last_id();
+      wait(std::min(events.retry(), left()));
+      if (left() <= 0) fail(reply, "ended its stream before it answered, and \"timeout\" does not let it go on");
+      std::vector<std::string> lines = headers();
+      lines.push_back("Last-Event-ID: " + id);
+      events.restart();
+      reply = client_.get(lines, read, left());
+      if (!is_stream(reply))
+        fail(reply, "ended its stream before it answered, and does not take it up again: status " +
+                        std::to_string(reply.status) + " for its event " + shown(id));
+      in_vain = events.last_id() == id ? in_vain + 1 : 0;
+    }
+    return reply;
+  }
+  void wait(double seconds) const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(std::max(0.0, seconds));
+    while (std::chrono::steady_clock::now() < end) {
+      if (should_stop_()) throw environments::StopRequested();
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
   }
   std::vector<std::string> headers() const {
     std::vector<std::string> lines = {"Accept: application/json, text/event-stream"};
@@ -118,6 +156,8 @@ class HttpTransport final : public Transport {
     throw std::runtime_error(client_.without_key("'" + client_.url() + "' " + why + hint));
   }
 
+  double timeout_;
+  environments::ShouldStop should_stop_;
   environments::HttpClient client_;
   std::string session_, version_;
   bool stateless_ = false, alive_ = true;
@@ -165,15 +205,32 @@ std::vector<std::string> EventReader::take(const std::string& text) {
   return events;
 }
 
+void EventReader::restart() {
+  read_ = 0;
+  data_.clear();
+  next_id_ = last_id_;
+  any_ = false;
+}
+
 void EventReader::line(std::string text, std::vector<std::string>& events) {
   if (text.ends_with('\r')) text.pop_back();
+  const auto value = [&](std::size_t name) { return text.substr(name + (text.substr(name).starts_with(' ') ? 1 : 0)); };
   if (text.empty()) {
+    last_id_ = next_id_;  // an event that is cut short does not count
     if (any_) events.push_back(std::exchange(data_, {}));
     any_ = false;
   } else if (text.starts_with("data:")) {
     if (any_) data_ += '\n';
-    data_ += text.substr(text.starts_with("data: ") ? 6 : 5);
+    data_ += value(5);
     any_ = true;
+  } else if (text.starts_with("id:")) {
+    next_id_ = value(3);
+  } else if (text.starts_with("retry:")) {
+    const std::string digits = value(6);
+    std::int64_t milliseconds = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), milliseconds);
+    if (error == std::errc() && end == digits.data() + digits.size() && milliseconds >= 0)
+      retry_ = static_cast<double>(milliseconds) / 1000;
   }
 }
 

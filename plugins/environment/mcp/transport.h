@@ -44,11 +44,16 @@ class EventReader {
  public:
   /// The data of the events that `text` completes, where `text` is all that has come so far.
   std::vector<std::string> take(const std::string& text);
+  /// The next text is another stream's, which goes on behind last_id().
+  void restart();
+  const std::string& last_id() const { return last_id_; }  ///< of whole events; empty: none had one
+  double retry() const { return retry_; }                  ///< seconds to wait before a stream is taken up again
 
  private:
   void line(std::string text, std::vector<std::string>& events);
   std::size_t read_ = 0;
-  std::string data_;
+  std::string data_, last_id_, next_id_;
+  double retry_ = 1.0;
   bool any_ = false;
 };
 

@@ -4,14 +4,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <fstream>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
 
 #include "data/text_hash.h"
-#include "host/base/files.h"
 
 namespace retort::stages {
 namespace {
@@ -34,8 +35,8 @@ std::string hash_of(std::string_view text) {
 }  // namespace
 
 AnswerJournal::AnswerJournal(const std::filesystem::path& file) : file_(file) {
-  const std::size_t good = std::filesystem::exists(file) ? read(host::read_file(file)) : 0;
-  descriptor_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  const std::uint64_t good = std::filesystem::exists(file) ? read() : 0;
+  descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail(file_, "be opened");
   if (::ftruncate(descriptor_, static_cast<off_t>(good)) != 0 || ::lseek(descriptor_, 0, SEEK_END) < 0) {
     ::close(descriptor_);
@@ -47,23 +48,47 @@ AnswerJournal::~AnswerJournal() {
   ::close(descriptor_);
 }
 
-std::size_t AnswerJournal::read(std::string_view text) {
-  std::size_t good = 0;
-  for (std::size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', good)) {
-    json line = json::parse(text.substr(good, end - good), nullptr, false);
+std::uint64_t AnswerJournal::read() {
+  std::ifstream stream(file_, std::ios::binary);
+  if (!stream) fail(file_, "be opened");
+  std::uint64_t good = 0;
+  for (std::string text; std::getline(stream, text) && !stream.eof();) {
+    const json line = json::parse(text, nullptr, false);
     if (!line.is_object() || !line.value("row", json()).is_number_unsigned() ||
         !line.value("request", json()).is_string() || !line.contains("answer"))
       break;
-    answers_[line["row"]] = {line["request"], std::move(line["answer"])};
-    good = end + 1;
+    places_.push_back({line["row"].get<std::uint64_t>(), good, static_cast<std::uint32_t>(text.size()),
+                       static_cast<std::uint32_t>(places_.size())});
+    good += text.size() + 1;
   }
+  std::sort(places_.begin(), places_.end(), [](const Place& one, const Place& other) {
+    return one.row != other.row ? one.row < other.row : one.order > other.order;
+  });
+  const auto same_row = [](const Place& one, const Place& other) { return one.row == other.row; };
+  places_.erase(std::unique(places_.begin(), places_.end(), same_row), places_.end());
   return good;
 }
 
+std::string AnswerJournal::line_at(const Place& place) const {
+  std::string text(place.bytes, '\0');
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t got =
+        ::pread(descriptor_, text.data() + done, text.size() - done, static_cast<off_t>(place.begin + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) fail(file_, "be read");
+    done += static_cast<std::size_t>(got);
+  }
+  return text;
+}
+
 std::optional<json> AnswerJournal::find(std::size_t row, std::string_view request) const {
-  const auto found = answers_.find(row);
-  if (found == answers_.end() || found->second.request != hash_of(request)) return std::nullopt;
-  return found->second.answer;
+  const auto found = std::lower_bound(places_.begin(), places_.end(), row,
+                                      [](const Place& place, std::size_t wanted) { return place.row < wanted; });
+  if (found == places_.end() || found->row != row) return std::nullopt;
+  json line = json::parse(line_at(*found), nullptr, false);
+  if (!line.is_object() || line.value("request", json()) != hash_of(request)) return std::nullopt;
+  return std::move(line["answer"]);
 }
 
 void AnswerJournal::add(std::size_t row, std::string_view request, const json& answer) {

@@ -67,8 +67,10 @@ class DistillStage : public retort::Stage {
             "share of the batches, but for the student's own, whose answers a teacher writes anew, the likeliest token "
             "at a time; 0 = the data set's answers")
         .string("unrecorded", &Params::unrecorded)
-        .one_of({"refuse", "ask"})
-        .doc("with signals, rows that these lack, as augmented ones: refused, or asked of the teacher as training goes")
+        .one_of({"refuse", "ask", "leave_out"})
+        .doc(
+            "with signals, rows that these lack, as augmented ones: refused, asked of the teacher as training goes, or "
+            "not learnt")
         .integer("validation_limit", &Params::validation_limit)
         .at_least(0)
         .unit("utterances")
@@ -83,8 +85,8 @@ class DistillStage : public retort::Stage {
             .input("dataset", "dataset", "labelled utterances")
             .input("teacher", "model",
                    "whose distributions are learnt; with the student's tokens, unless the algorithm compares pieces of "
-                   "text",
-                   RETORT_INPUT_LIST)
+                   "text. None with signals of a student's own tokens",
+                   RETORT_INPUT_LIST | RETORT_INPUT_OPTIONAL)
             .input("signals", "signals", "what the teacher said about this data set, read instead of asking it",
                    RETORT_INPUT_OPTIONAL)
             .input("student", "model", "where to start; without it a new model", RETORT_INPUT_OPTIONAL)
@@ -93,8 +95,11 @@ class DistillStage : public retort::Stage {
   }
 
   std::vector<std::string> check(const retort::StageContext& context) override {
-    return retort::train::distillation_findings(
+    std::vector<std::string> findings = retort::train::distillation_findings(
         retort::stages::handle<retort_distill_v1>(context.slot("algorithm").value()));
+    if (context.input_count("teacher") == 0 && !(context.has_input("signals") && context.has_input("student")))
+      findings.emplace_back("teacher: expected a model, or \"signals\" and a \"student\" in its place");
+    return findings;
   }
 
   void run(const retort::StageContext& context) override {
@@ -113,6 +118,7 @@ class DistillStage : public retort::Stage {
     job.sampling_temperature = params_.sampling_temperature;
     job.teacher_answers = params_.teacher_answers;
     job.ask_for_unrecorded = params_.unrecorded == "ask";
+    job.leave_out_unrecorded = params_.unrecorded == "leave_out";
     retort::stages::record_size(context, retort::train::distill(job, retort::stages::hooks(context)));
   }
 

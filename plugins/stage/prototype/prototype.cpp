@@ -57,8 +57,10 @@ const std::vector<Function> one_call = {{"call", "call", "", 0, {}, 1, 0, {}}};
 
 class Labeller {
  public:
-  Labeller(const std::vector<task::Tool>& tools, const PrototypeComponents& components, const PrototypeOptions& options)
-      : tools_(tools),
+  Labeller(const RowStream& stream, const std::vector<task::Tool>& tools, const PrototypeComponents& components,
+           const PrototypeOptions& options)
+      : stream_(stream),
+        tools_(tools),
         tools_text_(task::tools_to_json(tools).dump()),
         components_(components),
         options_(options),
@@ -66,12 +68,13 @@ class Labeller {
     world_.teachers.insert(world_.teachers.end(), components.teachers.begin(), components.teachers.end());
   }
 
-  void label(const std::vector<Example>& examples, std::size_t begin, std::size_t end, Labelled& result) {
-    std::vector<RowState> rows(end - begin);
-    for (std::size_t i = begin; i < end; ++i) {
-      rows[i - begin].row = i;
-      rows[i - begin].example = &examples[i];
-      rows[i - begin].messages = examples[i].messages;
+  /// `first`: number of the first example in the data set, from 0.
+  void label(const std::vector<Example>& examples, std::size_t first, LabelCounts& result) {
+    std::vector<RowState> rows(examples.size());
+    for (std::size_t i = 0; i < examples.size(); ++i) {
+      rows[i].row = first + i;
+      rows[i].example = &examples[i];
+      rows[i].messages = examples[i].messages;
     }
     run_functions(options_.functions.empty() ? one_call : options_.functions, rows, world_);
     result.cost += std::exchange(world_.cost, {});
@@ -98,7 +101,7 @@ class Labeller {
     return std::nullopt;
   }
 
-  void judge(const std::vector<RowState*>& rows, Labelled& result) const {
+  void judge(const std::vector<RowState*>& rows, LabelCounts& result) const {
     if (rows.empty()) return;
     json items = json::array();
     for (const RowState* row : rows) {
@@ -139,21 +142,23 @@ class Labeller {
     return metadata;
   }
 
-  static void accept(const RowState& row, Labelled& result) {
+  void accept(const RowState& row, LabelCounts& result) const {
     for (const char* step : funnel_steps) ++result.funnel[step];
     Example labelled = *row.example;
     labelled.calls = row.reply->calls;
     labelled.text = row.reply->text;
     labelled.metadata = described(row);
-    result.accepted.push_back(labelled);
+    stream_.accept(labelled);
+    ++result.accepted;
     if (row.final_text.empty()) return;
     for (task::Message& message : turns_after(row)) labelled.messages.push_back(std::move(message));
     labelled.calls.emplace();
     labelled.text = row.final_text;
-    result.accepted.push_back(std::move(labelled));
+    stream_.accept(labelled);
+    ++result.accepted;
   }
 
-  static void reject(const RowState& row, const Rejection& rejection, Labelled& result) {
+  void reject(const RowState& row, const Rejection& rejection, LabelCounts& result) const {
     const std::string step = step_of(rejection.kind);
     for (const char* passed : funnel_steps) {
       if (step == passed) break;
@@ -162,11 +167,13 @@ class Labeller {
     Example example = *row.example;
     example.metadata = described(row);
     example.metadata["rejected_at"] = step;
-    result.rejected.push_back({static_cast<std::int64_t>(row.row + 1), rejection.kind + ": " + rejection.reason,
-                               shown(task::to_row(example))});
+    stream_.reject({static_cast<std::int64_t>(row.row + 1), rejection.kind + ": " + rejection.reason,
+                    shown(task::to_row(example))});
+    ++result.rejected;
     ++result.rejected_by[rejection.kind];
   }
 
+  const RowStream& stream_;
   const std::vector<task::Tool>& tools_;
   std::string tools_text_;
   const PrototypeComponents& components_;
@@ -176,17 +183,19 @@ class Labeller {
 
 }  // namespace
 
-Labelled label(const std::vector<Example>& examples, const std::vector<task::Tool>& tools,
-               const PrototypeComponents& components, const PrototypeOptions& options,
-               const std::function<void(std::size_t done)>& progress) {
-  Labeller labeller(tools, components, options);
+LabelCounts label(const RowStream& stream, const std::vector<task::Tool>& tools, const PrototypeComponents& components,
+                  const PrototypeOptions& options) {
+  Labeller labeller(stream, tools, components, options);
   const std::size_t batch = std::max<std::size_t>(options.batch_size, 1);
-  Labelled result;
+  LabelCounts result;
   for (const char* step : funnel_steps) result.funnel[step] = 0;
-  for (std::size_t begin = 0; begin < examples.size(); begin += batch) {
-    const std::size_t end = std::min(begin + batch, examples.size());
-    labeller.label(examples, begin, end, result);
-    progress(end);
+  for (bool more = true; more;) {
+    std::vector<Example> window;
+    for (Example example; window.size() < batch && (more = stream.next(example));) window.push_back(std::move(example));
+    if (window.empty()) break;
+    labeller.label(window, static_cast<std::size_t>(result.rows), result);
+    result.rows += std::ssize(window);
+    stream.progress(static_cast<std::size_t>(result.rows));
   }
   return result;
 }

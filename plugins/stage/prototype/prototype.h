@@ -41,9 +41,18 @@ struct PrototypeOptions {
   double least_solve_rate = 0, most_solve_rate = 1;  ///< of rows that are kept, where samples voted
 };
 
-struct Labelled {
-  std::vector<task::Example> accepted;
-  std::vector<task::RejectedRow> rejected;  ///< line: 1-based number of the example; metadata "rejected_at": the step
+/// Where rows come from and go to: a window of batch_size of them is in memory.
+struct RowStream {
+  std::function<bool(task::Example& example)> next;          ///< false at the end
+  std::function<void(const task::Example& row)> accept;      ///< in the order of the rows
+  std::function<void(const task::RejectedRow& row)> reject;  ///< line: 1-based number of the example; metadata
+                                                             ///< "rejected_at": the step
+  std::function<void(std::size_t done)> progress;            ///< rows done; may throw to stop
+};
+
+struct LabelCounts {
+  std::int64_t rows = 0;
+  std::int64_t accepted = 0, rejected = 0;  ///< accepted: rows written, of which a row with an answer makes two
   /// teacher_error, reward_error, refused, length, malformed, schema, execution, score, difficulty
   std::map<std::string, std::int64_t> rejected_by;
   std::map<std::string, std::int64_t> funnel;  ///< rows that passed each of `funnel_steps`
@@ -53,11 +62,10 @@ struct Labelled {
 /// What a row passes, in this order; a row that is rejected is so by the first that it does not pass.
 inline constexpr const char* funnel_steps[] = {"answered", "format", "schema", "execution", "semantics", "difficulty"};
 
-/// Labels `examples`; calls that a row already has go to the teacher as its recorded answer. `progress` is told the
-/// rows done and may throw to stop. Rows whose answer the journal knows are not sent; answers that are errors are not
-/// kept, so that they are asked for again. What a component throws passes through.
-Labelled label(const std::vector<task::Example>& examples, const std::vector<task::Tool>& tools,
-               const PrototypeComponents& components, const PrototypeOptions& options,
-               const std::function<void(std::size_t done)>& progress);
+/// Labels the rows; calls that a row already has go to the teacher as its recorded answer. Rows whose answer the
+/// journal knows are not sent; answers that are errors are not kept, so that they are asked for again. What a component
+/// or the stream throws passes through.
+LabelCounts label(const RowStream& stream, const std::vector<task::Tool>& tools, const PrototypeComponents& components,
+                  const PrototypeOptions& options);
 
 }  // namespace retort::stages

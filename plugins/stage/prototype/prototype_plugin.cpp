@@ -3,6 +3,7 @@
 #include <retort/abi/reward.h>
 #include <retort/abi/teacher.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "host/base/files.h"
 #include "prototype.h"
 #include "task/dataset.h"
+#include "task/example_file.h"
 
 namespace {
 
@@ -169,16 +171,79 @@ class PrototypeStage final : public retort::Stage {
   }
 
   void run(const retort::StageContext& context) override {
-    const fs::path input = context.input_folder("dataset");
-    const fs::path output = context.output_folder();
-    task::Split train = task::read_split(input / "train.jsonl", params_.max_rejected_share, task::Turns::all);
-    const std::size_t all_rows = train.examples.size();
-    if (params_.preview > 0 && all_rows > static_cast<std::size_t>(params_.preview))
-      train.examples.resize(static_cast<std::size_t>(params_.preview));
+    const fs::path input = context.input_folder("dataset"), output = context.output_folder();
+    const fs::path unreadable = fs::path(context.work_folder()) / "unreadable.jsonl";
+    const TrainRows train = look_at(input / "train.jsonl", unreadable);
+    const std::int64_t rows = params_.preview > 0 ? std::min(params_.preview, train.examples) : train.examples;
     const std::vector<task::RejectedRow> held_out = pass_on_held_out(input, output);
     stages::AnswerJournal journal(fs::path(context.work_folder()) / "answers.jsonl");
     if (journal.size() > 0)
       retort::log_info("stage.prototype: " + std::to_string(journal.size()) + " answers are known from an earlier run");
+    stages::LabelCounts labelled;
+    Outcome outcome;
+    retort::host::write_file_atomically(output / "train.jsonl", [&](int accepted) {
+      retort::host::write_file_atomically(output / "rejected.jsonl", [&](int rejected) {
+        task::LineWriter to_train(accepted), to_rejected(rejected);
+        labelled = label(context, journal, rows, to_train, to_rejected, outcome);
+        task::RowFile unread(unreadable);
+        for (std::string line; unread.next(line);) to_rejected.add(line + "\n");
+        for (const task::RejectedRow& row : held_out) to_rejected.add(task::to_line(row));
+        to_train.flush();
+        to_rejected.flush();
+      });
+    });
+    outcome.tally.add(train.tally);
+    say(outcome.tally);
+    say_cost(context, labelled.cost, rows, train.examples);
+    require_enough(labelled, train.unreadable,
+                   outcome.first_reason.empty() ? train.first_reason : outcome.first_reason);
+    retort::host::write_file_atomically(output / "tools.json", retort::host::read_file(input / "tools.json"));
+    report(context, labelled, train.unreadable);
+    if (train.unreadable > 0) context.fact("rejected_unreadable", std::to_string(train.unreadable));
+    if (!held_out.empty()) context.fact("rejected_held_out", std::to_string(held_out.size()));
+  }
+
+ private:
+  /// What a pass over the rows finds before anything is asked.
+  struct TrainRows {
+    std::int64_t examples = 0, unreadable = 0;
+    task::RowTally tally;  ///< of the rows that cannot be read, and what reading converted
+    std::string first_reason;
+  };
+  /// What became of the rows, for the console.
+  struct Outcome {
+    task::RowTally tally;
+    std::string first_reason;  ///< of a rejection
+  };
+
+  /// Throws std::runtime_error where too many rows cannot be read; these go to `unreadable`.
+  TrainRows look_at(const fs::path& file, const fs::path& unreadable) const {
+    TrainRows train;
+    std::vector<task::RejectedRow> first;
+    retort::host::write_file_atomically(unreadable, [&](int descriptor) {
+      task::LineWriter writer(descriptor);
+      task::ExampleFile rows(file, task::Turns::all, [&](const task::RejectedRow& row) {
+        constexpr std::size_t shown = 3;
+        train.tally.reject(row.reason);
+        ++train.unreadable;
+        writer.add(task::to_line(row));
+        if (first.size() < shown) first.push_back(row);
+      });
+      for (task::Example example; rows.next(example);) {
+        ++train.examples;
+        if (train.examples % 1024 == 0) retort::throw_if_stopped();
+      }
+      writer.flush();
+      train.tally.add(rows.tally().notes());
+      task::expect_usable(file, rows.tally(), first, params_.max_rejected_share);
+    });
+    if (!first.empty()) train.first_reason = first.front().reason;
+    return train;
+  }
+
+  stages::LabelCounts label(const retort::StageContext& context, stages::AnswerJournal& journal, std::int64_t rows,
+                            task::LineWriter& to_train, task::LineWriter& to_rejected, Outcome& outcome) const {
+    const fs::path input = context.input_folder("dataset");
     const stages::PrototypeOptions options{params_.threshold,
                                            params_.reference == "label",
                                            static_cast<std::size_t>(params_.batch_size),
@@ -187,33 +252,33 @@ class PrototypeStage final : public retort::Stage {
                                            params_.check_schema,
                                            params_.least_solve_rate,
                                            params_.most_solve_rate};
-    const auto total = static_cast<std::int64_t>(train.examples.size());
-    stages::Labelled labelled = stages::label(
-        train.examples, task::read_tools(input / "tools.json"), components_of(context), options, [&](std::size_t done) {
-          retort::throw_if_stopped();
-          context.progress("label", static_cast<std::int64_t>(done), total, "rows");
-        });
-    labelled.rejected.insert(labelled.rejected.end(), train.rejected.begin(), train.rejected.end());
-    say(train, labelled);
-    say_cost(context, labelled.cost, train.examples.size(), all_rows);
-    require_enough(labelled);
-    task::write_split(output / "train.jsonl", labelled.accepted);
-    std::vector<task::RejectedRow> rejected = labelled.rejected;
-    rejected.insert(rejected.end(), held_out.begin(), held_out.end());
-    task::write_rejected(output / "rejected.jsonl", rejected);
-    retort::host::write_file_atomically(output / "tools.json", retort::host::read_file(input / "tools.json"));
-    report(context, labelled, train.examples.size());
-    if (!train.rejected.empty()) context.fact("rejected_unreadable", std::to_string(train.rejected.size()));
-    if (!held_out.empty()) context.fact("rejected_held_out", std::to_string(held_out.size()));
+    task::ExampleFile file(input / "train.jsonl", task::Turns::all);
+    std::int64_t given = 0;
+    stages::RowStream stream;
+    stream.next = [&](task::Example& example) { return given++ < rows && file.next(example); };
+    stream.accept = [&](const task::Example& row) {
+      to_train.add(task::to_line(task::to_row(row)));
+      outcome.tally.keep();
+    };
+    stream.reject = [&](const task::RejectedRow& row) {
+      to_rejected.add(task::to_line(row));
+      outcome.tally.reject(row.reason);
+      if (outcome.first_reason.empty()) outcome.first_reason = row.reason;
+    };
+    stream.progress = [&](std::size_t done) {
+      retort::throw_if_stopped();
+      context.progress("label", static_cast<std::int64_t>(done), rows, "rows");
+    };
+    return stages::label(stream, task::read_tools(input / "tools.json"), components_of(context), options);
   }
 
- private:
-  static void report(const retort::StageContext& context, const stages::Labelled& labelled, std::size_t rows) {
-    const std::size_t accepted = labelled.accepted.size(), rejected = labelled.rejected.size();
+  static void report(const retort::StageContext& context, const stages::LabelCounts& labelled,
+                     std::int64_t unreadable) {
+    const std::int64_t accepted = labelled.accepted, rejected = labelled.rejected + unreadable;
     context.fact("accepted", std::to_string(accepted));
     context.fact("rejected", std::to_string(rejected));
     for (const auto& [kind, count] : labelled.rejected_by) context.fact("rejected_" + kind, std::to_string(count));
-    context.fact("funnel_rows", std::to_string(rows));
+    context.fact("funnel_rows", std::to_string(labelled.rows));
     for (const char* step : stages::funnel_steps)
       context.fact(std::string("funnel_") + step, std::to_string(labelled.funnel.at(step)));
     context.metric("accepted_share", -1, static_cast<double>(accepted) / static_cast<double>(accepted + rejected));
@@ -228,8 +293,8 @@ class PrototypeStage final : public retort::Stage {
   }
 
   /// Nothing where the teachers do not say what they cost.
-  static void say_cost(const retort::StageContext& context, const stages::TeacherCost& cost, std::size_t rows,
-                       std::size_t all_rows) {
+  static void say_cost(const retort::StageContext& context, const stages::TeacherCost& cost, std::int64_t rows,
+                       std::int64_t all_rows) {
     if (cost.requests + cost.cached > 0) {
       retort::log_info("stage.prototype: " + cost.text());
       context.fact("teacher_requests", std::to_string(cost.requests));
@@ -254,11 +319,7 @@ class PrototypeStage final : public retort::Stage {
   }
 
   /// How many rows of the train split were kept and why the others were not: always, and on the console.
-  static void say(const task::Split& train, const stages::Labelled& labelled) {
-    task::RowTally tally;
-    for (std::size_t i = 0; i < labelled.accepted.size(); ++i) tally.keep();
-    for (const task::RejectedRow& row : labelled.rejected) tally.reject(row.reason);
-    tally.add(train.tally.notes());
+  static void say(const task::RowTally& tally) {
     const std::string text = tally.summary("stage.prototype: train");
     if (tally.rejected() > 0)
       retort::log_warning(text + "; rejected.jsonl has them");
@@ -270,10 +331,9 @@ class PrototypeStage final : public retort::Stage {
   std::vector<task::RejectedRow> pass_on_held_out(const fs::path& input, const fs::path& output) const {
     std::vector<task::RejectedRow> rejected;
     for (const std::string name : {"validation.jsonl", "test.jsonl"}) {
-      const auto split = task::pass_on_split(input / name, output / name, params_.max_unreadable_share);
+      const auto split = task::pass_on_rows(input / name, output / name, params_.max_unreadable_share);
       if (!split) continue;
-      for (const task::RejectedRow& row : split->rejected)
-        rejected.push_back({row.line, name + ": " + row.reason, row.text});
+      for (const task::RejectedRow& row : *split) rejected.push_back({row.line, name + ": " + row.reason, row.text});
     }
     if (!rejected.empty())
       retort::log_warning("stage.prototype: " + std::to_string(rejected.size()) +
@@ -281,17 +341,16 @@ class PrototypeStage final : public retort::Stage {
     return rejected;
   }
 
-  void require_enough(const stages::Labelled& labelled) const {
-    const std::size_t rows = labelled.accepted.size() + labelled.rejected.size();
-    const bool too_many =
-        static_cast<double>(labelled.rejected.size()) > params_.max_rejected_share * static_cast<double>(rows);
-    if (!labelled.accepted.empty() && !too_many) return;
+  void require_enough(const stages::LabelCounts& labelled, std::int64_t unreadable, const std::string& first) const {
+    const std::int64_t rejected = labelled.rejected + unreadable, rows = labelled.accepted + rejected;
+    const bool too_many = static_cast<double>(rejected) > params_.max_rejected_share * static_cast<double>(rows);
+    if (labelled.accepted > 0 && !too_many) return;
     if (rows == 0) throw std::runtime_error("stage.prototype: the dataset has no rows to label");
-    throw std::runtime_error("stage.prototype: " + std::to_string(labelled.rejected.size()) + " of " +
-                             std::to_string(rows) + " rows were rejected, expected " +
+    throw std::runtime_error("stage.prototype: " + std::to_string(rejected) + " of " + std::to_string(rows) +
+                             " rows were rejected, expected " +
                              (too_many ? "a share of at most " + nlohmann::json(params_.max_rejected_share).dump()
                                        : "one at least to be accepted") +
-                             "; the first: " + labelled.rejected.front().reason + "; see to the teacher" +
+                             "; the first: " + first + "; see to the teacher" +
                              (too_many ? ", or raise max_rejected_share" : ", the reward or the environment"));
   }
 

@@ -1,8 +1,19 @@
-// stage.signals: what a teacher model says of every token of a data set's answers, kept for stage.distill.
+// stage.signals: what a teacher says of every token of a data set's answers, kept for stage.distill. A model is
+// computed here; an endpoint is asked for its answers with log-probabilities.
+#include <retort/abi/teacher.h>
+
+#include <memory>
+
+#include "../common/teacher_requests.h"
 #include "../common/training_stage.h"
+#include "host/algorithm/teacher_call.h"
+#include "train/signal_answers.h"
 #include "train/signal_recording.h"
 
 namespace {
+
+namespace stages = retort::stages;
+namespace train = retort::train;
 
 class SignalsStage : public retort::Stage {
  public:
@@ -11,6 +22,7 @@ class SignalsStage : public retort::Stage {
     std::int64_t batch_size = 32;
     std::string precision = "f32";
     double max_rejected_share = 0.01;
+    double max_left_out_share = 0.5;
   };
   static auto schema() {
     return retort::params<Params>()
@@ -21,26 +33,48 @@ class SignalsStage : public retort::Stage {
         .integer("batch_size", &Params::batch_size)
         .at_least(1)
         .unit("sequences")
-        .doc("in one forward pass")
+        .doc("in one forward pass, or asked of the endpoint together")
         .string("precision", &Params::precision)
         .one_of({"f32", "bf16", "auto"})
         .doc("of matrix products; auto: bf16 where the CPU has AVX512_BF16")
         .number("max_rejected_share", &Params::max_rejected_share)
         .at_least(0)
         .at_most(1)
-        .doc("of the data set's rows that may be unusable: they are left out and counted");
+        .doc("of the data set's rows that may be unusable: they are left out and counted")
+        .number("max_left_out_share", &Params::max_left_out_share)
+        .at_least(0)
+        .at_most(1)
+        .doc("of an endpoint's rows that may be answered otherwise, or in other tokens: likewise");
   }
   explicit SignalsStage(Params params) : params_(std::move(params)) {}
 
   static const retort::StageShape& shape() {
-    static const retort::StageShape shape = retort::StageShape("signals")
-                                                .input("dataset", "dataset", "labelled utterances")
-                                                .input("teacher", "model", "who is asked about them");
+    static const retort::StageShape shape =
+        retort::StageShape("signals")
+            .input("dataset", "dataset", "labelled utterances")
+            .input(
+                "teacher", "model",
+                "who is asked about them; with an endpoint, the student: whose tokens and prompt form the signals are "
+                "of")
+            .slot(
+                "endpoint", RETORT_TEACHER_INTERFACE,
+                "is asked instead, with top_logprobs of at least top_k: rows that it answers as the data set does, in "
+                "the student's tokens, get signals",
+                RETORT_SLOT_OPTIONAL);
     return shape;
   }
 
   void run(const retort::StageContext& context) override {
-    retort::train::SignalRecordingJob job;
+    const train::SignalAmount amount = context.slot("endpoint") ? ask_endpoint(context) : compute(context);
+    context.fact("top_k", std::to_string(params_.top_k));
+    context.fact("rows", std::to_string(amount.rows));
+    context.fact("tokens", std::to_string(amount.tokens));
+    context.fact("mean_tail", nlohmann::json(amount.mean_tail).dump());
+  }
+
+ private:
+  train::SignalAmount compute(const retort::StageContext& context) const {
+    train::SignalRecordingJob job;
     job.dataset = context.input_folder("dataset");
     job.teacher = context.input_folder("teacher");
     job.top_k = params_.top_k;
@@ -50,19 +84,40 @@ class SignalsStage : public retort::Stage {
     job.threads = context.threads();
     job.output = context.output_folder();
     job.work = context.work_folder();
-    const retort::train::RecordedAmount amount = retort::train::record_signals(job, retort::stages::hooks(context));
-    context.fact("top_k", std::to_string(params_.top_k));
-    context.fact("rows", std::to_string(amount.rows));
-    context.fact("tokens", std::to_string(amount.tokens));
-    context.fact("mean_tail", nlohmann::json(amount.mean_tail).dump());
+    return train::record_signals(job, stages::hooks(context));
   }
 
- private:
+  train::SignalAmount ask_endpoint(const retort::StageContext& context) const {
+    const train::AnswerSignalJob job{
+        context.input_folder("dataset"), context.input_folder("teacher"), params_.top_k, params_.batch_size,
+        params_.max_rejected_share,      context.output_folder()};
+    const retort::BoundComponent endpoint = context.slot("endpoint").value();
+    const retort::host::TeacherCall teacher(std::string(endpoint.id()), endpoint.instance(),
+                                            endpoint.functions<retort_teacher_v1>());
+    stages::AnswerJournal journal(std::filesystem::path(context.work_folder()) / "answers.jsonl");
+    stages::TeacherCost cost;
+    const train::AnswerSignalReport report = train::record_answer_signals(
+        job,
+        [&](const std::string& tools, std::size_t first, const std::vector<nlohmann::json>& requests) {
+          std::vector<stages::TeacherRequest> placed;
+          for (const nlohmann::json& request : requests) placed.push_back({first + placed.size(), request});
+          return stages::ask([&](auto... arguments) { teacher.complete(arguments...); }, tools, placed, &journal, cost);
+        },
+        stages::hooks(context));
+    retort::log_info("stage.signals: " + report.rows.summary("rows") + "; " + cost.text());
+    context.fact("left_out", std::to_string(report.rows.rejected()));
+    if (report.rows.exceeds(params_.max_left_out_share))
+      throw std::runtime_error("stage.signals: " + report.rows.summary("rows") +
+                               ": more without signals than max_left_out_share allows; see to the endpoint, or take "
+                               "stage.prototype's answers of it as the data set");
+    return report.amount;
+  }
+
   Params params_;
 };
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.signals", "1.0.0", "Apache-2.0",
-                   retort::component<SignalsStage>("stage.signals", "1.0.0",
+RETORT_PLUGIN_LIST("stage.signals", "1.1.0", "Apache-2.0",
+                   retort::component<SignalsStage>("stage.signals", "1.1.0",
                                                    "what a teacher says of a data set, for a distillation without it"));

@@ -62,8 +62,15 @@ void AnswerStore::index(std::uint64_t offset, std::string_view line) {
     hash = to_hash(line.substr(before_key.size(), key_digits));
   } else {
     const json written = json::parse(line, nullptr, false);
-    if (written.is_object() && written.contains("request") && written.contains("answer"))
-      hash = to_hash(request_key(written["request"]));
+    if (written.is_object() && written.contains("request") && written.contains("answer")) {
+      const json& request = written["request"];
+      const json identity = request.is_object() ? request.value("identity", json("")) : json("");
+      if (identity.is_string()) identities_.insert(identity.get<std::string>());
+      hash = to_hash(request_key(request));
+    } else if (written.is_object() && written.size() == 1 && written.value("identity", json()).is_string()) {
+      identities_.insert(written["identity"].get<std::string>());
+      return;
+    }
   }
   if (!hash)
     ++unreadable_;
@@ -88,6 +95,18 @@ std::optional<json> AnswerStore::find(const std::string& key) {
 void AnswerStore::add(const std::string& key, const json& answer) {
   const std::lock_guard lock(mutex_);
   file_.append(std::string(before_key) + key + std::string(after_key) + dumped(answer) + "}");
+}
+
+void AnswerStore::name(const std::string& identity) {
+  const std::lock_guard lock(mutex_);
+  read_new();
+  if (identities_.insert(identity).second) file_.append(dumped({{"identity", identity}}));
+}
+
+std::set<std::string> AnswerStore::identities() {
+  const std::lock_guard lock(mutex_);
+  read_new();
+  return identities_;
 }
 
 void AnswerStore::sync() {

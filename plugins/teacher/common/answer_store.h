@@ -1,6 +1,7 @@
 // Answers of teachers by the hash of their request: what was answered once is never asked again, by no run that uses
 // the same folder. <folder>/answers.jsonl holds lines {"key": hash, "answer": item} or, written by hand,
-// {"request": chat request with its "tools", "answer": item}; the last line of a key counts.
+// {"request": chat request with its "tools", "answer": item}; the last line of a key counts. Lines {"identity": text}
+// name who answered, where hashes hold an "identity".
 #pragma once
 
 #include <array>
@@ -11,6 +12,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -33,6 +35,10 @@ class AnswerStore {
   /// The answer survives the end of the process when this returns. Throws std::runtime_error naming the file.
   void add(const std::string& key, const nlohmann::json& answer);
   void sync();
+  /// Says that answers of `identity` are here: "" for those whose hash holds none. Written once.
+  void name(const std::string& identity);
+  /// All that were named, and those of requests that were written by hand.
+  std::set<std::string> identities();
   std::size_t size();
   /// Lines that are neither form, such as one that was being written when a process was killed.
   std::size_t unreadable();
@@ -50,6 +56,7 @@ class AnswerStore {
   std::mutex mutex_;
   LineFile file_;
   std::map<Hash, Place> places_;  ///< of whole lines
+  std::set<std::string> identities_;
   std::size_t unreadable_ = 0;
 };
 

@@ -5,6 +5,8 @@
 #include <retort/host_storage.hpp>
 #include <retort/plugin.hpp>
 #include <retort/teacher.hpp>
+#include <set>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,7 +31,8 @@ class ReplayTeacher final : public retort::Teacher {
             "\"answer\": item} may be written by hand")
         .string("identity", &Params::identity)
         .doc(
-            "who answers and how, part of every hash: change it with the model and the settings of the teacher within");
+            "who answers and how, part of every hash: change it with the model and the settings of the teacher within. "
+            "Empty, without a teacher within: the only one that the store names");
   }
   static const retort::SlotList& slots() {
     static const retort::SlotList list = retort::SlotList().add(
@@ -45,10 +48,11 @@ class ReplayTeacher final : public retort::Teacher {
     const json requests = json::parse(batch.requests, nullptr, false);
     if (!requests.is_array() || !tools.is_array())
       throw std::invalid_argument("teacher.replay: expected JSON arrays of requests and tools");
+    const std::string identity = who_answers();
     std::vector<Missing> missing;
     std::string asked = "[";
     for (std::size_t i = 0; i < requests.size(); ++i) {
-      const std::string key = key_of(requests[i], tools);
+      const std::string key = key_of(requests[i], tools, identity);
       if (auto known = store() != nullptr ? store()->find(key) : std::nullopt) {
         (*known)["cost"] = {{"requests", 0}, {"input_tokens", 0}, {"output_tokens", 0}, {"usd", 0.0}, {"cached", true}};
         responses.item(i, dump(*known));
@@ -75,12 +79,29 @@ class ReplayTeacher final : public retort::Teacher {
 
   static std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
-  std::string key_of(json request, const json& tools) const {
+  /// The store's own identity where nobody says one and nobody can answer anew.
+  std::string who_answers() {
+    if (teacher_ || !params_.identity.empty() || store() == nullptr) return params_.identity;
+    const std::set<std::string> known = store()->identities();
+    if (known.empty()) return "";
+    if (known.size() > 1) {
+      std::string names;
+      for (const std::string& one : known)
+        names += (names.empty() ? "" : ", ") + (one.empty() ? "none" : '"' + one + '"');
+      throw std::runtime_error("teacher.replay: the store '" + params_.store +
+                               "' holds answers of several identities (" + names + "): name one with \"identity\"");
+    }
+    if (!std::exchange(said_, true) && !known.begin()->empty())
+      retort::log_info("teacher.replay: takes the store's only identity, \"" + *known.begin() + "\"");
+    return *known.begin();
+  }
+
+  static std::string key_of(json request, const json& tools, const std::string& identity) {
     if (request.is_object()) {
       request.erase("recorded");
       if (request.value("sample", json()) == 0) request.erase("sample");
       if (!request.contains("tools") && !tools.empty()) request["tools"] = tools;
-      if (!params_.identity.empty()) request["identity"] = params_.identity;
+      if (!identity.empty()) request["identity"] = identity;
     }
     return retort::teacher::request_key(request);
   }
@@ -88,6 +109,7 @@ class ReplayTeacher final : public retort::Teacher {
   void keep(const std::string& key, json answer) {
     if (!answer.is_object() || answer.contains("error") || store() == nullptr) return;
     answer.erase("cost");
+    store()->name(params_.identity);
     store()->add(key, answer);
   }
 
@@ -102,8 +124,9 @@ class ReplayTeacher final : public retort::Teacher {
   Params params_;
   std::optional<retort::TeacherSlot> teacher_;
   std::shared_ptr<retort::teacher::AnswerStore> store_;
+  bool said_ = false;
 };
 
 }  // namespace
 
-RETORT_PLUGIN(ReplayTeacher, "teacher.replay", "1.0.0", "recorded answers by the hash of their request");
+RETORT_PLUGIN(ReplayTeacher, "teacher.replay", "1.1.0", "recorded answers by the hash of their request");

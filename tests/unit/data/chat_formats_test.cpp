@@ -32,6 +32,9 @@ TEST(ChatFormats, TrlHasArgumentsAsObjectsAndToolsAsText) {
   const json row = in_format(weather(), tools(), ChatFormat::trl);
   EXPECT_EQ(row["messages"][2]["tool_calls"][1]["function"]["arguments"], (json{{"city", "Rome"}}));
   EXPECT_EQ(json::parse(row["tools"].get<std::string>())[0]["function"]["name"], "weather");
+  EXPECT_EQ(row["messages"][2]["content"], "");  // beside calls: templates put texts together
+  EXPECT_EQ(in_format(weather(), tools(), ChatFormat::axolotl)["messages"][2]["content"], "");
+  EXPECT_TRUE(in_format(weather(), tools(), ChatFormat::openai)["messages"][2]["content"].is_null());
 }
 
 TEST(ChatFormats, OpenAiHasArgumentsAsTextAndReadsBackTheSame) {
@@ -54,6 +57,9 @@ TEST(ChatFormats, LlamaFactoryHasTurnsThatAlternate) {
   EXPECT_EQ(row["conversations"][2], (json{{"from", "observation"}, {"value", "3 degrees\n18 degrees"}}));
   EXPECT_EQ(row["conversations"][3], (json{{"from", "gpt"}, {"value", "3 and 18"}}));
   EXPECT_EQ(json::parse(row["tools"].get<std::string>())[0]["name"], "weather");
+  task::Conversation plain = weather();
+  plain.messages.erase(plain.messages.begin());
+  EXPECT_EQ(in_format(plain, tools(), ChatFormat::llama_factory)["system"], "");  // a column that the info names
 }
 
 TEST(ChatFormats, SayWhatHasNoPlace) {

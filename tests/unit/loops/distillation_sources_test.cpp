@@ -18,6 +18,7 @@
 #include "train/data_parallel.h"
 #include "train/distillation_step.h"
 #include "train/parameter_groups.h"
+#include "train/signal_file.h"
 #include "train/signal_recording.h"
 #include "train/vocabulary_bridge.h"
 
@@ -261,10 +262,39 @@ TEST(RecordedSignals, ThoseOfAnotherTokenizerAreRefusedByItsHash) {
   DistillLoopJob job = distill_job(place, "hash", 1, place.policy(), loss);
   job.signals = recording_of(place, place.dataset(), place.policy(), 2).output;
   EXPECT_EQ(refusal_of(job), "");
-  host::write_file_atomically(*job.signals / "signals.json", R"({"tokenizer_sha256": "5f00"})");
+  write_signals(*job.signals, {2, 100, std::string(64, '5')}, [](std::string&, std::string&) { return false; });
   loss.seen.clear();
-  EXPECT_NE(refusal_of(job).find("another tokenizer (SHA-256 5f00)"), std::string::npos) << refusal_of(job);
+  EXPECT_NE(refusal_of(job).find("another tokenizer (SHA-256 5555"), std::string::npos) << refusal_of(job);
   EXPECT_TRUE(loss.seen.empty());
+}
+
+TEST(RecordedSignals, AStudentLearnsFromThemWithoutATeacher) {
+  const Workplace place;
+  const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
+  FakeDistill asked, read;
+  asked.signals = read.signals = RETORT_SIGNAL_TEACHER_TOP_K;
+  asked.top_k = read.top_k = 3;
+  DistillLoopJob job = distill_job(place, "asked", 1, teacher, asked);
+  job.student = place.policy();
+  distil_and_tell(job);
+  job = distill_job(place, "read", 1, teacher, read);
+  job.student = place.policy();
+  job.teachers.clear();
+  EXPECT_NE(refusal_of(job).find("at least one teacher"), std::string::npos) << refusal_of(job);
+  job.signals = recording_of(place, place.dataset(), teacher, 3).output;
+  job.ask_for_unrecorded = true;
+  EXPECT_NE(refusal_of(job).find("nobody to ask"), std::string::npos) << refusal_of(job);
+  job.ask_for_unrecorded = false;
+  read.seen.clear();
+  distil_and_tell(job);
+  for (const char* what : {"teacher0.top_log_probs", "teacher0.tail_mass"})
+    EXPECT_LT(distance(read.seen.front().floats.at(what), asked.seen.front().floats.at(what)), 1e-5) << what;
+  EXPECT_EQ(read.seen.front().integers.at("teacher0.top_ids"), asked.seen.front().integers.at("teacher0.top_ids"));
+  std::filesystem::remove_all(place.dataset().parent_path() / "recording");
+  job.signals = recording_of(place, shorter_dataset(place, 5), teacher, 3).output;
+  EXPECT_NE(refusal_of(job).find("no signals for example 16"), std::string::npos) << refusal_of(job);
+  job.leave_out_unrecorded = true;
+  EXPECT_EQ(distil_and_tell(job).recorder.metrics.at("left_out_rows"), std::vector<double>{5});
 }
 
 TEST(RecordedSignals, TheStudentsOwnAnswersNeedTheTeacher) {

@@ -1,9 +1,10 @@
 // Signals that a teacher gave once: read as it said them, and never for another row.
+#include "train/recorded_signals.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 
 #include "distill_fixture.h"
 #include "host/base/files.h"
@@ -46,11 +47,30 @@ std::vector<nlohmann::json> recorded_rows(const DistillLoopJob& job, const std::
   return rows;
 }
 
-void write_signals(const std::filesystem::path& folder, const std::vector<nlohmann::json>& rows) {
+void put_signals(const std::filesystem::path& folder, const std::vector<nlohmann::json>& rows,
+                 const std::filesystem::path& teacher) {
+  const CallModule module = load_call_module(teacher);
+  const SignalAbout about{std::ssize(rows[0]["top_ids"][0]), module.decoder->config().vocabulary_size,
+                          host::sha256(module.tokenizer.to_json())};
   std::filesystem::create_directories(folder);
-  std::string text;
-  for (const nlohmann::json& row : rows) text += row.dump() + "\n";
-  host::write_file_atomically(folder / "signals.jsonl", text);
+  std::size_t at = 0;
+  write_signals(folder, about, [&](std::string& hash, std::string& tokens) {
+    if (at == rows.size()) return false;
+    const nlohmann::json& row = rows[at++];
+    SignalRows said;
+    for (std::size_t token = 0; token < row["top_ids"].size(); ++token) {
+      double kept = 0;
+      for (std::size_t i = 0; i < row["top_ids"][token].size(); ++i) {
+        said.top_ids.push_back(row["top_ids"][token][i]);
+        said.top_log_probs.push_back(row["top_log_probs"][token][i]);
+        kept += std::exp(row["top_log_probs"][token][i].get<double>());
+      }
+      said.tail.push_back(static_cast<float>(std::max(0.0, 1 - kept)));
+    }
+    hash = row["hash"];
+    tokens = encoded(said, about);
+    return true;
+  });
 }
 
 std::string failure(const DistillLoopJob& job) {
@@ -75,7 +95,7 @@ TEST(RecordedSignals, ReadsRecordedSignalsAsTheTeacherSaidThem) {
   job.training.micro_batch_size = 3;
   job.signals = job.work / "signals";
   const std::vector<nlohmann::json> rows = recorded_rows(job, teacher, 5);  // more than the loss wants
-  write_signals(*job.signals, rows);
+  put_signals(*job.signals, rows, teacher);
   distil(job);
   ASSERT_EQ(read.seen.size(), 5u);  // of batches of 8 and 4 sequences, at most three a part
   std::vector<std::int64_t> ids;
@@ -102,22 +122,14 @@ TEST(RecordedSignals, RefusesSignalsOfOtherRows) {
   const std::vector<nlohmann::json> right = recorded_rows(job, place.policy(), 2);
   std::vector<nlohmann::json> wrong = right;
   wrong[7]["hash"] = right[8]["hash"];  // as if rows had moved
-  write_signals(*job.signals, wrong);
+  put_signals(*job.signals, wrong, place.policy());
   EXPECT_NE(failure(job).find("no signals for example 8"), std::string::npos) << failure(job);
   wrong = right;
   wrong[3]["top_ids"].erase(std::size_t{0});
   wrong[3]["top_log_probs"].erase(std::size_t{0});
-  write_signals(*job.signals, wrong);
+  put_signals(*job.signals, wrong, place.policy());
   EXPECT_NE(failure(job).find("of example 4"), std::string::npos) << failure(job);
-  wrong = right;
-  wrong[5]["top_log_probs"][0][1] = 0.5;
-  write_signals(*job.signals, wrong);
-  EXPECT_NE(failure(job).find("line 6"), std::string::npos) << failure(job);
-  wrong = right;
-  for (nlohmann::json& one : wrong[6]["top_log_probs"][0]) one = std::log(.6);
-  write_signals(*job.signals, wrong);
-  EXPECT_NE(failure(job).find("probabilities that sum to at most 1"), std::string::npos) << failure(job);
-  write_signals(*job.signals, right);
+  put_signals(*job.signals, right, place.policy());
   loss.top_k = 3;
   EXPECT_NE(failure(job).find("the signals hold 2"), std::string::npos) << failure(job);
   loss.signals = RETORT_SIGNAL_TEACHER_LOGITS;
@@ -165,7 +177,7 @@ TEST(SignalRecording, LossesAreThoseOfAskingTheTeacher) {
   DistillLoopJob job = distill_job(place, "read", 4, teacher, read);
   const SignalRecordingJob recording = recording_job(place, teacher, job.work);
   RecordingHooks hooks;
-  const RecordedAmount amount = record_signals(recording, hooks.hooks());
+  const SignalAmount amount = record_signals(recording, hooks.hooks());
   EXPECT_EQ(amount.rows, 20);
   EXPECT_GT(amount.tokens, 40);
   EXPECT_GT(amount.mean_tail, 0);
@@ -189,17 +201,13 @@ TEST(SignalRecording, AKilledRecordingRepaysNothing) {
   record_signals(whole, all.hooks());
   stopped.kill_after = 2;  // of four batches
   EXPECT_THROW(record_signals(broken, stopped.hooks()), testing::Stop);
-  {  // a line that the kill cut short
-    std::ofstream journal(broken.work / "signals.lines", std::ios::app);
-    journal << std::string(64, 'a') << "{\"hash";
-  }
-  const std::string kept = host::read_file(broken.work / "signals.lines");
+  const std::string kept = host::read_file(broken.work / "signals.journal");
+  host::write_file_atomically(broken.work / "signals.journal", kept + kept.substr(0, 60));  // cut short by the kill
   record_signals(broken, resumed.hooks());
   EXPECT_NE(resumed.log.find("12 rows are known"), std::string::npos) << resumed.log;
-  EXPECT_EQ(host::read_file(broken.output / "signals.jsonl"), host::read_file(whole.output / "signals.jsonl"));
-  const std::string now = host::read_file(broken.work / "signals.lines");
-  EXPECT_EQ(now.substr(0, kept.rfind('\n')), kept.substr(0, kept.rfind('\n')));
-  EXPECT_EQ(std::count(now.begin(), now.end(), '\n'), 20);
+  EXPECT_EQ(host::read_file(broken.output / "signals.bin"), host::read_file(whole.output / "signals.bin"));
+  EXPECT_TRUE(host::read_file(broken.work / "signals.journal").starts_with(kept));
+  EXPECT_EQ(RecordedSignals(broken.output).rows(), 20);
 }
 
 TEST(SignalRecording, RefusesWhatCannotBeAsked) {

@@ -11,8 +11,11 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "fixtures.h"
 #include "host/base/json.h"
@@ -154,6 +157,14 @@ TEST(ServerSentEvents, AreTakenApartAsTheyCome) {
   EXPECT_TRUE(reader.take(text).empty());
   text += "\n\ndata: x\n\n";
   EXPECT_EQ(reader.take(text), (std::vector<std::string>{"{\"a\":\n1}", "x"}));
+  EXPECT_EQ(reader.last_id(), "7");
+  text += "id: 8\nretry: 250\ndata: half";
+  EXPECT_TRUE(reader.take(text).empty());
+  EXPECT_EQ(reader.last_id(), "7");  // event 8 is not whole
+  EXPECT_EQ(reader.retry(), 0.25);
+  reader.restart();
+  EXPECT_EQ(reader.take("data: y\n\n"), std::vector<std::string>{"y"});
+  EXPECT_EQ(reader.last_id(), "7");
 }
 
 /// A server of streamable HTTP: answers as events where `events`, else as JSON; one session.
@@ -215,6 +226,69 @@ TEST(StreamableHttp, FaultsAreNamed) {
   EXPECT_TRUE(contains(failure("lost"), "status 404: \"no such session\"; the server has forgotten the session"));
   EXPECT_TRUE(contains(failure("cut"), "ended its stream before it answered"));
   EXPECT_TRUE(contains(error_of([] { at("http://127.0.0.1:1/mcp")(); }), "'http://127.0.0.1:1/mcp': "));
+}
+
+/// A server whose stream of a call ends before its result: `head` is how far the first part goes, `resumed` what it
+/// gives for each Last-Event-ID, as many times as there are texts.
+struct BrokenStream {
+  HttpResponse first;
+  std::map<std::string, std::vector<HttpResponse>> resumed;
+  std::mutex mutex;
+  HttpResponse operator()(const HttpRequest& request) {
+    const std::lock_guard lock(mutex);
+    if (request.head.starts_with("GET")) {
+      if (!contains(request.head, "Mcp-Session-Id: s1") || !contains(request.head, "Accept: ")) return {400, "", ""};
+      const std::size_t begin = request.head.find("Last-Event-ID: ") + 15;
+      auto& answers = resumed[request.head.substr(begin, request.head.find('\r', begin) - begin)];
+      if (answers.empty()) return {405, "", ""};
+      HttpResponse answer = answers.front();
+      if (answers.size() > 1) answers.erase(answers.begin());
+      return answer;
+    }
+    return contains(request.body, "tools/call") ? first : streamable(request, false);
+  }
+};
+
+constexpr const char* event_stream = "Content-Type: text/event-stream\r\n";
+
+std::string result_event(const char* id) {
+  return std::string("id: ") + id +
+         "\ndata: {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"found\"}]}}\n\n";
+}
+
+TEST(StreamableHttp, AStreamThatBreaksGoesOnBehindItsLastEvent) {
+  const std::string progress = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\n";
+  BrokenStream server;
+  // Events 1 and 2, and half of another; as many spaces, so that the connection is cut between the two.
+  const std::string part = "retry: 10\nid: 1\ndata:\n\nid: 2\n" + progress + "id: 9\ndata: ha";
+  server.first = {200, part + std::string(part.size(), ' '), event_stream, HttpResponse::Delivery::cut};
+  server.resumed["2"] = {{200, "id: 3\n" + progress, event_stream}};  // closed by the server: polled for
+  server.resumed["3"] = {{200, ": nothing new\n\n", event_stream}, {200, result_event("4"), event_stream}};
+  const HttpServer http([&](const HttpRequest& request) { return server(request); });
+  const auto client = at(http.base_url())();
+  EXPECT_EQ(client->call("add", Json::object()).content, "found");
+  std::size_t posts = 0, gets = 0;
+  for (const HttpRequest& request : http.log()) {
+    posts += contains(request.body, "tools/call") ? 1 : 0;
+    gets += request.head.starts_with("GET") ? 1 : 0;
+  }
+  EXPECT_EQ(posts, 1U);  // the tool acted once
+  EXPECT_EQ(gets, 3U);
+}
+
+TEST(StreamableHttp, AStreamThatCannotGoOnIsNamed) {
+  const auto failure = [](HttpResponse first, std::map<std::string, std::vector<HttpResponse>> resumed) {
+    BrokenStream server{std::move(first), std::move(resumed), {}};
+    const HttpServer http([&](const HttpRequest& request) { return server(request); });
+    const auto client = at(http.base_url())();
+    return error_of([&] { client->call("add", Json::object()); });
+  };
+  const HttpResponse broken{200, "data: x\n\n" + std::string(200, ' '), event_stream, HttpResponse::Delivery::cut};
+  EXPECT_TRUE(contains(failure(broken, {}), "broke off its answer: ")) << failure(broken, {});
+  const HttpResponse ended{200, "retry: 10\nid: 1\ndata:\n\n", event_stream};
+  EXPECT_TRUE(contains(failure(ended, {}), "does not take it up again: status 405")) << failure(ended, {});
+  const HttpResponse nothing{200, ": nothing\n\n", event_stream};
+  EXPECT_TRUE(contains(failure(ended, {{"1", {nothing}}}), "ended its stream before it answered"));
 }
 
 /// The package mcp in the virtual environment that tests/plugins/mcp-reference makes; skipped where there is none.

@@ -136,6 +136,27 @@ TEST(Replay, RecordsWhatTheTeacherWithinAnswersAndAsksItNoMore) {
   EXPECT_NE(third[1]["error"].get<std::string>().find("no answer is recorded"), std::string::npos);
 }
 
+TEST(Replay, FindsTheOnlyIdentityOfAStore) {
+  const tests::TemporaryFolder folder;
+  HttpServer server([](const HttpRequest& request) { return chat("answer " + std::to_string(request.number)); });
+  const Json requests = Json::array({Json{{"messages", {{{"role", "user"}, {"content", "a"}}}}}});
+  const auto record = [&](const std::string& identity) {
+    answers(create("teacher.replay", {{"store", folder.path().string()}, {"identity", identity}},
+                   {{"teacher", RETORT_TEACHER_INTERFACE, openai(server)}}),
+            "", requests);
+  };
+  record("m");
+  record("m");
+  const Component alone = create("teacher.replay", {{"store", folder.path().string()}});
+  EXPECT_EQ(answers(alone, "", requests)[0]["choices"][0]["message"]["content"], "answer 0");
+  record("n");
+  const Component again = create("teacher.replay", {{"store", folder.path().string()}});
+  const std::string refusal = tests::error_of([&] { answers(again, "", requests); });
+  EXPECT_NE(refusal.find(R"(several identities ("m", "n"): name one)"), std::string::npos) << refusal;
+  const Component named = create("teacher.replay", {{"store", folder.path().string()}, {"identity", "n"}});
+  EXPECT_EQ(answers(named, "", requests)[0]["choices"][0]["message"]["content"], "answer 1");
+}
+
 TEST(Replay, ReadsAnswersThatWereWrittenByHand) {
   const tests::TemporaryFolder folder;
   const Json request = {{"messages", {{{"role", "user"}, {"content", "hello"}}}}};

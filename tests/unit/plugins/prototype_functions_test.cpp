@@ -9,7 +9,7 @@
 
 #include "../../../plugins/stage/common/votes.h"
 #include "fixtures.h"
-#include "prototype.h"
+#include "labelled_rows.h"
 
 namespace retort::stages {
 namespace {

@@ -1,8 +1,8 @@
 // The prototype's rejection sampling: with components made for the purpose, then with the home's own.
-#include "prototype.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -13,6 +13,7 @@
 #include "grammar.h"
 #include "home.h"
 #include "host/base/files.h"
+#include "labelled_rows.h"
 #include "recorded.h"
 #include "rules.h"
 #include "tools.h"
@@ -188,6 +189,33 @@ TEST(Prototype, ARunThatWasKilledAsksOnlyForWhatItDidNotGet) {
   options.journal = &journal;
   EXPECT_EQ(dump(label(volumes(), home_tools(), counting(third, 1000), options, kNoProgress)), whole);
   EXPECT_EQ(first + second + third, 40U);
+}
+
+TEST(Prototype, NoMoreThanAWindowOfTheRowsIsHeld) {
+  constexpr std::size_t all = 1000, window = 16;
+  std::size_t read = 0, done = 0, most = 0, accepted = 0;
+  PrototypeOptions options;
+  options.batch_size = window;
+  PrototypeComponents components = home_components();
+  components.complete = [&, ask = components.complete](std::string_view tools, std::string_view requests,
+                                                       std::size_t count, const Take& take) {
+    most = std::max(most, read - done);
+    EXPECT_LE(count, window);
+    ask(tools, requests, count, take);
+  };
+  const RowStream stream{[&](task::Example& example) {
+                           example = {"set the volume to " + std::to_string(read % 100) + " percent", std::nullopt, {}};
+                           return read < all && ++read > 0;
+                         },
+                         [&](const task::Example&) { ++accepted; }, [](const task::RejectedRow&) {},
+                         [&](std::size_t rows) {
+                           done = rows;
+                           EXPECT_EQ(accepted, rows);  // written before the next window is read
+                         }};
+  const LabelCounts counts = label(stream, home_tools(), components, options);
+  EXPECT_EQ(counts.rows, 1000);
+  EXPECT_EQ(counts.accepted, 1000);
+  EXPECT_EQ(most, window);
 }
 
 TEST(Prototype, ErrorsOfTheTeacherAreAskedForAgain) {
