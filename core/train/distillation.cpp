@@ -11,6 +11,7 @@
 #include "train/initialisation.h"
 #include "train/model_weights.h"
 #include "train/prompt_attention.h"
+#include "train/prompt_tags.h"
 #include "train/recorded_signals.h"
 #include "train/student_form.h"
 #include "train/trainer.h"
@@ -271,6 +272,11 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
                             {longest_row(models), job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
   const std::vector<AlignedRows> aligned = aligned_rows(job, models, corpus, hooks);
   if (models.recorded && job.leave_out_unrecorded) leave_out_unrecorded(corpus, *models.recorded, hooks);
+  if (job.tag_weight > 0 && (job.signals || by_text))
+    throw std::invalid_argument(
+        "tag_weight: expected 0 where answers alone are compared (signals, pieces of text), found " +
+        std::to_string(job.tag_weight));
+  add_prompt_tags(corpus.sequences, task.contract, task.tokenizer, job.tag_weight);
   const std::vector<Sequence>& sequences = corpus.sequences;
   Validator validator(
       student, task.tokenizer, task.contract,

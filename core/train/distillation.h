@@ -35,7 +35,10 @@ struct DistillationJob : TrainingJob {
   /// first teacher with model.layers of its layers.
   std::string initialisation = "random";
   ModelSelection validation;
-  double prompt_loss_weight = 0;      ///< of the prompt's positions; 0 = responses only
+  double prompt_loss_weight = 0;  ///< of the prompt's positions; 0 = responses only
+  /// Of the prompts' positions in data set rows, where a teacher that was taught prompt_tags() says what each token is;
+  /// 0 = none. Not with signals or TEACHER_SPANS.
+  double tag_weight = 0;
   double sampling_temperature = 0.9;  ///< of on-policy batches, where the loss asks for them (GKD)
   StudentForm* form = nullptr;        ///< how the student computes and is written; null: as it is. Borrowed
   double teacher_answers = 0;  ///< share in [0,1] of the other batches whose answers a teacher writes anew, greedily

@@ -107,19 +107,6 @@ torch::Tensor row_states(DecoderModule& decoder, const BatchRows& rows, const Dr
   return all.reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
 }
 
-/// Every sequence's prompt_tags(), as labels of this weight.
-void add_tags(std::vector<Sequence>& sequences, const CallModule& module, double weight) {
-  const auto none = module.tokenizer.find("<|none|>");
-  if (!none || module.contract.format() != "functional_tokens")
-    throw std::invalid_argument("tag_weight: expected 0 where calls are written as \"" + module.contract.format() +
-                                "\", found " + std::to_string(weight) +
-                                ": arguments have tokens of their own in the form functional_tokens alone");
-  for (Sequence& sequence : sequences) {
-    sequence.tags = prompt_tags(sequence, module.tokenizer, *none);
-    sequence.tag_weight = static_cast<float>(weight);
-  }
-}
-
 ParameterGroup learnt_group(const FineTuningJob& job, DecoderModule& decoder) {
   return job.low_rank.rank > 0 ? add_low_rank(decoder, job.low_rank, job.seed) : decoder_group(decoder);
 }
@@ -141,7 +128,7 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   Corpus corpus =
       tokenised(std::move(labelled), module.contract, module.tokenizer,
                 {decoder.config().max_positions, job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
-  if (job.tag_weight > 0) add_tags(corpus.sequences, module, job.tag_weight);
+  add_prompt_tags(corpus.sequences, module.contract, module.tokenizer, job.tag_weight);
   const std::vector<Sequence>& sequences = corpus.sequences;
   Validator validator(
       decoder, module.tokenizer, module.contract,

@@ -1,6 +1,7 @@
 #include "train/prompt_tags.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace retort::train {
 namespace {
@@ -59,6 +60,20 @@ std::vector<text::TokenId> prompt_tags(const Sequence& sequence, const text::Tok
   if (!sequence.response.empty()) tags.front() = sequence.response.front();
   tags.back() = -1;
   return tags;
+}
+
+void add_prompt_tags(std::vector<Sequence>& sequences, const task::PromptContract& contract,
+                     const text::Tokenizer& tokenizer, double weight) {
+  if (weight == 0) return;
+  const auto none = tokenizer.find("<|none|>");
+  if (!none || contract.format() != "functional_tokens")
+    throw std::invalid_argument("tag_weight: expected 0 where calls are written as \"" + contract.format() +
+                                "\", found " + std::to_string(weight) +
+                                ": arguments have tokens of their own in the form functional_tokens alone");
+  for (Sequence& sequence : sequences) {
+    sequence.tags = prompt_tags(sequence, tokenizer, *none);
+    sequence.tag_weight = static_cast<float>(weight);
+  }
 }
 
 }  // namespace retort::train

@@ -16,4 +16,9 @@ namespace retort::train {
 /// et al. 2019, arXiv 1902.10909, eq. 2), but from the calls alone, and in the vocabulary that the model has.
 std::vector<text::TokenId> prompt_tags(const Sequence& sequence, const text::Tokenizer& tokenizer, text::TokenId none);
 
+/// Gives every sequence its prompt_tags() as labels of this weight; with 0 nothing. Throws std::invalid_argument for
+/// calls that are not in functional tokens.
+void add_prompt_tags(std::vector<Sequence>& sequences, const task::PromptContract& contract,
+                     const text::Tokenizer& tokenizer, double weight);
+
 }  // namespace retort::train

@@ -36,6 +36,7 @@ class DistillStage : public retort::Stage {
     std::vector<double> teacher_weights;
     retort::train::TrainingOptions training;
     double prompt_loss_weight = 0;
+    double tag_weight = 0;
     double sampling_temperature = 0.9;
     double teacher_answers = 0;
     std::string unrecorded = "refuse";
@@ -57,6 +58,10 @@ class DistillStage : public retort::Stage {
         .at_least(0)
         .at_most(1)
         .doc("of the prompt's positions in the loss; 0 = responses only")
+        .number("tag_weight", &Params::tag_weight)
+        .at_least(0)
+        .at_most(10)
+        .doc("of the prompt's positions, where a teacher that was trained with tag_weight says what each token is")
         .number("sampling_temperature", &Params::sampling_temperature)
         .above(0)
         .doc("of the student's own answers, where the algorithm asks for on-policy batches")
@@ -115,6 +120,7 @@ class DistillStage : public retort::Stage {
     job.initialisation = params_.initialisation;
     job.validation = params_.validation;
     job.prompt_loss_weight = params_.prompt_loss_weight;
+    job.tag_weight = params_.tag_weight;
     job.sampling_temperature = params_.sampling_temperature;
     job.teacher_answers = params_.teacher_answers;
     job.ask_for_unrecorded = params_.unrecorded == "ask";

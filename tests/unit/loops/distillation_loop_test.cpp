@@ -113,6 +113,29 @@ TEST(DistillationLoop, PromptsCountWithTheirWeight) {
             static_cast<double>(responses) + 0.25 * static_cast<double>(prompt_rows));
 }
 
+TEST(DistillationLoop, TagsOfPromptsCountWithTheirWeight) {
+  const Workplace place;
+  FakeDistill loss;
+  DistillLoopJob job = distill_job(place, "tags", 1, place.policy(), loss);
+  job.tag_weight = 0.5;
+  distil(job);
+  const SeenDistill& seen = loss.seen.front();
+  const std::vector<float>& mask = seen.floats.at("mask");
+  const auto responses = static_cast<std::int64_t>(expected_rows(job, 0).size());
+  EXPECT_EQ(std::count(mask.begin(), mask.end(), 1.0F), responses);
+  const auto tagged = std::count(mask.begin(), mask.end(), 0.5F);
+  EXPECT_EQ(responses + tagged, static_cast<std::int64_t>(mask.size()));
+  EXPECT_GT(tagged, 8);
+  EXPECT_EQ(seen.batch.step_weight, static_cast<double>(responses) + 0.5 * static_cast<double>(tagged));
+  const text::Tokenizer tokenizer = text::Tokenizer::load(place.policy() / "tokenizer.json");
+  std::set<std::string> said;
+  for (std::size_t n = 0; n < mask.size(); ++n)
+    if (mask[n] == 0.5F)
+      said.insert(std::string(tokenizer.token(static_cast<text::TokenId>(seen.integers.at("labels")[n]))));
+  EXPECT_TRUE(said.contains("<|none|>"));
+  EXPECT_GT(said.size(), 2u) << "a call and an argument at least";
+}
+
 TEST(DistillationLoop, OneBatchOfEightEqualsEightOfOne) {
   const Workplace place;
   const std::filesystem::path teacher = trained_teacher(place, "teacher", 20);
