@@ -44,10 +44,13 @@ void check_parameters(ResolvedComponent& target, Diagnostics& diagnostics) {
   check_secrets(target, diagnostics);
 }
 
+/// The first with its reason: where one thing keeps all of them from loading, it is the same for each.
 std::string refused_libraries(const Registry& registry) {
-  std::string text;
-  for (const PluginInfo& plugin : registry.refused())
-    text += "; refused: " + plugin.library.string() + " (" + plugin.refusal + ")";
+  const auto& refused = registry.refused();
+  if (refused.empty()) return "";
+  std::string text = "; refused: " + refused.front().library.string() + " (" + refused.front().refusal + ")";
+  if (refused.size() > 1)
+    text += ", and " + std::to_string(refused.size() - 1) + " more: `retort plugins list` shows why";
   return text;
 }
 
