@@ -16,6 +16,7 @@
 #include "host/base/files.h"
 #include "random_model.h"
 #include "runtime/decoder/decoder.h"
+#include "runtime/measure/golden_calls.h"
 #include "runtime/measure/synthetic_model.h"
 
 namespace retort::runtime {
@@ -238,6 +239,12 @@ TEST_F(PackedWeightsTest, WhatIsNoFileIsPassedOver) {
   std::filesystem::remove(file());
   EXPECT_FALSE(fits(folder()));
   EXPECT_TRUE(damaged_packed_files(model::ModelFolder(folder())).empty());
+}
+
+TEST_F(PackedWeightsTest, IsNoPartOfAPackage) {
+  const nlohmann::json hashes = hashes_of_files(folder());
+  EXPECT_TRUE(hashes.contains("model.safetensors"));
+  EXPECT_FALSE(hashes.contains(file().filename().string()));
 }
 
 TEST_F(PackedWeightsTest, NewWeightsLeaveTheFileAsItIs) {
