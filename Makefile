@@ -115,7 +115,7 @@ bench: build/release/build.ninja ## build and run the benchmarks
 
 # The peer's script fetches llama.cpp into a cache folder the first time. RUNS: alternating runs, of which the medians count.
 RUNS ?= 5
-bench-peer: build/release/build.ninja ## measure beside llama.cpp; a table, and build/bench/peer.json (RUNS=5)
+bench-peer: build/release/build.ninja ## measure beside llama.cpp and OpenVINO GenAI; a table, and build/bench/peer.json (RUNS=5)
 	@test -x '$(RETORT_SHARED)/tools/llama-peer.sh' || { printf >&2 'bench-peer: expected %s, found none;\n%s\n' \
 	  '$(RETORT_SHARED)/tools/llama-peer.sh' 'set RETORT_SHARED to the folder that has tools/llama-peer.sh'; exit 1; }
 	$(call step,build: retort)

@@ -6,6 +6,7 @@
 #include "data_command.h"
 #include "host/base/json.h"
 #include "host/base/printable.h"
+#include "host/plugin/plugin_error.h"
 #include "host/plugin/stop_request.h"
 #include "task/dataset.h"
 

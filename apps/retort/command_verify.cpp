@@ -6,6 +6,7 @@
 #include "host/base/number_format.h"
 #include "host/base/printable.h"
 #include "model_options.h"
+#include "runtime/decoder/packed_weights.h"
 #include "runtime/measure/golden_calls.h"
 
 namespace retort::apps {
@@ -53,7 +54,9 @@ int verify_command(const Arguments& arguments) {
   const auto variables = parse_command_line(
       arguments,
       {"retort verify MODEL [options]",
-       "Computes a package's golden calls again on this machine: its files must be those that were exported, each "
+       "Computes a package's golden calls again on this machine: its files must be those that were exported, packed "
+       "ones "
+       "(`retort pack`) as they were written, each "
        "token's logit near the stored one, and the calls the same. Exit code 1 where something drifted.",
        "retort verify runs/quickstart/model"},
       options, positional, hidden);
@@ -63,7 +66,8 @@ int verify_command(const Arguments& arguments) {
     throw std::invalid_argument("--tolerance: expected a number of at least 0");
   const std::string path = (*variables)["model"].as<std::string>();
   runtime::CallModel model = open_model(path, *variables);
-  const std::vector<std::string> files = runtime::changed_files(model.folder().path(), model.folder().retort());
+  std::vector<std::string> files = runtime::changed_files(model.folder().path(), model.folder().retort());
+  for (std::string& file : runtime::damaged_packed_files(model.folder())) files.push_back(std::move(file));
   const runtime::GoldenVerdict verdict = runtime::verify_golden_calls(model, tolerance);
   if ((*variables)["json"].as<bool>())
     std::cout << to_json(verdict, files, path).dump(2, ' ', false, host::Json::error_handler_t::replace) << "\n";

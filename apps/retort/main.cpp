@@ -35,7 +35,9 @@ const std::map<std::string, Entry>& commands() {
       {"show", {show_command, "describe a run, an artifact or a model folder"}},
       {"call", {call_command, "let a model answer one utterance with calls"}},
       {"eval", {eval_command, "measure a model on a labelled dataset"}},
+      {"perplexity", {perplexity_command, "measure how well a model predicts a text"}},
       {"verify", {verify_command, "compute a package's golden calls again and compare"}},
+      {"pack", {pack_command, "write a model as this machine's kernels keep it, to be mapped"}},
       {"generate", {generate_command, "let a model continue a text"}},
       {"grammar", {grammar_command, "compile a JSON Schema to a grammar and say which instances it takes"}},
       {"template", {template_command, "print the prompt that a chat template makes of messages"}},
@@ -52,9 +54,9 @@ const std::map<std::string, Entry>& commands() {
 void print_help(std::ostream& out) {
   out << "retort " << host::product_version() << ": from a function-calling prototype to a super-tiny model\n\n"
       << "  retort COMMAND [arguments]        retort COMMAND --help\n\ncommands:\n";
-  for (const char* name : {"run", "sweep", "check", "plan", "show", "call", "eval", "verify", "generate", "tokenize",
-                           "grammar", "template", "bench", "import", "export", "data", "plugins"})
-    out << "  " << name << std::string(10 - std::string(name).size(), ' ') << commands().at(name).summary << "\n";
+  for (const char* name : {"run", "sweep", "check", "plan", "show", "call", "eval", "perplexity", "verify", "generate",
+                           "tokenize", "grammar", "template", "bench", "import", "export", "pack", "data", "plugins"})
+    out << "  " << name << std::string(12 - std::string(name).size(), ' ') << commands().at(name).summary << "\n";
   out << "\noptions:\n  --version   print the version\n  --help      print this\n\n"
       << "exit codes: 0 done, 1 failed, 2 wrong arguments or config, 130 stopped by Ctrl-C\n"
       << "example: retort run configs/quickstart.json\n";

@@ -51,4 +51,9 @@ void MappedFile::release(const std::byte* begin, std::size_t bytes) const {
   ::madvise(static_cast<std::byte*>(address_) + first, end - first, MADV_DONTNEED);
 }
 
+void MappedFile::make_writable() const {
+  if (address_ == nullptr || ::mprotect(address_, bytes_, PROT_READ | PROT_WRITE) == 0) return;
+  throw std::runtime_error(std::string("cannot make a mapping writable: ") + std::strerror(errno));
+}
+
 }  // namespace retort::model

@@ -21,6 +21,9 @@ class MappedFile {
   /// Lets the kernel take back the pages that hold any of [begin, begin + bytes), as far as that lies in the mapping;
   /// reading them again loads them again. What streams through a file keeps its resident memory small this way.
   void release(const std::byte* begin, std::size_t bytes) const;
+  /// From now on the mapping may be written to: pages that are become this process's own, the file stays as it is.
+  /// Throws std::runtime_error with the system's reason.
+  void make_writable() const;
 
  private:
   void* address_ = nullptr;

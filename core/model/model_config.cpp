@@ -54,14 +54,16 @@ struct Family {
   std::int64_t head_dim;  ///< 0 = hidden_size / num_attention_heads
   std::int64_t kv_heads;  ///< 0 = num_attention_heads
   std::int64_t bos_token, eos_token, pad_token;
-  bool gemma;  ///< norms of 1 + w on both sides of both blocks, scaled embedding, GeGLU, two rotary bases
+  bool prefix;  ///< the prompt is read in both directions: Retort's own, which no other program loads by mistake
+  bool gemma;   ///< norms of 1 + w on both sides of both blocks, scaled embedding, GeGLU, two rotary bases
 };
 
-constexpr std::array<Family, 4> families = {{
-    {"LlamaForCausalLM", "llama", true, false, false, false, 2048, 0, 0, 1, 2, -1, false},
-    {"Qwen2ForCausalLM", "qwen2", false, true, false, true, 32768, 0, 32, -1, -1, -1, false},
-    {"Qwen3ForCausalLM", "qwen3", true, false, true, true, 32768, 128, 32, -1, -1, -1, false},
-    {"Gemma3ForCausalLM", "gemma3_text", true, false, true, true, 131072, 256, 4, 2, 1, 0, true},
+constexpr std::array<Family, 5> families = {{
+    {"LlamaForCausalLM", "llama", true, false, false, false, 2048, 0, 0, 1, 2, -1, false, false},
+    {"PrefixLlamaForCausalLM", "prefix_llama", true, false, false, false, 2048, 0, 0, 1, 2, -1, true, false},
+    {"Qwen2ForCausalLM", "qwen2", false, true, false, true, 32768, 0, 32, -1, -1, -1, false, false},
+    {"Qwen3ForCausalLM", "qwen3", true, false, true, true, 32768, 128, 32, -1, -1, -1, false, false},
+    {"Gemma3ForCausalLM", "gemma3_text", true, false, true, true, 131072, 256, 4, 2, 1, 0, false, true},
 }};
 
 constexpr double gemma_attention_scalar = 256;  // Gemma3TextConfig's
@@ -277,6 +279,7 @@ ModelConfig model_config_from_json(const Json& json, const std::string& origin) 
   config.bos_token = token_or(root, "bos_token_id", family.bos_token);
   config.eos_token = token_or(root, "eos_token_id", family.eos_token);
   config.pad_token = token_or(root, "pad_token_id", family.pad_token);
+  if (family.prefix) config.prompt_end_token = root.at("prompt_end_token_id").integer(0, config.vocabulary_size - 1);
   check_sizes(config, root);
   return config;
 }
@@ -331,7 +334,8 @@ Json to_json(const ModelConfig& config) {
                {"use_cache", true},
                {"torch_dtype", "float32"}};
   if (family->reads_attention_bias) json["attention_bias"] = config.output_bias;
-  if (std::string(family->model_type) == "llama") json["mlp_bias"] = false;
+  if (std::string(family->model_type) == "llama" || family->prefix) json["mlp_bias"] = false;
+  if (family->prefix) json["prompt_end_token_id"] = token(config.prompt_end_token);
   if (family->gemma) {
     add_gemma(config, json);
   } else if (family->reads_sliding_window) {

@@ -2,6 +2,7 @@
 // Qwen2.5), Qwen3 and Gemma 3 (its text models), which differ in biases, norms, the gate's function and windows.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -26,15 +27,16 @@ enum class EmbeddingScale {
 
 /// Dimensions: V vocabulary, D hidden, F feed-forward, L layers, H query heads, K kv heads.
 struct ModelConfig {
-  std::string architecture = "LlamaForCausalLM";  ///< or "Qwen2…", "Qwen3…", "Gemma3ForCausalLM"
-  std::int64_t vocabulary_size = 0;               ///< V
-  std::int64_t hidden_size = 0;                   ///< D
-  std::int64_t intermediate_size = 0;             ///< F
-  std::int64_t layers = 0;                        ///< L
-  std::int64_t heads = 0;                         ///< H
-  std::int64_t kv_heads = 0;                      ///< K; divides H
-  std::int64_t head_dim = 0;                      ///< need not be D/H: a pruned model keeps its heads' size
-  std::int64_t max_positions = 0;                 ///< longest sequence, tokens
+  /// Or "Qwen2…", "Qwen3…", "Gemma3ForCausalLM", and "PrefixLlamaForCausalLM" where prompt_end_token is set.
+  std::string architecture = "LlamaForCausalLM";
+  std::int64_t vocabulary_size = 0;    ///< V
+  std::int64_t hidden_size = 0;        ///< D
+  std::int64_t intermediate_size = 0;  ///< F
+  std::int64_t layers = 0;             ///< L
+  std::int64_t heads = 0;              ///< H
+  std::int64_t kv_heads = 0;           ///< K; divides H
+  std::int64_t head_dim = 0;           ///< need not be D/H: a pruned model keeps its heads' size
+  std::int64_t max_positions = 0;      ///< longest sequence, tokens
   double rope_theta = 10000.0;
   RopeScaling rope_scaling;
   double rms_norm_epsilon = 1e-5;
@@ -53,6 +55,9 @@ struct ModelConfig {
   std::int64_t bos_token = -1;       ///< -1: none
   std::int64_t eos_token = -1;
   std::int64_t pad_token = -1;
+  /// Up to the first such token, itself included, every position sees every other, and behind it what came before: a
+  /// prefix language model (Raffel et al. 2020, arXiv 1910.10683, §3.2.1). −1: nobody sees what comes later.
+  std::int64_t prompt_end_token = -1;
 
   /// Parameters, counting a tied embedding once.
   std::int64_t parameters() const;
@@ -64,6 +69,13 @@ struct ModelConfig {
   bool turns_locally(std::int64_t layer) const { return local_rope_theta > 0 && window(layer) > 0; }
   double attention_divisor() const;  ///< square root of attention_scalar, or of head_dim
   double embedding_factor() const;   ///< 1 without a scale
+  /// Tokens of the prompt that are read in both directions: up to the first prompt_end_token; 0 = none.
+  template <typename Tokens>
+  std::int64_t read_both_ways(const Tokens& tokens) const {
+    if (prompt_end_token < 0) return 0;
+    const auto end = std::find(tokens.begin(), tokens.end(), prompt_end_token);
+    return end == tokens.end() ? 0 : end - tokens.begin() + 1;
+  }
   double norm_offset() const { return norm_adds_one ? 1.0 : 0.0; }
   /// The norm before the feed-forward block, whose name depends on whether outputs are normed as well.
   const char* feed_forward_norm() const {

@@ -41,7 +41,7 @@ std::vector<fs::path> indexed_files(const fs::path& folder) {
 }
 
 /// The weight files of a folder: model.safetensors, or those that model.safetensors.index.json names.
-std::vector<fs::path> weight_files(const fs::path& folder, std::vector<std::string>& notices) {
+std::vector<fs::path> find_weight_files(const fs::path& folder, std::vector<std::string>& notices) {
   const fs::path whole = folder / weights_name;
   const bool indexed = fs::exists(folder / index_name);
   if (!fs::exists(whole) && !indexed)
@@ -92,6 +92,7 @@ struct ModelFolder::State {
   std::vector<WeightScheme> schemes;
   int activation_bits = 0;
   std::vector<SafetensorsFile> files;
+  std::vector<std::string> file_names;  ///< theirs
   std::vector<StoredTensor> borrowed;
   TensorIndex tensors;
   std::vector<std::string> notices;
@@ -115,8 +116,9 @@ ModelFolder::ModelFolder(const fs::path& folder) : state_(std::make_unique<State
     state_->retort = host::read_json(folder / "retort.json");
     host::JsonCursor(state_->retort, (folder / "retort.json").string()).object();
   }
-  for (const fs::path& file : weight_files(folder, state_->notices)) {
+  for (const fs::path& file : find_weight_files(folder, state_->notices)) {
     state_->files.emplace_back(file);
+    state_->file_names.push_back(file.filename().string());
     for (const StoredTensor& tensor : state_->files.back().tensors())
       if (!state_->tensors.emplace(tensor.name, &tensor).second)
         throw std::runtime_error("'" + file.string() + "': tensor '" + tensor.name +
@@ -188,6 +190,10 @@ LinearWeight ModelFolder::head() const {
 
 void ModelFolder::release(const StoredTensor& tensor, std::size_t first, std::size_t bytes) const {
   for (const SafetensorsFile& file : state_->files) file.release(tensor, first, bytes);
+}
+
+std::vector<std::string> ModelFolder::weight_files() const {
+  return state_->file_names;
 }
 
 std::int64_t ModelFolder::weight_bytes() const {

@@ -43,6 +43,8 @@ class ModelFolder {
   LinearWeight head() const;                                  ///< lm_head, or the embedding where it is tied
   /// SafetensorsFile::release for a tensor of this folder.
   void release(const StoredTensor& tensor, std::size_t first, std::size_t bytes) const;
+  /// Names of the files in path() that hold the weights; none of a folder in memory.
+  std::vector<std::string> weight_files() const;
   std::int64_t weight_bytes() const;     ///< bytes of the model's tensors as stored; not of those that nothing reads
   const nlohmann::json& retort() const;  ///< retort.json, or an empty object
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -41,6 +42,8 @@ class PromptForm {
   virtual std::vector<text::TokenId> response(const text::Tokenizer& tokenizer, const Conversation& conversation,
                                               const std::vector<Tool>& tools, const Message& answer) const = 0;
   virtual text::TokenId end_token(const text::Tokenizer& tokenizer) const = 0;
+  /// The one token that ends every prompt and stands nowhere else in a first turn; none where no token does.
+  virtual std::optional<text::TokenId> prompt_end_token(const text::Tokenizer& tokenizer) const = 0;
   /// `body`: a response less its end token. The calls as they stand; whether tools allow them is not asked.
   virtual ParsedResponse parse(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& body) const = 0;
 

@@ -94,6 +94,7 @@ class TemplateForm final : public PromptForm {
     return cut_at_end(tokenizer, tokens_behind(tokenizer, before, whole));
   }
 
+  std::optional<text::TokenId> prompt_end_token(const text::Tokenizer&) const override { return std::nullopt; }
   text::TokenId end_token(const text::Tokenizer& tokenizer) const override {
     const auto ids = tokenizer.encode(end_text_, text::Tokenizer::Special::parse);
     if (ids.empty() || !tokenizer.is_added(ids.front()))

@@ -118,6 +118,10 @@ std::vector<text::TokenId> TokenForm::response(const text::Tokenizer& tokenizer,
   return ids;
 }
 
+std::optional<text::TokenId> TokenForm::prompt_end_token(const text::Tokenizer& tokenizer) const {
+  return special_id(tokenizer, assistant_token_text);
+}
+
 text::TokenId TokenForm::end_token(const text::Tokenizer& tokenizer) const {
   return special_id(tokenizer, end_token_text);
 }

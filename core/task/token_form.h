@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,7 @@ class TokenForm : public PromptForm {
   std::vector<text::TokenId> response(const text::Tokenizer& tokenizer, const Conversation& conversation,
                                       const std::vector<Tool>& tools, const Message& answer) const override;
   text::TokenId end_token(const text::Tokenizer& tokenizer) const override;
+  std::optional<text::TokenId> prompt_end_token(const text::Tokenizer& tokenizer) const override;
   std::vector<std::string> losses(const Conversation& conversation, const Message* answer) const override;
   bool takes_any_tools() const override { return false; }
   nlohmann::json to_json() const override;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <stdexcept>
 #include <utility>
 
 namespace retort::text {
@@ -48,17 +49,31 @@ std::size_t BpeMerges::place_of(std::uint64_t pair) const {
 void BpeMerges::reserve(std::size_t count) {
   const std::size_t wanted = std::bit_ceil(std::max<std::size_t>(2 * count, 16));
   if (wanted <= table_.size()) return;
-  const std::vector<Merge> old = std::exchange(table_, std::vector<Merge>(wanted));
-  for (const Merge& merge : old)
-    if (merge.pair != no_pair) table_[place_of(merge.pair)] = merge;
+  const FlatTable<Merge> old = std::exchange(table_, FlatTable<Merge>(std::vector<Merge>(wanted)));
+  for (const Merge& merge : old.values())
+    if (merge.pair != no_pair) table_.mutable_at(place_of(merge.pair)) = merge;
 }
 
 void BpeMerges::add(TokenId left, TokenId right, std::int32_t rank, TokenId merged) {
   reserve(count_ + 1);
   const std::uint64_t pair = pair_key(left, right);
-  Merge& merge = table_[place_of(pair)];
+  Merge& merge = table_.mutable_at(place_of(pair));
   if (merge.pair == no_pair) ++count_;
   merge = {pair, rank, merged};
+}
+
+void BpeMerges::attach(FlatTable<Merge> table, std::size_t ids) {
+  std::size_t count = 0;
+  bool sound = std::has_single_bit(table.size());
+  for (const Merge& merge : table.values()) {
+    if (merge.pair == no_pair) continue;
+    ++count;
+    sound = sound && merge.merged >= 0 && merge.merged < static_cast<TokenId>(ids);
+  }
+  if (!sound || count == table.size())
+    throw std::invalid_argument("table of merges: tokens that do not exist, or no free place");
+  table_ = std::move(table);
+  count_ = count;
 }
 
 const BpeMerges::Merge* BpeMerges::find(TokenId left, TokenId right) const {

@@ -40,7 +40,14 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
 Tokenizer Tokenizer::load(const std::filesystem::path& path) {
-  const auto file = std::filesystem::is_directory(path) ? path / "tokenizer.json" : path;
+  return load(path, Source::packed);
+}
+
+Tokenizer Tokenizer::load(const std::filesystem::path& path, Source source) {
+  const bool folder = std::filesystem::is_directory(path);
+  if (folder && source == Source::packed)
+    if (auto state = State::from_packed(path)) return Tokenizer(std::move(state));
+  const auto file = folder ? path / "tokenizer.json" : path;
   if (!model::is_gguf(file)) {
     if (const auto kind = model::kind_of_file(file))
       throw std::invalid_argument("'" + file.string() + "': expected a tokenizer.json, found " + *kind);
@@ -97,35 +104,33 @@ std::optional<TokenId> Tokenizer::begin_token() const {
 }
 
 std::int64_t Tokenizer::vocabulary_size() const {
-  return static_cast<std::int64_t>(state_->entries.size());
+  return static_cast<std::int64_t>(state_->texts.size());
 }
 
 std::optional<TokenId> Tokenizer::find(std::string_view token) const {
   if (const auto added = state_->added_ids.find(token); added != state_->added_ids.end()) return added->second;
-  if (const auto found = state_->ids.find(token); found != state_->ids.end()) return found->second;
-  return std::nullopt;
+  return state_->texts.find(token);
 }
 
 std::string_view Tokenizer::token(TokenId id) const {
-  if (id < 0 || id >= vocabulary_size()) return "";
-  return state_->entries[static_cast<std::size_t>(id)].text;
+  return state_->texts.contains(id) ? state_->texts.text(id) : std::string_view();
 }
 
 std::string Tokenizer::token_bytes(TokenId id) const {
-  if (id < 0 || id >= vocabulary_size()) return "";
-  return state_->entries[static_cast<std::size_t>(id)].bytes;
+  return state_->texts.contains(id) ? std::string(state_->texts.bytes(id)) : std::string();
 }
 
 bool Tokenizer::is_special(TokenId id) const {
-  return id >= 0 && id < vocabulary_size() && state_->entries[static_cast<std::size_t>(id)].special;
+  return state_->texts.contains(id) && state_->texts.special(id);
 }
 
 bool Tokenizer::is_added(TokenId id) const {
-  return id >= 0 && id < vocabulary_size() && state_->entries[static_cast<std::size_t>(id)].added;
+  return state_->texts.contains(id) && state_->texts.added(id);
 }
 
 std::string Tokenizer::to_json() const {
-  return state_->json;
+  if (state_->source == nullptr) return state_->json;
+  return {reinterpret_cast<const char*>(state_->source->data()), state_->source->bytes()};
 }
 
 StreamingDecoder::StreamingDecoder(const Tokenizer& tokenizer, Place place)

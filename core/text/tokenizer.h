@@ -18,10 +18,14 @@ using TokenId = std::int32_t;
 /// Immutable after load; every const function may be called from any thread.
 class Tokenizer {
  public:
-  /// Reads tokenizer.json, a folder that has one, or the metadata of a GGUF file. Throws std::runtime_error or
+  /// Where a folder's tables come from; they are the same either way.
+  enum class Source { packed, json };
+  /// Reads tokenizer.json, a folder that has one, or the metadata of a GGUF file; of a folder with a packed tokenizer
+  /// that fits (packed_tokenizer.h) most is mapped. Throws std::runtime_error or
   /// std::invalid_argument: file, JSON pointer, expected, found. Unsupported model, pre-tokenizer, normalizer or
   /// decoder types are refused by name.
-  static Tokenizer load(const std::filesystem::path& path);
+  static Tokenizer load(const std::filesystem::path& path);  ///< packed, if it is
+  static Tokenizer load(const std::filesystem::path& path, Source source);
   static Tokenizer parse(std::string_view json, const std::string& origin);
 
   ~Tokenizer();
@@ -48,6 +52,7 @@ class Tokenizer {
 
  private:
   friend class StreamingDecoder;
+  friend std::filesystem::path write_packed_tokenizer(const std::filesystem::path& folder);
   struct State;
   explicit Tokenizer(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;

@@ -16,8 +16,8 @@ void Tokenizer::State::append_characters(std::string_view word, std::vector<Toke
   while (!word.empty()) {
     const std::string_view character = word.substr(0, host::character_length(word));
     word.remove_prefix(character.size());
-    if (const auto found = ids.find(character); found != ids.end()) {
-      symbols.push_back(found->second);
+    if (const auto found = texts.find(character)) {
+      symbols.push_back(*found);
       after_unknown = false;
     } else if (byte_fallback) {
       for (const char byte : character) append_byte(byte, symbols);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,11 +10,14 @@
 #include <vector>
 
 #include "host/base/json_cursor.h"
+#include "model/mapped_file.h"
+#include "model/packed_file.h"
 #include "text/added_tokens.h"
 #include "text/bpe_merges.h"
 #include "text/normalizer.h"
 #include "text/pre_tokenizer.h"
 #include "text/token_decoder.h"
+#include "text/token_texts.h"
 #include "text/tokenizer.h"
 #include "text/whole_pieces.h"
 
@@ -29,16 +33,10 @@ struct StringHash {
 };
 
 struct Tokenizer::State {
-  struct Entry {
-    std::string text;   ///< as in the file; "" if the id is unused
-    std::string bytes;  ///< what it stands for
-    bool added = false;
-    bool special = false;
-  };
-
   std::string json;
-  std::vector<Entry> entries;  ///< by id
-  std::unordered_map<std::string, TokenId, StringHash, std::equal_to<>> ids;
+  std::shared_ptr<const model::PackedFile> packed;  ///< whose memory the tables are, or null
+  std::shared_ptr<const model::MappedFile> source;  ///< then the tokenizer.json, in place of `json`
+  TokenTexts texts;
   std::unordered_map<std::string, TokenId, StringHash, std::equal_to<>> added_ids;
   static constexpr TokenId no_token = -1;
   /// Of the alphabet's characters, or of "<0x…>". A byte with no_token is left out of what is encoded, as Hugging
@@ -61,17 +59,34 @@ struct Tokenizer::State {
 
   /// Throws std::invalid_argument by JSON pointer.
   void read(const host::JsonCursor& root);
+  /// What write_packed_tokenizer wrote into `folder`; null where it did not, or where that does not fit, which a
+  /// warning says.
+  static std::unique_ptr<State> from_packed(const std::filesystem::path& folder);
+  /// Throws std::runtime_error or std::invalid_argument for sections that are not such.
+  void attach(std::shared_ptr<const model::PackedFile> file);
+  std::vector<model::PackedSection> sections() const;  ///< of the tables; borrowed
+  /// The numbers that read() found besides the tables, and back.
+  nlohmann::json facts() const;
+  void set_facts(const host::JsonCursor& facts);
   void encode_piece(std::string_view piece, std::vector<TokenId>& ids_out) const;
 
  private:
-  void read_model(const host::JsonCursor& model);
-  void read_vocabulary(const host::JsonCursor& vocabulary);
-  void read_merges(const host::JsonCursor& merges_json);
-  void read_added_tokens(const host::JsonCursor& added);
-  void read_byte_ids(const host::JsonCursor& vocabulary);
-  void read_begin(const host::JsonCursor& post_processor);
-  void find_word_borders();
-  void fill_whole_pieces();
+  /// While a tokenizer.json is read.
+  struct Reading {
+    std::vector<TokenTexts::Token> tokens;                                      ///< by id
+    std::unordered_map<std::string, TokenId, StringHash, std::equal_to<>> ids;  ///< of the model's vocabulary
+  };
+  void read_parts(const host::JsonCursor& root);
+  static std::vector<AddedToken> added_tokens(const host::JsonCursor& added);
+  void read_model(const host::JsonCursor& model, Reading& reading);
+  void read_vocabulary(const host::JsonCursor& vocabulary, Reading& reading) const;
+  void read_merges(const host::JsonCursor& merges_json, const Reading& reading);
+  void read_added_tokens(const host::JsonCursor& added, Reading& reading);
+  void add_finders(std::vector<AddedToken> tokens);
+  void read_byte_ids(const host::JsonCursor& vocabulary, const Reading& reading);
+  void read_begin(const host::JsonCursor& post_processor, const Reading& reading);
+  void find_word_borders(const Reading& reading);
+  void fill_whole_pieces(const Reading& reading);
 
   void encode_word(std::string_view word, std::vector<TokenId>& ids_out) const;
   void append_byte(char byte, std::vector<TokenId>& symbols) const;

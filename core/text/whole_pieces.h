@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "text/flat_table.h"
 #include "text/tokenizer.h"
 
 namespace retort::text {
@@ -16,9 +17,21 @@ namespace retort::text {
 class WholePieces {
  public:
   enum class Built : std::uint8_t { unknown, yes, no };
+  struct Place {
+    std::uint32_t begin = 0, size = 0;  ///< of the text in `characters`
+    TokenId id = -1;                    ///< -1: free
+  };
+  /// As it is stored.
+  struct Tables {
+    FlatTable<char> characters;
+    FlatTable<Place> places;  ///< open addressing by text_hash, a power of two, at most half of them taken
+  };
 
-  /// `texts` by id, empty where an id has none; they are borrowed. Of equal texts the first counts.
+  /// `texts` by id, empty where an id has none. Of equal texts the first counts.
   void fill(const std::vector<std::string_view>& texts);
+  /// Of `ids` tokens. Throws std::invalid_argument for tables that do not hang together.
+  void attach(Tables tables, std::size_t ids);
+  const Tables& tables() const { return tables_; }
 
   /// -1 if no token is spelt so.
   TokenId find(std::string_view text) const;
@@ -29,13 +42,10 @@ class WholePieces {
   }
 
  private:
-  struct Place {
-    std::string_view text;
-    TokenId id = -1;
-  };
+  std::string_view text_of(const Place& place) const { return {tables_.characters.begin() + place.begin, place.size}; }
   std::size_t place_of(std::string_view text) const;
 
-  std::vector<Place> table_;  ///< open addressing, a power of two of places, at most half of them taken
+  Tables tables_;
   std::unique_ptr<std::atomic<Built>[]> built_;
 };
 

@@ -10,12 +10,12 @@
 namespace retort::train {
 
 /// B sequences padded to T, or one after the other (T their tokens together, B 1); N rows are the positions whose next
-/// token counts in the loss.
+/// token counts in the loss, and those that have a tag.
 struct BatchRows {
   torch::Tensor ids;      ///< [B,T] int64; packed: [T]
   torch::Tensor index;    ///< [N] int64: b·T + t
-  torch::Tensor labels;   ///< [N] int64: the token at t + 1
-  torch::Tensor weights;  ///< [N] f32: the sequences' masks where they are not 0
+  torch::Tensor labels;   ///< [N] int64: the token at t + 1, or the tag of t
+  torch::Tensor weights;  ///< [N] f32: the sequences' masks where they are not 0, their tags' weights
   // Of the sequence that a row is of, all [N] int64:
   torch::Tensor sequences;                ///< first_sequence + b
   torch::Tensor positions;                ///< how many of its rows come before
@@ -46,6 +46,14 @@ inline BatchRows batch_rows(const std::vector<Sequence>& sequences, std::span<co
       index.push_back(static_cast<std::int64_t>(b * longest + t - 1));
       labels.push_back(tokens[t]);
       weights.push_back(weight);
+      numbers.push_back(first_sequence + static_cast<std::int64_t>(b));
+      positions.push_back(static_cast<std::int64_t>(index.size() - first_row) - 1);
+    }
+    for (std::size_t t = 0; t < sequence.tags.size(); ++t) {
+      if (sequence.tags[t] < 0) continue;
+      index.push_back(static_cast<std::int64_t>(b * longest + t));
+      labels.push_back(sequence.tags[t]);
+      weights.push_back(sequence.tag_weight);
       numbers.push_back(first_sequence + static_cast<std::int64_t>(b));
       positions.push_back(static_cast<std::int64_t>(index.size() - first_row) - 1);
     }

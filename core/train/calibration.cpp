@@ -94,7 +94,7 @@ class SignalSums {
                squared_mean_absolute(a.view({a.size(0), a.size(1), config.heads, config.head_dim}).norm(2, -1),
                                      batch.lengths));
     };
-    Tensor out = decoder_.activation(batch.state, layer, Site::layer_output);
+    Tensor out = decoder_.activation(batch.state, layer, Site::layer_output, decoder_.read_both_ways(batch.ids));
     decoder_.observer = nullptr;
     cosine_[layer] += cosines(batch.state, out, batch.lengths);
     return out;
@@ -160,10 +160,11 @@ Tensor FeedForwardHessians::of(std::int64_t layer) {
     at_ = 0;
   }
   for (; at_ < layer; ++at_)
-    for (CalibrationBatch& batch : batches_) batch.state = decoder_.activation(batch.state, at_, Site::layer_output);
+    for (CalibrationBatch& batch : batches_)
+      batch.state = decoder_.activation(batch.state, at_, Site::layer_output, decoder_.read_both_ways(batch.ids));
   SiteStatistics seen(decoder_.config().intermediate_size, RETORT_SIGNAL_INPUT_HESSIAN);
   for (const CalibrationBatch& batch : batches_)
-    seen.add(decoder_.activation(batch.state, layer, Site::feed_forward_hidden)
+    seen.add(decoder_.activation(batch.state, layer, Site::feed_forward_hidden, decoder_.read_both_ways(batch.ids))
                  .reshape({-1, decoder_.config().intermediate_size})
                  .index_select(0, batch.index));
   return seen.hessian();

@@ -11,7 +11,7 @@ TaskFiles load_task_files(const std::filesystem::path& folder) {
   if (!opened.retort().contains("task"))
     throw std::invalid_argument((folder / "retort.json").string() +
                                 ": expected the task under \"task\", found none: this model knows no task yet; "
-                                "fine-tune it first (stage.sft)");
+                                "fine-tune it first (stage.sft), or import it with a data set (stage.import_model)");
   return {text::Tokenizer::load(folder / "tokenizer.json"),
           task::PromptContract::from_json(opened.retort().at("task"), (folder / "retort.json").string())};
 }

@@ -22,7 +22,8 @@ std::int64_t padded(std::int64_t size) {
   return (size + tile_columns - 1) / tile_columns * tile_columns;
 }
 
-/// Which part of a product of T×T triangles is not known to be zero, for the tile whose first row is `row`.
+/// Which part of a product of T×T triangles is not known to be zero, for the tile whose first row is `row`. In the
+/// first `square` rows and columns nothing is.
 enum class Triangle {
   result_lower,  ///< C is needed up to the diagonal only
   left_lower,    ///< A is zero above the diagonal
@@ -39,6 +40,7 @@ struct Product {
   std::int64_t rows, columns, inner;
   Triangle triangle;
   bool accumulate;
+  std::int64_t square;
 };
 
 // Spelled out, since GCC 14 loses a vector_size that depends on a template's parameter.
@@ -64,10 +66,11 @@ template <std::int64_t kLanes, std::int64_t kRows>
   static_assert(sizeof(Vector) == kLanes * sizeof(float));
   constexpr std::int64_t parts = tile_columns / kLanes;
   for (std::int64_t row = 0; row < p.rows; row += tile_rows) {
-    const std::int64_t past = std::min(row + tile_rows, p.inner);
-    const std::int64_t from = p.triangle == Triangle::left_upper ? row : 0;
+    const std::int64_t diagonal = row < p.square ? std::max(row + tile_rows, p.square) : row + tile_rows;
+    const std::int64_t past = std::min(diagonal, p.inner);
+    const std::int64_t from = p.triangle == Triangle::left_upper && row >= p.square ? row : 0;
     const std::int64_t to = p.triangle == Triangle::left_lower ? past : p.inner;
-    const std::int64_t width = p.triangle == Triangle::result_lower ? row + tile_rows : p.columns;
+    const std::int64_t width = p.triangle == Triangle::result_lower ? std::min(diagonal, p.columns) : p.columns;
     for (std::int64_t column = 0; column < width; column += tile_columns) {
       for (std::int64_t first = row; first < row + tile_rows; first += kRows) {
         Vector sum[kRows][parts] = {};
@@ -153,11 +156,14 @@ RETORT_VECTORISED void softmax_row_gradient(float* p, float* dp, std::int64_t si
 /// One head's matrices, zero beyond T and head_dim.
 struct Room {
   std::int64_t time, size, rows, columns;  ///< T, head_dim and both padded
+  std::int64_t square = 0;                 ///< positions that see each other all
   explicit Room(std::int64_t time_in, std::int64_t size_in)
       : time(time_in), size(size_in), rows(padded(time_in)), columns(padded(size_in)) {}
 
+  /// Positions that position t sees.
+  std::int64_t seen(std::int64_t t) const { return std::max(t + 1, t < square ? square : 0); }
   std::vector<float> matrix() const { return std::vector<float>(static_cast<std::size_t>(rows * columns)); }
-  std::vector<float> square() const { return std::vector<float>(static_cast<std::size_t>(rows * rows)); }
+  std::vector<float> pairs() const { return std::vector<float>(static_cast<std::size_t>(rows * rows)); }
 
   /// [T,head_dim] with `step` between rows → dense.
   void copy(const float* from, std::int64_t step, float factor, std::vector<float>& to) const {
@@ -177,15 +183,16 @@ struct Room {
   }
   /// Scores [T,T] = a [T,head_dim] · bᵀ, needed up to the diagonal.
   Product scores(const std::vector<float>& a, const std::vector<float>& b_transposed, std::vector<float>& to) const {
-    return {a.data(), columns, 1, b_transposed.data(), to.data(), rows, rows, size, Triangle::result_lower, false};
+    return {a.data(), columns, 1, b_transposed.data(), to.data(), rows, rows, size, Triangle::result_lower,
+            false,    square};
   }
   /// [T,head_dim] = weights [T,T] · b.
   Product mix(const std::vector<float>& weights, const std::vector<float>& b, std::vector<float>& to) const {
-    return {weights.data(), rows, 1, b.data(), to.data(), rows, columns, rows, Triangle::left_lower, false};
+    return {weights.data(), rows, 1, b.data(), to.data(), rows, columns, rows, Triangle::left_lower, false, square};
   }
   /// [T,head_dim] += weightsᵀ · b.
   Product mix_back(const std::vector<float>& weights, const std::vector<float>& b, std::vector<float>& to) const {
-    return {weights.data(), 1, rows, b.data(), to.data(), rows, columns, rows, Triangle::left_upper, true};
+    return {weights.data(), 1, rows, b.data(), to.data(), rows, columns, rows, Triangle::left_upper, true, square};
   }
 };
 
@@ -196,8 +203,17 @@ struct Heads {
   std::int64_t at(std::int64_t batch, std::int64_t head) const { return batch * time * step() + head * size; }
 };
 
+std::vector<std::int64_t> squares_of(const Tensor& both_ways, std::int64_t batch, std::int64_t time) {
+  std::vector<std::int64_t> squares(static_cast<std::size_t>(batch), 0);
+  if (!both_ways.defined()) return squares;
+  const auto lengths = both_ways.accessor<std::int64_t, 1>();
+  for (std::int64_t b = 0; b < batch; ++b) squares[static_cast<std::size_t>(b)] = std::min(lengths[b], time);
+  return squares;
+}
+
 struct CausalAttention : torch::autograd::Function<CausalAttention> {
-  static Tensor forward(AutogradContext* context, const Tensor& q_in, const Tensor& k_in, const Tensor& v_in) {
+  static Tensor forward(AutogradContext* context, const Tensor& q_in, const Tensor& k_in, const Tensor& v_in,
+                        const std::vector<std::int64_t>& squares) {
     const Tensor q = q_in.contiguous(), k = k_in.contiguous(), v = v_in.contiguous();
     const std::int64_t batch = q.size(0), time = q.size(1), size = q.size(3), kv_heads = k.size(2);
     const Heads queries{time, q.size(2), size}, groups{time, kv_heads, size};
@@ -207,11 +223,12 @@ struct CausalAttention : torch::autograd::Function<CausalAttention> {
     float *out_data = out.data_ptr<float>(), *sums_data = sums.data_ptr<float>();
     const float factor = 1.0f / std::sqrt(static_cast<float>(size));
     at::parallel_for(0, batch * kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
-      const Room room(time, size);
+      Room room(time, size);
       std::vector<float> query = room.matrix(), value = room.matrix(), mixed = room.matrix();
-      std::vector<float> key_transposed = room.matrix(), weights = room.square();
+      std::vector<float> key_transposed = room.matrix(), weights = room.pairs();
       for (std::int64_t task = begin; task < end; ++task) {
         const std::int64_t b = task / kv_heads, group = task % kv_heads;
+        room.square = squares[static_cast<std::size_t>(b)];
         room.copy_transposed(k_data + groups.at(b, group), groups.step(), key_transposed);
         room.copy(v_data + groups.at(b, group), groups.step(), 1.0f, value);
         for (std::int64_t head = group * times; head < (group + 1) * times; ++head) {
@@ -219,13 +236,14 @@ struct CausalAttention : torch::autograd::Function<CausalAttention> {
           multiply(room.scores(query, key_transposed, weights));
           float* log_sums = sums_data + (b * queries.heads + head) * time;
           for (std::int64_t t = 0; t < time; ++t)
-            log_sums[t] = softmax_row(weights.data() + t * room.rows, t + 1, room.rows);
+            log_sums[t] = softmax_row(weights.data() + t * room.rows, room.seen(t), room.rows);
           multiply(room.mix(weights, value, mixed));
           room.copy_back(mixed, 1.0f, out_data + queries.at(b, head), queries.step());
         }
       }
     });
     context->save_for_backward({q, k, v, sums});
+    context->saved_data["squares"] = squares;
     return out;
   }
 
@@ -241,13 +259,15 @@ struct CausalAttention : torch::autograd::Function<CausalAttention> {
                 *g_data = gradient.data_ptr<float>(), *sums_data = sums.data_ptr<float>();
     float *dq_data = dq.data_ptr<float>(), *dk_data = dk.data_ptr<float>(), *dv_data = dv.data_ptr<float>();
     const float factor = 1.0f / std::sqrt(static_cast<float>(size));
+    const std::vector<std::int64_t> squares = context->saved_data["squares"].toIntVector();
     at::parallel_for(0, batch * kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
-      const Room room(time, size);
+      Room room(time, size);
       std::vector<float> query = room.matrix(), key = room.matrix(), g = room.matrix(), dquery = room.matrix();
       std::vector<float> key_transposed = room.matrix(), value_transposed = room.matrix();
-      std::vector<float> weights = room.square(), dweights = room.square();
+      std::vector<float> weights = room.pairs(), dweights = room.pairs();
       for (std::int64_t task = begin; task < end; ++task) {
         const std::int64_t b = task / kv_heads, group = task % kv_heads, place = groups.at(b, group);
+        room.square = squares[static_cast<std::size_t>(b)];
         room.copy(k_data + place, groups.step(), 1.0f, key);
         room.copy_transposed(k_data + place, groups.step(), key_transposed);
         room.copy_transposed(v_data + place, groups.step(), value_transposed);
@@ -259,10 +279,10 @@ struct CausalAttention : torch::autograd::Function<CausalAttention> {
           multiply(room.scores(g, value_transposed, dweights));
           const float* log_sums = sums_data + (b * queries.heads + head) * time;
           for (std::int64_t t = 0; t < time; ++t)
-            exponential_row(weights.data() + t * room.rows, t + 1, room.rows, log_sums[t]);
+            exponential_row(weights.data() + t * room.rows, room.seen(t), room.rows, log_sums[t]);
           multiply(room.mix_back(weights, g, dvalue));
           for (std::int64_t t = 0; t < time; ++t)
-            softmax_row_gradient(weights.data() + t * room.rows, dweights.data() + t * room.rows, t + 1);
+            softmax_row_gradient(weights.data() + t * room.rows, dweights.data() + t * room.rows, room.seen(t));
           multiply(room.mix(weights, key, dquery));
           multiply(room.mix_back(weights, query, dkey));
           room.copy_back(dquery, factor, dq_data + queries.at(b, head), queries.step());
@@ -271,13 +291,14 @@ struct CausalAttention : torch::autograd::Function<CausalAttention> {
         room.copy_back(dvalue, 1.0f, dv_data + place, groups.step());
       }
     });
-    return {dq, dk, dv};
+    return {dq, dk, dv, {}};
   }
 };
 
 }  // namespace
 
-Tensor ref_causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t window) {
+Tensor ref_causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t window,
+                            const Tensor& both_ways) {
   const std::int64_t time = q.size(1), times = q.size(2) / k.size(2);
   const auto heads = [&](const Tensor& x, std::int64_t repeats) {
     return x.to(torch::kFloat32).transpose(1, 2).repeat_interleave(repeats, 1);
@@ -285,14 +306,20 @@ Tensor ref_causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, s
   const Tensor scores = heads(q, 1).matmul(heads(k, times).transpose(2, 3)) / std::sqrt(static_cast<double>(q.size(3)));
   Tensor unseen = torch::ones({time, time}, torch::kBool).triu(1);
   if (window > 0) unseen = unseen.logical_or(torch::ones({time, time}, torch::kBool).tril(-window));
+  if (both_ways.defined()) {
+    const Tensor inside = (torch::arange(time).unsqueeze(0) < both_ways.unsqueeze(1)).view({-1, 1, time});
+    unseen = unseen.logical_and(inside.logical_and(inside.transpose(1, 2)).logical_not()).unsqueeze(1);
+  }
   const Tensor weights = scores.masked_fill(unseen, -std::numeric_limits<double>::infinity()).softmax(-1);
   return weights.matmul(heads(v, times)).transpose(1, 2).reshape({q.size(0), time, q.size(2) * q.size(3)});
 }
 
-Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t window) {
+Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t window,
+                        const Tensor& both_ways) {
   const bool windowed = window > 0 && window < q.size(1);
-  if (!q.is_cpu() || q.numel() == 0 || windowed) return ref_causal_attention(q, k, v, window);
-  return CausalAttention::apply(q.to(torch::kFloat32), k.to(torch::kFloat32), v.to(torch::kFloat32));
+  if (!q.is_cpu() || q.numel() == 0 || windowed) return ref_causal_attention(q, k, v, window, both_ways);
+  return CausalAttention::apply(q.to(torch::kFloat32), k.to(torch::kFloat32), v.to(torch::kFloat32),
+                                squares_of(both_ways, q.size(0), q.size(1)));
 }
 
 }  // namespace retort::train

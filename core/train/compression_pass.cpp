@@ -90,8 +90,9 @@ class Pass {
     const std::unique_ptr<DecoderModule> decoder = layer_of(source_, index);
     const auto weight = [&](const std::string& name) { return find(*decoder, index, name); };
     const auto statistics = [&](const LinearSite& site) {
-      return statistics_of(
-          site, [&](const Tensor& state) { return decoder->activation(state, 0, observed_place(site.place)); });
+      return statistics_of(site, [&](const CalibrationBatch& batch) {
+        return decoder->activation(batch.state, 0, observed_place(site.place), decoder->read_both_ways(batch.ids));
+      });
     };
     for (const LinearSite& site : sites)
       if (method_.smooths(site)) smooth(site, statistics(site), weight);
@@ -101,7 +102,8 @@ class Pass {
       compress(site, weights, statistics(site));
       for (std::size_t i = 0; i < weights.size(); ++i) weight(site.modules[i] + ".weight")->copy_(weights[i]);
     }
-    for (CalibrationBatch& batch : batches_) batch.state = decoder->activation(batch.state, 0, Site::layer_output);
+    for (CalibrationBatch& batch : batches_)
+      batch.state = decoder->activation(batch.state, 0, Site::layer_output, decoder->read_both_ways(batch.ids));
     const std::string alone = "model.layers.0.", there = "model.layers." + std::to_string(index) + ".";
     for (const auto& [name, tensor] : decoder->weights())
       if (tensor.dim() == 1 && name.starts_with(alone))
@@ -122,7 +124,7 @@ class Pass {
     DecoderModule end(none, 0);
     const auto statistics = [&] {
       end.weight("model.norm.weight").copy_(norm);
-      return statistics_of(site, [&](const Tensor& state) { return end.final_norm(state); });
+      return statistics_of(site, [&](const CalibrationBatch& batch) { return end.final_norm(batch.state); });
     };
     if (method_.smooths(site)) smooth(site, statistics(), weight);
     compress(site, weights, statistics());
@@ -140,11 +142,11 @@ class Pass {
   }
 
   std::optional<SiteStatistics> statistics_of(const LinearSite& site,
-                                              const std::function<Tensor(const Tensor&)>& input) const {
+                                              const std::function<Tensor(const CalibrationBatch&)>& input) const {
     if (signals_ == 0 || !method_.needs_statistics(site)) return std::nullopt;
     SiteStatistics seen(site.view.columns, signals_);
     for (const CalibrationBatch& batch : batches_)
-      seen.add(input(batch.state).reshape({-1, site.view.columns}).index_select(0, batch.index));
+      seen.add(input(batch).reshape({-1, site.view.columns}).index_select(0, batch.index));
     return seen;
   }
 

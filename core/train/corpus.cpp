@@ -43,6 +43,11 @@ void report(const LabelledRows& rows, std::size_t usable, double max_rejected_sh
     hooks.log(rows.file.string() + ": converted " + task::ReadingNotes::listed(rows.notes.conversions));
   if (!rows.notes.losses.empty())
     hooks.log(rows.file.string() + ": not learnt: " + task::ReadingNotes::listed(rows.notes.losses));
+  if (rows.empty_answers > 0) {
+    hooks.metric("empty_answers", -1, static_cast<double>(rows.empty_answers));
+    hooks.log(rows.file.string() + ": " + std::to_string(rows.empty_answers) + " of " + std::to_string(total) +
+              " rows have an empty answer (neither a call nor text), which is learnt as such: no call");
+  }
   hooks.metric("examples", -1, static_cast<double>(usable));
   hooks.metric("rejected_rows", -1, static_cast<double>(rows.rejected.size()));
   if (rows.unlabelled > 0) hooks.metric("unlabelled_rows", -1, static_cast<double>(rows.unlabelled));
@@ -86,6 +91,7 @@ Corpus tokenised(LabelledRows rows, const task::PromptContract& contract, const 
       Sequence sequence = to_sequence(example, contract, tokenizer, options.prompt_weight);
       expect_usable(sequence, options.max_length);
       count_losses(example, contract, rows.notes);
+      rows.empty_answers += example.calls->empty() && example.text.empty() ? 1 : 0;
       sequence.example = corpus.examples.size();
       corpus.sequences.push_back(std::move(sequence));
       corpus.examples.push_back(std::move(example));

@@ -21,6 +21,7 @@ struct LabelledRows {
   std::vector<std::string> rejected;  ///< why, each with its line
   std::int64_t unlabelled = 0;        ///< rows without an assistant message: nothing is wrong with them
   task::ReadingNotes notes = {};      ///< what reading converted, and what no token shows
+  std::int64_t empty_answers = 0;     ///< usable rows whose answer is neither a call nor text
 };
 
 /// Throws std::invalid_argument where no row is labelled, std::runtime_error where the file cannot be read.
@@ -42,9 +43,10 @@ struct Corpus {
 };
 
 /// Tokenises every row. One that the task cannot express, that has no token to learn from or more than max_length is
-/// left out; the counts go to `hooks` ("examples", "rejected_rows", "unlabelled_rows", and "losses": what rows have
-/// that the form does not show), the first reasons and the kinds of losses to the log. Throws std::runtime_error,
-/// naming count and reasons, where more than max_rejected_share of the rows are unusable, or all are.
+/// left out; the counts go to `hooks` ("examples", "rejected_rows", "unlabelled_rows", "empty_answers", and "losses":
+/// what rows have that the form does not show), the first reasons and the kinds of losses to the log. Throws
+/// std::runtime_error, naming count and reasons, where more than max_rejected_share of the rows are unusable, or all
+/// are.
 Corpus tokenised(LabelledRows rows, const task::PromptContract& contract, const text::Tokenizer& tokenizer,
                  const CorpusOptions& options, const RunHooks& hooks);
 

@@ -8,16 +8,20 @@
 #include <latch>
 
 namespace retort::train {
-namespace {
 
 /// What one part gives.
-struct PartResult {
+struct DataParallel::PartResult {
   double loss = 0;
   std::vector<torch::Tensor> gradients;  ///< one a parameter; empty where the part adds nothing
-  std::exception_ptr error;
 };
 
-}  // namespace
+OperationThreads::OperationThreads(int threads) : before_(at::get_num_threads()) {
+  if (threads != before_) at::set_num_threads(threads);
+}
+
+OperationThreads::~OperationThreads() {
+  if (before_ != at::get_num_threads()) at::set_num_threads(before_);
+}
 
 DataParallel::DataParallel(std::vector<torch::Tensor> parameters, std::int64_t threads)
     : parameters_(std::move(parameters)), threads_(threads) {
@@ -43,46 +47,53 @@ std::vector<std::span<const std::size_t>> DataParallel::parts(std::span<const st
   return result;
 }
 
-double DataParallel::accumulate(std::size_t count, const std::function<torch::Tensor(std::size_t part)>& loss_of) {
-  std::vector<PartResult> results(count);
-  const auto run = [&](std::size_t part) {
+void DataParallel::for_each(std::size_t count, const std::function<void(std::size_t)>& body) {
+  std::vector<std::exception_ptr> errors(count);
+  const auto run = [&](std::size_t i) {
     try {
-      const torch::Tensor loss = loss_of(part);
-      if (!loss.defined()) return;
-      results[part].gradients = torch::autograd::grad({loss}, parameters_, {}, std::nullopt, false, true);
-      results[part].loss = loss.item<double>();
+      body(i);
     } catch (...) {
-      results[part].error = std::current_exception();
+      errors[i] = std::current_exception();
     }
   };
   if (pool_) {
     std::latch done(static_cast<std::ptrdiff_t>(count));
-    for (std::size_t part = 0; part < count; ++part) {
-      boost::asio::post(*pool_, [&, part] {
-        run(part);
+    for (std::size_t i = 0; i < count; ++i) {
+      boost::asio::post(*pool_, [&, i] {
+        run(i);
         done.count_down();
       });
     }
     done.wait();
   } else {
-    for (std::size_t part = 0; part < count; ++part) run(part);
+    for (std::size_t i = 0; i < count; ++i) run(i);
   }
+  for (const std::exception_ptr& error : errors)
+    if (error) std::rethrow_exception(error);
+}
 
-  double loss = 0;
-  for (PartResult& result : results) {
-    if (result.error) std::rethrow_exception(result.error);
-    if (result.gradients.empty()) continue;
-    loss += result.loss;
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      if (!result.gradients[i].defined()) continue;
-      const torch::Tensor& addend = result.gradients[i];
-      torch::Tensor& gradient = parameters_[i].mutable_grad();
+double DataParallel::accumulate(std::size_t count, const std::function<torch::Tensor(std::size_t part)>& loss_of) {
+  std::vector<PartResult> results(count);
+  for_each(count, [&](std::size_t part) {
+    const torch::Tensor loss = loss_of(part);
+    if (!loss.defined()) return;
+    results[part].gradients = torch::autograd::grad({loss}, parameters_, {}, std::nullopt, false, true);
+    results[part].loss = loss.item<double>();
+  });
+  // Weight by weight: a large model's sums are worth all threads.
+  for_each(parameters_.size(), [&](std::size_t i) {
+    torch::Tensor& gradient = parameters_[i].mutable_grad();
+    for (PartResult& result : results) {
+      if (result.gradients.empty() || !result.gradients[i].defined()) continue;
+      const torch::Tensor addend = std::move(result.gradients[i]);
       if (gradient.defined())
         gradient += addend;
       else
         gradient = addend.is_view() ? addend.clone() : addend;  // optimisers cannot clear a view
     }
-  }
+  });
+  double loss = 0;
+  for (const PartResult& result : results) loss += result.loss;
   return loss;
 }
 

@@ -14,6 +14,18 @@
 
 namespace retort::train {
 
+/// LibTorch's operations on this thread take `threads` threads each while it lives.
+class OperationThreads {
+ public:
+  explicit OperationThreads(int threads);
+  ~OperationThreads();
+  OperationThreads(const OperationThreads&) = delete;
+  OperationThreads& operator=(const OperationThreads&) = delete;
+
+ private:
+  int before_;
+};
+
 class DataParallel {
  public:
   /// While it lives, LibTorch's operations run on one thread each if `threads` is above 1. `parameters` are those that
@@ -34,6 +46,9 @@ class DataParallel {
   double accumulate(std::size_t count, const std::function<torch::Tensor(std::size_t part)>& loss_of);
 
  private:
+  struct PartResult;
+  /// Calls body(i) for every i below `count`, several at a time. Rethrows the first one's exception after all are done.
+  void for_each(std::size_t count, const std::function<void(std::size_t)>& body);
   std::vector<torch::Tensor> parameters_;
   std::int64_t threads_;
   std::unique_ptr<boost::asio::thread_pool> pool_;  ///< null with one thread

@@ -273,14 +273,22 @@ Tensor DecoderModule::attend(const Tensor& q, const Tensor& k, const Tensor& v, 
   return mixed.transpose(1, 2).reshape({q.size(0), q.size(1), config_.heads * config_.head_dim});
 }
 
-Tensor DecoderModule::full_attention(const Tensor& h, const Layer& layer, std::int64_t index) const {
+Tensor DecoderModule::read_both_ways(const Tensor& ids) const {
+  if (config_.prompt_end_token < 0) return {};
+  const Tensor found = ids == config_.prompt_end_token;
+  // argmax takes the first of equals.
+  return torch::where(found.any(1), found.to(torch::kInt32).argmax(1) + 1, torch::zeros({ids.size(0)}, torch::kInt64));
+}
+
+Tensor DecoderModule::full_attention(const Tensor& h, const Layer& layer, std::int64_t index,
+                                     const Tensor& both_ways) const {
   const auto [cosine, sine] = first(index, h.size(1));
   const Projected projected = project(h, layer);
   return causal_attention(rotate(projected.q, cosine, sine), rotate(projected.k, cosine, sine), projected.v,
-                          config_.window(index));
+                          config_.window(index), both_ways);
 }
 
-Tensor DecoderModule::activation(const Tensor& x, std::int64_t index, Site until) const {
+Tensor DecoderModule::activation(const Tensor& x, std::int64_t index, Site until, const Tensor& both_ways) const {
   const Layer& layer = layers_.at(static_cast<std::size_t>(index));
   const auto seen = [&](Site site, const Tensor& a) {
     observe(site, index, a);
@@ -289,7 +297,7 @@ Tensor DecoderModule::activation(const Tensor& x, std::int64_t index, Site until
   if (seen(Site::layer_input, x)) return x;
   const Tensor h = norm(x, layer.input_norm);
   if (seen(Site::attention_input, h)) return h;
-  const Tensor mixed = full_attention(h, layer, index);
+  const Tensor mixed = full_attention(h, layer, index, both_ways);
   if (seen(Site::attention_output, mixed)) return mixed;
   const Tensor middle = x + output(torch::linear(mixed, layer.o, layer.o_bias), layer.attention_output_norm);
   const Tensor g = norm(middle, layer.feed_forward_norm);
@@ -302,8 +310,9 @@ Tensor DecoderModule::activation(const Tensor& x, std::int64_t index, Site until
 }
 
 Tensor DecoderModule::hidden(const Tensor& ids, const Dropout& dropout, std::vector<Tensor>* layer_outputs) {
-  const auto attention = [this](const Tensor& h, const Layer& layer, std::int64_t index) {
-    return full_attention(h, layer, index);
+  const auto attention = [this, both_ways = read_both_ways(ids)](const Tensor& h, const Layer& layer,
+                                                                 std::int64_t index) {
+    return full_attention(h, layer, index, both_ways);
   };
   return run_layers(embed(ids), attention, dropout, layer_outputs);
 }
@@ -313,15 +322,22 @@ Tensor DecoderModule::hidden_packed(const Tensor& ids, const std::vector<std::in
   std::vector<Tensor> places;
   for (const std::int64_t length : lengths) places.push_back(torch::arange(length));
   const Tensor positions = torch::cat(places);
-  const auto attention = [this, positions, lengths](const Tensor& h, const Layer& layer, std::int64_t index) {
+  std::vector<Tensor> both_ways;
+  for (std::int64_t begin = 0; const std::int64_t length : lengths) {
+    both_ways.push_back(read_both_ways(ids.narrow(0, begin, length).unsqueeze(0)));
+    begin += length;
+  }
+  const auto attention = [this, positions, lengths, both_ways](const Tensor& h, const Layer& layer,
+                                                               std::int64_t index) {
     const auto [cosine, sine] = at(index, positions);
     const Projected projected = project(h, layer);
     const Tensor q = rotate(projected.q, cosine, sine), k = rotate(projected.k, cosine, sine);
     std::vector<Tensor> mixed;
     std::int64_t begin = 0;
-    for (const std::int64_t length : lengths) {
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
+      const std::int64_t length = lengths[i];
       const auto own = [&](const Tensor& x) { return x.narrow(1, begin, length); };
-      mixed.push_back(causal_attention(own(q), own(k), own(projected.v), config_.window(index)));
+      mixed.push_back(causal_attention(own(q), own(k), own(projected.v), config_.window(index), both_ways[i]));
       begin += length;
     }
     return torch::cat(mixed, 1);
@@ -334,6 +350,7 @@ Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths
   const std::int64_t batch = ids.size(0), time = ids.size(1);
   cache = {};
   cache.lengths = lengths.clone();
+  const Tensor both_ways = read_both_ways(ids);
   return run_layers(embed(ids), [&](const Tensor& h, const Layer& layer, std::int64_t index) {
     const auto [cosine, sine] = first(index, time);
     const Projected projected = project(h, layer);
@@ -342,7 +359,7 @@ Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths
       store->push_back(torch::zeros({batch, config_.kv_heads, capacity, config_.head_dim}));
       store->back().narrow(2, 0, time).copy_(fresh.transpose(1, 2));
     }
-    return causal_attention(q, k, v, config_.window(index));
+    return causal_attention(q, k, v, config_.window(index), both_ways);
   });
 }
 

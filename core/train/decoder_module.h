@@ -73,17 +73,21 @@ class DecoderModule {
   Observer observer;               ///< may be empty
   bool recomputes_layers = false;  ///< keep only the layers' inputs for the backward pass (recomputation.h)
 
-  /// ids [B,T] → [B,T,D] after the final norm. Sequences are padded on the right; attention is causal, so padding
-  /// changes nothing before it. Without a cache positions count from 0. `layer_outputs`, where given, gets the output
-  /// of every layer, [L] of [B,T,D].
+  /// ids [B,T] → [B,T,D] after the final norm. Sequences are padded on the right; attention is causal, but for prompts
+  /// that config().prompt_end_token ends, so padding changes nothing before it. Without a cache positions count from 0.
+  /// `layer_outputs`, where given, gets the output of every layer, [L] of [B,T,D].
   torch::Tensor hidden(const torch::Tensor& ids, const Dropout& dropout = {},
                        std::vector<torch::Tensor>* layer_outputs = nullptr);
   /// The same for sequences that follow one another without padding: ids [ΣT], `lengths` sum to ΣT → [1,ΣT,D].
   torch::Tensor hidden_packed(const torch::Tensor& ids, const std::vector<std::int64_t>& lengths,
                               const Dropout& dropout = {}, std::vector<torch::Tensor>* layer_outputs = nullptr);
   /// One layer from its input x [B,T,D], positions from 0, as far as `until`: what hidden() shows an observer there.
-  /// An observer sees what is on the way.
-  torch::Tensor activation(const torch::Tensor& x, std::int64_t layer, Site until) const;
+  /// An observer sees what is on the way. `both_ways`: read_both_ways() of the ids.
+  torch::Tensor activation(const torch::Tensor& x, std::int64_t layer, Site until,
+                           const torch::Tensor& both_ways) const;
+  /// How many positions of each sequence of ids [B,T] see each other all, [B] int64; undefined where the model reads
+  /// from left to right.
+  torch::Tensor read_both_ways(const torch::Tensor& ids) const;
   /// x [B,T,D], the last layer's output → [B,T,D] the head's input.
   torch::Tensor final_norm(const torch::Tensor& x) const { return norm(x, final_norm_); }
   /// ids […] → the first layer's input […,D].
@@ -127,8 +131,9 @@ class DecoderModule {
     torch::Tensor q, k, v;  ///< [B,T,H,head_dim], [B,T,K,head_dim] twice
   };
   Projected project(const torch::Tensor& h, const Layer& layer) const;
-  /// h [B,T,D] → [B,T,H·head_dim]; every position sees those before it.
-  torch::Tensor full_attention(const torch::Tensor& h, const Layer& layer, std::int64_t index) const;
+  /// h [B,T,D] → [B,T,H·head_dim]; every position sees those before it, and the first `both_ways` each other.
+  torch::Tensor full_attention(const torch::Tensor& h, const Layer& layer, std::int64_t index,
+                               const torch::Tensor& both_ways) const;
   /// One position a sequence against its cache: q [B,1,H,head_dim], k and v [B,K,S,head_dim], visible [B,1,1,S] what
   /// each sequence may look at → [B,1,H·head_dim].
   torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,

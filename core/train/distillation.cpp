@@ -10,6 +10,7 @@
 #include "train/epochs.h"
 #include "train/initialisation.h"
 #include "train/model_weights.h"
+#include "train/prompt_attention.h"
 #include "train/recorded_signals.h"
 #include "train/student_form.h"
 #include "train/trainer.h"
@@ -28,12 +29,13 @@ struct Models {
   bool by_text = false;
 };
 
-std::unique_ptr<DecoderModule> new_student(const DistillationJob& job, const model::ModelConfig& teacher) {
-  model::ModelConfig config = teacher;
+std::unique_ptr<DecoderModule> new_student(const DistillationJob& job, const CallModule& teacher) {
+  model::ModelConfig config = teacher.decoder->config();
   NewModel shape = job.model;
   if (shape.max_positions == 0) shape.max_positions = config.max_positions;
   if (shape.rope_theta == 0) shape.rope_theta = config.rope_theta;
   apply_shape(shape, config);
+  set_prompt_attention(shape.prompt_attention, teacher.contract, teacher.tokenizer, config);
   return std::make_unique<DecoderModule>(config, job.seed);
 }
 
@@ -101,7 +103,7 @@ CallModule load_student(const DistillationJob& job, const CallModule& first) {
   const std::string json = first.tokenizer.to_json();
   if (given && given->tokenizer.to_json() != json) return std::move(*given);
   return {text::Tokenizer::parse(json, job.teachers.front().string()), first.contract,
-          given ? std::move(given->decoder) : new_student(job, first.decoder->config())};
+          given ? std::move(given->decoder) : new_student(job, first)};
 }
 
 /// What a teacher of more tokens cannot do yet.
@@ -264,6 +266,7 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   const CallModule& task = models.student;
   DecoderModule& student = *task.decoder;
   student.recomputes_layers = job.training.recompute;
+  expect_unlearnt_prompts(job.prompt_loss_weight, student.config());
   Corpus corpus = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), task.contract, task.tokenizer,
                             {longest_row(models), job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
   const std::vector<AlignedRows> aligned = aligned_rows(job, models, corpus, hooks);
@@ -310,11 +313,8 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   auto parallel = std::make_unique<DataParallel>(groups, std::min(job.threads, losses.count()));
   DistillationStep distillation(std::move(parts), *parallel);
   const Processes& processes = Processes::of_environment();
-  std::int64_t now = 0;
-  if (!processes.alone())
-    trainer.reduce_with([&](double loss) { return processes.sum_gradients(groups.tensors(), loss, now); });
+  trainer.share_with(processes);
   trainer.run("distilling", [&](std::int64_t step) {
-    now = step;
     for (const std::size_t i : batches.at(step)) trainer.saw_tokens(static_cast<std::int64_t>(sequences[i].length()));
     MetricMap metrics;
     const double loss = distillation.accumulate(batches.at(step), step, metrics);

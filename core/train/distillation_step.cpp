@@ -321,10 +321,11 @@ std::vector<Sequence> DistillationStep::answers(PolicyEngine& engine, double tem
   std::vector<std::vector<text::TokenId>> prompts;
   for (const std::size_t i : batch) prompts.push_back(parts_.sequences[i].prompt);
   const std::vector<runtime::Rollout> responses =
-      engine.sample(prompts, {.temperature = temperature,
-                              .max_new_tokens = most_new_tokens,
-                              .end_token = parts_.end_token,
-                              .seed = parts_.seed ^ static_cast<std::uint64_t>(step)});
+      samples_of_all(parts_.processes, engine, prompts,
+                     {.temperature = temperature,
+                      .max_new_tokens = most_new_tokens,
+                      .end_token = parts_.end_token,
+                      .seed = parts_.seed ^ static_cast<std::uint64_t>(step)});
   std::vector<Sequence> data;
   double empty = 0, cut = 0;
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -376,8 +377,10 @@ double DistillationStep::accumulate(const std::vector<std::size_t>& batch, std::
     const Dropout dropout = dropout_of(parts_.training.dropout, parts_.seed, step, parts_.processes.part(part));
     return loss_of(data, split[part], dropout, reports[part]);
   });
+  MetricMap reported;
   for (const MetricMap& report : reports)
-    for (const auto& [name, sum] : report) metrics[name] += sum / std::max(1.0, data.weight);
+    for (const auto& [name, sum] : report) reported[name] += sum / std::max(1.0, data.weight);
+  for (const auto& [name, value] : parts_.processes.sum(reported)) metrics[name] += value;
   return loss;
 }
 

@@ -9,9 +9,12 @@
 #include "train/corpus.h"
 #include "train/data_parallel.h"
 #include "train/epochs.h"
+#include "train/initialisation.h"
 #include "train/low_rank.h"
 #include "train/model_weights.h"
 #include "train/processes.h"
+#include "train/prompt_attention.h"
+#include "train/prompt_tags.h"
 #include "train/row_chunks.h"
 #include "train/task_adaptation.h"
 #include "train/trainer.h"
@@ -39,7 +42,14 @@ task::PromptContract new_contract(const FineTuningJob& job, const std::vector<ta
       .with_grammar(job.grammar);
 }
 
-CallModule new_module(const FineTuningJob& job, const std::vector<task::Example>& examples) {
+void begin_embeddings(const std::filesystem::path& folder, const CallModule& module, const RunHooks& hooks) {
+  const model::ModelFolder pretrained(folder);
+  const std::int64_t missing = take_embeddings(*module.decoder, module.tokenizer, *load_decoder(pretrained),
+                                               text::Tokenizer::load(pretrained.path() / "tokenizer.json"));
+  hooks.log("embeddings begin with those of '" + folder.string() + "', but for " + std::to_string(missing) + " rows");
+}
+
+CallModule new_module(const FineTuningJob& job, const std::vector<task::Example>& examples, const RunHooks& hooks) {
   task::PromptContract contract = new_contract(job, examples);
   std::vector<std::string> texts;
   for (const task::Example& example : examples) {
@@ -59,15 +69,20 @@ CallModule new_module(const FineTuningJob& job, const std::vector<task::Example>
   apply_shape(job.model, config);
   config.eos_token = contract.end_token(tokenizer);
   config.pad_token = tokenizer.find("<|pad|>").value_or(-1);
+  set_prompt_attention(job.model.prompt_attention, contract, tokenizer, config);
   auto decoder = std::make_unique<DecoderModule>(config, job.seed);
-  return {std::move(tokenizer), std::move(contract), std::move(decoder)};
+  CallModule module{std::move(tokenizer), std::move(contract), std::move(decoder)};
+  if (job.embeddings) begin_embeddings(*job.embeddings, module, hooks);
+  return module;
 }
 
-CallModule starting_module(const FineTuningJob& job, const std::vector<task::Example>& examples) {
-  if (!job.start) return new_module(job, examples);
+CallModule starting_module(const FineTuningJob& job, const std::vector<task::Example>& examples,
+                           const RunHooks& hooks) {
+  if (!job.start) return new_module(job, examples, hooks);
   const model::ModelFolder folder(*job.start);
-  return folder.retort().contains("task") ? load_call_module(*job.start)
-                                          : adapt_to_task(folder, new_contract(job, examples));
+  return folder.retort().contains("task")
+             ? load_call_module(*job.start)
+             : adapt_to_task(folder, new_contract(job, examples), job.model.prompt_attention);
 }
 
 /// Σ over rows of weight · loss. hidden [N,D].
@@ -92,6 +107,19 @@ torch::Tensor row_states(DecoderModule& decoder, const BatchRows& rows, const Dr
   return all.reshape({-1, decoder.config().hidden_size}).index_select(0, rows.index);
 }
 
+/// Every sequence's prompt_tags(), as labels of this weight.
+void add_tags(std::vector<Sequence>& sequences, const CallModule& module, double weight) {
+  const auto none = module.tokenizer.find("<|none|>");
+  if (!none || module.contract.format() != "functional_tokens")
+    throw std::invalid_argument("tag_weight: expected 0 where calls are written as \"" + module.contract.format() +
+                                "\", found " + std::to_string(weight) +
+                                ": arguments have tokens of their own in the form functional_tokens alone");
+  for (Sequence& sequence : sequences) {
+    sequence.tags = prompt_tags(sequence, module.tokenizer, *none);
+    sequence.tag_weight = static_cast<float>(weight);
+  }
+}
+
 ParameterGroup learnt_group(const FineTuningJob& job, DecoderModule& decoder) {
   return job.low_rank.rank > 0 ? add_low_rank(decoder, job.low_rank, job.seed) : decoder_group(decoder);
 }
@@ -100,15 +128,20 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
   if (job.loss != "nll" && job.loss != "dft")
     throw std::invalid_argument("loss: expected \"nll\" or \"dft\", found \"" + job.loss + "\"");
+  if (job.embeddings && job.start)
+    throw std::invalid_argument(
+        "expected one of the inputs \"model\", where to start, and \"embeddings\", of a new model; found both");
   if (job.low_rank.rank > 0 && !job.start)
     throw std::invalid_argument("low_rank: expected a model to start from as the input \"model\", found none");
   LabelledRows labelled = read_labelled_rows(job.dataset / "train.jsonl");
-  CallModule module = starting_module(job, labelled.examples);
+  CallModule module = starting_module(job, labelled.examples, hooks);
   DecoderModule& decoder = *module.decoder;
+  expect_unlearnt_prompts(job.prompt_loss_weight, decoder.config());
   decoder.recomputes_layers = job.training.recompute;
-  const Corpus corpus =
+  Corpus corpus =
       tokenised(std::move(labelled), module.contract, module.tokenizer,
                 {decoder.config().max_positions, job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
+  if (job.tag_weight > 0) add_tags(corpus.sequences, module, job.tag_weight);
   const std::vector<Sequence>& sequences = corpus.sequences;
   Validator validator(
       decoder, module.tokenizer, module.contract,
@@ -125,12 +158,9 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   trainer.describe_batches_with(
       [&](std::int64_t step) { return described(sequences, batches.at(step), module.tokenizer); });
   const Processes& processes = Processes::of_environment();
-  std::int64_t now = 0;
-  if (!processes.alone())
-    trainer.reduce_with([&](double loss) { return processes.sum_gradients(groups.tensors(), loss, now); });
+  trainer.share_with(processes);
   auto parallel = std::make_unique<DataParallel>(groups, job.threads);
   trainer.run("fine-tuning", [&](std::int64_t step) {
-    now = step;
     const std::vector<std::size_t>& batch = batches.at(step);
     double total_weight = 0;
     for (const std::size_t i : batch) {

@@ -19,6 +19,8 @@ namespace retort::train {
 struct FineTuningJob : TrainingJob {
   /// A model folder, with a task or pretrained without one; nothing: a new model.
   std::optional<std::filesystem::path> start;
+  /// A model folder whose embedding a new model's begins with (initialisation.h); used without `start`.
+  std::optional<std::filesystem::path> embeddings;
   NewModel model;  ///< used without `start`
   std::string call_format = "functional_tokens";
   task::NormalisationOptions normalisation;  ///< of what users write
@@ -28,6 +30,7 @@ struct FineTuningJob : TrainingJob {
   std::string loss = "nll";  ///< or "dft": what fine_tune() says
   LowRankOptions low_rank;   ///< LoRA; merged into what is written
   ModelSelection validation;
+  double tag_weight = 0;  ///< of prompt_tags() in the loss; 0 = none. Needs calls in functional tokens.
   double prompt_loss_weight = 0;  ///< of the prompt's tokens in the loss; 0 = responses only
 };
 

@@ -57,7 +57,7 @@ std::unique_ptr<DecoderModule> cut_decoder(DecoderModule& full, const host::Prun
 
   const Tensor tokens = as_tensor(kept_of(plan, RETORT_AXIS_VOCABULARY, -1, old.vocabulary_size));
   config.vocabulary_size = tokens.size(0);
-  for (std::int64_t* token : {&config.bos_token, &config.eos_token, &config.pad_token})
+  for (std::int64_t* token : {&config.bos_token, &config.eos_token, &config.pad_token, &config.prompt_end_token})
     *token = place_of(*token, tokens);
 
   auto small = std::make_unique<DecoderModule>(config, 0);

@@ -4,6 +4,7 @@
 
 #include "host/base/files.h"
 #include "host/base/json.h"
+#include "train/calibration_set.h"
 
 namespace retort::train {
 
@@ -22,14 +23,8 @@ std::unique_ptr<DecoderModule> load_decoder(const model::ModelFolder& folder) {
 }
 
 CallModule load_call_module(const std::filesystem::path& folder) {
-  const model::ModelFolder opened(folder);
-  if (!opened.retort().contains("task"))
-    throw std::invalid_argument((folder / "retort.json").string() +
-                                ": expected the task under \"task\", found none: this model knows no task yet; "
-                                "fine-tune it first (stage.sft)");
-  return {text::Tokenizer::load(folder / "tokenizer.json"),
-          task::PromptContract::from_json(opened.retort().at("task"), (folder / "retort.json").string()),
-          load_decoder(opened)};
+  TaskFiles task = load_task_files(folder);
+  return {std::move(task.tokenizer), std::move(task.contract), load_decoder(model::ModelFolder(folder))};
 }
 
 namespace {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "model/model_config.h"
 
@@ -17,6 +18,7 @@ struct NewModel {
   std::int64_t intermediate_size = 704;
   std::int64_t max_positions = 256;  ///< tokens
   double rope_theta = 10000;
+  std::string prompt_attention = "causal";  ///< or "bidirectional"; in a distillation "teacher": the teacher's
 };
 
 /// Gives `config` this shape, vocabulary left alone. Layers that look through a sliding window stay as dense in the

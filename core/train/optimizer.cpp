@@ -1,9 +1,13 @@
 #include "train/optimizer.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+
+#include "train/data_parallel.h"
 
 namespace retort::train {
 namespace {
@@ -33,6 +37,7 @@ class AdamW : public Optimizer {
 
   void step(double rate) override {
     const torch::NoGradGuard no_grad;
+    const OperationThreads all(threads_);  // the kernel's parts begin on cache lines: the bits do not depend on them
     for (std::size_t i = 0; i < tensors_.size(); ++i) {
       const Optimised& one = tensors_[i];
       if (!one.weight.grad().defined()) continue;
@@ -82,6 +87,7 @@ class AdamW : public Optimizer {
   };
   std::vector<Optimised> tensors_;
   std::vector<Moments> moments_;  ///< one a tensor
+  int threads_ = at::get_num_threads();
 };
 
 /// Whether Muon is meant for it: a matrix between hidden states.

@@ -115,23 +115,25 @@ PolicyBatches::PolicyBatches(const PolicyGradientJob& job, const CallModule& pol
                 .max_result_tokens = job.max_result_tokens},
                job.threads) {}
 
-PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::uint64_t seed, MetricMap& metrics) {
+PolicyBatch PolicyBatches::make(std::span<const std::size_t> batch, std::size_t first, std::uint64_t seed,
+                                MetricMap& metrics) {
   const std::int64_t group = job_.algorithm.front().wanted().group_size;
-  RolloutBatch rollouts = sampler_.sample(batch, seed);
+  PolicyBatch made;
+  host::RlStep& step = made.step;
+  step.group_size = group;
+  step.maximum_tokens = job_.max_new_tokens * job_.max_turns;
+  step.temperature = job_.temperature;
+  if (batch.empty()) return made;
+  RolloutBatch rollouts = sampler_.sample(batch, seed, first);
   std::vector<host::RewardItem> items = job_.reward(policy_.contract.tools(), rollouts.answers);
   if (items.size() != rollouts.answers.size())
     throw std::runtime_error("the reward returned " + std::to_string(items.size()) + " scores for " +
                              std::to_string(rollouts.answers.size()) + " answers");
 
-  PolicyBatch made;
   made.unscored = drop_unscored(rollouts, items, static_cast<std::size_t>(group), metrics);
   if (items.empty()) return made;
-  host::RlStep& step = made.step;
   const auto rows = static_cast<std::int64_t>(items.size());
   step.prompts = rows / group;
-  step.group_size = group;
-  step.maximum_tokens = job_.max_new_tokens * job_.max_turns;
-  step.temperature = job_.temperature;
   std::vector<std::vector<float>> own;  // of each token of a response: 1 where the policy wrote it
   double reward = 0, malformed = 0, finished = 0, tokens = 0, empty = 0;
   for (std::size_t row = 0; row < items.size(); ++row) {

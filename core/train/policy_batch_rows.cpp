@@ -44,6 +44,7 @@ void widen(std::vector<float>& values, std::int64_t from, std::int64_t to) {
 void widen(PolicyBatch& batch, std::int64_t positions) {
   for (const NamedValues& one : of_tokens) widen(batch.step.*one.values, batch.step.positions, positions);
   widen(batch.teacher_log_probs, batch.step.positions, positions);
+  widen(batch.entropies, batch.step.positions, positions);
   batch.step.positions = positions;
 }
 
@@ -88,6 +89,8 @@ void append(PolicyBatch& batch, PolicyBatch more) {
   for (const NamedValues& one : of_tokens) join(batch.step.*one.values, more.step.*one.values);
   for (const NamedValues& one : of_advantages) (batch.step.*one.values).clear();
   join(batch.teacher_log_probs, more.teacher_log_probs);
+  join(batch.entropies, more.entropies);
+  if (batch.unscored.empty()) batch.unscored = std::move(more.unscored);
   std::move(more.sequences.begin(), more.sequences.end(), std::back_inserter(batch.sequences));
   batch.step.prompts += more.step.prompts;
 }
@@ -105,27 +108,19 @@ std::vector<std::size_t> other_prompts(std::size_t count, std::span<const std::s
   return others;
 }
 
-void save_policy_batch(const std::filesystem::path& file, const PolicyBatch& batch, std::int64_t number) {
-  nlohmann::json json = {{"batch", number},
-                         {"prompts", batch.step.prompts},
-                         {"group_size", batch.step.group_size},
-                         {"positions", batch.step.positions},
-                         {"maximum_tokens", batch.step.maximum_tokens},
-                         {"temperature", batch.step.temperature},
-                         {"teacher_log_probs", batch.teacher_log_probs},
+namespace {
+
+nlohmann::json to_json(const PolicyBatch& batch) {
+  nlohmann::json json = {{"prompts", batch.step.prompts},         {"group_size", batch.step.group_size},
+                         {"positions", batch.step.positions},     {"maximum_tokens", batch.step.maximum_tokens},
+                         {"temperature", batch.step.temperature}, {"teacher_log_probs", batch.teacher_log_probs},
                          {"sequences", nlohmann::json::array()}};
   for (const NamedValues& one : of_rows) json[one.name] = batch.step.*one.values;
   for (const NamedValues& one : of_tokens) json[one.name] = batch.step.*one.values;
   for (const NamedValues& one : of_advantages) json[one.name] = batch.step.*one.values;
-  for (const Sequence& sequence : batch.sequences) {
-    json["sequences"].push_back(
-        {{"prompt", sequence.prompt}, {"response", sequence.response}, {"example", sequence.example}});
-    if (!sequence.mask.empty()) json["sequences"].back()["mask"] = sequence.mask;
-  }
-  host::write_file_atomically(file, json.dump());
+  for (const Sequence& sequence : batch.sequences) json["sequences"].push_back(to_json(sequence));
+  return json;
 }
-
-namespace {
 
 PolicyBatch read_batch(const nlohmann::json& json) {
   PolicyBatch batch;
@@ -139,18 +134,45 @@ PolicyBatch read_batch(const nlohmann::json& json) {
   for (const NamedValues& one : of_rows) step.*one.values = json.at(one.name).get<std::vector<float>>();
   for (const NamedValues& one : of_tokens) step.*one.values = json.at(one.name).get<std::vector<float>>();
   for (const NamedValues& one : of_advantages) step.*one.values = json.at(one.name).get<std::vector<float>>();
-  for (const nlohmann::json& one : json.at("sequences")) {
-    Sequence sequence;
-    sequence.prompt = one.at("prompt").get<std::vector<text::TokenId>>();
-    sequence.response = one.at("response").get<std::vector<text::TokenId>>();
-    sequence.example = one.at("example");
-    if (one.contains("mask")) sequence.mask = one["mask"].get<std::vector<float>>();
-    batch.sequences.push_back(std::move(sequence));
-  }
+  for (const nlohmann::json& one : json.at("sequences")) batch.sequences.push_back(sequence_from_json(one));
   return batch;
 }
 
 }  // namespace
+
+PolicyBatch of_all_processes(const Processes& processes, PolicyBatch own, const MetricMap& of_own, MetricMap& metrics) {
+  const auto add = [&](const MetricMap& part, double share) {
+    for (const auto& [name, value] : part) metrics[name] += name == "unscored_prompts" ? value : share * value;
+  };
+  if (processes.alone()) {
+    add(of_own, 1);
+    return own;
+  }
+  nlohmann::json said = {{"batch", to_json(own)}, {"unscored", own.unscored}, {"metrics", of_own}};
+  said["entropies"] = own.entropies;
+  const std::vector<nlohmann::json> all = processes.gather(said);
+  std::int64_t prompts = 0;
+  for (const nlohmann::json& one : all) prompts += one.at("batch").at("prompts").get<std::int64_t>();
+  PolicyBatch joined;
+  for (std::size_t rank = 0; rank < all.size(); ++rank) {
+    PolicyBatch part = read_batch(all[rank].at("batch"));
+    part.entropies = all[rank].at("entropies").get<std::vector<float>>();
+    part.unscored = all[rank].at("unscored").get<std::string>();
+    add(all[rank].at("metrics").get<MetricMap>(),
+        static_cast<double>(part.step.prompts) / static_cast<double>(std::max<std::int64_t>(prompts, 1)));
+    if (rank == 0)
+      joined = std::move(part);
+    else
+      append(joined, std::move(part));
+  }
+  return joined;
+}
+
+void save_policy_batch(const std::filesystem::path& file, const PolicyBatch& batch, std::int64_t number) {
+  nlohmann::json json = to_json(batch);
+  json["batch"] = number;
+  host::write_file_atomically(file, json.dump());
+}
 
 PolicyBatch load_policy_batch(const std::filesystem::path& file, std::int64_t number) {
   const nlohmann::json json = host::read_json(file);

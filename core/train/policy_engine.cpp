@@ -1,6 +1,8 @@
 #include "train/policy_engine.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
 #include <stdexcept>
 
 namespace retort::train {
@@ -26,6 +28,25 @@ std::vector<runtime::Rollout> PolicyEngine::sample(std::span<const std::vector<r
   else
     engine_ = std::make_unique<runtime::RolloutEngine>(decoder_.config(), weights, options_);
   return engine_->sample(prompts, options);
+}
+
+std::vector<runtime::Rollout> samples_of_all(const Processes& processes, PolicyEngine& engine,
+                                             std::span<const std::vector<runtime::TokenId>> prompts,
+                                             runtime::RolloutOptions options) {
+  options.numbers = {};
+  if (processes.alone()) return engine.sample(prompts, options);
+  const Share share = processes.share(prompts.size());
+  std::vector<std::uint64_t> numbers(share.end - share.begin);
+  std::iota(numbers.begin(), numbers.end(), static_cast<std::uint64_t>(share.begin));
+  options.numbers = numbers;
+  nlohmann::json own = nlohmann::json::array();
+  for (const runtime::Rollout& one : engine.sample(prompts.subspan(share.begin, numbers.size()), options))
+    own.push_back({one.tokens, one.finished});
+  std::vector<runtime::Rollout> all;
+  for (const nlohmann::json& part : processes.gather(own))
+    for (const nlohmann::json& one : part)
+      all.push_back({one.at(0).get<std::vector<runtime::TokenId>>(), {}, one.at(1).get<bool>()});
+  return all;
 }
 
 runtime::RolloutPrecision rollout_precision(const std::string& name) {

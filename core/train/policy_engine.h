@@ -8,6 +8,7 @@
 
 #include "runtime/generate/rollout.h"
 #include "train/decoder_module.h"
+#include "train/processes.h"
 
 namespace retort::train {
 
@@ -27,6 +28,12 @@ class PolicyEngine {
   runtime::RolloutEngineOptions options_;
   std::unique_ptr<runtime::RolloutEngine> engine_;
 };
+
+/// As engine.sample(), shared: every process answers its part of the prompts and gets the tokens of all. With several
+/// processes there are no log-probabilities. `options.numbers` is not looked at.
+std::vector<runtime::Rollout> samples_of_all(const Processes& processes, PolicyEngine& engine,
+                                             std::span<const std::vector<runtime::TokenId>> prompts,
+                                             runtime::RolloutOptions options);
 
 /// "f32" or "bf16"; throws std::invalid_argument for another.
 runtime::RolloutPrecision rollout_precision(const std::string& name);

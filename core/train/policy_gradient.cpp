@@ -21,7 +21,23 @@
 namespace retort::train {
 namespace {
 
-/// The policy, what is trained with it, and one batch of rollouts at a time.
+/// This process's share of an update's rows: whole groups where the algorithm asked for these.
+std::vector<std::int64_t> own_rows(const host::RlUpdate& update, const retort_rl_requirements& wanted,
+                                   const Processes& processes) {
+  const std::vector<std::int64_t>& rows = update.rows;
+  const bool whole_groups = (wanted.flags & RETORT_RL_WHOLE_GROUPS) != 0;
+  std::vector<std::size_t> borders;  // of what stays together
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (!whole_groups || i == 0 || rows[i] / wanted.group_size != rows[i - 1] / wanted.group_size) borders.push_back(i);
+  borders.push_back(rows.size());
+  const Share own = processes.share(borders.size() - 1);
+  return {rows.begin() + static_cast<std::ptrdiff_t>(borders[own.begin]),
+          rows.begin() + static_cast<std::ptrdiff_t>(borders[own.end])};
+}
+
+/// The policy, what is trained with it, and one batch of rollouts at a time. Of several processes each samples, scores
+/// and looks at its share of the prompts; then all know the whole batch, so that advantages, what is kept and what is
+/// refilled are those of one process, and each adds the gradient of its share of an update's rows.
 class PolicyLearner {
  public:
   PolicyLearner(const PolicyGradientJob& job, const CallModule& policy, DecoderModule* reference,
@@ -73,12 +89,14 @@ class PolicyLearner {
   double accumulate(std::size_t number, MetricMap& metrics) {
     const host::RlUpdate& update = updates_.at(number);
     if (update.rows.empty()) return 0;
+    host::RlUpdate own = update;
+    own.rows = own_rows(update, first().wanted(), processes_);
     const auto threads = std::min<std::int64_t>(job_.threads, static_cast<std::int64_t>(job_.algorithm.size()));
     DataParallel gradients(groups_, threads);
-    const auto rows = static_cast<std::int64_t>(update.rows.size());
+    const auto rows = static_cast<std::int64_t>(own.rows.size());
     std::int64_t most = std::max<std::int64_t>(1, (rows + threads - 1) / threads);
     if (job_.training.micro_batch_size > 0) most = std::min(most, job_.training.micro_batch_size);
-    const auto parts = host::rl_parts(update, first().wanted(), most);
+    const auto parts = host::rl_parts(own, first().wanted(), most);
     std::vector<MetricMap> of_part(parts.size());
     const double loss = gradients.accumulate(parts.size(), [&](std::size_t part) {
       host::throw_if_stop_requested();
@@ -88,8 +106,10 @@ class PolicyLearner {
       const InstancePool<host::RlCall>::Lease algorithm(instances_);
       return rl_loss(*algorithm, batch_.step, update, parts[part], now, of_part[part]);
     });
+    MetricMap reported;
     for (const MetricMap& part : of_part)
-      for (const auto& [name, value] : part) metrics[name] += value;
+      for (const auto& [name, value] : part) reported[name] += value;
+    for (const auto& [name, value] : processes_.sum(reported)) metrics[name] += value;
     return loss;
   }
 
@@ -106,9 +126,15 @@ class PolicyLearner {
 
   /// Rollouts, and what policy, reference and teacher say of them.
   PolicyBatch ask(std::span<const std::size_t> prompts, std::uint64_t seed, MetricMap& metrics) {
-    PolicyBatch asked = batches_.make(prompts, seed, metrics);
+    const Share share = processes_.share(prompts.size());
+    MetricMap of_own;
+    PolicyBatch own = batches_.make(prompts.subspan(share.begin, share.end - share.begin), share.begin, seed, of_own);
+    look_at_rollouts(own);
+    PolicyBatch asked = of_all_processes(processes_, std::move(own), of_own, metrics);
     if (asked.step.prompts == 0) return asked;
-    look_at_rollouts(asked, metrics);
+    metrics["policy_entropy"] =
+        mean_difference(asked.entropies, std::vector<float>(asked.entropies.size(), 0.0F), asked.step.mask);
+    asked.entropies.clear();
     metrics["sampler_difference"] =
         mean_distance(asked.step.old_log_probs, asked.step.sampler_log_probs, asked.step.mask);
     if (teacher_ == nullptr) return asked;
@@ -160,12 +186,11 @@ class PolicyLearner {
   }
 
   /// What the policy at the begin of the step, and the others, say of the rollouts; in parts of micro_batch_size.
-  void look_at_rollouts(PolicyBatch& batch, MetricMap& metrics) {
+  void look_at_rollouts(PolicyBatch& batch) const {
     const torch::NoGradGuard no_grad;
     host::RlStep& step = batch.step;
     const std::size_t all = batch.sequences.size();
     const auto micro = static_cast<std::size_t>(std::max<std::int64_t>(job_.training.micro_batch_size, 0));
-    std::vector<float> entropies;
     const auto append = [](std::vector<float>& to, const torch::Tensor& part) {
       const std::vector<float> values = values_of(part);
       to.insert(to.end(), values.begin(), values.end());
@@ -180,7 +205,7 @@ class PolicyLearner {
                            {.temperature = job_.temperature, .entropies = true, .value_head = options_.value_head});
       append(step.old_log_probs, old.log_probs);
       append(step.old_values, old.values);
-      append(entropies, old.entropies);
+      append(batch.entropies, old.entropies);
       const auto said_by = [&](DecoderModule& model) {
         return response_signals(model, batch.sequences, rows, step.positions, {.temperature = job_.temperature})
             .log_probs;
@@ -188,7 +213,6 @@ class PolicyLearner {
       if (reference_ != nullptr) append(step.reference_log_probs, said_by(*reference_));
       if (teacher_ != nullptr) append(batch.teacher_log_probs, said_by(*teacher_));
     }
-    metrics["policy_entropy"] = mean_difference(entropies, std::vector<float>(entropies.size(), 0.0F), step.mask);
   }
   const host::RlCall& first() const { return job_.algorithm.front(); }
 
@@ -199,6 +223,7 @@ class PolicyLearner {
   PolicyBatches batches_;
   InstancePool<host::RlCall> instances_;
   const RunHooks& hooks_;
+  const Processes& processes_ = Processes::of_environment();
   PolicyDiagnosis diagnosis_;
   SignalOptions options_;
   PolicyBatch batch_;
@@ -207,7 +232,6 @@ class PolicyLearner {
 };
 
 void check(const PolicyGradientJob& job) {
-  expect_one_process("reinforcement learning");
   if (job.algorithm.empty()) throw std::invalid_argument("policy gradient: expected an algorithm, found none");
   if (!(job.temperature > 0))
     throw std::invalid_argument("temperature: expected a number above 0, found " + std::to_string(job.temperature));
@@ -264,6 +288,7 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   PolicyLearner learner(job, policy, reference.get(), teacher.get(), value_head ? &*value_head : nullptr, groups,
                         PolicyBatches(job, policy, corpus.examples, prompts), hooks);
   trainer.checkpoint_at_multiples_of(updates, [&] { learner.save(); });
+  trainer.share_with(Processes::of_environment());
   trainer.run("policy gradient", [&](std::int64_t step) {
     const std::int64_t batch = step / updates;
     MetricMap metrics;

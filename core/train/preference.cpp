@@ -22,7 +22,6 @@ namespace {
 constexpr std::size_t prompts_at_once = 64;  // sampled and scored before the next ones: progress, and a bound on memory
 
 void check(const PreferenceJob& job) {
-  expect_one_process("learning of preferences");
   if (job.algorithm.empty()) throw std::invalid_argument("preferences: expected an algorithm, found none");
   if (!job.samples) return;
   if (job.samples->count < 2)
@@ -44,27 +43,29 @@ PreferenceData sample_preferences(const PreferenceJob& job, const CallModule& po
       job.threads);
   PreferenceData all;
   const bool paired = !job.algorithm.front().unpaired();
+  const Processes& processes = Processes::of_environment();
   double unscored = 0;
   for (std::size_t begin = 0; begin < prompts.size(); begin += prompts_at_once) {
     hooks.throw_if_stopped();
     std::vector<std::size_t> batch(std::min(prompts_at_once, prompts.size() - begin));
     std::iota(batch.begin(), batch.end(), begin);
-    const RolloutBatch rollouts = sampler.sample(batch, job.seed ^ (static_cast<std::uint64_t>(begin) << 20));
-    const std::vector<host::RewardItem> verdicts = samples.reward(policy.contract.tools(), rollouts.answers);
+    const Share share = processes.share(batch.size());
+    const RolloutBatch rollouts = sampler.sample(std::span(batch).subspan(share.begin, share.end - share.begin),
+                                                 job.seed ^ (static_cast<std::uint64_t>(begin) << 20), share.begin);
+    std::vector<host::RewardItem> verdicts;
+    if (!rollouts.answers.empty()) verdicts = samples.reward(policy.contract.tools(), rollouts.answers);
     for (const host::RewardItem& verdict : verdicts) unscored += verdict.error.empty() ? 0 : 1;
-    PreferenceData found = best_against_worst(rollouts.sequences, rollouts.answers, verdicts, samples.reward_weights,
-                                              samples.margin, paired);
-    const auto offset = static_cast<std::int64_t>(all.sequences.size());
-    for (PreferenceItem& item : found.items) {
-      if (item.chosen >= 0) item.chosen += offset;
-      if (item.rejected >= 0) item.rejected += offset;
-      all.items.push_back(item);
+    const PreferenceData found = best_against_worst(rollouts.sequences, rollouts.answers, verdicts,
+                                                    samples.reward_weights, samples.margin, paired);
+    if (processes.alone()) {
+      append(all, found);
+    } else {
+      for (const nlohmann::json& part : processes.gather(to_json(found))) append(all, preferences_from_json(part));
     }
-    std::move(found.sequences.begin(), found.sequences.end(), std::back_inserter(all.sequences));
     hooks.progress("sampling", static_cast<std::int64_t>(begin + batch.size()),
                    static_cast<std::int64_t>(prompts.size()), "prompts");
   }
-  hooks.metric("unscored_samples", -1, unscored);
+  hooks.metric("unscored_samples", -1, processes.sum({{"unscored", unscored}}).at("unscored"));
   if (all.items.empty())
     throw std::runtime_error("none of " + std::to_string(prompts.size()) +
                              " prompts got samples whose scores differ by more than " + std::to_string(samples.margin) +
@@ -99,16 +100,18 @@ ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
   // Before the trainer: a checkpoint would replace the weights that samples and reference come from.
   const PreferenceData data = read(job, policy, hooks);
   hooks.metric("preferences", -1, static_cast<double>(data.items.size()));
+  const Processes& processes = Processes::of_environment();
   std::vector<float> reference;
   if (job.algorithm.front().wants_reference())
-    reference =
-        all_sequence_log_probs(*policy.decoder, data.sequences, 2 * static_cast<std::size_t>(job.training.batch_size));
+    reference = all_sequence_log_probs(*policy.decoder, data.sequences,
+                                       2 * static_cast<std::size_t>(job.training.batch_size), processes);
   const std::vector<task::Example> validation =
       validation_examples(job.dataset, job.validation_limit, job.training.max_rejected_share);
 
   const ParameterGroups groups({decoder_group(*policy.decoder)});
   EpochBatches batches(lengths_of(data), job.training, job.seed);
   Trainer trainer(groups, job.training, batches.total_steps(), job.seed, job.work, hooks);
+  trainer.share_with(processes);
   DataParallel gradients(groups, std::min(job.threads, static_cast<std::int64_t>(job.algorithm.size())));
   InstancePool<host::PreferenceCall> instances(job.algorithm);
   const auto validate = [&](std::int64_t step) {
@@ -124,7 +127,7 @@ ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
         if (sequence >= 0)
           trainer.saw_tokens(static_cast<std::int64_t>(data.sequences[static_cast<std::size_t>(sequence)].length()));
     const host::PreferenceStep now{weight_of(data, batch), step, batches.total_steps()};
-    const auto parts = gradients.parts(batch, job.training.micro_batch_size);
+    const auto parts = gradients.parts(processes.share(batch), job.training.micro_batch_size);
     std::vector<MetricMap> of_part(parts.size());
     const double loss = gradients.accumulate(parts.size(), [&](std::size_t part) {
       const InstancePool<host::PreferenceCall>::Lease algorithm(instances);
@@ -133,7 +136,7 @@ ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
     MetricMap metrics;
     for (const MetricMap& part : of_part)
       for (const auto& [name, value] : part) metrics[name] += value;
-    for (const auto& [name, value] : metrics) hooks.metric(name, step, value);
+    for (const auto& [name, value] : processes.sum(metrics)) hooks.metric(name, step, value);
     return loss;
   });
   trainer.use_kept_weights();

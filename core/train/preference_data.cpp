@@ -131,4 +131,29 @@ PreferenceData best_against_worst(const std::vector<Sequence>& sequences, const 
   return data;
 }
 
+void append(PreferenceData& data, const PreferenceData& more) {
+  const auto offset = static_cast<std::int64_t>(data.sequences.size());
+  for (PreferenceItem item : more.items) {
+    if (item.chosen >= 0) item.chosen += offset;
+    if (item.rejected >= 0) item.rejected += offset;
+    data.items.push_back(item);
+  }
+  data.sequences.insert(data.sequences.end(), more.sequences.begin(), more.sequences.end());
+}
+
+json to_json(const PreferenceData& data) {
+  json stored = {{"sequences", json::array()}, {"items", json::array()}};
+  for (const Sequence& sequence : data.sequences) stored["sequences"].push_back(to_json(sequence));
+  for (const PreferenceItem& item : data.items) stored["items"].push_back({item.chosen, item.rejected, item.weight});
+  return stored;
+}
+
+PreferenceData preferences_from_json(const json& stored) {
+  PreferenceData data;
+  for (const json& one : stored.at("sequences")) data.sequences.push_back(sequence_from_json(one));
+  for (const json& one : stored.at("items"))
+    data.items.push_back({one.at(0).get<std::int64_t>(), one.at(1).get<std::int64_t>(), one.at(2).get<double>()});
+  return data;
+}
+
 }  // namespace retort::train

@@ -53,4 +53,11 @@ PreferenceData best_against_worst(const std::vector<Sequence>& sequences, const 
                                   const std::vector<host::RewardItem>& verdicts, const std::vector<double>& weights,
                                   double margin, bool paired);
 
+/// Adds the sequences and items of `more`.
+void append(PreferenceData& data, const PreferenceData& more);
+
+/// Between processes.
+nlohmann::json to_json(const PreferenceData& data);
+PreferenceData preferences_from_json(const nlohmann::json& stored);
+
 }  // namespace retort::train

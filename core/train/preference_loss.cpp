@@ -18,18 +18,28 @@ Tensor sequence_log_probs(DecoderModule& decoder, const std::vector<Sequence>& s
 }
 
 std::vector<float> all_sequence_log_probs(DecoderModule& decoder, const std::vector<Sequence>& sequences,
-                                          std::size_t batch_size) {
+                                          std::size_t batch_size, const Processes& processes) {
   torch::NoGradGuard no_grad;
   std::vector<std::size_t> order(sequences.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return sequences[a].length() < sequences[b].length(); });
-  std::vector<float> sums(sequences.size());
-  for (std::size_t begin = 0; begin < order.size(); begin += batch_size) {
+  std::vector<float> in_order;
+  const Share own = processes.share((order.size() + batch_size - 1) / batch_size);
+  for (std::size_t batch = own.begin; batch < own.end; ++batch) {
+    const std::size_t begin = batch * batch_size;
     const auto rows = std::span(order).subspan(begin, std::min(batch_size, order.size() - begin));
     const std::vector<float> part = values_of(sequence_log_probs(decoder, sequences, rows));
-    for (std::size_t i = 0; i < rows.size(); ++i) sums[rows[i]] = part[i];
+    in_order.insert(in_order.end(), part.begin(), part.end());
   }
+  if (!processes.alone()) {
+    const std::vector<nlohmann::json> all = processes.gather(in_order);
+    in_order.clear();
+    for (const nlohmann::json& part : all)
+      for (const nlohmann::json& value : part) in_order.push_back(value.get<float>());
+  }
+  std::vector<float> sums(sequences.size());
+  for (std::size_t i = 0; i < order.size(); ++i) sums[order[i]] = in_order.at(i);
   return sums;
 }
 

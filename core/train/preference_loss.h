@@ -10,6 +10,7 @@
 #include "train/libtorch.h"
 #include "train/plugin_node.h"
 #include "train/preference_data.h"
+#include "train/processes.h"
 
 namespace retort::train {
 
@@ -17,9 +18,9 @@ namespace retort::train {
 torch::Tensor sequence_log_probs(DecoderModule& decoder, const std::vector<Sequence>& sequences,
                                  std::span<const std::size_t> rows);
 
-/// Of every sequence, in batches of at most `batch_size`, without gradients.
+/// Of every sequence, in batches of at most `batch_size` that the processes share, without gradients.
 std::vector<float> all_sequence_log_probs(DecoderModule& decoder, const std::vector<Sequence>& sequences,
-                                          std::size_t batch_size);
+                                          std::size_t batch_size, const Processes& processes);
 
 /// Σ weight·loss of these items divided by the step's weight; its derivative reaches the decoder. `reference`: a number
 /// for every sequence, or empty. Metrics are divided likewise.

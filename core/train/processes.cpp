@@ -1,5 +1,6 @@
 #include "train/processes.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <stdexcept>
@@ -33,13 +34,6 @@ std::int64_t number_of(const char* name, std::int64_t least, std::int64_t most) 
 
 }  // namespace
 
-void expect_one_process(const std::string& work) {
-  const std::string size = text_of("WORLD_SIZE");
-  if (!size.empty() && size != "1")
-    throw std::invalid_argument("environment WORLD_SIZE: expected 1 or none for " + work + ", which " + size +
-                                " processes would each do for themselves; fine-tuning and distillation share a batch");
-}
-
 #ifdef RETORT_HAS_GLOO
 
 struct Processes::Group {
@@ -55,7 +49,7 @@ struct Processes::Group {
     options.timeout = 60s;
     options.useLibUV = false;
     store = c10::make_intrusive<c10d::TCPStore>(address, options);
-    const auto settings = c10d::ProcessGroupGloo::Options::create(300s);
+    const auto settings = c10d::ProcessGroupGloo::Options::create(30min);  // rewards may be slow
     // The interface over which the master is reached: on one machine with the loopback address, that one alone.
     const bool here = address == "127.0.0.1" || address == "localhost";
     settings->devices.push_back(here ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
@@ -66,6 +60,14 @@ struct Processes::Group {
   void sum(Tensor values) const {
     std::vector<Tensor> all{std::move(values)};
     gloo->allreduce(all)->wait();
+  }
+  /// Tensors of one shape, a process each.
+  std::vector<Tensor> gather(Tensor own) const {
+    std::vector<std::vector<Tensor>> all(1);
+    for (int i = 0; i < gloo->getSize(); ++i) all.front().push_back(torch::empty_like(own));
+    std::vector<Tensor> given{std::move(own)};
+    gloo->allgather(all, given)->wait();
+    return all.front();
   }
 };
 
@@ -78,6 +80,7 @@ struct Processes::Group {
         "installed, or unset WORLD_SIZE");
   }
   void sum(const Tensor&) const {}
+  std::vector<Tensor> gather(const Tensor& own) const { return {own}; }
 };
 
 #endif
@@ -107,10 +110,61 @@ const Processes& Processes::of_environment() {
   return processes;
 }
 
-std::span<const std::size_t> Processes::share(const std::vector<std::size_t>& batch) const {
+Share Processes::share(std::size_t count) const {
   const auto all = static_cast<std::size_t>(size_), own = static_cast<std::size_t>(rank_);
-  const std::size_t begin = batch.size() * own / all, end = batch.size() * (own + 1) / all;
-  return std::span(batch).subspan(begin, end - begin);
+  return {count * own / all, count * (own + 1) / all};
+}
+
+std::span<const std::size_t> Processes::share(const std::vector<std::size_t>& batch) const {
+  const Share own = share(batch.size());
+  return std::span(batch).subspan(own.begin, own.end - own.begin);
+}
+
+namespace {
+
+template <typename Body>
+auto unless_gone(const Body& body) {
+  try {
+    return body();
+  } catch (const c10::Error& error) {
+    throw ProcessGone("another process of this training is gone: " + std::string(error.what_without_backtrace()));
+  }
+}
+
+}  // namespace
+
+std::vector<nlohmann::json> Processes::gather(const nlohmann::json& own) const {
+  if (alone()) return {own};
+  const torch::NoGradGuard no_grad;
+  std::vector<std::uint8_t> bytes = nlohmann::json::to_cbor(own);
+  const std::vector<Tensor> sizes =
+      unless_gone([&] { return group_->gather(torch::tensor({static_cast<std::int64_t>(bytes.size())})); });
+  std::int64_t longest = 0;
+  for (const Tensor& size : sizes) longest = std::max(longest, size.item<std::int64_t>());
+  bytes.resize(static_cast<std::size_t>(longest));
+  const Tensor padded = torch::from_blob(bytes.data(), {longest}, torch::kUInt8);
+  const std::vector<Tensor> all = unless_gone([&] { return group_->gather(padded); });
+  std::vector<nlohmann::json> said;
+  for (std::size_t rank = 0; rank < all.size(); ++rank) {
+    const auto* begin = all[rank].data_ptr<std::uint8_t>();
+    said.push_back(nlohmann::json::from_cbor(begin, begin + sizes[rank].item<std::int64_t>()));
+  }
+  return said;
+}
+
+std::map<std::string, double> Processes::sum(const std::map<std::string, double>& own) const {
+  if (alone()) return own;
+  std::map<std::string, double> sums;
+  for (const nlohmann::json& part : gather(own))
+    for (const auto& [name, value] : part.items()) sums[name] += value.get<double>();
+  return sums;
+}
+
+bool Processes::any(bool own) const {
+  if (alone()) return own;
+  const Tensor count = torch::full({1}, own ? 1.0 : 0.0, torch::kFloat64);
+  unless_gone([&] { group_->sum(count); });
+  return count.item<double>() > 0;
 }
 
 double Processes::sum_gradients(const std::vector<Tensor>& weights, double loss, std::int64_t step) const {
@@ -133,16 +187,11 @@ double Processes::sum_gradients(const std::vector<Tensor>& weights, double loss,
     if (weight.grad().defined()) flat.narrow(0, at, weight.numel()).copy_(weight.grad().reshape({-1}));
     at += weight.numel();
   }
-  try {
-    group_->sum(facts);
-    if (facts[count + 1].item<double>() != static_cast<double>(step * size_))
-      throw std::runtime_error("process " + std::to_string(rank_) + " is at step " + std::to_string(step) +
-                               ", others are not: delete the work folders of all and start again");
-    group_->sum(flat);
-  } catch (const c10::Error& error) {
-    throw std::runtime_error("another process of this training is gone: " +
-                             std::string(error.what_without_backtrace()));
-  }
+  unless_gone([&] { group_->sum(facts); });
+  if (facts[count + 1].item<double>() != static_cast<double>(step * size_))
+    throw std::runtime_error("process " + std::to_string(rank_) + " is at step " + std::to_string(step) +
+                             ", others are not: delete the work folders of all and start again");
+  unless_gone([&] { group_->sum(flat); });
   at = 0;
   for (std::int64_t i = 0; i < count; ++i) {
     Tensor weight = weights[static_cast<std::size_t>(i)];

@@ -4,8 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -13,9 +16,15 @@
 
 namespace retort::train {
 
-/// Throws std::invalid_argument where the environment names several processes: `work` ("reinforcement learning") is
-/// done by one, and each would do all of it for itself.
-void expect_one_process(const std::string& work);
+/// Another process of the training has ended, or does not answer.
+struct ProcessGone : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// [begin, end) of what several processes do together.
+struct Share {
+  std::size_t begin = 0, end = 0;
+};
 
 class Processes {
  public:
@@ -28,13 +37,21 @@ class Processes {
   std::int64_t size() const { return size_; }
   bool alone() const { return size_ == 1; }
 
-  /// This process's part of a batch: the batches' sequences in order, in shares that differ by one at most. May be
-  /// empty.
+  /// This process's part of `count` things in order, in shares that differ by one at most. May be empty.
+  Share share(std::size_t count) const;
+  /// Likewise of a batch.
   std::span<const std::size_t> share(const std::vector<std::size_t>& batch) const;
   /// The number of part `part` of this process among those of all: for what is random in a part.
   std::size_t part(std::size_t part) const { return part + (static_cast<std::size_t>(rank_) << 12U); }
+  /// What every process says, in the order of their ranks, the same for all. All call it, like the functions below, in
+  /// the same order; they throw ProcessGone.
+  std::vector<nlohmann::json> gather(const nlohmann::json& own) const;
+  /// Sums metrics by name; a process may lack some.
+  std::map<std::string, double> sum(const std::map<std::string, double>& own) const;
+  /// Whether any process says so.
+  bool any(bool own) const;
   /// Sums the gradients of `weights` over all processes, where any of them has one, and `loss`; every process gets the
-  /// same bits. Returns the sum of losses. Throws std::runtime_error where the others are at another `step`, or gone.
+  /// same bits. Returns the sum of losses. Throws std::runtime_error where the others are at another `step`.
   double sum_gradients(const std::vector<torch::Tensor>& weights, double loss, std::int64_t step) const;
 
   ~Processes();

@@ -94,7 +94,7 @@ std::vector<text::TokenId> kept_in_any_case(const CallModule& module) {
   for (const text::TokenId token : text::required_tokens(module.tokenizer)) required.insert(token);
   for (const std::string& token : module.contract.special_tokens())
     if (const auto id = module.tokenizer.find(token)) required.insert(*id);
-  for (const std::int64_t token : {config.bos_token, config.eos_token, config.pad_token})
+  for (const std::int64_t token : {config.bos_token, config.eos_token, config.pad_token, config.prompt_end_token})
     if (token >= 0) required.insert(static_cast<text::TokenId>(token));
   while (!required.empty() && *required.rbegin() >= config.vocabulary_size) required.erase(*required.rbegin());
   return {required.begin(), required.end()};

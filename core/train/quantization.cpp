@@ -95,8 +95,7 @@ class QuantizationMethod : public CompressionMethod {
 
 ModelSize run(const QuantizationJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
-  const host::QuantizerCall quantizer(std::string(job.quantizer.id.data, job.quantizer.id.size), job.quantizer.instance,
-                                      *static_cast<const retort_quantizer_v1*>(job.quantizer.functions));
+  const host::QuantizerCall quantizer = quantizer_call_of(job.quantizer);
   const retort_quantize_requirements wanted = quantizer.requirements();
   const model::ModelFolder source(job.model);
   const StoragePlan plan(source.config(), linear_sites(source.config()), quantizer, job.storage);
@@ -123,6 +122,18 @@ ModelSize run(const QuantizationJob& job, const RunHooks& hooks) {
 
 ModelSize quantize(const QuantizationJob& job, const RunHooks& hooks) {
   return with_plain_errors([&] { return run(job, hooks); });
+}
+
+std::int64_t planned_bytes(const std::filesystem::path& model, const retort_bound_component& quantizer,
+                           const StorageOptions& storage) {
+  return with_plain_errors([&] {
+    const model::ModelConfig config = model::ModelFolder(model).config();
+    return StoragePlan(config, linear_sites(config), quantizer_call_of(quantizer), storage).bytes(config);
+  });
+}
+
+retort_quantize_scheme layer_scheme(const retort_bound_component& quantizer) {
+  return with_plain_errors([&] { return scheme_of_layers(quantizer_call_of(quantizer)); });
 }
 
 bool check_quantizer(const retort_bound_component& quantizer) {

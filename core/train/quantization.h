@@ -32,6 +32,12 @@ struct QuantizationJob {
 /// all.
 ModelSize quantize(const QuantizationJob& job, const RunHooks& hooks);
 
+/// Bytes of the weights that quantize() would write, from the model's shape alone. Throws as quantize() for schemes.
+std::int64_t planned_bytes(const std::filesystem::path& model, const retort_bound_component& quantizer,
+                           const StorageOptions& storage);
+/// How the quantizer stores layers whose sizes its groups divide.
+retort_quantize_scheme layer_scheme(const retort_bound_component& quantizer);
+
 /// Throws std::invalid_argument, naming the component, for requirements that the stage cannot meet: signals of another
 /// interface, no samples. Returns whether it needs calibration data. Before any work.
 bool check_quantizer(const retort_bound_component& quantizer);

@@ -82,27 +82,31 @@ RolloutSampler::RolloutSampler(const CallModule& policy, const std::vector<task:
   check_turns(policy, examples, settings);
 }
 
-RolloutBatch RolloutSampler::sample(std::span<const std::size_t> batch, std::uint64_t seed) {
-  RolloutBatch rollouts = first_turns(batch, seed);
-  if (settings_.max_turns > 1) further_turns(rollouts, seed);
+RolloutBatch RolloutSampler::sample(std::span<const std::size_t> batch, std::uint64_t seed, std::size_t first) {
+  RolloutBatch rollouts = first_turns(batch, seed, first);
+  if (settings_.max_turns > 1) further_turns(rollouts, seed, first);
   return rollouts;
 }
 
 std::vector<runtime::Rollout> RolloutSampler::answers(std::span<const std::vector<text::TokenId>> asked,
-                                                      std::int64_t group_size, std::uint64_t seed) {
+                                                      std::span<const std::uint64_t> numbers, std::int64_t group_size,
+                                                      std::uint64_t seed) {
   return engine_.sample(asked, {.temperature = settings_.temperature,
                                 .max_new_tokens = settings_.max_new_tokens,
                                 .end_token = policy_.contract.end_token(policy_.tokenizer),
                                 .group_size = group_size,
                                 .seed = seed,
+                                .numbers = numbers,
                                 .grammar = grammar_.get()});
 }
 
-RolloutBatch RolloutSampler::first_turns(std::span<const std::size_t> batch, std::uint64_t seed) {
+RolloutBatch RolloutSampler::first_turns(std::span<const std::size_t> batch, std::uint64_t seed, std::size_t first) {
   const auto group = static_cast<std::size_t>(settings_.group_size);
   std::vector<std::vector<text::TokenId>> asked;
+  std::vector<std::uint64_t> numbers(batch.size());
+  std::iota(numbers.begin(), numbers.end(), static_cast<std::uint64_t>(first));
   for (const std::size_t prompt : batch) asked.push_back(prompts_[prompt].prompt);
-  std::vector<runtime::Rollout> sampled = answers(asked, settings_.group_size, seed);
+  std::vector<runtime::Rollout> sampled = answers(asked, numbers, settings_.group_size, seed);
   RolloutBatch rollouts;
   for (std::size_t row = 0; row < sampled.size(); ++row) {
     const Sequence& prompt = prompts_[batch[row / group]];
@@ -141,12 +145,14 @@ bool RolloutSampler::goes_on(RolloutBatch& rollouts, std::size_t row, std::int64
   return true;
 }
 
-void RolloutSampler::further_turns(RolloutBatch& rollouts, std::uint64_t seed) {
+void RolloutSampler::further_turns(RolloutBatch& rollouts, std::uint64_t seed, std::size_t first) {
+  const std::uint64_t first_row = first * static_cast<std::uint64_t>(settings_.group_size);
   std::vector<std::unique_ptr<ToolTurns>> worlds(rollouts.answers.size());
   std::vector<std::size_t> open(worlds.size());
   std::iota(open.begin(), open.end(), std::size_t{0});
   for (std::int64_t turn = 1; !open.empty(); ++turn) {
     std::vector<std::size_t> going;
+    std::vector<std::uint64_t> numbers;
     std::vector<std::vector<text::TokenId>> asked;
     for (const std::size_t row : open) {
       if (!goes_on(rollouts, row, turn, worlds[row])) {
@@ -155,11 +161,12 @@ void RolloutSampler::further_turns(RolloutBatch& rollouts, std::uint64_t seed) {
       }
       const Sequence& sequence = rollouts.sequences[row];
       going.push_back(row);
+      numbers.push_back(first_row + row);
       asked.push_back(sequence.prompt);
       asked.back().insert(asked.back().end(), sequence.response.begin(), sequence.response.end());
     }
     const std::uint64_t of_turn = SeededSequence(seed, 0x7475726EULL + static_cast<std::uint64_t>(turn)).next();
-    const std::vector<runtime::Rollout> sampled = answers(asked, 1, of_turn);
+    const std::vector<runtime::Rollout> sampled = answers(asked, numbers, 1, of_turn);
     for (std::size_t i = 0; i < going.size(); ++i) {
       const std::size_t row = going[i];
       SampledAnswer& answer = rollouts.answers[row];

@@ -48,14 +48,16 @@ class RolloutSampler {
   /// below 1, without an environment, or that the prompt form cannot show.
   RolloutSampler(const CallModule& policy, const std::vector<task::Example>& examples,
                  const std::vector<Sequence>& prompts, const RolloutSettings& settings, std::int64_t threads);
-  /// Of the policy's present weights.
-  RolloutBatch sample(std::span<const std::size_t> batch, std::uint64_t seed);
+  /// Of the policy's present weights. batch[i] is number `first` + i of the prompts that this seed answers: what is
+  /// drawn depends on that and the seed, not on the process that answers, nor on what else it answers.
+  RolloutBatch sample(std::span<const std::size_t> batch, std::uint64_t seed, std::size_t first = 0);
 
  private:
-  RolloutBatch first_turns(std::span<const std::size_t> batch, std::uint64_t seed);
-  std::vector<runtime::Rollout> answers(std::span<const std::vector<text::TokenId>> asked, std::int64_t group_size,
+  RolloutBatch first_turns(std::span<const std::size_t> batch, std::uint64_t seed, std::size_t first);
+  std::vector<runtime::Rollout> answers(std::span<const std::vector<text::TokenId>> asked,
+                                        std::span<const std::uint64_t> numbers, std::int64_t group_size,
                                         std::uint64_t seed);
-  void further_turns(RolloutBatch& rollouts, std::uint64_t seed);
+  void further_turns(RolloutBatch& rollouts, std::uint64_t seed, std::size_t first);
   bool goes_on(RolloutBatch& rollouts, std::size_t row, std::int64_t turn, std::unique_ptr<ToolTurns>& world) const;
 
   const CallModule& policy_;

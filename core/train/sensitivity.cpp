@@ -8,12 +8,15 @@
 #include <stdexcept>
 
 #include "host/algorithm/quantizer_call.h"
+#include "runtime/measure/evaluation.h"
 #include "train/calibration_set.h"
 #include "train/compression_check.h"
 #include "train/compression_pass.h"
 #include "train/fine_tuning.h"
+#include "train/layer_folder.h"
 #include "train/model_weights.h"
 #include "train/quantized_module.h"
+#include "train/storage_plan.h"
 #include "train/token_loss.h"
 #include "train/trainer.h"
 
@@ -24,16 +27,6 @@ using torch::Tensor;
 
 std::string layer_name(std::int64_t layer) {
   return "model.layers." + std::to_string(layer) + ".";
-}
-
-/// Bytes of a matrix as model/model_folder.h stores it.
-std::int64_t stored_bytes(const host::SiteModuleView& module, std::int64_t columns,
-                          const retort_quantize_scheme& scheme) {
-  if (scheme.bits == 0) return module.rows * columns * static_cast<std::int64_t>(sizeof(float));
-  if (scheme.bits == 8) return module.rows * (columns + 4);
-  const std::int64_t groups = columns / host::group_width(scheme, columns);
-  const std::int64_t zeros = scheme.symmetric != 0 ? 0 : (module.rows + 7) / 8 * 4 * groups;
-  return module.rows * ((columns + 7) / 8 * 4 + 2 * groups) + zeros;
 }
 
 /// The float model as the quantizer wants it, smoothed, and beside it what its codes stand for.
@@ -57,17 +50,21 @@ class BothForms : public CompressionMethod {
       if (site.layer < 0) continue;
       LayerCost& cost = costs[static_cast<std::size_t>(site.layer)];
       const retort_quantize_scheme scheme = fitting(quantizer_.scheme(site.view), site.view.columns);
-      cost.bytes += stored_bytes(view.modules[i], site.view.columns, scheme);
-      cost.wider += view.modules[i].rows * (site.view.columns + 4);
+      const auto bytes = [&](const ModuleStorage& storage) {
+        return stored_bytes(view.modules[i].rows, site.view.columns, storage);
+      };
+      cost.bytes +=
+          bytes({scheme.bits == 0 ? ModuleStorage::Kind::floating_point : ModuleStorage::Kind::quantizer, scheme});
+      cost.wider += bytes({ModuleStorage::Kind::int8_rows, {}});
       if (scheme.bits == 0) continue;
       host::CallMetrics metrics;
-      restored[site.layer][name] = quantized(quantizer_, view, i, scheme, metrics).restored();
+      codes[site.layer][site.modules[i]] = quantized(quantizer_, view, i, scheme, metrics);
     }
   }
   void keep(const std::string& name, const Tensor& tensor) override { tensors[name] = tensor.clone(); }
 
-  std::map<std::string, Tensor> tensors;
-  std::map<std::int64_t, std::map<std::string, Tensor>> restored;  ///< by layer
+  NamedTensors tensors;
+  std::map<std::int64_t, NamedCodes> codes;  ///< by layer
   std::map<std::size_t, LayerCost> costs;
 
  private:
@@ -101,9 +98,10 @@ nlohmann::json measured_layers(DecoderModule& decoder, BothForms& forms, const s
   for (auto& [index, cost] : forms.costs) {
     hooks.throw_if_stopped();
     const auto layer = static_cast<std::int64_t>(index);
-    for (const auto& [name, weight] : forms.restored[layer]) decoder.weight(name).copy_(weight);
+    for (const auto& [module, codes] : forms.codes[layer]) decoder.weight(module + ".weight").copy_(codes.restored());
     const double found = mean_token_loss(decoder, sequences);
-    for (const auto& [name, weight] : forms.restored[layer]) decoder.weight(name).copy_(forms.tensors.at(name));
+    for (const auto& entry : forms.codes[layer])
+      decoder.weight(entry.first + ".weight").copy_(forms.tensors.at(entry.first + ".weight"));
     cost.loss = found - loss;
     hooks.metric("layer_loss", layer, cost.loss);
     hooks.progress("measuring", layer + 1, static_cast<std::int64_t>(forms.costs.size()), "layers");
@@ -115,6 +113,52 @@ nlohmann::json measured_layers(DecoderModule& decoder, BothForms& forms, const s
   }
   return layers;
 }
+
+/// What the runtime makes of the float model, and of each layer's codes alone: on what it answers, and how fast.
+class RuntimeMeasurement {
+ public:
+  RuntimeMeasurement(const SensitivityJob& job, const TaskFiles& task, const model::ModelConfig& config,
+                     const BothForms& forms, const host::QuantizerCall& quantizer, const RunHooks& hooks)
+      : job_(job), task_(task), config_(config), forms_(forms), quantizer_(quantizer), hooks_(hooks) {
+    const std::filesystem::path file = job.dataset / (job.split + ".jsonl");
+    for (const task::Example& example : task::read_split(file, job.max_rejected_share).examples) {
+      if (job.limit > 0 && static_cast<std::int64_t>(rows_.size()) == job.limit) break;
+      if (example.calls) rows_.push_back({example.utterance(), *example.calls, example, {}});
+    }
+    if (rows_.empty()) hooks.log(file.string() + ": no labelled rows, so that no answers are measured");
+  }
+  /// "exact_match", "milliseconds", "model_bytes" into `entry`; `layer` -1: of the float model.
+  void add(nlohmann::json& entry, std::int64_t layer) const {
+    if (rows_.empty()) return;
+    static const NamedCodes none;
+    const std::filesystem::path folder = job_.work / "layer";
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directories(folder);
+    const auto codes = forms_.codes.find(layer);
+    write_layer_folder(folder, config_, task_, forms_.tensors, codes == forms_.codes.end() ? none : codes->second,
+                       layer, quantizer_);
+    runtime::DecoderOptions options;
+    options.threads = job_.inference_threads;
+    runtime::CallModel model(folder, options);
+    const runtime::Evaluation found = runtime::evaluate(model, rows_, [&](std::int64_t, std::int64_t) {
+      hooks_.throw_if_stopped();
+      return true;
+    });
+    entry["exact_match"] = found.exact_match;
+    entry["milliseconds"] = found.p50_ms;
+    entry["model_bytes"] = model.folder().weight_bytes();
+    std::filesystem::remove_all(folder);
+  }
+
+ private:
+  const SensitivityJob& job_;
+  const TaskFiles& task_;
+  const model::ModelConfig& config_;
+  const BothForms& forms_;
+  const host::QuantizerCall& quantizer_;
+  const RunHooks& hooks_;
+  std::vector<runtime::LabelledUtterance> rows_;
+};
 
 nlohmann::json run(const SensitivityJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
@@ -140,6 +184,15 @@ nlohmann::json run(const SensitivityJob& job, const RunHooks& hooks) {
   const double loss = mean_token_loss(decoder, sequences);
   nlohmann::json result = {{"loss", loss}, {"perplexity", std::exp(loss)}};
   result["layers"] = measured_layers(decoder, forms, sequences, loss, hooks);
+  if (!job.work.empty()) {
+    const RuntimeMeasurement measurement(job, task, source.config(), forms, quantizer, hooks);
+    measurement.add(result, -1);
+    for (std::size_t i = 0; i < result["layers"].size(); ++i) {
+      hooks.progress("answering", static_cast<std::int64_t>(i), static_cast<std::int64_t>(result["layers"].size()),
+                     "layers");
+      measurement.add(result["layers"][i], static_cast<std::int64_t>(i));
+    }
+  }
   std::vector<LayerCost> costs;
   for (const auto& [layer, cost] : forms.costs) costs.push_back(cost);
   std::int64_t bytes = 0;

@@ -24,12 +24,17 @@ struct SensitivityJob {
   std::int64_t budget = 0;  ///< bytes of the layers' matrices; 0: no layer gets more bits
   double max_rejected_share = 0.01;
   std::int64_t threads = 1;
+  /// Existing folder for a model at a time that the runtime answers the split's labelled rows with; "": it does not.
+  std::filesystem::path work;
+  std::int64_t inference_threads = 1;
 };
 
 /// {"loss", "perplexity": of the float model in nats a token; "layers": [{"layer": "model.layers.0.", "loss",
 /// "perplexity": with this layer's codes alone, "bytes", "bytes_8_bits"}], "overrides": ["model.layers.3.=8"], "bytes":
-/// of the layers' matrices with these}. Holds the model twice in f32. Errors as quantize(); std::invalid_argument where
-/// the budget is below what the quantizer's own scheme takes.
+/// of the layers' matrices with these}. With `work`, for the float model and for each layer's codes alone, as the
+/// runtime answers on this machine: "exact_match", "milliseconds" (median of a call), "model_bytes". Holds the model
+/// twice in f32. Errors as quantize(); std::invalid_argument where the budget is below what the quantizer's own scheme
+/// takes.
 nlohmann::json sensitivity(const SensitivityJob& job, const RunHooks& hooks);
 
 struct LayerCost {

@@ -36,6 +36,7 @@ float Sequence::weight(std::size_t token) const {
 double Sequence::label_weight() const {
   double total = 0;
   for (std::size_t i = 0; i < length(); ++i) total += static_cast<double>(weight(i));
+  for (const text::TokenId tag : tags) total += tag < 0 ? 0 : static_cast<double>(tag_weight);
   return total;
 }
 
@@ -45,6 +46,21 @@ std::vector<float> token_mask(std::size_t prompt, std::size_t response, double p
   std::fill_n(mask.begin(), prompt, static_cast<float>(prompt_weight));
   if (!mask.empty()) mask.front() = 0;
   return mask;
+}
+
+nlohmann::json to_json(const Sequence& sequence) {
+  nlohmann::json stored = {{"prompt", sequence.prompt}, {"response", sequence.response}, {"example", sequence.example}};
+  if (!sequence.mask.empty()) stored["mask"] = sequence.mask;
+  return stored;
+}
+
+Sequence sequence_from_json(const nlohmann::json& stored) {
+  Sequence sequence;
+  sequence.prompt = stored.at("prompt").get<std::vector<text::TokenId>>();
+  sequence.response = stored.at("response").get<std::vector<text::TokenId>>();
+  sequence.example = stored.at("example");
+  if (stored.contains("mask")) sequence.mask = stored["mask"].get<std::vector<float>>();
+  return sequence;
 }
 
 std::string sequence_hash(const std::vector<text::TokenId>& prompt, const std::vector<text::TokenId>& response) {

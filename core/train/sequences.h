@@ -19,9 +19,12 @@ struct Sequence {
   /// prompt's.
   std::vector<float> mask;
   std::string hash;  ///< sequence_hash() where it comes from a data set
+  /// prompt_tags() of the prompt, or empty; each that is not −1 is a label of its own token, of this weight.
+  std::vector<text::TokenId> tags = {};
+  float tag_weight = 0;
   std::size_t length() const { return prompt.size() + response.size(); }
   float weight(std::size_t token) const;  ///< mask[token], or what it stands for
-  double label_weight() const;            ///< Σ mask
+  double label_weight() const;            ///< Σ mask, and the tags' weights
 };
 
 /// Masks of a prompt and its response: prompt_weight for the prompt's tokens but the first, 1 for the response's. Empty
@@ -44,6 +47,11 @@ std::vector<Sequence> to_sequences(const std::vector<task::Example>& examples, c
 /// [{"row", "hash", "prompt", "response"}]: the chosen sequences for a person to look at.
 nlohmann::json described(const std::vector<Sequence>& sequences, const std::vector<std::size_t>& chosen,
                          const text::Tokenizer& tokenizer);
+
+/// {"prompt", "response", "example"} and "mask" where it has one, and back: for files and for other processes. The hash
+/// is no part of it.
+nlohmann::json to_json(const Sequence& sequence);
+Sequence sequence_from_json(const nlohmann::json& stored);
 
 /// The batches of one epoch: indices into `lengths`, each once. Sequences of like length share a batch, so that little
 /// is padded; batches come in random order. Depends on the arguments alone.

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string_view>
 
+#include "model/model_folder.h"
 #include "model/quantization_config.h"
 
 namespace retort::train {
@@ -26,6 +28,16 @@ void check_format(const host::QuantizerCall& quantizer, const std::string& site,
                               "symmetric or not, in groups of 32, 64 or 128");
 }
 
+/// A model of one layer whose sizes are multiples of every group.
+model::ModelConfig large_layer() {
+  model::ModelConfig config;
+  config.vocabulary_size = config.hidden_size = config.intermediate_size = 4096;
+  config.layers = 1;
+  config.heads = config.kv_heads = 32;
+  config.head_dim = 128;
+  return config;
+}
+
 model::WeightScheme weight_scheme(const ModuleStorage& storage) {
   if (storage.kind == Kind::int8_rows) return {8, 0, true};
   return {storage.scheme.bits, storage.scheme.group_size, storage.scheme.symmetric == 1};
@@ -33,14 +45,19 @@ model::WeightScheme weight_scheme(const ModuleStorage& storage) {
 
 }  // namespace
 
+std::int64_t stored_bytes(std::int64_t rows, std::int64_t columns, const ModuleStorage& storage) {
+  constexpr std::int64_t scale_of_row = 4, scale_of_group = 2, word = 4, codes_a_word = 8, shape = 16;
+  if (storage.kind == Kind::floating_point) return rows * columns * static_cast<std::int64_t>(sizeof(float));
+  if (storage.kind == Kind::int8_rows || storage.scheme.bits == 8) return rows * (columns + scale_of_row);
+  const auto words = [](std::int64_t codes) { return (codes + codes_a_word - 1) / codes_a_word * word; };
+  const std::int64_t groups = columns / host::group_width(storage.scheme, columns);
+  const std::int64_t zeros = storage.scheme.symmetric != 0 ? 0 : words(rows) * groups;
+  return rows * (words(columns) + groups * scale_of_group) + zeros + shape;
+}
+
 void check_storable(const host::QuantizerCall& quantizer) {
-  constexpr std::int64_t width = 4096;  // a multiple of every group
-  host::SiteView site;
-  site.name = "model.layers.0.self_attn.qkv";
-  site.columns = width;
-  for (const char* module : {"q_proj", "k_proj", "v_proj"})
-    site.modules.push_back({std::string("model.layers.0.self_attn.") + module, width, width});
-  check_format(quantizer, site.name, quantizer.scheme(site));
+  for (const LinearSite& site : linear_sites(large_layer()))
+    if (is_layer(site)) check_format(quantizer, site.view.name, quantizer.scheme(site.view));
 }
 
 StoragePlan::StoragePlan(const model::ModelConfig& config, const std::vector<LinearSite>& sites,
@@ -92,6 +109,35 @@ void StoragePlan::add(const LinearSite& site, const retort_quantize_scheme& sche
 bool StoragePlan::quantizes(const LinearSite& site) const {
   return std::any_of(site.modules.begin(), site.modules.end(),
                      [&](const std::string& module) { return of(module).kind == Kind::quantizer; });
+}
+
+retort_quantize_scheme scheme_of_layers(const host::QuantizerCall& quantizer) {
+  for (const LinearSite& site : linear_sites(large_layer()))
+    if (is_layer(site)) return quantizer.scheme(site.view);
+  return {};
+}
+
+void StoragePlan::leave_all_but(std::int64_t layer) {
+  const std::string prefix = "model.layers." + std::to_string(layer) + ".";
+  for (const std::string& module : layer_modules_)
+    if (!module.starts_with(prefix)) storage_[module] = {};
+}
+
+std::int64_t StoragePlan::bytes(const model::ModelConfig& config) const {
+  constexpr std::string_view suffix = ".weight";
+  const ModuleStorage& embedding = storage_.at("model.embed_tokens");
+  const bool own_scale = tied_ && embedding.kind != Kind::floating_point &&
+                         (embedding.kind == Kind::int8_rows || embedding.scheme.bits == 8);
+  // model::save_model() gives a tied head of 8 bits a scale of its own.
+  std::int64_t total = own_scale ? config.vocabulary_size * static_cast<std::int64_t>(sizeof(float)) : 0;
+  for (const auto& [name, shape] : model::tensor_shapes(config)) {
+    std::int64_t elements = 1;
+    for (const std::int64_t size : shape) elements *= size;
+    const auto found = storage_.find(name.substr(0, name.size() - std::min(name.size(), suffix.size())));
+    total += found != storage_.end() && shape.size() == 2 ? stored_bytes(shape[0], shape[1], found->second)
+                                                          : elements * static_cast<std::int64_t>(sizeof(float));
+  }
+  return total;
 }
 
 nlohmann::json StoragePlan::description() const {

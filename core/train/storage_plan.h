@@ -31,9 +31,16 @@ struct ModuleStorage {
   retort_quantize_scheme scheme{};  ///< of the quantizer
 };
 
-/// Asks for the scheme of a layer as large models have it. Throws std::invalid_argument where no model folder can hold
-/// it: what is known before any model is there.
+/// Asks for the schemes of a layer's sites as large models have them. Throws std::invalid_argument where no model
+/// folder can hold it: what is known before any model is there.
 void check_storable(const host::QuantizerCall& quantizer);
+
+/// Bytes of a matrix [rows, columns] as model/model_folder.h stores it: codes, scales, packed zero points and shapes.
+/// Groups' scales count as bf16, which they are where the quantizer rounds them to it.
+std::int64_t stored_bytes(std::int64_t rows, std::int64_t columns, const ModuleStorage& storage);
+
+/// The scheme of a large model's first layer: what the quantizer does where nothing keeps it from it.
+retort_quantize_scheme scheme_of_layers(const host::QuantizerCall& quantizer);
 
 class StoragePlan {
  public:
@@ -49,6 +56,10 @@ class StoragePlan {
   /// A sentence for every module that the host rounds though the quantizer was to do it: its columns are no multiple of
   /// the groups, or there is nothing to calibrate on.
   const std::vector<std::string>& notes() const { return notes_; }
+  /// Leaves every other layer in floating point.
+  void leave_all_but(std::int64_t layer);
+  /// Of all weights of the model that the plan was made for.
+  std::int64_t bytes(const model::ModelConfig& config) const;
   /// config.json's quantization_config.
   nlohmann::json description() const;
 

@@ -2,6 +2,7 @@
 
 #include "text/extended_tokenizer.h"
 #include "train/initialisation.h"
+#include "train/prompt_attention.h"
 
 namespace retort::train {
 namespace {
@@ -20,7 +21,8 @@ void begin_rows(const torch::Tensor& matrix, std::int64_t first, const text::Tok
 
 }  // namespace
 
-CallModule adapt_to_task(const model::ModelFolder& folder, task::PromptContract contract) {
+CallModule adapt_to_task(const model::ModelFolder& folder, task::PromptContract contract,
+                         const std::string& prompt_attention) {
   const text::Tokenizer old = text::Tokenizer::load(folder.path() / "tokenizer.json");
   text::Tokenizer tokenizer = text::with_special_tokens(old, contract.special_tokens());
   const std::unique_ptr<DecoderModule> pretrained = load_decoder(folder);
@@ -31,6 +33,7 @@ CallModule adapt_to_task(const model::ModelFolder& folder, task::PromptContract 
   config.eos_token = contract.end_token(tokenizer);
   if (own_tokens) config.pad_token = tokenizer.find("<|pad|>").value_or(-1);
 
+  set_prompt_attention(prompt_attention, contract, tokenizer, config);
   auto decoder = std::make_unique<DecoderModule>(config, 0);
   torch::NoGradGuard no_grad;
   for (const auto& [name, weight] : decoder->weights()) {

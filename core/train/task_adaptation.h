@@ -10,6 +10,8 @@ namespace retort::train {
 /// new token is the mean of its name's pieces ("<|call:PlayMusic|>" begins as " PlayMusic" does), in the embedding and
 /// in an untied head; padding rows that the embedding has are used first. Its end token becomes the contract's. Throws
 /// as Tokenizer and ModelFolder do.
-CallModule adapt_to_task(const model::ModelFolder& folder, task::PromptContract contract);
+/// `prompt_attention`: as set_prompt_attention() takes it.
+CallModule adapt_to_task(const model::ModelFolder& folder, task::PromptContract contract,
+                         const std::string& prompt_attention = "causal");
 
 }  // namespace retort::train

@@ -2,7 +2,6 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
-#include <torch/nn/utils/clip_grad.h>
 #include <torch/serialize.h>
 
 #include <chrono>
@@ -13,6 +12,7 @@
 #include <string_view>
 
 #include "host/base/files.h"
+#include "train/data_parallel.h"
 
 namespace retort::train {
 
@@ -56,7 +56,8 @@ Trainer::Trainer(ParameterGroups groups, const TrainingOptions& options, std::in
       total_steps_(total_steps),
       seed_(seed),
       checkpoint_(std::move(work_folder) / "checkpoint.pt"),
-      hooks_(hooks) {
+      hooks_(hooks),
+      threads_(at::get_num_threads()) {
   optimizer_ = make_optimizer(groups_, options);
   schedule_.at(total_steps - 1);  // refuses a shape that it does not know
   if (options.average_decay > 0)
@@ -160,16 +161,32 @@ void Trainer::diverged(std::int64_t step, double loss) const {
                            first + saved + "; lower learning_rate or raise warmup_fraction");
 }
 
+/// As torch::nn::utils::clip_grad_norm_, which takes one weight after the other, to the bit. Returns the norm.
+double Trainer::clip_gradients() const {
+  const torch::NoGradGuard no_grad;
+  const OperationThreads all(threads_);
+  std::vector<Tensor> gradients;
+  for (const Tensor& weight : weights_)
+    if (weight.grad().defined()) gradients.push_back(weight.grad());
+  if (gradients.empty()) return 0;
+  const auto count = static_cast<std::int64_t>(gradients.size());
+  std::vector<Tensor> norms(gradients.size());
+  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      norms[static_cast<std::size_t>(i)] = gradients[static_cast<std::size_t>(i)].norm(2);
+  });
+  const Tensor norm = count == 1 ? norms.front() : torch::stack(norms).norm(2);
+  if (!std::isfinite(norm.item<double>())) return norm.item<double>();
+  const double limit = options_.gradient_clip > 0 ? options_.gradient_clip : 1e30;
+  const Tensor factor = torch::clamp(limit / (norm + 1e-6), std::nullopt, 1.0);
+  if (factor.item<float>() < 1)
+    for (Tensor& gradient : gradients) gradient.mul_(factor);
+  return norm.item<double>();
+}
+
 void Trainer::update(std::int64_t step, double loss) {
-  double norm = 0;
-  try {
-    constexpr bool error_if_not_finite = true;
-    norm = torch::nn::utils::clip_grad_norm_(weights_, options_.gradient_clip > 0 ? options_.gradient_clip : 1e30, 2.0,
-                                             error_if_not_finite);
-  } catch (const c10::Error&) {
-    diverged(step, loss);
-  }
-  if (!std::isfinite(loss)) diverged(step, loss);
+  const double norm = clip_gradients();
+  if (!std::isfinite(norm) || !std::isfinite(loss)) diverged(step, loss);
   const double rate = schedule_.at(step);
   optimizer_->step(rate);
   if (!average_.empty()) {
@@ -184,6 +201,36 @@ void Trainer::update(std::int64_t step, double loss) {
   hooks_.metric("learning_rate", step, rate);
 }
 
+void Trainer::share_with(const Processes& processes) {
+  if (processes.alone()) return;
+  std::int64_t elements = 0;
+  for (const Tensor& weight : weights_) elements += weight.numel();
+  const std::string own = "step " + std::to_string(next_step_) + " of " + std::to_string(total_steps_) + ", " +
+                          std::to_string(elements) + " weights, seed " + std::to_string(seed_);
+  const std::vector<nlohmann::json> all = processes.gather(own);
+  for (std::size_t rank = 0; rank < all.size(); ++rank)
+    if (all[rank] != own)
+      throw std::runtime_error("processes of one training begin with different work: process " +
+                               std::to_string(processes.rank()) + " with " + own + ", process " + std::to_string(rank) +
+                               " with " + all[rank].get<std::string>() +
+                               "; give all the same config and data, and delete the work folders of all");
+  processes_ = &processes;
+}
+
+/// Whether to stop is every process's question: all leave their checkpoints before the same step.
+void Trainer::throw_if_stopped() const {
+  if (processes_ == nullptr) return hooks_.throw_if_stopped();
+  std::exception_ptr asked;
+  try {
+    hooks_.throw_if_stopped();
+  } catch (...) {
+    asked = std::current_exception();
+  }
+  const bool any = processes_->any(asked != nullptr);
+  if (asked) std::rethrow_exception(asked);
+  if (any) throw Stopped();
+}
+
 void Trainer::run(const std::string& label, const std::function<double(std::int64_t)>& accumulate) {
   // Also where checkpoint_steps asks for no checkpoints: what was done is not to be lost for a Ctrl-C.
   const auto save_before_stopping = [&](std::int64_t step) {
@@ -195,15 +242,18 @@ void Trainer::run(const std::string& label, const std::function<double(std::int6
     double loss = 0;
     std::chrono::steady_clock::time_point begin;
     try {
-      hooks_.throw_if_stopped();
+      throw_if_stopped();
       if (!validate(step) || step >= total_steps_) break;
       torch::manual_seed(seed_ + static_cast<std::uint64_t>(step) * 0x9E3779B9ULL);
       for (Tensor& weight : weights_) weight.mutable_grad().reset();
       tokens_ = 0;
       begin = std::chrono::steady_clock::now();
       loss = accumulate(step);
-      if (reduce_) loss = reduce_(loss);
+      if (processes_ != nullptr) loss = processes_->sum_gradients(weights_, loss, step);
     } catch (const Stopped&) {
+      save_before_stopping(step);
+      throw;
+    } catch (const ProcessGone&) {
       save_before_stopping(step);
       throw;
     } catch (const host::PluginError& error) {

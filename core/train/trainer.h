@@ -19,6 +19,7 @@
 #include "train/model_selection.h"
 #include "train/optimizer.h"
 #include "train/parameter_groups.h"
+#include "train/processes.h"
 #include "train/training_options.h"
 
 namespace torch::serialize {
@@ -61,8 +62,10 @@ class Trainer {
     describe_ = std::move(describe);
   }
 
-  /// Called after every accumulate(): adds the gradients of other processes to the weights', returns the sum of losses.
-  void reduce_with(std::function<double(double loss)> reduce) { reduce_ = std::move(reduce); }
+  /// After every accumulate() the gradients and losses of all these processes are summed, and all stop before the same
+  /// step, when one is asked to. Borrows. Throws std::runtime_error where they do not begin with the same step of the
+  /// same training.
+  void share_with(const Processes& processes);
   /// Called by accumulate(): tokens that the step looks at, for the metric "tokens_per_second".
   void saw_tokens(std::int64_t tokens) { tokens_ += tokens; }
 
@@ -80,6 +83,8 @@ class Trainer {
   void save_checkpoint(std::int64_t next_step) const;
   void update(std::int64_t step, double loss);
   [[noreturn]] void diverged(std::int64_t step, double loss) const;
+  void throw_if_stopped() const;
+  double clip_gradients() const;
   bool validate(std::int64_t steps_done);  ///< false: patience has ended
   double score_of_result();
 
@@ -105,9 +110,10 @@ class Trainer {
   std::vector<torch::Tensor> average_;  ///< one a weight; empty where none is kept
   std::optional<Validation> validation_;
   std::function<nlohmann::json(std::int64_t)> describe_;
-  std::function<double(double)> reduce_;
-  std::int64_t tokens_ = 0;  ///< of the present step
+  const Processes* processes_ = nullptr;  ///< null: alone
+  std::int64_t tokens_ = 0;               ///< of the present step
   Best best_;
+  int threads_;  ///< of LibTorch's operations outside of accumulate()
 };
 
 /// Runs matrix products inside in bfloat16 where the machine multiplies it in hardware and `precision` allows it.

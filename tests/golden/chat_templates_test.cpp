@@ -1,5 +1,6 @@
-// Templates against Jinja2 itself, set up by Transformers: chat_templates.json, written by
-// tests/interop/chat_templates.py.
+// Templates against Jinja2 itself, set up by Transformers or as it does: chat_templates.json and gemma_templates.json,
+// written by tests/interop/chat_templates.py and gemma_templates.py.
+#include <algorithm>
 #include <set>
 
 #include "fixtures.h"
@@ -34,6 +35,41 @@ void check(const Json& item, const std::string& source, const Json& data, const 
     EXPECT_EQ(error.place().line, item.at("line").get<int>()) << source << "\n" << error.what();
     EXPECT_GE(error.place().column, 1);
   }
+}
+
+/// Conversations of people, systems, images and tools, rightly and wrongly in turn, through templates that write as
+/// Gemma 3 and FunctionGemma do.
+TEST(ChatTemplateGolden, GemmasTurnsAndToolsAreThoseOfJinja2) {
+  const Json file = Json::parse(host::read_file(GOLDEN_GEMMA_TEMPLATES));
+  EXPECT_EQ(file.at("cases").size(), 17U);
+  for (const Json& item : file.at("cases")) {
+    const std::string name = item.at("template");
+    check(item, file.at("templates").at(name), item.at("data"), name + ", " + item.at("title").get<std::string>());
+  }
+}
+
+/// The sequence that ai.google.dev/gemma/docs/functiongemma/formatting-and-best-practices prints, turn by turn.
+TEST(ChatTemplateGolden, FunctionGemmasPublishedSequence) {
+  const Json file = Json::parse(host::read_file(GOLDEN_GEMMA_TEMPLATES));
+  const auto found = std::find_if(file.at("cases").begin(), file.at("cases").end(),
+                                  [](const Json& item) { return item.at("title") == "whole exchange"; });
+  ASSERT_NE(found, file.at("cases").end());
+  const std::string source = file.at("templates").at("function_gemma");
+  const std::string text =
+      jinja::Template::parse(source, "function_gemma").render(found->at("data"), options_at_noon());
+  EXPECT_EQ(
+      text,
+      "<bos><start_of_turn>developer\nYou are a model that can do function calling with the following functions"
+      "<start_function_declaration>declaration:get_current_weather{description:<escape>Gets the current weather in "
+      "a given location.<escape>,parameters:{properties:{location:{description:<escape>The city and state, e.g. "
+      "\"San Francisco, CA\" or \"Tokyo, JP\"<escape>,type:<escape>STRING<escape>},unit:{description:<escape>The "
+      "unit to return the temperature in.<escape>,enum:[<escape>celsius<escape>,<escape>fahrenheit<escape>],"
+      "type:<escape>STRING<escape>}},required:[<escape>location<escape>],type:<escape>OBJECT<escape>}}"
+      "<end_function_declaration><end_of_turn>\n<start_of_turn>user\nHey, what's the weather in Tokyo right now?"
+      "<end_of_turn>\n<start_of_turn>model\n<start_function_call>call:get_current_weather{location:<escape>Tokyo, "
+      "Japan<escape>}<end_function_call><start_function_response>response:get_current_weather{temperature:15,"
+      "weather:<escape>sunny<escape>}<end_function_response>The current weather in Tokyo is sunny with a "
+      "temperature of 15 degrees Celsius.<end_of_turn>\n");
 }
 
 TEST(ChatTemplateGolden, LanguageIsThatOfJinja2) {

@@ -98,7 +98,8 @@ class RlRows {
     batch.log_probs = take(step.log_probs);
     batch.old_log_probs = take(step.old_log_probs);
     batch.sampler_log_probs = wants(RETORT_SIGNAL_SAMPLER_LOG_PROBS) ? take(step.sampler_log_probs) : nullptr;
-    batch.reference_log_probs = wants(RETORT_SIGNAL_REFERENCE_LOG_PROBS) ? take(step.reference_log_probs) : nullptr;
+    if (wants(RETORT_SIGNAL_REFERENCE_LOG_PROBS) && !step.without_reference)
+      batch.reference_log_probs = take(step.reference_log_probs);
     batch.values = wants(RETORT_SIGNAL_VALUES) ? take(step.values) : nullptr;
     batch.old_values = wants(RETORT_SIGNAL_VALUES) ? take(step.old_values) : nullptr;
     batch.entropies = wants(RETORT_SIGNAL_ENTROPIES) ? take(step.entropies) : nullptr;
@@ -176,12 +177,17 @@ PreferenceStep::PreferenceStep()
   reference_rejected = normal_numbers(random, pairs, -13, 4);
 }
 
-Outcome PreferenceStep::call(const LoadedComponent& loss, std::int64_t first, std::int64_t count) const {
-  const auto& functions = loss.functions<retort_preference_v1>(RETORT_PREFERENCE_INTERFACE);
+bool PreferenceStep::wants_reference(const LoadedComponent& loss) {
   retort_preference_requirements wanted{};
   wanted.struct_size = sizeof wanted;
-  throw_if_error(functions.requirements(loss.instance(), &wanted));
-  const bool reference = (wanted.signals & RETORT_SIGNAL_REFERENCE_LOG_PROBS) != 0;
+  throw_if_error(
+      loss.functions<retort_preference_v1>(RETORT_PREFERENCE_INTERFACE).requirements(loss.instance(), &wanted));
+  return (wanted.signals & RETORT_SIGNAL_REFERENCE_LOG_PROBS) != 0;
+}
+
+Outcome PreferenceStep::call(const LoadedComponent& loss, std::int64_t first, std::int64_t count) const {
+  const auto& functions = loss.functions<retort_preference_v1>(RETORT_PREFERENCE_INTERFACE);
+  const bool reference = wants_reference(loss) && !without_reference;
   const auto part = [&](const std::vector<float>& all) { return slice(all, first, count); };
   const auto c = part(chosen), r = part(rejected), rc = part(reference_chosen), rr = part(reference_rejected),
              cl = part(chosen_lengths), rl = part(rejected_lengths), w = part(weights);

@@ -64,6 +64,7 @@ class RlStep {
 
   static constexpr std::int64_t group = 4, rows = 8, longest = 6;
   std::int64_t positions = 6;
+  bool without_reference = false;  ///< none is given, whoever asks for it
   std::vector<float> rewards, finished, mask, log_probs, old_log_probs, sampler_log_probs, reference_log_probs, values,
       old_values, entropies, token_rewards, advantages, returns, keep;
 
@@ -77,7 +78,10 @@ class PreferenceStep {
   PreferenceStep();
   Outcome call(const LoadedComponent& loss, std::int64_t first, std::int64_t count) const;
 
+  static bool wants_reference(const LoadedComponent& loss);
+
   static constexpr std::int64_t pairs = 8;
+  bool without_reference = false;  ///< none is given, whoever asks for it
   std::vector<float> chosen, rejected, reference_chosen, reference_rejected, chosen_lengths, rejected_lengths, weights;
 };
 

@@ -4,6 +4,7 @@
 //  2. A pair without weight does not exist: NaN there changes nothing, and its gradients are exactly 0; a step of such
 //     pairs alone has a loss of 0.
 //  3. Gradients are those of central differences.
+//  4. A reference that was asked for and is not there is refused by name.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -54,6 +55,21 @@ TEST_P(PreferenceLoss, GradientsMatchCentralDifferences) {
       const double expected = (above - below) / (high - low);
       EXPECT_NEAR(static_cast<double>(gradient[i]), expected, 1e-4 * (1 + std::abs(expected))) << i;
     }
+  }
+}
+
+TEST_P(PreferenceLoss, AMissingReferenceIsRefusedByName) {
+  PreferenceStep step;
+  step.without_reference = true;
+  if (!PreferenceStep::wants_reference(loss)) {
+    EXPECT_TRUE(std::isfinite(step.call(loss, 0, PreferenceStep::pairs).loss));  // it never looks
+    return;
+  }
+  try {
+    step.call(loss, 0, PreferenceStep::pairs);
+    FAIL() << "a loss that asked for a reference did without";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("reference_chosen_log_probs"), std::string::npos) << error.what();
   }
 }
 

@@ -6,9 +6,12 @@
 //  3. An update of which the mask leaves nothing has a loss of 0 and gradients of exactly 0.
 //  4. Gradients are those of central differences, at a constant ratio where the algorithm says so.
 //  5. Equal rewards, .35 seven times and more, give advantages of exactly 0. (NeMo-RL PR 4161.)
+//  6. A reference that was asked for and is not there is refused by name.
+//  7. The name of a bound says whether it is a distance or absolute. (TRL's gmpo and CISPO use one name for both.)
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "loss_parts.h"
@@ -92,6 +95,41 @@ TEST_P(RlLoss, GradientsMatchCentralDifferences) {
       step.old_log_probs[i] = old;
       EXPECT_NEAR(static_cast<double>(gradient->second[i]), (above - below) / (high - low), 1e-5) << name << " " << i;
     }
+  }
+}
+
+TEST_P(RlLoss, AMissingReferenceIsRefusedByName) {
+  RlStep step;
+  step.without_reference = true;
+  const auto whole = [&] {
+    step.compute_advantages(algorithm);
+    return step.call(algorithm, 0, RlStep::rows).loss;
+  };
+  if ((RlStep::requirements(algorithm).signals & RETORT_SIGNAL_REFERENCE_LOG_PROBS) == 0) {
+    EXPECT_TRUE(std::isfinite(whole()));  // it never looks
+    return;
+  }
+  try {
+    whole();
+    FAIL() << "an algorithm that asked for a reference did without";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("reference_log_probs"), std::string::npos) << error.what();
+  }
+}
+
+TEST_P(RlLoss, NamesOfBoundsSayWhetherTheyAreDistances) {
+  const retort_string schema = algorithm.description().parameters_schema;
+  const nlohmann::json options = nlohmann::json::parse(schema.data, schema.data + schema.size).at("properties");
+  EXPECT_GT(options.size(), 0u);
+  for (const auto& [name, option] : options.items()) {
+    const auto has = [&](const char* word) { return name.find(word) != std::string::npos; };
+    if (option.at("type") != "number" || !(has("clip") || has("ratio") || has("distance") || has("bound") ||
+                                           has("cap") || has("floor") || name.ends_with("_low") || name.ends_with("_high")))
+      continue;
+    const std::string doc = option.at("description");
+    const bool distance = has("distance"), absolute = name.ends_with("_cap") || name.ends_with("_floor");
+    EXPECT_NE(distance, absolute) << name << " says neither, or both";
+    EXPECT_NE(doc.find(distance ? "distance" : "absolute bound"), std::string::npos) << name << ": " << doc;
   }
 }
 

@@ -231,6 +231,37 @@ TEST(HqqPlugin, LeavesLessErrorThanRoundingAndRefusesSymmetricCodes) {
   EXPECT_EQ(quantized(HQQ_PLUGIN, override, fake).restored, quantized(RTN_PLUGIN, {}, fake).restored);
 }
 
+TEST(HqqPlugin, GuardedByTheOutputNoRowIsWorseThanRounded) {
+  const FakeSite fake;
+  const auto row_errors = [&](const Quantized& found) {
+    std::vector<double> errors(FakeSite::rows, 0.0);
+    for (std::size_t o = 0; o < FakeSite::rows; ++o)
+      for (std::size_t s = 0; s < FakeSite::samples; ++s) {  // from the inputs themselves
+        double difference = 0;
+        for (std::size_t i = 0; i < FakeSite::columns; ++i)
+          difference += static_cast<double>(fake.inputs.values[s * FakeSite::columns + i]) *
+                        (static_cast<double>(fake.weight.values[o * FakeSite::columns + i]) -
+                         found.restored[o * FakeSite::columns + i]);
+        errors[o] += difference * difference;
+      }
+    return errors;
+  };
+  Parameters parameters{{"group_size", std::int64_t{8}}};
+  const Quantized free = quantized(HQQ_PLUGIN, parameters, fake);
+  parameters["guard"] = std::string("output");
+  const Quantized guarded = quantized(HQQ_PLUGIN, parameters, fake),
+                  rtn = quantized(RTN_PLUGIN, four_bits(false), fake);
+  const std::vector<double> without = row_errors(free), with = row_errors(guarded), plain = row_errors(rtn);
+  std::size_t worse = 0;
+  for (std::size_t o = 0; o < FakeSite::rows; ++o) {
+    worse += without[o] > plain[o] ? 1 : 0;
+    EXPECT_NEAR(with[o], std::min(without[o], plain[o]), 1e-4 * plain[o]) << o;
+  }
+  EXPECT_GT(worse, 0U);
+  EXPECT_LT(worse, static_cast<std::size_t>(FakeSite::rows));
+  EXPECT_NEAR(guarded.metrics.at("rows_rounded"), static_cast<double>(worse) / FakeSite::rows, 1e-9);
+}
+
 TEST(GptqPlugin, RefusesAHessianThatStaysSingularByItsSite) {
   FakeSite fake;
   // Indefinite whatever is added to the diagonal, up to its mean.

@@ -21,6 +21,14 @@ namespace {
 
 using Json = nlohmann::json;
 
+/// Of the stand-in for pretrained models: of tools their names alone.
+constexpr const char* chat_template =
+    "{% if tools %}{% for tool in tools %}{{ tool.function.name }} {% endfor %}{% endif %}"
+    "{% for message in messages %}{{ message.role }}:{{ message.content }}"
+    "{% if message.tool_calls %}{% for call in message.tool_calls %}{{ call.function | tojson }}{% endfor %}{% endif %}"
+    "<|eot|>{% endfor %}"
+    "{% if add_generation_prompt %}assistant:{% endif %}";
+
 std::vector<std::string> all_configs() {
   const std::filesystem::path folder = std::filesystem::path(RETORT_SOURCE) / "configs";
   std::vector<std::string> configs;
@@ -80,6 +88,7 @@ class PipelineConfigTest : public ::testing::TestWithParam<std::string> {
     runtime::testing::write_model(model, config, runtime::testing::random_weights(config, 1),
                                   runtime::testing::Storage::f32);
     host::write_file_atomically(model / "tokenizer.json", tokenizer);
+    host::write_file_atomically(model / "chat_template.jinja", chat_template);
     data_.insert(data_.end(), {"--set", stage + ".path=" + model.string()});
   }
   std::vector<std::string> arguments(const std::string& command, const std::string& run = "") const {

@@ -63,6 +63,45 @@ INSTANTIATE_TEST_SUITE_P(Each, GreedyAlgorithm,
                                            Greedy{"stage.quantize", "quantize.greedy", "bit 57"}),
                          [](const auto& instance) { return std::string(instance.param.stage).substr(6); });
 
+/// No kernel reads fewer than four bits: stage.quantize says so before any work, for every quantizer that could round
+/// so, and for a part of the layers too.
+TEST(FewBits, AreRefusedByTheirNumber) {
+  if (!RETORT_WITH_TRAINING) GTEST_SKIP() << "built without the training stages (RETORT_TRAIN=OFF)";
+  std::string pattern = (std::filesystem::temp_directory_path() / "retort-bits-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  const std::filesystem::path folder = pattern;
+  Json config = Json::parse(R"({"stages": [
+    {"name": "utterances", "use": "stage.generate", "environment": {"use": "environment.home"}},
+    {"name": "prototype", "use": "stage.prototype", "inputs": {"dataset": "utterances"},
+     "teacher": {"use": "teacher.rules"}, "reward": {"use": "reward.function_call"}},
+    {"name": "model", "use": "stage.sft", "inputs": {"dataset": "prototype"}}]})");
+  std::vector<std::string> expected;
+  const auto add = [&](const std::string& use, Json algorithm, const std::string& says) {
+    algorithm["use"] = use;
+    expected.push_back("/stages/" + std::to_string(config["stages"].size()) + "/algorithm: " + use + " asks for " +
+                       says);
+    config["stages"].push_back({{"name", "small" + std::to_string(expected.size())},
+                                {"use", "stage.quantize"},
+                                {"inputs", {{"model", "model"}, {"dataset", "prototype"}}},
+                                {"algorithm", algorithm}});
+  };
+  for (const int bits : {2, 3}) {
+    const std::string number = std::to_string(bits) + " bits in groups of 32 for model.layers.0.self_attn.qkv";
+    for (const char* name : {"rtn", "gptq", "awq", "smoothquant"})
+      add("quantize." + std::string(name), {{"bits", bits}, {"group_size", 32}}, "symmetric " + number);
+    add("quantize.hqq", {{"bits", bits}, {"group_size", 32}}, "asymmetric " + number);
+  }
+  add("quantize.rtn", {{"bits", 4}, {"group_size", 32}, {"overrides", {"mlp.down=3"}}},
+      "symmetric 3 bits in groups of 32 for model.layers.0.mlp.down");
+  std::ofstream(folder / "config.json") << config;
+  const Outcome outcome =
+      ChildCommand(folder, {"check", (folder / "config.json").string(), "--allow-writable-plugins"}).wait();
+  EXPECT_EQ(outcome.code, 2) << outcome.err;
+  for (const std::string& line : expected) EXPECT_NE(outcome.err.find(line), std::string::npos) << line << outcome.err;
+  EXPECT_NE(outcome.err.find("the model format holds symmetric 8 bits per channel"), std::string::npos) << outcome.err;
+  std::filesystem::remove_all(folder);
+}
+
 /// What `retort check` says of stages of reinforcement learning with these members.
 std::string check_rl_stages(const std::vector<Json>& stages) {
   std::string pattern = (std::filesystem::temp_directory_path() / "retort-rl-XXXXXX").string();

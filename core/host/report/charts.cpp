@@ -102,44 +102,132 @@ std::vector<double> logarithmic_ticks(double low, double high) {
   return ticks;
 }
 
+namespace {
+
+/// The frame of a chart of shares over a logarithmic size.
+struct ShareFrame {
+  static constexpr double width = 520, height = 320, left = 52, right = 24, top = 18, bottom = 46;
+  Scale x, y;
+  double at_x(double size) const { return x(std::log10(size)); }
+};
+
+/// Room for labels, and an axis that starts at a round share below the worst.
+ShareFrame share_frame(double least_x, double most_x, double least_y, double most_y = 1.0) {
+  const double floor = std::max(0.0, least_y - 0.05 * (1 - least_y) - 0.005);
+  const std::vector<double> ticks = linear_ticks(floor, most_y, 5);
+  return {
+      {std::log10(least_x / 1.8), std::log10(most_x * 1.8), ShareFrame::left, ShareFrame::width - ShareFrame::right},
+      {ticks.front(), most_y, ShareFrame::height - ShareFrame::bottom, ShareFrame::top}};
+}
+
+std::string drawn(const ShareFrame& frame, const std::string& title, bool bytes) {
+  const double end = ShareFrame::width - ShareFrame::right, floor = ShareFrame::height - ShareFrame::bottom;
+  std::string svg;
+  for (const double tick : linear_ticks(frame.y.low, frame.y.high, 5)) {
+    if (tick > frame.y.high + 1e-9) continue;
+    svg += svg_line(ShareFrame::left, frame.y(tick), end, frame.y(tick), "grid");
+    svg += svg_text(ShareFrame::left - 8, frame.y(tick) + 4, "end", "label", format_number(tick * 100) + "%");
+  }
+  for (const double tick : logarithmic_ticks(std::pow(10.0, frame.x.low), std::pow(10.0, frame.x.high))) {
+    svg += svg_line(frame.at_x(tick), floor, frame.at_x(tick), floor + 5, "axis");
+    svg += svg_text(frame.at_x(tick), floor + 19, "middle", "label", bytes ? tick_bytes(tick) : format_number(tick));
+  }
+  svg += svg_line(ShareFrame::left, floor, end, floor, "axis");
+  return svg + svg_text((ShareFrame::left + end) / 2, ShareFrame::height - 6, "middle", "title", title);
+}
+
+std::string dot(double x, double y, double radius, const std::string& css, const std::string& title) {
+  return "<circle cx=\"" + px(x) + "\" cy=\"" + px(y) + "\" r=\"" + px(radius) + "\" class=\"dot " + css +
+         "\"><title>" + escape_html(title) + "</title></circle>";
+}
+
+std::string dot_name(double x, double y, const std::string& name) {
+  const bool near_right = x > ShareFrame::width - ShareFrame::right - 50;
+  return svg_text(near_right ? x + 8 : x, y, near_right ? "end" : "middle", "name", name);
+}
+
+}  // namespace
+
 std::string accuracy_chart(const std::vector<ChartPoint>& models) {
   if (models.empty()) return "";
-  constexpr double width = 520, height = 320, left = 52, right = 24, top = 18, bottom = 46;
   double least_x = models[0].x, most_x = models[0].x, least_y = 1;
   for (const ChartPoint& model : models) {
     least_x = std::min(least_x, model.x);
     most_x = std::max(most_x, model.x);
     least_y = std::min(least_y, model.y);
   }
-  // Room for labels, and an axis that starts at a round share below the worst model.
-  const double low_x = least_x / 1.8, high_x = most_x * 1.8;
-  const std::vector<double> y_ticks = linear_ticks(std::max(0.0, least_y - 0.05 * (1 - least_y) - 0.005), 1.0, 5);
-  const Scale x{std::log10(low_x), std::log10(high_x), left, width - right};
-  const Scale y{y_ticks.front(), 1.0, height - bottom, top};
-  std::string svg = open_svg(width, height, "Accuracy against size");
-  for (const double tick : y_ticks) {
-    if (tick > 1.0 + 1e-9) continue;
-    svg += svg_line(left, y(tick), width - right, y(tick), "grid");
-    svg += svg_text(left - 8, y(tick) + 4, "end", "label", format_number(tick * 100) + "%");
-  }
-  for (const double tick : logarithmic_ticks(low_x, high_x)) {
-    svg += svg_line(x(std::log10(tick)), height - bottom, x(std::log10(tick)), height - bottom + 5, "axis");
-    svg += svg_text(x(std::log10(tick)), height - bottom + 19, "middle", "label", tick_bytes(tick));
-  }
-  svg += svg_line(left, height - bottom, width - right, height - bottom, "axis");
-  svg += svg_text((left + width - right) / 2, height - 6, "middle", "title", "bytes of weights (logarithmic)");
+  const ShareFrame frame = share_frame(least_x, most_x, least_y);
+  std::string svg = open_svg(ShareFrame::width, ShareFrame::height, "Accuracy against size") +
+                    drawn(frame, "bytes of weights (logarithmic)", true);
   std::vector<Place> taken;
-  for (const ChartPoint& model : models) taken.push_back({x(std::log10(model.x)), y(model.y) + 4, 20});
+  for (const ChartPoint& model : models) taken.push_back({frame.at_x(model.x), frame.y(model.y) + 4, 20});
   for (std::size_t i = 0; i < models.size(); ++i) {
-    const double at_x = x(std::log10(models[i].x)), at_y = y(models[i].y);
-    svg += "<circle cx=\"" + px(at_x) + "\" cy=\"" + px(at_y) + "\" r=\"6\" class=\"dot " + color_class(i) +
-           "\"><title>" +
-           escape_html(models[i].label + ": " + format_percent(models[i].y) + ", " + format_bytes(models[i].x)) +
-           "</title></circle>";
-    const double label_y = free_label(at_x, at_y, top, height - bottom, taken);
-    const bool near_right = at_x > width - right - 50;
-    svg += svg_text(near_right ? at_x + 8 : at_x, label_y, near_right ? "end" : "middle", "name", models[i].label);
+    const double at_x = frame.at_x(models[i].x), at_y = frame.y(models[i].y);
+    svg += dot(at_x, at_y, 6, color_class(i),
+               models[i].label + ": " + format_percent(models[i].y) + ", " + format_bytes(models[i].x));
+    const double label_y = free_label(at_x, at_y, ShareFrame::top, ShareFrame::height - ShareFrame::bottom, taken);
+    svg += dot_name(at_x, label_y, models[i].label);
   }
+  return svg + "</svg>";
+}
+
+namespace {
+
+/// The points that none to the left is above, from left to right.
+std::string front_line(const std::vector<FrontPoint>& points, const ShareFrame& frame) {
+  std::vector<const FrontPoint*> sorted;
+  for (const FrontPoint& point : points)
+    if (point.mark != FrontPoint::Mark::reference) sorted.push_back(&point);
+  std::stable_sort(sorted.begin(), sorted.end(), [](const FrontPoint* a, const FrontPoint* b) {
+    return a->at.x != b->at.x ? a->at.x < b->at.x : a->at.y > b->at.y;
+  });
+  std::string line;
+  double highest = -1;
+  for (const FrontPoint* point : sorted) {
+    if (!(point->at.y > highest)) continue;
+    highest = point->at.y;
+    line += px(frame.at_x(point->at.x)) + "," + px(frame.y(point->at.y)) + " ";
+  }
+  return "<polyline class=\"curve\" points=\"" + line + "\"/>";
+}
+
+}  // namespace
+
+std::string front_chart(const std::vector<FrontPoint>& points, const FrontAxes& axes) {
+  using Mark = FrontPoint::Mark;
+  if (points.empty()) return "";
+  double least_x = points[0].at.x, most_x = least_x, least_y = 1, most_y = 0;
+  const auto cover = [&](double x, double y) {
+    least_x = std::min(least_x, x);
+    most_x = std::max(most_x, x);
+    least_y = std::min(least_y, y);
+    most_y = std::max(most_y, y);
+  };
+  for (const FrontPoint& point : points) cover(point.at.x, point.at.y);
+  if (axes.x_limit > 0) cover(axes.x_limit, points[0].at.y);
+  if (axes.y_limit > 0) cover(points[0].at.x, axes.y_limit);
+  const ShareFrame frame = share_frame(least_x, most_x, least_y, std::min(1.0, most_y + 0.05 * (1.02 - least_y)));
+  std::string svg = open_svg(ShareFrame::width, ShareFrame::height, "Exact match against " + axes.title) +
+                    drawn(frame, axes.title + " (logarithmic)", axes.bytes) + front_line(points, frame);
+  const double end = ShareFrame::width - ShareFrame::right, floor = ShareFrame::height - ShareFrame::bottom;
+  if (axes.x_limit > 0)
+    svg += svg_line(frame.at_x(axes.x_limit), ShareFrame::top, frame.at_x(axes.x_limit), floor, "limit");
+  if (axes.y_limit > 0) svg += svg_line(ShareFrame::left, frame.y(axes.y_limit), end, frame.y(axes.y_limit), "limit");
+  std::vector<Place> taken;
+  for (const Mark now : {Mark::other, Mark::front, Mark::reference, Mark::best})  // the best on top
+    for (const FrontPoint& point : points) {
+      if (point.mark != now) continue;
+      const bool named = now == Mark::best || now == Mark::reference;
+      const std::string size = axes.bytes ? format_bytes(point.at.x) : format_ms(point.at.x);
+      const char* css = now == Mark::best ? "s1" : now == Mark::reference ? "s2" : now == Mark::front ? "s0" : "faint";
+      const double x = frame.at_x(point.at.x), y = frame.y(point.at.y);
+      svg += dot(x, y,
+                 named                ? 6
+                 : now == Mark::front ? 4.5
+                                      : 3.5,
+                 css, point.at.label + ": " + format_percent(point.at.y) + ", " + size);
+      if (named) svg += dot_name(x, free_label(x, y, ShareFrame::top, floor, taken), point.at.label);
+    }
   return svg + "</svg>";
 }
 

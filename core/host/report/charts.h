@@ -16,6 +16,23 @@ struct ChartPoint {
 /// Accuracy against size: y is a share in [0,1], x bytes on a logarithmic axis.
 std::string accuracy_chart(const std::vector<ChartPoint>& models);
 
+struct FrontPoint {
+  enum class Mark { other, front, best, reference };
+  ChartPoint at;
+  Mark mark = Mark::other;
+};
+
+struct FrontAxes {
+  std::string title;   ///< of x
+  bool bytes = true;   ///< x is bytes, else milliseconds; logarithmic either way, above 0
+  double x_limit = 0;  ///< a line that points should be left of; 0: none
+  double y_limit = 0;  ///< a line that points should be above; 0: none
+};
+
+/// What a search measured: y is a share in [0,1]. A line joins those points that none to the left is above; the names
+/// of the best and the reference stand beside them, all others show when pointed at.
+std::string front_chart(const std::vector<FrontPoint>& points, const FrontAxes& axes);
+
 struct ChartBar {
   std::string label;
   double value;    ///< the bar: median

@@ -187,8 +187,9 @@ std::string training_section(const std::vector<Json>& metrics) {
       (first ? shown : folded) += card;
       more += first || card.empty() ? 0 : 1;
     }
-    if (shown.empty()) shown.swap(folded);
-    if (!shown.empty()) html += "<h3>" + escape_html(stage) + "</h3>" + cards(shown);
+    constexpr std::size_t most_unfolded = 24;  // a search has a curve for each shape and rung
+    if (shown.empty() && more <= most_unfolded) shown.swap(folded);
+    if (!shown.empty() || !folded.empty()) html += "<h3>" + escape_html(stage) + "</h3>" + cards(shown);
     if (!folded.empty())
       html += "<details><summary>" + std::to_string(more) + " more of " + escape_html(stage) + "</summary>" +
               cards(folded) + "</details>";
@@ -262,9 +263,9 @@ std::string render_report(const RunFolder& folder, const RunResults& results, co
          "content=\"width=device-width, initial-scale=1\"><title>" +
          text_of(results.record, "name") + " · Retort report</title><style>" + report_style +
          "</style></head><body><main>" + header_section(folder, results) + results_section(results) +
-         tools_section(results) + groups_section(results) + losses_section(results) + misses_section(results) +
-         training_section(metrics) + rejected_section(results) + lineage_section(results) + record_section(results) +
-         "</main></body></html>\n";
+         search_section(results) + sensitivity_section(results) + tools_section(results) + groups_section(results) +
+         losses_section(folder, results) + misses_section(results) + training_section(metrics) +
+         rejected_section(results) + lineage_section(results) + record_section(results) + "</main></body></html>\n";
 }
 
 void write_report(const RunFolder& folder) {

@@ -6,13 +6,14 @@
 
 #include "host/base/number_format.h"
 #include "host/report/charts.h"
+#include "host/report/lost_rows.h"
 #include "host/report/report.h"
 #include "host/report/report_sections.h"
 
 namespace retort::host {
 namespace {
 
-constexpr std::size_t misses_shown = 50;
+constexpr std::size_t misses_shown = 50, changes_shown = 200;
 
 /// "12.3× smaller" as a figure relative to the teacher; "" where either is not known.
 std::string compared(const Json& teacher, const Json& own) {
@@ -43,6 +44,7 @@ std::string results_rows(const RunResults& results) {
     const StageResult& stage = results.stages[index];
     rows.push_back({escape_html(stage.name), format_percent(stage.exact_match),
                     difference(teacher.exact_match, stage.exact_match), format_percent(stage.malformed),
+                    stage.perplexity.is_number() ? format_number(stage.perplexity.get<double>()) : "–",
                     format_count(stage.parameters), format_bytes(stage.bytes), compared(teacher.bytes, stage.bytes),
                     format_ms(stage.p50_ms), format_ms(stage.p90_ms), compared(teacher.p50_ms, stage.p50_ms)});
   }
@@ -50,8 +52,8 @@ std::string results_rows(const RunResults& results) {
   for (std::size_t i = 0; i < results.rows.size(); ++i)
     if (&results.stages[results.rows[i]] == final_model(results)) emphasised = static_cast<int>(i);
   const std::string reference = escape_html(teacher.name);
-  return html_table({"model", "exact match", "against " + reference, "malformed", "parameters", "size", "smaller",
-                     "median", "90 %", "faster"},
+  return html_table({"model", "exact match", "against " + reference, "malformed", "perplexity", "parameters", "size",
+                     "smaller", "median", "90 %", "faster"},
                     rows, 1, emphasised) +
          "<p class=\"source\">“against”, “smaller” and “faster” compare with " + reference + "</p>";
 }
@@ -157,7 +159,49 @@ std::string groups_section(const RunResults& results) {
          table;
 }
 
-std::string losses_section(const RunResults& results) {
+namespace {
+
+/// Rows of one kind of change, of a step that lost_rows() describes.
+void add_changes(const Json& step, const char* change, std::vector<std::vector<std::string>>& rows) {
+  for (const Json& row : step.at(change)) {
+    if (rows.size() == changes_shown) return;
+    rows.push_back({change, as_text(row.at("utterance")), "<code>" + as_text(row.at("before")) + "</code>",
+                    "<code>" + as_text(row.at("after")) + "</code>", as_text(row.at("reason"))});
+  }
+}
+
+/// What each step answers otherwise than the model that it was made from, with both answers.
+std::string steps_html(const RunFolder& folder, const RunResults& results) {
+  std::vector<Json> evaluations;
+  for (const std::string& file : results.evaluations) evaluations.push_back(read_json(folder.path() / file));
+  std::string html;
+  for (const std::size_t index : results.rows) {
+    const std::string& stage = results.stages[index].name;
+    Json step;
+    try {
+      step = lost_rows(results.record, evaluations, stage);
+    } catch (const std::exception&) {
+      continue;  // nothing before it was measured: no step
+    }
+    const std::size_t lost = step.at("lost").size(), gained = step.at("gained").size();
+    if (lost + gained == 0) continue;
+    std::vector<std::vector<std::string>> rows;
+    add_changes(step, "lost", rows);
+    add_changes(step, "gained", rows);
+    html += "<details><summary>" + escape_html(stage) + " after " + as_text(step.at("before")) + ": " +
+            std::to_string(lost) + " lost, " + std::to_string(gained) + " gained</summary>" +
+            html_table({"change", "utterance", "before", "after", "reason"}, rows);
+    if (rows.size() < lost + gained)
+      html += "<p class=\"source\">" + std::to_string(rows.size()) + " of " + std::to_string(lost + gained) +
+              "; all: retort show RUN --lost " + escape_html(stage) + "</p>";
+    html += "</details>";
+  }
+  return html;
+}
+
+}  // namespace
+
+std::string losses_section(const RunFolder& folder, const RunResults& results) {
   std::vector<std::pair<std::string, std::int64_t>> steps;  // in order of first appearance: that of the models
   for (const Json& lost : results.attribution) {
     if (!lost.is_object()) continue;
@@ -168,11 +212,14 @@ std::string losses_section(const RunResults& results) {
     else
       ++known->second;
   }
-  if (steps.empty()) return "";
+  if (steps.empty()) {
+    const std::string html = steps_html(folder, results);
+    return html.empty() ? "" : "<h2>Where calls were lost</h2>" + html + evaluation_source(results);
+  }
   std::vector<std::vector<std::string>> rows;
   for (const auto& [step, count] : steps) rows.push_back({step, std::to_string(count)});
   return "<h2>Where calls were lost</h2><p>Utterances that a model answers right and the next one does not.</p>" +
-         html_table({"from → to", "utterances"}, rows, 1) + evaluation_source(results);
+         html_table({"from → to", "utterances"}, rows, 1) + steps_html(folder, results) + evaluation_source(results);
 }
 
 std::string misses_section(const RunResults& results) {

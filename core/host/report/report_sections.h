@@ -9,11 +9,13 @@
 namespace retort::host {
 
 std::string header_section(const RunFolder& folder, const RunResults& results);
-std::string results_section(const RunResults& results);  ///< table and charts
-std::string tools_section(const RunResults& results);    ///< exact match of each tool, teacher against final model
-std::string groups_section(const RunResults& results);   ///< the same of each group of rows
-std::string misses_section(const RunResults& results);   ///< the first 50 of each model
-std::string losses_section(const RunResults& results);   ///< between which models calls were lost
+std::string results_section(const RunResults& results);      ///< table and charts
+std::string tools_section(const RunResults& results);        ///< exact match of each tool, teacher against final model
+std::string groups_section(const RunResults& results);       ///< the same of each group of rows
+std::string search_section(const RunResults& results);       ///< what stages of search measured, with the front
+std::string sensitivity_section(const RunResults& results);  ///< what each layer costs and saves
+std::string misses_section(const RunResults& results);       ///< the first 50 of each model
+std::string losses_section(const RunFolder& folder, const RunResults& results);  ///< where calls were lost, and which
 std::string training_section(const std::vector<Json>& metrics);
 std::string rejected_section(const RunResults& results);  ///< rows left out, counted in the artifacts' rejected.jsonl
 std::string lineage_section(const RunResults& results);

@@ -50,6 +50,8 @@ svg .title { font-size: 12px; }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .axis, .whisker { stroke: var(--soft); stroke-width: 1.2; }
 .curve { fill: none; stroke: var(--s0); stroke-width: 1.6; stroke-linejoin: round; }
+.limit { stroke: var(--bad); stroke-width: 1.2; stroke-dasharray: 4 4; }
+.faint { fill: var(--soft); opacity: 0.6; }
 .dot { stroke: var(--card); stroke-width: 2; }
 .s0 { fill: var(--s0); } .s1 { fill: var(--s1); } .s2 { fill: var(--s2); } .s3 { fill: var(--s3); } .s4 { fill: var(--s4); } .s5 { fill: var(--s5); }
 @media print { main { padding: 0; } details { display: block; } .card, .tile { break-inside: avoid; } }

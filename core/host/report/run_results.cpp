@@ -24,6 +24,7 @@ void add_evaluation(const Json& evaluation, std::vector<StageResult>& stages) {
       stage.evaluation = model;
       stage.exact_match = member(model, "exact_match");
       stage.malformed = member(model, "malformed");
+      stage.perplexity = member(model, "perplexity");
       stage.p50_ms = member(model, "p50_ms");
       stage.p90_ms = member(model, "p90_ms");
       if (stage.parameters.is_null()) stage.parameters = member(model, "parameters");
@@ -145,6 +146,7 @@ Json to_json(const RunResults& results) {
                       {"bytes", stage.bytes},
                       {"exact_match", stage.exact_match},
                       {"malformed", stage.malformed},
+                      {"perplexity", stage.perplexity},
                       {"p50_ms", stage.p50_ms},
                       {"p90_ms", stage.p90_ms}});
   Json verdicts = Json::object();

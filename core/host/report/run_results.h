@@ -16,7 +16,7 @@ namespace retort::host {
 /// One stage; what is not known is null.
 struct StageResult {
   std::string name, component, kind, state, artifact;
-  Json parameters, bytes, exact_match, malformed, p50_ms, p90_ms;
+  Json parameters, bytes, exact_match, malformed, perplexity, p50_ms, p90_ms;
   Json evaluation;  ///< the model's entry in evaluation.json
 };
 
@@ -48,8 +48,8 @@ struct RunResults {
 /// that cannot be read are left out (their figures stay null).
 RunResults read_results(const RunFolder& folder);
 
-/// {"name", "state", "stages": [{name, stage, kind, state, artifact, params, bytes, exact_match, malformed, p50_ms,
-/// p90_ms}], "verdicts": {stage: text}}
+/// {"name", "state", "stages": [{name, stage, kind, state, artifact, params, bytes, exact_match, malformed,
+/// perplexity, p50_ms, p90_ms}], "verdicts": {stage: text}}
 Json to_json(const RunResults& results);
 
 /// The table as text, without a final newline; "" when no stage makes a model.

@@ -30,6 +30,7 @@ inline constexpr std::int64_t kBf16Parameters = 32'000'000;
 struct RowPlace {
   const BlockId* blocks = nullptr;
   std::int64_t position = 0;
+  std::int64_t sees = 0;  ///< positions [0, sees) of its sequence
 };
 
 /// Within a block, keys stand transposed, [head_dim][kBlockTokens], so that scores of neighbouring positions are

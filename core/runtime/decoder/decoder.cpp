@@ -34,8 +34,9 @@ std::int64_t sequences_of(const DecoderOptions& options) {
                               std::to_string(options.sequences));
 }
 
-std::int64_t chunk_of(const DecoderOptions& options) {
-  if (options.chunk == 0) return kDefaultChunk;
+/// A prompt that is read in both directions goes through the layers in one piece.
+std::int64_t chunk_of(const model::ModelConfig& config, const DecoderOptions& options) {
+  if (options.chunk == 0) return config.prompt_end_token < 0 ? kDefaultChunk : kRowBuckets.back();
   if (options.chunk > 0 && options.chunk <= kRowBuckets.back() && options.chunk % kBlockTokens == 0)
     return options.chunk;
   throw std::invalid_argument("chunk: expected a multiple of " + std::to_string(kBlockTokens) + " up to " +
@@ -43,14 +44,21 @@ std::int64_t chunk_of(const DecoderOptions& options) {
                               std::to_string(options.chunk));
 }
 
-std::int64_t prefix_blocks(const DecoderOptions& options) {
-  if (options.prefix_cache >= 0) return options.prefix_cache / kBlockTokens;
+/// None where what a prompt begins with depends on how it ends.
+std::int64_t prefix_blocks(const model::ModelConfig& config, const DecoderOptions& options) {
+  if (options.prefix_cache >= 0) return config.prompt_end_token < 0 ? options.prefix_cache / kBlockTokens : 0;
   throw std::invalid_argument("prefix_cache: expected 0 (none) or more tokens, found " +
                               std::to_string(options.prefix_cache));
 }
 
 std::int64_t blocks_of(std::int64_t tokens) {
   return (tokens + kBlockTokens - 1) / kBlockTokens;
+}
+
+/// Weights that the folder has packed are taken from there by what is made with the pool.
+MatmulPool& with_packed_weights(MatmulPool& pool, const model::ModelFolder& folder, const DecoderOptions& options) {
+  if (options.weights == WeightSource::packed) pool.weights().use(open_packed_weights(folder));
+  return pool;
 }
 
 }  // namespace
@@ -61,6 +69,8 @@ struct Decoder::State {
   void check_token(TokenId token, std::size_t index) const;
   /// Whether `tokens` fit the sequence's cache after `position` tokens, and the vocabulary.
   void check_room(std::span<const TokenId> tokens, std::int64_t position) const;
+  /// Whether what begins a sequence holds a whole prompt, where the model reads that in both directions.
+  void check_prompt(std::span<const TokenId> tokens, std::int64_t position) const;
   /// The tokens of `tokens` that the next pass of `sequence` takes: up to the end of a chunk.
   std::span<const TokenId> next_pass(std::span<const TokenId> tokens, std::int64_t sequence) const;
   /// Runs all layers over one pass of one sequence, which then is longer; leaves what is wanted in workspace.hidden().
@@ -94,19 +104,19 @@ struct Decoder::State {
 
 Decoder::State::State(const model::ModelFolder& folder, const DecoderOptions& options)
     : config(folder.config()),
-      chunk(chunk_of(options)),
+      chunk(chunk_of(config, options)),
       max_rows(std::max(std::min(context_of(config, options), chunk), sequences_of(options))),
       onednn(options.threads),
       pool(onednn, max_rows),
-      head(pool, read_head(folder)),
-      embedding(folder, head),
+      head(with_packed_weights(pool, folder, options), read_head(folder)),
+      embedding(folder, head, pool.weights()),
       final_norm(norm_weight(folder, "model.norm")),
       rope(context_of(config, options),
            model::rope_frequencies(config.rope_scaling, config.rope_theta, config.head_dim),
            config.rope_scaling.attention_factor),
-      blocks(options.sequences * blocks_of(context_of(config, options)) + prefix_blocks(options)),
+      blocks(options.sequences * blocks_of(context_of(config, options)) + prefix_blocks(config, options)),
       sequences(options.sequences, context_of(config, options), blocks),
-      prefixes(blocks, chunk, prefix_blocks(options)),
+      prefixes(blocks, chunk, prefix_blocks(config, options)),
       cache(config.layers, config.kv_heads, config.head_dim, blocks.size(),
             concrete(options.kv_cache, config.parameters())),
       workspace(config, row_bucket(max_rows), onednn.threads()) {
@@ -116,6 +126,10 @@ Decoder::State::State(const model::ModelFolder& folder, const DecoderOptions& op
     if (config.turns_locally(i) && !local_rope)
       local_rope.emplace(context_of(config, options), model::rope_frequencies(config, i), 1.0);
   }
+  if (const std::int64_t missed = pool.weights().missed(); missed > 0)
+    host::log_info("'" + folder.path().string() + "': " + std::to_string(missed) + " of " +
+                   std::to_string(pool.weights().sections().size()) +
+                   " packed weights are laid out otherwise than these options need, and were packed anew");
   pool.weights().prefer_huge_pages();
   places.reserve(static_cast<std::size_t>(max_rows));
   runs.reserve(static_cast<std::size_t>(max_rows));
@@ -147,6 +161,17 @@ void Decoder::State::check_room(std::span<const TokenId> tokens, std::int64_t po
                                 std::to_string(config.max_positions) + ")");
   }
   for (std::size_t i = 0; i < tokens.size(); ++i) check_token(tokens[i], i);
+  check_prompt(tokens, position);
+}
+
+void Decoder::State::check_prompt(std::span<const TokenId> tokens, std::int64_t position) const {
+  if (config.prompt_end_token < 0 || position > 0) return;
+  const std::int64_t whole = config.read_both_ways(tokens);
+  if (whole >= 1 && whole <= chunk) return;
+  throw std::invalid_argument(
+      "forward: the model reads a prompt in both directions, so that it must come whole, with its end (token " +
+      std::to_string(config.prompt_end_token) + ") among the first " + std::to_string(chunk) + " tokens; found " +
+      (whole == 0 ? "no end" : std::to_string(whole) + " tokens to it"));
 }
 
 std::span<const TokenId> Decoder::State::next_pass(std::span<const TokenId> tokens, std::int64_t sequence) const {
@@ -160,6 +185,10 @@ void Decoder::State::run_layers(std::span<const TokenId> tokens, std::int64_t se
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     embedding.look_up(tokens[i], workspace.hidden() + static_cast<std::int64_t>(i) * config.hidden_size);
     places.push_back(sequences.append(sequence));
+  }
+  if (places.front().position == 0) {
+    const auto whole = static_cast<std::size_t>(config.read_both_ways(tokens));
+    for (std::size_t i = 0; i < whole; ++i) places[i].sees = static_cast<std::int64_t>(whole);
   }
   const auto rows = static_cast<std::int64_t>(tokens.size());
   const std::int64_t longest = DecoderLayer::longest_run(config);
@@ -301,6 +330,7 @@ void Decoder::update_weights(const model::ModelFolder& folder) {
   const ThreadCountScope threads(state.onednn.threads());
   for (std::int64_t sequence = 0; sequence < state.sequences.count(); ++sequence) state.sequences.clear(sequence);
   state.prefixes.clear();
+  state.pool.weights().make_writable();
   state.head.repack(read_head(folder));
   state.embedding.update(folder);
   state.final_norm = norm_weight(folder, "model.norm");
@@ -326,6 +356,10 @@ std::vector<float> Decoder::forward_all(std::span<const TokenId> tokens, std::in
     tokens = tokens.subspan(pass.size());
   }
   return logits;
+}
+
+const std::vector<model::PackedSection>& Decoder::packed_sections() const {
+  return state_->pool.weights().sections();
 }
 
 std::vector<std::string> Decoder::implementations() const {

@@ -13,6 +13,7 @@
 
 #include "model/model_folder.h"
 #include "runtime/cache/kv_cache.h"
+#include "runtime/decoder/packed_weights.h"
 
 namespace retort::runtime {
 
@@ -27,7 +28,8 @@ struct DecoderOptions {
   /// one warning in the log.
   std::int64_t threads = 1;
   KvType kv_cache = KvType::automatic;
-  std::int64_t sequences = 1;  ///< that are held at once, 1 to kMaxSequences
+  WeightSource weights = WeightSource::packed;  ///< gives the same bits either way
+  std::int64_t sequences = 1;                   ///< that are held at once, 1 to kMaxSequences
   /// Tokens of a prompt that go through the layers together: a multiple of 32, up to 512; 0 = kDefaultChunk. Passes end
   /// where positions are multiples of it. More is faster on long prompts, less lets the prefix cache share more.
   std::int64_t chunk = 0;
@@ -84,6 +86,8 @@ class Decoder {
   /// allocated. Throws std::invalid_argument where shape or form differ (quantised weights are not replaced), naming
   /// the layer, and as the constructor; the decoder is then of no use until this has succeeded.
   void update_weights(const model::ModelFolder& folder);
+  /// What packed_weights.h writes; borrowed.
+  const std::vector<model::PackedSection>& packed_sections() const;
   std::vector<std::string> implementations() const;  ///< oneDNN's version and threads, then one line per
                                                      ///< kind of linear layer: shape, oneDNN's impl_info_str
 

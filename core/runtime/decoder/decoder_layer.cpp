@@ -167,7 +167,7 @@ void DecoderLayer::store_keys_and_values(const Pass& pass, const RopeTable& rope
 
 std::int64_t DecoderLayer::attention_work(const Pass& pass) const {
   std::int64_t positions = 0;
-  for (const RowPlace& place : pass.places) positions += place.position + 1;
+  for (const RowPlace& place : pass.places) positions += place.sees;
   return 2 * positions * heads_ * head_dim_;
 }
 
@@ -196,7 +196,8 @@ void DecoderLayer::attend_run(const Pass& pass, const RowRun& run, std::int64_t 
                               std::int64_t thread) const {
   QueryTile tile;
   for (std::int64_t row = run.first; row < run.first + run.count; ++row) {
-    const std::int64_t at = pass.places[static_cast<std::size_t>(row)].position;
+    const RowPlace& place = pass.places[static_cast<std::size_t>(row)];
+    const std::int64_t at = place.position;
     const float scale = projection_scale(row, workspace) * temperature_;
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t query_head = head * (heads_ / kv_heads_) + first + i;
@@ -205,7 +206,7 @@ void DecoderLayer::attend_run(const Pass& pass, const RowRun& run, std::int64_t 
       rotate(workspace.projected() + row * qkv_.out() + query_head * head_dim_, rope.cosine(at), rope.sine(at),
              head_dim_, scale, query);
       tile.queries[slot] = query;
-      tile.ranges[slot] = {window_ > 0 ? std::max<std::int64_t>(0, at + 1 - window_) : 0, at + 1};
+      tile.ranges[slot] = {window_ > 0 ? std::max<std::int64_t>(0, at + 1 - window_) : 0, place.sees};
       tile.out[slot] = workspace.input().values + row * o_.in() + query_head * head_dim_;
     }
   }

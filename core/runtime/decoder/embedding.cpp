@@ -1,44 +1,52 @@
 // See embedding.h.
 #include "runtime/decoder/embedding.h"
 
+#include <cstring>
+#include <stdexcept>
+
 #include "runtime/decoder/weights.h"
 #include "runtime/kernels/vector_kernels.h"
 
 namespace retort::runtime {
-namespace {
 
-model::StoredTensor copy(const model::StoredTensor& tensor, std::vector<std::byte>& bytes) {
-  bytes.assign(tensor.data, tensor.data + tensor.bytes());
-  model::StoredTensor view = tensor;
-  view.data = bytes.data();
-  return view;
-}
-
-}  // namespace
-
-Embedding::Embedding(const model::ModelFolder& folder, const Linear& head)
+Embedding::Embedding(const model::ModelFolder& folder, const Linear& head, PackedMemory& memory)
     : factor_(static_cast<float>(folder.config().embedding_factor())), width_(folder.config().hidden_size) {
   if (folder.config().tie_word_embeddings) {
     tied_ = &head;
     return;
   }
-  update(folder);
+  const LinearWeights stored = read_embedding(folder);
+  weight_ = stored.parts.front();
+  bool filled = true;
+  const Tensors tensors = tensors_of(weight_);
+  for (std::size_t i = 0; i < copies_.size(); ++i) {
+    const model::StoredTensor* tensor = *tensors[i];
+    if (tensor == nullptr) continue;
+    const PackedPlace place = memory.place(tensor->name, std::string("rows as stored, ") + name_of(tensor->type),
+                                           static_cast<std::int64_t>(tensor->bytes()));
+    copies_[i] = {*tensor, place.data};
+    copies_[i].tensor.data = place.data;
+    if (!place.filled) std::memcpy(place.data, tensor->data, tensor->bytes());
+    filled = filled && place.filled;
+    *tensors[i] = &copies_[i].tensor;
+  }
+  if (!filled) require_finite(stored);
+  stored.release();
 }
 
 void Embedding::update(const model::ModelFolder& folder) {
   if (tied_ != nullptr) return;
   const LinearWeights stored = read_embedding(folder);
   require_finite(stored);
-  weight_ = stored.parts.front();
-  weight_tensor_ = copy(*weight_.weight, weight_bytes_);
-  weight_.weight = &weight_tensor_;
-  if (weight_.scale != nullptr) {
-    scale_tensor_ = copy(*weight_.scale, scale_bytes_);
-    weight_.scale = &scale_tensor_;
-  }
-  if (weight_.zero_point != nullptr) {
-    zero_tensor_ = copy(*weight_.zero_point, zero_bytes_);
-    weight_.zero_point = &zero_tensor_;
+  model::LinearWeight weight = stored.parts.front();
+  const Tensors tensors = tensors_of(weight);
+  for (std::size_t i = 0; i < copies_.size(); ++i) {
+    const model::StoredTensor* tensor = *tensors[i];
+    const bool same = tensor == nullptr ? copies_[i].data == nullptr
+                                        : copies_[i].data != nullptr && tensor->type == copies_[i].tensor.type &&
+                                              tensor->shape == copies_[i].tensor.shape;
+    if (!same) throw std::invalid_argument(stored.name + ": expected an embedding stored as the one in use");
+    if (tensor != nullptr) std::memcpy(copies_[i].data, tensor->data, tensor->bytes());
   }
   stored.release();
 }

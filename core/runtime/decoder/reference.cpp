@@ -85,27 +85,34 @@ Row ReferenceModel::prepared(const Layer& layer, const Row& projected, std::int6
   return x;
 }
 
-std::vector<Row> ReferenceModel::attention(const Layer& layer, const std::vector<Row>& rows) const {
+std::vector<Row> ReferenceModel::attention(const Layer& layer, const std::vector<Row>& rows,
+                                           std::int64_t both_ways) const {
   const std::int64_t group = config_.heads / config_.kv_heads;
   std::vector<std::vector<Row>> keys(static_cast<std::size_t>(config_.kv_heads)), values(keys.size());
-  std::vector<Row> result;
+  std::vector<Row> result, queries;
   for (std::size_t t = 0; t < rows.size(); ++t) {
     const Row x = ref_rms_norm(rows[t], layer.attention_norm, config_.rms_norm_epsilon);
     const Row q = biased(layer.q, layer.q_bias, x), k = biased(layer.k, layer.k_bias, x),
               v = biased(layer.v, layer.v_bias, x);
     const auto position = static_cast<std::int64_t>(t);
-    const std::int64_t first = layer.window > 0 ? std::max<std::int64_t>(0, position + 1 - layer.window) : 0;
+    queries.push_back(q);
     for (std::int64_t head = 0; head < config_.kv_heads; ++head) {
       const auto index = static_cast<std::size_t>(head);
       keys[index].push_back(prepared(layer, k, head, layer.key_norm, position));
       values[index].push_back(head_of(v, head, config_.head_dim));
     }
+  }
+  for (std::size_t t = 0; t < rows.size(); ++t) {
+    const auto position = static_cast<std::int64_t>(t);
+    const std::int64_t first = layer.window > 0 ? std::max<std::int64_t>(0, position + 1 - layer.window) : 0;
+    const std::int64_t end = position < both_ways ? both_ways : position + 1;
     Row mixed;
     for (std::int64_t head = 0; head < config_.heads; ++head) {
       const auto index = static_cast<std::size_t>(head / group);
-      const Row out = ref_attend(prepared(layer, q, head, layer.query_norm, position),
-                                 {keys[index].begin() + first, keys[index].end()},
-                                 {values[index].begin() + first, values[index].end()}, config_.attention_divisor());
+      const Row out =
+          ref_attend(prepared(layer, queries[t], head, layer.query_norm, position),
+                     {keys[index].begin() + first, keys[index].begin() + end},
+                     {values[index].begin() + first, values[index].begin() + end}, config_.attention_divisor());
       mixed.insert(mixed.end(), out.begin(), out.end());
     }
     result.push_back(output(biased(layer.o, layer.o_bias, mixed), layer.attention_output_norm));
@@ -132,7 +139,7 @@ std::vector<float> ReferenceModel::forward_all(std::span<const std::int32_t> tok
     for (float& value : rows.back()) value *= static_cast<float>(config_.embedding_factor());
   }
   for (const Layer& layer : layers_) {
-    const std::vector<Row> attended = attention(layer, rows);
+    const std::vector<Row> attended = attention(layer, rows, config_.read_both_ways(tokens));
     for (std::size_t t = 0; t < rows.size(); ++t) {
       add(rows[t], attended[t]);
       add(rows[t], feed_forward(layer, rows[t]));

@@ -47,7 +47,8 @@ class ReferenceModel {
   /// One head of queries or keys as attention reads it.
   Row prepared(const Layer& layer, const Row& projected, std::int64_t head, const Row& norm,
                std::int64_t position) const;
-  std::vector<Row> attention(const Layer& layer, const std::vector<Row>& rows) const;
+  /// The first `both_ways` rows see each other all.
+  std::vector<Row> attention(const Layer& layer, const std::vector<Row>& rows, std::int64_t both_ways) const;
   /// What a block adds: normed where the family does so.
   Row output(const Row& x, const Row& norm) const;
   Row feed_forward(const Layer& layer, const Row& x) const;

@@ -22,7 +22,8 @@ void SequenceTable::clear(std::int64_t sequence) {
 RowPlace SequenceTable::append(std::int64_t sequence) {
   Table& table = tables_.at(static_cast<std::size_t>(sequence));
   if (table.position % kBlockTokens == 0) table.blocks.push_back(pool_.take());
-  return {table.blocks.data(), table.position++};
+  ++table.position;
+  return {table.blocks.data(), table.position - 1, table.position};
 }
 
 void SequenceTable::begin(std::int64_t sequence, const std::vector<BlockId>& blocks) {

@@ -67,6 +67,12 @@ void check(const RolloutOptions& options) {
     throw std::invalid_argument("group_size: expected at least 1, found " + std::to_string(options.group_size));
 }
 
+void check_numbers(std::size_t prompts, const RolloutOptions& options) {
+  if (!options.numbers.empty() && options.numbers.size() != prompts)
+    throw std::invalid_argument("numbers: expected one for each of " + std::to_string(prompts) + " prompts, found " +
+                                std::to_string(options.numbers.size()));
+}
+
 /// Prompts that could not be computed are refused before any is.
 void check(std::span<const std::vector<TokenId>> prompts, const Decoder& decoder) {
   const std::int64_t vocabulary = decoder.config().vocabulary_size;
@@ -142,13 +148,19 @@ class Sampling {
 
   void draw(std::size_t slot, std::span<const float> logits) {
     const std::size_t row = slots_[slot].row;
-    Rollout& rollout = results_[row];
     if (options_.grammar != nullptr) {
       first_masked_.resize(logits.size());
       mask(row, logits, first_masked_);
       logits = first_masked_;
     }
-    append(slot, draw_token(logits, options_.temperature, draw_number(options_.seed, row, rollout.tokens.size())));
+    append(slot, draw_token(logits, options_.temperature, number_of(row)));
+  }
+
+  /// What the next token of a row is drawn with.
+  double number_of(std::size_t row) const {
+    std::uint64_t stream = row;
+    if (!options_.numbers.empty()) stream = options_.numbers[row / group_] * group_ + row % group_;
+    return draw_number(options_.seed, stream, results_[row].tokens.size());
   }
 
   /// `logits` with what the row's grammar does not allow as NaN, which is impossible to draw.
@@ -193,8 +205,7 @@ class Sampling {
     parallel_for(count, 8 * static_cast<std::int64_t>(logits.size()), [&](std::int64_t i, std::int64_t) {
       const auto index = static_cast<std::size_t>(i);
       const std::size_t row = slots_[static_cast<std::size_t>(steps_[index].sequence)].row;
-      const double number = draw_number(options_.seed, row, results_[row].tokens.size());
-      drawn_[index] = draw_token(logits.subspan(index * vocabulary, vocabulary), options_.temperature, number);
+      drawn_[index] = draw_token(logits.subspan(index * vocabulary, vocabulary), options_.temperature, number_of(row));
     });
     for (std::size_t i = 0; i < steps_.size(); ++i) append(static_cast<std::size_t>(steps_[i].sequence), drawn_[i]);
     return true;
@@ -240,6 +251,7 @@ std::vector<Rollout> RolloutEngine::sample(std::span<const std::vector<TokenId>>
                                            const RolloutOptions& options) {
   check(options);
   check(prompts, state_->decoder);
+  check_numbers(prompts.size(), options);
   return Sampling(state_->decoder, prompts, options).run();
 }
 

@@ -41,6 +41,9 @@ struct RolloutOptions {
   TokenId end_token = -1;            ///< -1: none, all responses are cut
   std::int64_t group_size = 1;       ///< G samples of every prompt, which is computed once
   std::uint64_t seed = 0;
+  /// [B] number of each prompt among those that its samples are drawn beside: its sample g draws as row number·G + g.
+  /// Empty: 0, 1, … So a part of many prompts is answered as it is among all. Borrowed.
+  std::span<const std::uint64_t> numbers = {};
   /// What responses may be; null: anything. Borrowed, used by the calling thread. Tokens that it does not allow are
   /// impossible: log-probabilities are those of what was drawn from, over the tokens that it allows.
   grammar::Grammar* grammar = nullptr;
@@ -70,7 +73,7 @@ class RolloutEngine {
 
   /// B·G rollouts, row b·G + g the g-th sample of prompts[b] (B ≥ 0). Each prompt goes through the layers once; when a
   /// sequence ends the next one takes its place. Row r draws its t-th token with draw_number(seed, r, t)
-  /// alone (token_draw.h): so the same seed gives the same rows whatever is decoded
+  /// alone (token_draw.h; r as RolloutOptions::numbers says): so the same seed gives the same rows whatever is decoded
   /// beside them, on however many threads, but for draws that hit a border within the rounding of the logits; the
   /// same engine options give the same bits. Throws std::invalid_argument for an option out of range, an empty prompt,
   /// one that leaves no room for a token in the context, or a token outside of the vocabulary (which prompt, expected,

@@ -33,9 +33,11 @@ class Bf16PanelKernel final : public LinearKernel {
   Bf16PanelKernel(MatmulPool& pool, const LinearWeights& weights, const RowKernels& kernels, KernelChoice choice)
       : kernels_(kernels) {
     const std::int64_t words = (weights.in + 1) / 2;
-    packed_ = pool.weights().take(panels_of(weights.out) * words * kPanelColumns * 4);
+    const PackedPlace place = pool.weights().place(weights.name, "bf16 panels, " + std::to_string(words) + " words",
+                                                   panels_of(weights.out) * words * kPanelColumns * 4);
+    packed_ = place.data;
     panels_ = {packed_, weights.out, weights.in, words};
-    Bf16PanelKernel::repack(weights);
+    if (!place.filled) Bf16PanelKernel::repack(weights);
     const std::int64_t least_rows = choice == KernelChoice::onednn ? 1 : least_unpacked_rows(weights.in);
     if (choice == KernelChoice::row_kernels || least_rows > pool.max_rows() || !has_avx512(pool.onednn())) return;
     unpacked_.emplace(pool, weights.name, weights.in, weights.out, least_rows);

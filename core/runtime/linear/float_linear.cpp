@@ -14,6 +14,21 @@
 namespace retort::runtime {
 namespace {
 
+/// All about where a packed weight has its elements: "bf16 panels, 448 words", or oneDNN's description of another
+/// layout.
+std::string layout_text(const dnnl::memory::desc& packed) {
+  const std::string type = packed.get_data_type() == dnnl::memory::data_type::bf16 ? "bf16" : "f32";
+  if (const std::int64_t stride = panel_stride_words(packed); stride > 0)
+    return type + " panels, " + std::to_string(stride) + " words";
+  std::string text = type + " blocks";
+  for (const dnnl::memory::dims& numbers :
+       {packed.get_padded_dims(), packed.get_strides(), packed.get_inner_blks(), packed.get_inner_idxs()}) {
+    text += ";";
+    for (const dnnl::memory::dim number : numbers) text += " " + std::to_string(number);
+  }
+  return text;
+}
+
 class FloatKernel final : public LinearKernel {
  public:
   FloatKernel(MatmulPool& pool, const LinearWeights& weights, WeightForm form, KernelChoice choice)
@@ -25,9 +40,11 @@ class FloatKernel final : public LinearKernel {
         matmul_(pool.get({form == WeightForm::bf16 ? Arithmetic::bf16 : Arithmetic::f32, weights.in, weights.out},
                          weights.name)),
         offsets_(matmul_.packed_weight()),
-        packed_(pool.weights().take(static_cast<std::int64_t>(matmul_.packed_weight().get_size()))),
+        place_(pool.weights().place(weights.name, layout_text(matmul_.packed_weight()),
+                                    static_cast<std::int64_t>(matmul_.packed_weight().get_size()))),
+        packed_(place_.data),
         weight_(matmul_.packed_weight(), pool.onednn().engine(), packed_) {
-    FloatKernel::repack(weights);
+    if (!place_.filled) FloatKernel::repack(weights);
     if (const std::int64_t stride = panel_stride_words(matmul_.packed_weight()); stride > 0) {
       panels_ = {packed_, weights.out, weights.in, stride};
       // One row waits for memory, which the row kernel reads faster than oneDNN; from the caches it is slower
@@ -101,6 +118,7 @@ class FloatKernel final : public LinearKernel {
   std::int64_t in_;
   const Matmul& matmul_;
   WeightOffsets offsets_;
+  PackedPlace place_;
   std::byte* packed_;  // the pool's
   dnnl::memory weight_;
   Bf16Panels panels_;                 // the same, if it is bf16 in this layout

@@ -29,14 +29,7 @@ class Int4Kernel final : public LinearKernel {
   Int4Kernel(MatmulPool& pool, const LinearWeights& weights, KernelChoice choice)
       : pool_(pool), kernels_(row_kernels_for(pool.onednn().instruction_set())), in_(weights.in) {
     unpack(pool, weights, choice);
-    for (const model::LinearWeight& part : weights.parts) finite_f32(*part.scale, weights.folder);
-    panels_ = {nullptr, weights.out, (in_ + weights.group_size - 1) / weights.group_size, weights.group_size,
-               scale_type(weights)};
-    packed_ = pool.weights().take(panels_.panel_bytes() * panels_.panels());
-    panels_.data = packed_;
-    if (has_zero_points(weights)) zeros_ = panel_zero_points(weights, panels_);
-    panels_.zeros = zeros_.empty() ? nullptr : zeros_.data();
-    pack_int4(weights, panels_, packed_);
+    place(weights);
     if (kernels_.join != nullptr) pool.reserve_joined(pool.max_rows() * plane());
   }
 
@@ -102,6 +95,28 @@ class Int4Kernel final : public LinearKernel {
   }
 
  private:
+  /// One place for the panels and, behind them, the zero points [panels][groups][64], if there are any.
+  void place(const LinearWeights& weights) {
+    const bool zeros = has_zero_points(weights);
+    const char* const types[] = {"f32", "f16", "bf16"};
+    panels_ = {nullptr, weights.out, (in_ + weights.group_size - 1) / weights.group_size, weights.group_size,
+               scale_type(weights)};
+    const std::int64_t bytes = panels_.panel_bytes() * panels_.panels();
+    const std::int64_t zero_bytes = zeros ? panels_.panels() * panels_.groups * kPanelColumns : 0;
+    const PackedPlace place =
+        pool_.weights().place(weights.name,
+                              "int4 panels, groups of " + std::to_string(weights.group_size) + ", scales " +
+                                  types[static_cast<int>(panels_.scale_type)] + (zeros ? ", zero points" : ""),
+                              bytes + zero_bytes);
+    panels_.data = place.data;
+    if (zeros) panels_.zeros = reinterpret_cast<const std::int8_t*>(place.data + bytes);
+    if (place.filled) return;
+    for (const model::LinearWeight& part : weights.parts) finite_f32(*part.scale, weights.folder);
+    if (zeros)
+      std::memcpy(place.data + bytes, panel_zero_points(weights, panels_).data(), static_cast<std::size_t>(zero_bytes));
+    pack_int4(weights, panels_, place.data);
+  }
+
   std::int64_t plane() const { return panels_.groups * panels_.group_size; }
 
   /// What the row kernel may want instead of planes.
@@ -124,9 +139,7 @@ class Int4Kernel final : public LinearKernel {
   MatmulPool& pool_;
   const RowKernels& kernels_;
   std::int64_t in_;
-  std::byte* packed_ = nullptr;     // the pool's
-  std::vector<std::int8_t> zeros_;  // of panels_
-  Int4Panels panels_;
+  Int4Panels panels_;  // in the pool's memory
   std::optional<UnpackedProduct> unpacked_;
   std::int64_t unpacked_rows_ = kNever;
 };

@@ -23,9 +23,7 @@ class Int8Kernel final : public LinearKernel {
       : pool_(pool),
         kernels_(row_kernels_for(pool.onednn().instruction_set())),
         in_(weights.in),
-        planes_(weights.activation_bits == 8 ? 1 : 2),
-        scales_(row_scales(weights)),
-        sums_(scales_.size()) {
+        planes_(weights.activation_bits == 8 ? 1 : 2) {
     const std::int64_t columns = panels_of(weights.out) * kPanelColumns, words = (in_ + kWordBytes - 1) / kWordBytes;
     // Kernels that read joined codes add up other parts of W8A16's sums than oneDNN: one of them does all rows, as does
     // one that is faster for any number of them.
@@ -34,12 +32,8 @@ class Int8Kernel final : public LinearKernel {
     const bool alone = choice == KernelChoice::row_kernels || (choice == KernelChoice::faster && every_row);
     if (!alone && pool.onednn().multiplies_int8_exactly()) matmul_ = known_matmul(weights, columns);
     const std::int64_t stride_words = matmul_ != nullptr ? panel_stride_words(matmul_->packed_weight()) : words;
-    const std::int64_t code_bytes = columns * stride_words * kWordBytes;
-    packed_ = pool.weights().take(matmul_ != nullptr ? packed_bytes(*matmul_) : code_bytes);
-    pack_int8(weights, stride_words, packed_, sums_.data());
-    const auto* codes = reinterpret_cast<const std::int8_t*>(packed_);
-    panels_ = {codes, sums_.data(), scales_.data(), weights.out, words, stride_words};
-    if (matmul_ != nullptr) share_with_onednn(code_bytes);
+    place(weights, words, stride_words);
+    if (matmul_ != nullptr) share_with_onednn();
     if (matmul_ != nullptr) {
       // Those for which it is faster, and those that oneDNN does not multiply.
       row_kernel_rows_ =
@@ -74,7 +68,7 @@ class Int8Kernel final : public LinearKernel {
     const std::int8_t* column = panels_.codes +
                                 row / kPanelColumns * panels_.stride_words * kPanelColumns * kWordBytes +
                                 row % kPanelColumns * kWordBytes;
-    const float scale = scales_[static_cast<std::size_t>(row)];
+    const float scale = panels_.scales[row];
     for (std::int64_t i = 0; i < in_; ++i) {
       const std::int8_t code = column[i / kWordBytes * kPanelColumns * kWordBytes + i % kWordBytes];
       target[i] = static_cast<float>(code) * scale;
@@ -90,6 +84,25 @@ class Int8Kernel final : public LinearKernel {
   }
 
  private:
+  /// One place for all that multiplying needs: [panels][stride_words][64] words of codes; what oneDNN adds where it has
+  /// no product of signed bytes and multiplies code + 128, -128 · sum; sums; scales. Each of these [panels · 64].
+  void place(const LinearWeights& weights, std::int64_t words, std::int64_t stride_words) {
+    const std::int64_t columns = panels_of(weights.out) * kPanelColumns;
+    const std::int64_t code_bytes = columns * stride_words * kWordBytes, vector_bytes = columns * kWordBytes;
+    const PackedPlace place = pool_.weights().place(
+        weights.name, "int8 panels, " + std::to_string(stride_words) + " words", code_bytes + 3 * vector_bytes);
+    packed_ = place.data;
+    auto* compensation = reinterpret_cast<std::int32_t*>(packed_ + code_bytes);
+    std::int32_t* sums = compensation + columns;
+    auto* scales = reinterpret_cast<float*>(sums + columns);
+    panels_ = {reinterpret_cast<const std::int8_t*>(packed_), sums, scales, weights.out, words, stride_words};
+    if (place.filled) return;
+    const std::vector<float> values = row_scales(weights);
+    std::copy(values.begin(), values.end(), scales);
+    pack_int8(weights, stride_words, packed_, sums);
+    std::transform(sums, sums + columns, compensation, [](std::int32_t sum) { return -128 * sum; });
+  }
+
   void run_row_kernel(const LinearProduct& product) const {
     const std::int64_t rows = product.rows;
     const Activation& in = product.in;
@@ -163,8 +176,8 @@ class Int8Kernel final : public LinearKernel {
     return static_cast<std::int64_t>(matmul.packed_weight().get_size());
   }
 
-  /// oneDNN's product, if it has one that reads panels; behind them it keeps a number per column (see
-  /// share_with_onednn) or nothing.
+  /// oneDNN's product, if it has one that reads panels; behind them it keeps a number per column (see place) or
+  /// nothing.
   const Matmul* known_matmul(const LinearWeights& weights, std::int64_t columns) const {
     const Matmul& matmul = pool_.get({Arithmetic::int8, weights.in, weights.out}, weights.name);
     const std::int64_t codes = panel_stride_words(matmul.packed_weight()) * columns * kWordBytes;
@@ -172,15 +185,10 @@ class Int8Kernel final : public LinearKernel {
     return codes > 0 && matmul.least_rows() > 0 && (behind == 0 || behind == columns * kWordBytes) ? &matmul : nullptr;
   }
 
-  void share_with_onednn(std::int64_t code_bytes) {
-    if (packed_bytes(*matmul_) > code_bytes) {
-      // Without a product of signed bytes oneDNN multiplies code + 128 and adds this.
-      auto* compensation = reinterpret_cast<std::int32_t*>(packed_ + code_bytes);
-      std::transform(sums_.begin(), sums_.end(), compensation, [](std::int32_t sum) { return -128 * sum; });
-    }
+  void share_with_onednn() {
     const dnnl::memory::desc vector({panels_.out}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a);
     weight_ = dnnl::memory(matmul_->packed_weight(), pool_.onednn().engine(), packed_);
-    scales_memory_ = dnnl::memory(vector, pool_.onednn().engine(), scales_.data());
+    scales_memory_ = dnnl::memory(vector, pool_.onednn().engine(), const_cast<float*>(panels_.scales));
   }
 
   MatmulPool& pool_;
@@ -188,8 +196,6 @@ class Int8Kernel final : public LinearKernel {
   std::int64_t in_;
   std::int64_t planes_;               // of a row's codes
   std::int64_t row_kernel_rows_ = 0;  // if there is a matmul
-  std::vector<float> scales_;         // [panels · 64]
-  std::vector<std::int32_t> sums_;    // [panels · 64]
   const Matmul* matmul_ = nullptr;    // null: row kernels for any number of rows
   std::byte* packed_ = nullptr;       // the pool's
   Int8Panels panels_;

@@ -47,6 +47,25 @@ std::byte* PackedMemory::take(std::int64_t bytes) {
 #endif
 }
 
+PackedPlace PackedMemory::place(const std::string& name, const std::string& layout, std::int64_t bytes) {
+  if (file_ != nullptr) {
+    const std::span<const std::byte> packed = file_->find(name, layout);
+    if (packed.data() != nullptr && static_cast<std::int64_t>(packed.size()) == bytes) {
+      sections_.push_back({name, layout, packed});
+      // Kernels and oneDNN have one pointer for weights, through which they only read.
+      return {const_cast<std::byte*>(packed.data()), true};
+    }
+    ++missed_;
+  }
+  std::byte* const data = take(bytes);
+  sections_.push_back({name, layout, {data, static_cast<std::size_t>(bytes)}});
+  return {data, false};
+}
+
+void PackedMemory::make_writable() const {
+  if (file_ != nullptr) file_->make_writable();
+}
+
 PackedMemory::Slab& PackedMemory::slab_for(std::int64_t bytes) {
   const auto found =
       std::find_if(slabs_.begin(), slabs_.end(), [&](const Slab& slab) { return slab.size - slab.used >= bytes; });

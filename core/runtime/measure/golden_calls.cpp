@@ -10,6 +10,7 @@
 #include "host/base/json_cursor.h"
 #include "host/base/utf8.h"
 #include "host/plugin/plugin_error.h"
+#include "runtime/decoder/packed_weights.h"
 #include "task/chat_row.h"
 
 namespace retort::runtime {
@@ -123,7 +124,7 @@ class Comparison {
 };
 
 bool is_hashed(const std::filesystem::path& file) {
-  return file != "retort.json" && file != "README.md" && file != "manifest.json";
+  return file != "retort.json" && file != "README.md" && file != "manifest.json" && !is_packed_file(file);
 }
 
 }  // namespace

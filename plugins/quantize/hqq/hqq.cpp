@@ -63,6 +63,22 @@ HalfQuadraticFit half_quadratic(std::span<const float> weights, const AffineGrou
   return fit;
 }
 
+double output_error(std::span<const float> weights, const CodedRow& row,
+                    const std::function<std::span<const float>(std::int64_t)>& hessian) {
+  const std::size_t width = weights.size() / row.scales.size();
+  std::vector<double> difference(weights.size());
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    difference[i] = static_cast<double>(weights[i]) - restored(row.codes[i], row.scales[i / width]);
+  double sum = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const std::span<const float> line = hessian(static_cast<std::int64_t>(i));
+    double product = 0;
+    for (std::size_t j = 0; j < weights.size(); ++j) product += static_cast<double>(line[j]) * difference[j];
+    sum += difference[i] * product;
+  }
+  return sum;
+}
+
 std::int64_t half_quadratic_row(std::span<const float> weights, const CodeGrid& grid,
                                 const HalfQuadraticOptions& options, CodedRow& row) {
   if (grid.symmetric) throw std::invalid_argument("symmetric: expected false, since the method moves zero points");

@@ -41,6 +41,11 @@ HalfQuadraticFit half_quadratic(std::span<const float> weights, const AffineGrou
                                 const HalfQuadraticOptions& options,
                                 const std::function<AffineGroup(const AffineGroup&)>& stored);
 
+/// (w − ŵ)ᵀ·H·(w − ŵ) of one row, with H [I,I] given row by row: the squared error of its output, summed over
+/// calibration.
+double output_error(std::span<const float> weights, const CodedRow& row,
+                    const std::function<std::span<const float>(std::int64_t)>& hessian);
+
 /// One row of an asymmetric grid, from its range on; whole zeros, scales as the grid stores them. Returns the number of
 /// iterations. Throws std::invalid_argument for a symmetric grid or a weight that is not finite.
 std::int64_t half_quadratic_row(std::span<const float> weights, const CodeGrid& grid,

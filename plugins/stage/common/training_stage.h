@@ -197,7 +197,12 @@ inline ParameterSet<train::NewModel> new_model_parameters() {
       .doc("longest prompt with response")
       .number("rope_theta", &M::rope_theta)
       .above(0)
-      .doc("base of the rotary position embedding");
+      .doc("base of the rotary position embedding")
+      .string("prompt_attention", &M::prompt_attention)
+      .one_of({"causal", "bidirectional"})
+      .doc(
+          "bidirectional = each token of a prompt sees all of it, as in an encoder; also of a pretrained model without "
+          "a task");
 }
 
 }  // namespace retort::stages

@@ -9,6 +9,7 @@ retort::train::NewModel student_shape() {
   retort::train::NewModel shape;
   shape.max_positions = 0;
   shape.rope_theta = 0;
+  shape.prompt_attention = "teacher";
   return shape;
 }
 
@@ -21,7 +22,10 @@ auto student_parameters() {
       .doc("longest prompt with response; 0 = the teacher's")
       .number("rope_theta", &M::rope_theta)
       .at_least(0)
-      .doc("base of the rotary position embedding; 0 = the teacher's");
+      .doc("base of the rotary position embedding; 0 = the teacher's")
+      .string("prompt_attention", &M::prompt_attention)
+      .one_of({"teacher", "causal", "bidirectional"})
+      .doc("bidirectional = each token of a prompt sees all of it; teacher = as the teacher reads");
 }
 
 class DistillStage : public retort::Stage {

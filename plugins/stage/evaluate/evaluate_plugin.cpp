@@ -11,6 +11,7 @@
 #include "host/base/json.h"
 #include "runtime/generate/call_model.h"
 #include "runtime/measure/evaluation.h"
+#include "runtime/measure/forced_answers.h"
 #include "runtime/measure/row_groups.h"
 #include "task/dataset.h"
 
@@ -129,15 +130,28 @@ class Evaluate : public retort::Stage {
       retort::runtime::DecoderOptions options;
       options.threads = params_.threads;
       retort::runtime::CallModel model(folder, options);
-      MeasuredModel measured{name, model.folder().config().parameters(), model.folder().weight_bytes(), {}};
+      MeasuredModel measured{name, model.folder().config().parameters(), model.folder().weight_bytes(), {}, {}};
       measured.evaluation = evaluate(model, subject.data, [&](std::int64_t done, std::int64_t total) {
         context.progress(name, done, total, "utterance");
         return !retort::should_stop();
       });
+      measured.forced = forced_answers(model, name, subject);
       return measured;
     } catch (const std::exception& error) {
       if (retort::should_stop()) throw retort::Stopped();
       throw std::runtime_error("model '" + name + "' (" + folder + ") cannot be evaluated: " + error.what());
+    }
+  }
+
+  /// What no form can write is no mistake of the model's: such a model has no perplexity, which is said.
+  static std::optional<retort::runtime::ForcedAnswers> forced_answers(retort::runtime::CallModel& model,
+                                                                      const std::string& name,
+                                                                      const ReportSubject& subject) {
+    try {
+      return force_answers(model, subject.data, [](std::int64_t, std::int64_t) { return !retort::should_stop(); });
+    } catch (const std::invalid_argument& error) {
+      retort::log_warning("model '" + name + "' has no perplexity: " + error.what());
+      return std::nullopt;
     }
   }
 
@@ -147,6 +161,7 @@ class Evaluate : public retort::Stage {
       const std::string name = model.at("name");
       for (const char* figure : {"parameters", "bytes", "exact_match", "malformed", "p50_ms", "p90_ms", "p99_ms"})
         context.metric(name + "/" + figure, -1, model.at(figure).get<double>());
+      if (model.at("perplexity").is_number()) context.metric(name + "/perplexity", -1, model.at("perplexity"));
       model.erase("misses");
       model.erase("tools");
       model.erase("groups");
@@ -162,7 +177,8 @@ class Evaluate : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("evaluate", "1.1.0", "Apache-2.0",
-                   retort::component<Evaluate>("stage.evaluate", "1.1.0",
-                                               "exact match, malformed share, latency and size of models, and where "
-                                               "calls were lost between them"));
+RETORT_PLUGIN_LIST(
+    "evaluate", "1.2.0", "Apache-2.0",
+    retort::component<Evaluate>("stage.evaluate", "1.2.0",
+                                "exact match, perplexity, malformed share, latency and size of models, and where "
+                                "calls were lost between them"));

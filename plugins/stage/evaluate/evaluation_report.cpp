@@ -52,6 +52,8 @@ Json to_json(const MeasuredModel& model) {
           {"bytes", model.bytes},
           {"exact_match", evaluation.exact_match},
           {"malformed", evaluation.malformed},
+          {"loss", model.forced ? Json(model.forced->loss) : Json()},
+          {"perplexity", model.forced ? Json(model.forced->perplexity()) : Json()},
           {"p50_ms", evaluation.p50_ms},
           {"p90_ms", evaluation.p90_ms},
           {"p99_ms", evaluation.p99_ms},

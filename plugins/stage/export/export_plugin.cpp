@@ -13,6 +13,7 @@
 #include "lineage.h"
 #include "model/stored_weights.h"
 #include "model_card.h"
+#include "runtime/decoder/packed_weights.h"
 #include "runtime/generate/call_model.h"
 #include "runtime/measure/evaluation.h"
 #include "runtime/measure/golden_calls.h"
@@ -24,11 +25,11 @@ using nlohmann::json;
 using retort::StageContext;
 using Path = std::filesystem::path;
 
-/// All files but the artifact's manifest, which is the host's.
+/// All files but the artifact's manifest, which is the host's, and packed forms, which are the machine's.
 void copy_model(const Path& from, const Path& to) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(from)) {
     const Path relative = entry.path().lexically_relative(from);
-    if (relative == "manifest.json") continue;
+    if (relative == "manifest.json" || retort::runtime::is_packed_file(relative)) continue;
     if (entry.is_directory())
       std::filesystem::create_directories(to / relative);
     else

@@ -9,6 +9,9 @@
 #include "host/base/files.h"
 #include "host/base/json.h"
 #include "model/model_folder.h"
+#include "task/dataset.h"
+#include "task/prompt_contract.h"
+#include "task/template_form.h"
 #include "text/tokenizer.h"
 
 namespace {
@@ -36,6 +39,18 @@ void copy_folder(const Path& from, const Path& to) {
   }
 }
 
+/// Gives the model in `folder` the tools of `dataset`, asked for by its own chat template; a task that it has stays.
+void give_task(const Path& folder, const Path& dataset) {
+  const Path file = folder / "retort.json";
+  retort::host::Json retort =
+      std::filesystem::exists(file) ? retort::host::read_json(file) : retort::host::Json{{"format", 1}};
+  if (retort.contains("task")) return retort::log_info("the model brings a task of its own, which it keeps");
+  const retort::task::PromptContract contract(retort::task::template_form(retort::task::ChatTemplate::load(folder)),
+                                              retort::task::read_tools(dataset / "tools.json"));
+  retort["task"] = contract.to_json();
+  retort::host::write_json(file, retort);
+}
+
 class ImportModelStage final : public retort::Stage {
  public:
   struct Params {
@@ -51,13 +66,18 @@ class ImportModelStage final : public retort::Stage {
   explicit ImportModelStage(Params params) : params_(std::move(params)) {}
 
   static const retort::StageShape& shape() {
-    static const retort::StageShape shape("model");
+    static const retort::StageShape shape = retort::StageShape("model").input(
+        "dataset", "dataset",
+        "tools that the model is asked to call by its own chat template: it can be evaluated, pruned and quantised "
+        "as it is. Without it, and without a task of its own, it learns one first (stage.sft)",
+        RETORT_INPUT_OPTIONAL);
     return shape;
   }
 
   void run(const retort::StageContext& context) override {
     const Path folder = context.output_folder();
     copy_folder(params_.path, folder);
+    if (context.has_input("dataset")) give_task(folder, context.input_folder("dataset"));
     // Both throw for what Retort cannot use, before hours of training build on it.
     const retort::model::ModelFolder model(folder);
     const retort::text::Tokenizer tokenizer = retort::text::Tokenizer::load(folder);
@@ -73,4 +93,4 @@ class ImportModelStage final : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN(ImportModelStage, "stage.import_model", "1.0.0", "a pretrained model folder as a model to start from");
+RETORT_PLUGIN(ImportModelStage, "stage.import_model", "1.1.0", "a pretrained model folder as a model to start from");

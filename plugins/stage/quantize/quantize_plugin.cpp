@@ -82,14 +82,8 @@ class QuantizeStage : public retort::Stage {
     if (!report.contains("overrides"))
       throw std::invalid_argument(file.string() + ": expected the \"overrides\" of stage.sensitivity, found none");
     retort::log_info("layers of 8 bits: " + report.at("overrides").dump());
-    const retort::BoundComponent made =
-        context.create("algorithm", 0, nlohmann::json{{"overrides", report.at("overrides")}}.dump());
-    return {sizeof(retort_bound_component),
-            0,
-            retort::to_abi(made.slot()),
-            retort::to_abi(made.id()),
-            made.instance(),
-            &made.functions<retort_quantizer_v1>()};
+    return retort::stages::bound<retort_quantizer_v1>(
+        context.create("algorithm", 0, nlohmann::json{{"overrides", report.at("overrides")}}.dump()));
   }
 
   Params params_;

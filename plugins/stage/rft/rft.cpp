@@ -5,6 +5,8 @@
 #include <set>
 #include <stdexcept>
 
+#include "task/chat_row.h"
+
 namespace retort::stages {
 namespace {
 
@@ -14,6 +16,7 @@ using task::Example;
 /// An answer that the reward accepted.
 struct Accepted {
   json calls;
+  json turns;  ///< null: one answer
   double score = 0;
   std::int64_t round = 0;
 };
@@ -28,6 +31,34 @@ struct Prompt {
 
 std::string text_of(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// What tells an answer from another one to the same prompt.
+std::string made_by(const SampledTurns& answer) {
+  const json calls = task::calls_to_json(std::get<std::vector<task::Call>>(answer.parsed));
+  return text_of(answer.turns.empty() ? calls
+                                      : json{{"turns", task::messages_to_json(answer.turns)}, {"calls", calls}});
+}
+
+/// A row for each of its answers.
+void add_rows(const Accepted& one, const Example& prompt, std::vector<Example>& rows) {
+  Example row = prompt;
+  row.text.clear();
+  row.metadata["rft"] = {{"round", one.round}, {"score", one.score}};
+  std::int64_t turn = 0;
+  const auto add = [&](std::vector<task::Call> calls) {
+    row.calls = std::move(calls);
+    if (!one.turns.is_null()) row.metadata["rft"]["turn"] = ++turn;
+    rows.push_back(row);
+  };
+  if (!one.turns.is_null()) {
+    task::ReadingNotes notes;
+    for (const task::Message& message : task::messages_from_json(one.turns, "an accepted answer", "", notes)) {
+      if (message.role == task::Role::assistant) add(task::calls_of(message));
+      row.messages.push_back(message);
+    }
+  }
+  add(task::calls_from_json(one.calls, "an accepted answer"));
 }
 
 class Sampler {
@@ -59,13 +90,7 @@ class Sampler {
                        [](const Accepted& a, const Accepted& b) { return a.score > b.score; });
       if (options_.keep > 0 && static_cast<std::int64_t>(accepted.size()) > options_.keep)
         accepted.resize(static_cast<std::size_t>(options_.keep));
-      for (const Accepted& one : accepted) {
-        Example row = prompts_[i];
-        row.calls = task::calls_from_json(one.calls, "an accepted answer");
-        row.text.clear();
-        row.metadata["rft"] = {{"round", one.round}, {"score", one.score}};
-        result.rows.push_back(std::move(row));
-      }
+      for (const Accepted& one : accepted) add_rows(one, prompts_[i], result.rows);
       if (accepted.empty()) leave(i, result);
     }
   }
@@ -85,12 +110,12 @@ class Sampler {
   /// All that an outcome depends on but model and reward, which make the work folder another.
   std::string request_of(std::size_t index, std::int64_t round) const {
     return text_of({task::to_row(prompts_[index]), round, options_.samples, temperature(round), seed(index, round),
-                    options_.threshold, options_.reward_weights, json(found_[index].seen)});
+                    options_.threshold, options_.reward_weights, options_.max_turns, json(found_[index].seen)});
   }
 
   /// {"impossible"} or {"sampled", "malformed", "duplicates", "unscored", "refused", "seen", "accepted", "latest"}
   json outcome_of(std::size_t index, std::int64_t round) const {
-    std::vector<runtime::Answer> answers;
+    std::vector<SampledTurns> answers;
     try {
       answers = sample_(prompts_[index], options_.samples, temperature(round), seed(index, round));
     } catch (const std::invalid_argument& error) {
@@ -106,16 +131,15 @@ class Sampler {
                     {"accepted", json::array()}};
     std::set<std::string> seen = found_[index].seen;
     std::vector<train::SampledAnswer> different;
-    for (const runtime::Answer& answer : answers) {
-      const auto* calls = std::get_if<std::vector<task::Call>>(&answer.parsed);
-      if (calls == nullptr) {
+    for (const SampledTurns& answer : answers) {
+      if (const auto* malformed = std::get_if<task::Malformed>(&answer.parsed)) {
         count(outcome, "malformed");
-        outcome["latest"] = "malformed: " + std::get<task::Malformed>(answer.parsed).reason;
-      } else if (!seen.insert(text_of(task::calls_to_json(*calls))).second) {
+        outcome["latest"] = "malformed: " + malformed->reason;
+      } else if (const std::string made = made_by(answer); !seen.insert(made).second) {
         count(outcome, "duplicates");
       } else {
-        outcome["seen"].push_back(text_of(task::calls_to_json(*calls)));
-        different.push_back({&prompts_[index], 0, answer.parsed, answer.text});
+        outcome["seen"].push_back(made);
+        different.push_back({&prompts_[index], 0, answer.parsed, answer.text, answer.turns, answer.execution});
       }
     }
     if (!different.empty()) judge(different, outcome);
@@ -136,8 +160,10 @@ class Sampler {
       }
       const double score = train::combined_score(verdict.scores, options_.reward_weights);
       if (!verdict.malformed && score >= options_.threshold) {
-        outcome["accepted"].push_back(
-            {{"calls", task::calls_to_json(std::get<std::vector<task::Call>>(answers[i].response))}, {"score", score}});
+        json accepted = {{"calls", task::calls_to_json(std::get<std::vector<task::Call>>(answers[i].response))},
+                         {"score", score}};
+        if (!answers[i].turns.empty()) accepted["turns"] = task::messages_to_json(answers[i].turns);
+        outcome["accepted"].push_back(std::move(accepted));
       } else {
         count(outcome, "refused");
         outcome["latest"] = "score " + json(score).dump() + (verdict.reason.empty() ? "" : ": " + verdict.reason);
@@ -157,7 +183,7 @@ class Sampler {
     result.refused += outcome["refused"].get<std::int64_t>();
     for (const json& calls : outcome["seen"]) prompt.seen.insert(calls.get<std::string>());
     for (const json& one : outcome["accepted"])
-      prompt.accepted.push_back({one["calls"], one["score"].get<double>(), round});
+      prompt.accepted.push_back({one["calls"], one.value("turns", json()), one["score"].get<double>(), round});
     if (const auto why = outcome["latest"].get<std::string>(); !why.empty()) prompt.latest = why;
   }
 

@@ -18,6 +18,7 @@ namespace retort::stages {
 struct RftOptions {
   std::int64_t samples = 8;            ///< answers to a prompt in a round
   std::int64_t rounds = 1;             ///< in each, prompts that have not `keep` accepted answers yet are asked again
+  std::int64_t max_turns = 1;          ///< answers of one sample, with tools in between
   std::int64_t keep = 1;               ///< different accepted answers of a prompt, the best first; 0 = all
   double temperature = 1;              ///< of the first round
   double temperature_step = 0;         ///< added in every later round
@@ -27,22 +28,31 @@ struct RftOptions {
   std::uint64_t seed = 0;
 };
 
+/// One answer; of several turns the last one, with what was said before it and what all calls did in one world (as in
+/// train::SampledAnswer).
+struct SampledTurns : runtime::Answer {
+  std::vector<task::Message> turns;
+  nlohmann::json execution = nullptr;
+};
+
 /// Answers `count` times with the given temperature and seed.
-using SampleAnswers = std::function<std::vector<runtime::Answer>(const task::Conversation& asked, std::int64_t count,
-                                                                 double temperature, std::uint64_t seed)>;
+using SampleAnswers = std::function<std::vector<SampledTurns>(const task::Example& asked, std::int64_t count,
+                                                              double temperature, std::uint64_t seed)>;
 
 struct RftResult {
-  std::vector<task::Example> rows;          ///< in the order of the prompts; metadata "rft": {"round", "score"}
-  std::vector<task::RejectedRow> rejected;  ///< prompts that no row came of, and why
+  /// In the order of the prompts; metadata "rft": {"round", "score"}. Of several turns a row for each answer, with what
+  /// was said before it, and "turn" from 1: results are read and never learnt.
+  std::vector<task::Example> rows;
+  std::vector<task::RejectedRow> rejected;                             ///< prompts that no row came of, and why
   std::int64_t sampled = 0, malformed = 0, unscored = 0, refused = 0;  ///< answers; refused: scored below the threshold
   std::int64_t duplicates = 0;                                         ///< answers whose calls another one had made
   std::int64_t solved = 0;                                             ///< prompts with an accepted answer
   std::vector<std::int64_t> solved_by_round;                           ///< after each round
 };
 
-/// Answers that make the same calls count as one and are scored once. What was found is kept in `journal`, where one is
-/// given, prompt by prompt. `progress(round, prompts done)` may throw to stop. Throws what sampling and reward throw,
-/// but for a prompt that the model cannot be asked: it is rejected.
+/// Answers that make the same calls (with the same results, in several turns) count as one and are scored once. What
+/// was found is kept in `journal`, where one is given, prompt by prompt. `progress(round, prompts done)` may throw to
+/// stop. Throws what sampling and reward throw, but for a prompt that the model cannot be asked: it is rejected.
 RftResult rejection_sample(const std::vector<task::Example>& prompts, const std::vector<task::Tool>& tools,
                            const SampleAnswers& sample, const train::RewardFunction& reward, const RftOptions& options,
                            AnswerJournal* journal,

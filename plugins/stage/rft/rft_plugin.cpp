@@ -7,6 +7,8 @@
 #include "../common/answer_scoring.h"
 #include "host/base/files.h"
 #include "rft.h"
+#include "rft_turns.h"
+#include "train/tool_turns.h"
 
 namespace {
 
@@ -55,6 +57,10 @@ class RftStage final : public retort::Stage {
   std::vector<std::string> check(const retort::StageContext& context) override {
     std::vector<std::string> findings;
     stages::check_reward(findings, context, params_.sampling.reward_weights);
+    if (params_.sampling.max_turns > 1 && !context.slot("environment"))
+      findings.emplace_back(
+          "sampling/max_turns: expected an environment that executes the calls between turns, found none; name one in "
+          "the slot \"environment\", or set max_turns to 1");
     return findings;
   }
 
@@ -71,9 +77,21 @@ class RftStage final : public retort::Stage {
     retort::runtime::CallGrammar grammar = model.grammar_settings();
     grammar.on = params_.grammar;
     model.set_grammar(grammar);
-    const stages::SampleAnswers sample = [&](const task::Conversation& asked, std::int64_t count, double temperature,
-                                             std::uint64_t seed) {
+    const stages::AnswerConversation answer = [&](const task::Conversation& asked, std::int64_t count,
+                                                  double temperature, std::uint64_t seed) {
       return model.sample(asked, count, {.temperature = temperature, .seed = seed}, params_.max_new_tokens);
+    };
+    const std::optional<retort::host::EnvironmentCall> environment = stages::environment_of(context);
+    if (options.max_turns > 1) retort::train::expect_tool_turns(model.contract(), model.tokenizer(), train.examples);
+    const stages::SampleAnswers sample = [&](const task::Example& asked, std::int64_t count, double temperature,
+                                             std::uint64_t seed) {
+      if (options.max_turns > 1)
+        return stages::answer_with_tools(answer, environment.value(), asked,
+                                         {count, temperature, seed, options.max_turns});
+      std::vector<stages::SampledTurns> samples;
+      for (retort::runtime::Answer& one : answer(asked, count, temperature, seed))
+        static_cast<retort::runtime::Answer&>(samples.emplace_back()) = std::move(one);
+      return samples;
     };
     const auto total = static_cast<std::int64_t>(train.examples.size());
     const stages::RftResult result = stages::rejection_sample(
@@ -100,6 +118,14 @@ class RftStage final : public retort::Stage {
         .at_most(1024)
         .unit("answers")
         .doc("to each prompt in a round")
+        .integer("max_turns", &O::max_turns)
+        .at_least(1)
+        .at_most(64)
+        .unit("answers")
+        .doc(
+            "of one sample: above 1, the environment executes the calls of an answer and the model reads the results "
+            "before it answers again, until it does not call; every answer of an accepted sample becomes a row, the "
+            "results are read there and not learnt")
         .integer("rounds", &O::rounds)
         .at_least(1)
         .doc("in the later ones, prompts that have not enough accepted answers are asked again")
@@ -160,4 +186,4 @@ class RftStage final : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN(RftStage, "stage.rft", "1.0.0", "samples answers of a model and keeps what a reward accepts");
+RETORT_PLUGIN(RftStage, "stage.rft", "1.1.0", "samples answers of a model and keeps what a reward accepts");

@@ -15,6 +15,8 @@ class SensitivityStage : public retort::Stage {
     std::string split = "validation";
     std::int64_t limit = 64;
     std::int64_t budget = 0;
+    bool answers = true;
+    std::int64_t inference_threads = 1;
     double max_rejected_share = 0.01;
   };
   static auto schema() {
@@ -32,6 +34,13 @@ class SensitivityStage : public retort::Stage {
         .doc(
             "of the layers' matrices: those layers get 8 bits that save the most loss a byte, as long as they fit; "
             "0 = none does")
+        .boolean("answers", &Params::answers)
+        .doc(
+            "each layer's codes alone are run, too, on this machine: exact match of the split's labelled rows, as many "
+            "as `limit`, and milliseconds of a call")
+        .integer("inference_threads", &Params::inference_threads)
+        .at_least(1)
+        .doc("of the runtime, whose milliseconds depend on them")
         .number("max_rejected_share", &Params::max_rejected_share)
         .at_least(0)
         .at_most(1)
@@ -62,9 +71,13 @@ class SensitivityStage : public retort::Stage {
     job.budget = params_.budget;
     job.max_rejected_share = params_.max_rejected_share;
     job.threads = context.threads();
+    if (params_.answers) job.work = context.work_folder();
+    job.inference_threads = params_.inference_threads;
     const nlohmann::json result = retort::train::sensitivity(job, retort::stages::hooks(context));
     retort::host::write_json(std::filesystem::path(context.output_folder()) / "sensitivity.json", result);
     for (const char* name : {"loss", "perplexity", "bytes"}) context.fact(name, result.at(name).dump());
+    for (const char* name : {"exact_match", "milliseconds"})
+      if (result.contains(name)) context.fact(name, result.at(name).dump());
     context.fact("overrides", std::to_string(result.at("overrides").size()));
   }
 
@@ -74,7 +87,8 @@ class SensitivityStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.sensitivity", "1.0.0", "Apache-2.0",
-                   retort::component<SensitivityStage>(
-                       "stage.sensitivity", "1.0.0",
-                       "measures what codes cost layer by layer, and chooses layers for 8 bits within a budget"));
+RETORT_PLUGIN_LIST(
+    "stage.sensitivity", "1.1.0", "Apache-2.0",
+    retort::component<SensitivityStage>(
+        "stage.sensitivity", "1.1.0",
+        "measures what codes cost and save layer by layer, and chooses layers for 8 bits within a budget"));

@@ -56,6 +56,7 @@ class SftStage : public retort::Stage {
     retort::grammar::GrammarOptions grammar;
     std::string loss = "nll";
     retort::train::LowRankOptions low_rank;
+    double tag_weight = 0;
     double prompt_loss_weight = 0;
     std::int64_t validation_limit = 200;
     retort::train::ModelSelection validation;
@@ -86,6 +87,12 @@ class SftStage : public retort::Stage {
             "dft: the likelihood of each token weighs its own loss, so that labels that the model finds impossible "
             "count less")
         .object("low_rank", &Params::low_rank, retort::stages::low_rank_parameters())
+        .number("tag_weight", &Params::tag_weight)
+        .at_least(0)
+        .at_most(10)
+        .doc(
+            "in the loss, of saying under each token of the prompt which argument takes it; 0 = off. With "
+            "model.prompt_attention bidirectional a model learns to read as a sequence labeller does")
         .number("prompt_loss_weight", &Params::prompt_loss_weight)
         .at_least(0)
         .at_most(1)
@@ -102,7 +109,8 @@ class SftStage : public retort::Stage {
     static const retort::StageShape shape =
         retort::StageShape("model")
             .input("dataset", "dataset", "labelled utterances")
-            .input("model", "model", "where to start; without it a new model and tokenizer", RETORT_INPUT_OPTIONAL);
+            .input("model", "model", "where to start; without it a new model and tokenizer", RETORT_INPUT_OPTIONAL)
+            .input("embeddings", "model", "whose embedding, projected, a new model begins with", RETORT_INPUT_OPTIONAL);
     return shape;
   }
 
@@ -110,6 +118,7 @@ class SftStage : public retort::Stage {
     retort::train::FineTuningJob job;
     retort::stages::fill(job, context, params_);
     if (context.has_input("model")) job.start = context.input_folder("model");
+    if (context.has_input("embeddings")) job.embeddings = context.input_folder("embeddings");
     job.model = params_.model;
     job.call_format = params_.call_format;
     job.normalisation = params_.normalisation;
@@ -119,6 +128,7 @@ class SftStage : public retort::Stage {
     job.loss = params_.loss;
     job.low_rank = params_.low_rank;
     job.validation = params_.validation;
+    job.tag_weight = params_.tag_weight;
     job.prompt_loss_weight = params_.prompt_loss_weight;
     retort::stages::record_size(context, retort::train::fine_tune(job, retort::stages::hooks(context)));
   }

@@ -54,16 +54,16 @@ TEST_F(CommandLineTest, VersionAndHelp) {
   EXPECT_EQ(retort({"--version"}).out, "retort " RETORT_VERSION "\n");
   const Outcome help = retort({"help"});
   EXPECT_EQ(help.code, 0);
-  for (const char* command : {"run", "sweep", "check", "plan", "show", "call", "eval", "verify", "generate", "tokenize",
-                              "template", "bench", "import", "export", "plugins"})
+  for (const char* command : {"run", "sweep", "check", "plan", "show", "call", "eval", "perplexity", "verify", "pack",
+                              "generate", "tokenize", "template", "bench", "import", "export", "plugins"})
     EXPECT_NE(help.out.find(command), std::string::npos) << command;
   EXPECT_EQ(retort({"--help"}).out, help.out);
   EXPECT_EQ(retort({}).code, 2);
 }
 
 TEST_F(CommandLineTest, EveryCommandHasHelpWithAnExample) {
-  for (const char* command : {"run", "sweep", "check", "plan", "show", "call", "eval", "verify", "generate", "tokenize",
-                              "template", "bench", "import", "export", "plugins"}) {
+  for (const char* command : {"run", "sweep", "check", "plan", "show", "call", "eval", "perplexity", "verify", "pack",
+                              "generate", "tokenize", "template", "bench", "import", "export", "plugins"}) {
     const Outcome help = retort({command, "--help"});
     EXPECT_EQ(help.code, 0) << command << help.err;
     EXPECT_NE(help.out.find(std::string("retort ") + command), std::string::npos) << command;

@@ -281,6 +281,43 @@ TEST(DistillationLoop, ARunThatStoppedEndsWithTheSameBytesAndParameters) {
   EXPECT_EQ(place.bytes_of(unbroken), place.bytes_of(stopped));
 }
 
+/// transformers PR 40691, accelerate PR 4071, EasyDistill issue 21: rows that a continued epoch repeats or skips.
+TEST(DistillationLoop, AKilledEpochStillSeesEveryRowOnce) {
+  const Workplace place;
+  FakeDistill first, second;
+  first.signals |= RETORT_SIGNAL_LABELS;
+  second.signals = first.signals;
+  const auto job = [&](FakeDistill& loss) {
+    DistillLoopJob made = distill_job(place, "killed", 6, place.policy(), loss);  // two epochs of 8, 8 and 4 rows
+    made.training.checkpoint_steps = 1;
+    return made;
+  };
+  Recorder recorder;
+  recorder.stop_before = 4;  // in the middle of the second epoch
+  EXPECT_THROW(distill(job(first), recorder.hooks()), testing::Stop);
+  const DistillLoopJob resumed = job(second);
+  distil(resumed);
+  ASSERT_EQ(first.seen.size(), 4u);
+  ASSERT_EQ(second.seen.size(), 2u);
+  // A row by the tokens of its answer: they all differ.
+  const auto add_rows = [](const SeenDistill& seen, std::multiset<std::vector<std::int64_t>>& rows) {
+    const std::vector<std::int64_t>&sequences = seen.integers.at("sequences"), &labels = seen.integers.at("labels");
+    std::map<std::int64_t, std::vector<std::int64_t>> answers;
+    for (std::size_t i = 0; i < labels.size(); ++i) answers[sequences[i]].push_back(labels[i]);
+    for (const auto& [number, answer] : answers) rows.insert(answer);
+  };
+  const CallModule module = load_call_module(place.policy());
+  std::multiset<std::vector<std::int64_t>> all, epochs[2];
+  for (const Sequence& row :
+       to_sequences(task::read_split(place.dataset() / "train.jsonl").examples, module.contract, module.tokenizer, 64))
+    all.insert({row.response.begin(), row.response.end()});
+  EXPECT_EQ(std::set(all.begin(), all.end()).size(), 20u);
+  for (std::size_t step = 0; step < 6; ++step)
+    add_rows(step < 4 ? first.seen[step] : second.seen[step - 4], epochs[step / 3]);
+  EXPECT_EQ(epochs[0], all);
+  EXPECT_EQ(epochs[1], all);
+}
+
 TEST(DistillationLoop, RefusesTheCheckpointOfOtherGroupsByName) {
   const Workplace place;
   FakeDistill with, without;

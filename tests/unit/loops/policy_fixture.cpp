@@ -25,7 +25,10 @@ RunHooks Recorder::hooks() {
           [](std::string_view) {}};
 }
 
-Workplace::Workplace() : dataset_(root_.path() / "dataset"), policy_(root_.path() / "policy") {
+Workplace::Workplace(const fs::path& folder)
+    : folder_(folder), dataset_(folder / "dataset"), policy_(folder / "policy") {}
+
+Workplace::Workplace() : folder_(root_.path()), dataset_(folder_ / "dataset"), policy_(folder_ / "policy") {
   fs::create_directories(dataset_);
   fs::create_directories(policy_);
   const nlohmann::json schema = {{"type", "object"},
@@ -65,8 +68,8 @@ void Workplace::fill(TrainingJob& job, const std::string& name, std::int64_t ste
   job.training.steps = steps;
   job.training.checkpoint_steps = 1;
   job.seed = 5;
-  job.output = root_.path() / name / "output";
-  job.work = root_.path() / name / "work";
+  job.output = folder_ / name / "output";
+  job.work = folder_ / name / "work";
   fs::create_directories(job.output);
   fs::create_directories(job.work);
 }

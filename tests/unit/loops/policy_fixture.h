@@ -42,6 +42,9 @@ struct Recorder {
 class Workplace {
  public:
   Workplace();
+  /// One that is there already: another process made it.
+  explicit Workplace(const fs::path& folder);
+  const fs::path& folder() const { return folder_; }
   const fs::path& dataset() const { return dataset_; }
   const fs::path& policy() const { return policy_; }
   /// Two prompts a step of `steps`, no warm-up, decay, clipping or validation.
@@ -57,7 +60,7 @@ class Workplace {
  private:
   void fill(TrainingJob& job, const std::string& name, std::int64_t steps) const;
   runtime::testing::TemporaryFolder root_;
-  fs::path dataset_, policy_;
+  fs::path folder_, dataset_, policy_;
 };
 
 /// A tensor that crossed the ABI, row after row; empty for NULL.

@@ -23,6 +23,22 @@ Json smollm2() {
     "vocab_size": 49152})");
 }
 
+TEST(ModelConfig, PromptsReadInBothDirectionsHaveAFamilyOfTheirOwn) {
+  Json json = smollm2();
+  json["architectures"] = {"PrefixLlamaForCausalLM"};
+  EXPECT_TRUE(contains(error_of([&] { model_config_from_json(json, "config.json"); }), "prompt_end_token_id"));
+  json["prompt_end_token_id"] = 49152;
+  EXPECT_TRUE(contains(error_of([&] { model_config_from_json(json, "config.json"); }), "/prompt_end_token_id"));
+  json["prompt_end_token_id"] = 7;
+  const ModelConfig config = model_config_from_json(json, "config.json");
+  EXPECT_EQ(config.read_both_ways(std::vector<int>{1, 2, 7, 3, 7}), 3);
+  EXPECT_EQ(config.read_both_ways(std::vector<int>{1, 2}), 0);
+  EXPECT_EQ(model_config_from_json(to_json(config), "config.json"), config);
+  // By its type too no other program takes it for a Llama.
+  EXPECT_EQ(to_json(config).at("model_type"), "prefix_llama");
+  EXPECT_EQ(model_config_from_json(smollm2(), "config.json").read_both_ways(std::vector<int>{7, 7}), 0);
+}
+
 TEST(ModelConfig, ReadsSmolLm2) {
   const ModelConfig config = model_config_from_json(smollm2(), "config.json");
   EXPECT_EQ(config.vocabulary_size, 49152);

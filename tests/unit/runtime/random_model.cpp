@@ -144,6 +144,9 @@ model::ModelConfig awkward_config(const std::string& family) {
     config.sliding_window = 7;
     config.sliding_layers = {true, true, false};
     config.rope_scaling = {.type = model::RopeType::linear, .factor = 8};
+  } else if (family == "prefix") {
+    config.architecture = "PrefixLlamaForCausalLM";
+    config.prompt_end_token = 45;
   } else {
     throw std::invalid_argument("no family " + family);
   }

@@ -62,6 +62,38 @@ TEST(CausalAttention, AWindowHidesWhatIsFurtherBack) {
                            causal_attention(inputs[0], inputs[1], inputs[2])));
 }
 
+TEST(CausalAttention, TheFirstPositionsOfASequenceSeeEachOtherAll) {
+  torch::manual_seed(6);
+  for (const std::int64_t time : {1, 7, 16, 17, 45, 130})
+    for (const auto& [first, second] : {std::pair{0, 1}, std::pair{5, 16}, std::pair{17, 130}, std::pair{44, 33}}) {
+      const Tensor both_ways = torch::tensor({first, second}, torch::kInt64).clamp_max(time);
+      const Function fused_both = [&](const auto& in) { return causal_attention(in[0], in[1], in[2], 0, both_ways); };
+      const Function composed = [&](const auto& in) { return ref_causal_attention(in[0], in[1], in[2], 0, both_ways); };
+      EXPECT_LT(largest_difference(fused_both, composed, random_inputs(time, 6, 3, 10)), tolerance)
+          << "T " << time << ", " << first << " and " << second;
+    }
+}
+
+TEST(CausalAttention, TheComposedFormOfBothDirectionsIsLibTorchsMask) {
+  torch::manual_seed(7);
+  const std::int64_t time = 19;
+  const Tensor both_ways = torch::tensor({4, 11}, torch::kInt64);
+  Tensor mask = torch::zeros({2, 1, time, time}, torch::kBool);
+  for (std::int64_t b = 0; b < 2; ++b)
+    for (std::int64_t t = 0; t < time; ++t) {
+      const std::int64_t whole = both_ways[b].item<std::int64_t>();
+      mask[b][0][t].narrow(0, 0, t < whole ? whole : t + 1).fill_(true);
+    }
+  const Function libtorch = [&](const auto& in) {
+    return torch::scaled_dot_product_attention(in[0].transpose(1, 2), in[1].transpose(1, 2), in[2].transpose(1, 2),
+                                               mask)
+        .transpose(1, 2)
+        .flatten(2);
+  };
+  const Function composed = [&](const auto& in) { return ref_causal_attention(in[0], in[1], in[2], 0, both_ways); };
+  EXPECT_LT(largest_difference(composed, libtorch, random_inputs(time, 4, 4, 8)), tolerance);
+}
+
 TEST(CausalAttention, StaysFiniteWhereScoresAreFarApart) {
   torch::manual_seed(3);
   std::vector<Tensor> inputs = random_inputs(40, 2, 2, 16);

@@ -105,4 +105,18 @@ TEST(Corpus, HashesTheTokens) {
   EXPECT_NE(hall.hash, to_sequence(example("dim a hall"), contract(), tokenizer()).hash);
 }
 
+TEST(Corpus, NamesRowsWithAnEmptyAnswer) {
+  const runtime::testing::TemporaryFolder folder;
+  const fs::path file =
+      file_with(folder, {}, R"({"messages":[{"role":"user","content":"hm"},{"role":"assistant","content":""}]}
+{"messages":[{"role":"user","content":"well"},{"role":"assistant","content":null}]}
+)");
+  Counts counts;
+  const Corpus corpus = tokenised(read_labelled_rows(file), contract(), tokenizer(), {64, 0, 0.5}, counts.hooks());
+  EXPECT_EQ(counts.metrics.at("empty_answers"), 2);
+  EXPECT_NE(counts.log.find("2 of 12 rows have an empty answer"), std::string::npos) << counts.log;
+  ASSERT_EQ(corpus.sequences.size(), 12u);
+  EXPECT_GT(corpus.sequences.back().label_weight(), 0);  // that no call answers is something to learn
+}
+
 }  // namespace retort::train

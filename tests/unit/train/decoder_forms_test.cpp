@@ -15,7 +15,7 @@ namespace {
 using runtime::testing::awkward_config;
 using torch::Tensor;
 
-const std::vector<std::string> families = {"", "qwen2", "qwen3", "llama3", "gemma3"};
+const std::vector<std::string> families = {"", "qwen2", "qwen3", "llama3", "gemma3", "prefix"};
 
 model::ModelConfig config_of(const std::string& family) {
   return family.empty() ? awkward_config() : awkward_config(family);

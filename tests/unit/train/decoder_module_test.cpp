@@ -44,7 +44,7 @@ TEST(DecoderModule, AgreesWithTheRuntimeOnFloatWeights) {
 }
 
 TEST(DecoderModule, EveryFamilyAgreesWithTheRuntime) {
-  for (const char* family : {"qwen2", "qwen3", "llama3", "gemma3"}) {
+  for (const char* family : {"qwen2", "qwen3", "llama3", "gemma3", "prefix"}) {
     const TemporaryFolder folder;
     write_model(folder.path(), awkward_config(family), random_weights(awkward_config(family), 1), Storage::f32);
     const model::ModelFolder opened(folder.path());

@@ -1,14 +1,8 @@
 // Two processes of one training against one: this program starts itself again with the environment of torchrun.
 #include "train/processes.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <spawn.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <torch/types.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -16,54 +10,13 @@
 
 #include "host/base/files.h"
 #include "train/model_weights.h"
+#include "train/process_fixture.h"
 #include "train/training_fixture.h"
 
 namespace retort::train {
 namespace {
 
 using namespace testing;
-
-std::string free_port() {
-  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  EXPECT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  ::close(listener);
-  return std::to_string(ntohs(address.sin_port));
-}
-
-/// Starts this program for the test TrainsAsOneOfThoseNamed below as process `rank` of `size`; returns its id.
-pid_t start(const std::string& folder, int rank, int size, const std::string& port) {
-  std::vector<std::string> environment;
-  for (char** variable = environ; *variable != nullptr; ++variable) environment.emplace_back(*variable);
-  for (const std::string& own :
-       {"RANK=" + std::to_string(rank), "WORLD_SIZE=" + std::to_string(size), std::string("MASTER_ADDR=127.0.0.1"),
-        "MASTER_PORT=" + port, "PROCESSES_TEST_FOLDER=" + folder})
-    environment.push_back(own);
-  std::vector<std::string> arguments = {"/proc/self/exe", "--gtest_filter=Processes.TrainsAsOneOfThoseNamed",
-                                        "--gtest_brief=1"};
-  const auto pointers = [](std::vector<std::string>& texts) {
-    std::vector<char*> all;
-    for (std::string& text : texts) all.push_back(text.data());
-    all.push_back(nullptr);
-    return all;
-  };
-  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
-  pid_t child = 0;
-  EXPECT_EQ(
-      ::posix_spawn(&child, self.c_str(), nullptr, nullptr, pointers(arguments).data(), pointers(environment).data()),
-      0);
-  return child;
-}
-
-int exit_code(pid_t child) {
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 /// One step that depends on nothing but the batch.
 FineTuningJob job_in(const fs::path& dataset, const fs::path& folder) {
@@ -77,6 +30,10 @@ FineTuningJob job_in(const fs::path& dataset, const fs::path& folder) {
   return job;
 }
 
+pid_t start(const std::string& folder, int rank, int size, const std::string& port) {
+  return start_process("Processes.TrainsAsOneOfThoseNamed", rank, size, port, {"PROCESSES_TEST_FOLDER=" + folder});
+}
+
 }  // namespace
 
 TEST(Processes, OneWhereTheEnvironmentNamesNone) {
@@ -85,6 +42,12 @@ TEST(Processes, OneWhereTheEnvironmentNamesNone) {
   const std::vector<std::size_t> batch = {4, 2, 9};
   EXPECT_EQ(processes.share(batch).size(), 3u);
   EXPECT_EQ(processes.sum_gradients({}, 2.5, 7), 2.5);
+  const nlohmann::json said = {{"a", 1}};
+  ASSERT_EQ(processes.gather(said).size(), 1u);
+  EXPECT_EQ(processes.gather(said).front(), said);
+  EXPECT_EQ(processes.sum({{"loss", 2.5}}).at("loss"), 2.5);
+  EXPECT_TRUE(processes.any(true));
+  EXPECT_FALSE(processes.any(false));
 }
 
 /// The environment may name several; where it names none this is one alone, with data of its own. The tests below run

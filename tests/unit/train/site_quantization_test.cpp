@@ -28,6 +28,7 @@ struct Scheme {
 struct SiteQuantizer {
   std::function<Scheme(const std::string& site)> scheme_of = [](const std::string&) { return Scheme{}; };
   std::function<float(const std::string& site, std::int64_t channel)> factor_of;  ///< empty: no smoothing
+  bool short_scales = false;                                                      ///< powers of two, which bf16 holds
   std::uint64_t signals = 0;
   std::int64_t samples = 0;
   std::vector<std::string> smoothed, quantized;
@@ -72,6 +73,7 @@ struct SiteQuantizer {
       }
       const bool symmetric = scheme->symmetric != 0;
       double scale = symmetric ? std::max(-low, high) / std::floor(levels / 2) : (high - low) / levels;
+      if (self(instance).short_scales) scale = std::exp2(std::ceil(std::log2(scale)));
       if (symmetric && group % 2 == 1) scale = -scale;
       const double zero = symmetric ? 0 : std::clamp(std::nearbyint(-low / scale), 0.0, levels);
       static_cast<float*>(output->scales->data)[group] = static_cast<float>(scale);
@@ -292,7 +294,7 @@ TEST_F(SiteQuantization, MeasuresWhatEachLayersCodesCost) {
   // D 64, F 128, 64 query and 32 kv rows: 36,864 weights in 512 rows; 2 bits are packed as 4, groups of 32 have bf16
   // scales.
   EXPECT_EQ(found.at("layers")[0].at("bytes"), 36864 + 4 * 512);
-  EXPECT_EQ(found.at("layers")[1].at("bytes"), 36864 / 2 + 2 * 36864 / 32);
+  EXPECT_EQ(found.at("layers")[1].at("bytes"), 36864 / 2 + 2 * 36864 / 32 + 7 * 16);  // and seven shapes
   EXPECT_EQ(found.at("layers")[1].at("layer"), "model.layers.1.");
   EXPECT_TRUE(found.at("overrides").empty());
   // The model is measured with the codes that the folder would have: all three layers at once are near the sum.
@@ -317,6 +319,55 @@ TEST_F(SiteQuantization, MeasuresASmoothedModelAsTheFloatOneThatItIs) {
   EXPECT_NEAR(found.at("loss").get<double>(), mean_token_loss(*module.decoder, data), 1e-4);
   job.split = "test";
   EXPECT_NE(message_of([&] { sensitivity(job, hooks()); }).find("test.jsonl"), std::string::npos);
+}
+
+TEST_F(SiteQuantization, KnowsTheBytesOfAFolderBeforeItIsThere) {
+  std::size_t number = 0;
+  for (const bool tied : {true, false}) {
+    write_model("Qwen2ForCausalLM", tied);
+    for (const Scheme& scheme : {Scheme{8, 1, 0}, Scheme{4, 1, 32}, Scheme{4, 0, 64}, Scheme{4, 1, 128}})
+      for (const bool pure : {false, true}) {
+        SiteQuantizer quantizer;
+        quantizer.short_scales = true;
+        quantizer.scheme_of = [&](const std::string&) { return scheme; };
+        QuantizationJob job;
+        job.model = model_;
+        job.quantizer = bound("quantize.sites", &quantizer, quantizer.table());
+        job.storage.pure = pure;
+        job.storage.embedding = pure || scheme.bits != 8;
+        job.output = root_.path() / ("stored" + std::to_string(++number));
+        std::filesystem::create_directories(job.output);
+        quantize(job, hooks());
+        EXPECT_EQ(planned_bytes(model_, job.quantizer, job.storage), model::ModelFolder(job.output).weight_bytes())
+            << tied << scheme.bits << " " << scheme.group_size << pure;
+        EXPECT_EQ(layer_scheme(job.quantizer).bits, scheme.bits);
+      }
+  }
+}
+
+TEST_F(SiteQuantization, RunsEachLayersCodesAlone) {
+  write_model("Qwen2ForCausalLM", false);
+  SiteQuantizer quantizer;
+  quantizer.short_scales = true;
+  quantizer.scheme_of = [](const std::string& site) {
+    return site.find("layers.1.") == std::string::npos ? Scheme{0, 1, 0} : Scheme{4, 1, 32};
+  };
+  SensitivityJob job;
+  job.model = model_, job.dataset = dataset_, job.split = "train", job.work = root_.path() / "work";
+  job.quantizer = bound("quantize.sites", &quantizer, quantizer.table());
+  const nlohmann::json found = sensitivity(job, hooks());
+  const std::int64_t whole = model::ModelFolder(model_).weight_bytes();
+  EXPECT_EQ(found.at("model_bytes"), whole);
+  EXPECT_GE(found.at("exact_match").get<double>(), 0);
+  for (const std::size_t layer : {0U, 2U}) {  // float as they were
+    EXPECT_EQ(found.at("layers")[layer].at("model_bytes"), whole);
+    EXPECT_EQ(found.at("layers")[layer].at("exact_match"), found.at("exact_match"));
+    EXPECT_EQ(found.at("layers")[layer].at("loss"), found.at("loss"));
+  }
+  const nlohmann::json& coded = found.at("layers")[1];
+  EXPECT_EQ(coded.at("model_bytes").get<std::int64_t>(), whole - 36864 * 4 + coded.at("bytes").get<std::int64_t>());
+  EXPECT_GT(coded.at("milliseconds").get<double>(), 0);
+  EXPECT_FALSE(std::filesystem::exists(job.work / "layer"));
 }
 
 TEST(Sensitivity, ChoosesTheLayersThatSaveMostWithinTheBudget) {

@@ -10,6 +10,8 @@
 #include "task/dataset.h"
 #include "text/bpe_trainer.h"
 #include "train/fine_tuning.h"
+#include "train/initialisation.h"
+#include "train/prompt_attention.h"
 
 namespace retort::train {
 namespace {
@@ -42,12 +44,49 @@ class TaskAdaptation : public ::testing::Test {
     const torch::Tensor matrix = torch::from_blob(all.data(), {static_cast<std::int64_t>(all.size())});
     return matrix.reshape({-1, 70})[id];
   }
+  /// A job of two rows below the folder.
+  FineTuningJob two_rows() {
+    const fs::path root = folder_.path();
+    for (const char* name : {"dataset", "output", "work", "again", "work2"}) fs::create_directories(root / name);
+    host::write_file_atomically(root / "dataset" / "tools.json",
+                                R"([{"type":"function","function":{"name":"dim","description":"dims","parameters":
+          {"type":"object","properties":{"light":{"type":"string"}}}}}])");
+    task::write_split(root / "dataset" / "train.jsonl",
+                      {{"dim the kitchen light", std::vector<task::Call>{{"dim", {{"light", "kitchen"}}}}, {}},
+                       {"dim the hall light", std::vector<task::Call>{{"dim", {{"light", "hall"}}}}, {}}});
+    FineTuningJob job;
+    job.dataset = root / "dataset";
+    job.output = root / "output";
+    job.work = root / "work";
+    return job;
+  }
   CallModule adapted() { return adapt_to_task(model::ModelFolder(folder_.path()), contract()); }
 
   std::int64_t tokens_ = 0;  ///< of the pretrained tokenizer
   runtime::testing::TemporaryFolder folder_;
   runtime::testing::Weights weights_;
 };
+
+TEST_F(TaskAdaptation, PromptsMayBeReadInBothDirections) {
+  write_pretrained(0, true);
+  const model::ModelFolder folder(folder_.path());
+  const CallModule module = adapt_to_task(folder, contract(), "bidirectional");
+  const model::ModelConfig& config = module.decoder->config();
+  EXPECT_EQ(config.architecture, "PrefixLlamaForCausalLM");
+  EXPECT_EQ(config.prompt_end_token, module.tokenizer.find("<|assistant|>"));
+  const std::vector<text::TokenId> prompt = module.contract.prompt(module.tokenizer, "dim the hall light");
+  EXPECT_EQ(config.read_both_ways(prompt), static_cast<std::int64_t>(prompt.size()));
+  EXPECT_EQ(adapted().decoder->config().prompt_end_token, -1);
+  EXPECT_NO_THROW(expect_unlearnt_prompts(0, config));
+  EXPECT_THROW(expect_unlearnt_prompts(0.1, config), std::invalid_argument);
+  EXPECT_THROW(adapt_to_task(folder, contract(), "both"), std::invalid_argument);
+  model::ModelConfig back = config;
+  set_prompt_attention("causal", module.contract, module.tokenizer, back);
+  EXPECT_EQ(back.architecture, "LlamaForCausalLM");
+  EXPECT_EQ(back.prompt_end_token, -1);
+  write_pretrained(0, true, "qwen3");
+  EXPECT_THROW(adapt_to_task(model::ModelFolder(folder_.path()), contract(), "bidirectional"), std::invalid_argument);
+}
 
 TEST_F(TaskAdaptation, WhatItKnewStaysAndNewRowsAreMeansOfTheirNames) {
   write_pretrained(0, false);
@@ -87,20 +126,10 @@ TEST_F(TaskAdaptation, UsesPaddingRowsFirst) {
 TEST_F(TaskAdaptation, FineTuningGoesOnFromAPretrainedModel) {
   write_pretrained(0, true, "qwen2");
   const fs::path root = folder_.path();
-  for (const char* name : {"dataset", "output", "work", "again", "work2"}) fs::create_directories(root / name);
-  host::write_file_atomically(root / "dataset" / "tools.json",
-                              R"([{"type":"function","function":{"name":"dim","description":"dims","parameters":
-          {"type":"object","properties":{"light":{"type":"string"}}}}}])");
-  task::write_split(root / "dataset" / "train.jsonl",
-                    {{"dim the kitchen light", std::vector<task::Call>{{"dim", {{"light", "kitchen"}}}}, {}},
-                     {"dim the hall light", std::vector<task::Call>{{"dim", {{"light", "hall"}}}}, {}}});
-  FineTuningJob job;
-  job.dataset = root / "dataset";
+  FineTuningJob job = two_rows();
   job.start = root;
   job.training.steps = 60;
   job.training.learning_rate = 3e-3;
-  job.output = root / "output";
-  job.work = root / "work";
   double first = -1, last = -1;
   RunHooks hooks{[&](std::string_view name, std::int64_t step, double value) {
                    if (name != "loss") return;
@@ -120,6 +149,43 @@ TEST_F(TaskAdaptation, FineTuningGoesOnFromAPretrainedModel) {
   fine_tune(job, hooks);
   EXPECT_LT(first, 0.05);
   EXPECT_EQ(host::read_file(root / "again" / "tokenizer.json"), host::read_file(root / "output" / "tokenizer.json"));
+}
+
+TEST_F(TaskAdaptation, ANewModelsEmbeddingBeginsWithAPretrainedOnes) {
+  write_pretrained(0, true);
+  FineTuningJob job = two_rows();
+  job.embeddings = folder_.path();
+  job.model = {.vocabulary_size = 280,
+               .hidden_size = 32,
+               .layers = 1,
+               .heads = 2,
+               .kv_heads = 2,
+               .intermediate_size = 40,
+               .max_positions = 64};
+  job.training.steps = 1;
+  job.training.learning_rate = 1e-12;
+  job.tag_weight = 0.5;  // learns too, in a new model as in any
+  std::string said;
+  const RunHooks hooks{[](std::string_view, std::int64_t, double) {},
+                       [](std::string_view, std::int64_t, std::int64_t, std::string_view) {}, [] {},
+                       [&](std::string_view line) { said += line; }};
+  fine_tune(job, hooks);
+  EXPECT_NE(said.find("embeddings begin with those of '" + folder_.path().string()), std::string::npos) << said;
+  const CallModule made = load_call_module(job.output);
+  DecoderModule expected(made.decoder->config(), job.seed);
+  const std::unique_ptr<DecoderModule> pretrained = load_decoder(model::ModelFolder(folder_.path()));
+  const torch::Tensor random = expected.weight("model.embed_tokens.weight").detach().clone();
+  take_embeddings(expected, made.tokenizer, *pretrained, text::Tokenizer::load(folder_.path() / "tokenizer.json"));
+  const torch::Tensor& found = made.decoder->weight("model.embed_tokens.weight");
+  EXPECT_LT((found - expected.weight("model.embed_tokens.weight")).abs().max().item<double>(), 1e-6);
+  EXPECT_GT((found - random).abs().max().item<double>(), 1e-2);
+
+  job.start = folder_.path();
+  EXPECT_THROW(fine_tune(job, hooks), std::invalid_argument);
+  job.embeddings.reset();
+  job.start.reset();
+  job.call_format = "json";
+  EXPECT_THROW(fine_tune(job, hooks), std::invalid_argument);  // has no tokens for tags
 }
 
 }  // namespace

@@ -233,5 +233,78 @@ TEST_F(AwkwardDecoder, AMixedModelRunsItsFloatLayersInFloat) {
   EXPECT_EQ(decoder.implementations().size(), 8u);  // two kinds more than a uniform model
 }
 
+/// 45 ends a prompt of awkward_config("prefix").
+std::vector<TokenId> prompt_and_answer(std::size_t prompt, std::size_t all) {
+  std::vector<TokenId> tokens = random_tokens(static_cast<std::int64_t>(all), 131);
+  for (TokenId& token : tokens)
+    if (token == 45) token = 46;
+  tokens[prompt - 1] = 45;
+  tokens.back() = 45;  // a second one ends nothing
+  return tokens;
+}
+
+TEST(PromptsInBothDirections, LogitsEqualTheReferences) {
+  const model::ModelConfig config = testing::awkward_config("prefix");
+  for (const Storage storage : {Storage::f32, Storage::int8})
+    for (const auto& [prompt, all] : {std::pair{1u, 9u}, std::pair{37u, 50u}, std::pair{50u, 50u}}) {
+      const TemporaryFolder folder;
+      testing::write_model(folder.path(), config, testing::random_weights(config, 3), storage);
+      const model::ModelFolder model(folder.path());
+      const std::vector<TokenId> tokens = prompt_and_answer(prompt, all);
+      const std::vector<float> expected =
+          ReferenceModel(model, ReferenceModel::Activations::as_stored).forward_all(tokens);
+      Decoder decoder(model, {});
+      const std::vector<float> found = decoder.forward_all(tokens);
+      const float scale = root_mean_square(expected);
+      EXPECT_LT(largest_difference(found, expected), (storage == Storage::f32 ? 1e-4f : 0.05f) * scale) << prompt;
+      // Token by token behind the prompt, as an answer is made.
+      const std::span<const TokenId> whole(tokens);
+      std::span<const float> logits = decoder.prompt(whole.first(prompt));
+      for (std::size_t t = prompt; t < all; ++t) logits = decoder.step(std::vector<SequenceStep>{{0, tokens[t]}});
+      const std::vector<float> last(found.end() - config.vocabulary_size, found.end());
+      EXPECT_LT(largest_difference({logits.begin(), logits.end()}, last), 0.05f * scale) << prompt;
+    }
+}
+
+TEST(PromptsInBothDirections, TheEndOfAPromptChangesItsBeginning) {
+  const TemporaryFolder folder;
+  const model::ModelConfig config = testing::awkward_config("prefix");
+  testing::write_model(folder.path(), config, testing::random_weights(config, 3), Storage::f32);
+  Decoder decoder(model::ModelFolder(folder.path()), {.prefix_cache = 512});
+  std::vector<TokenId> tokens = prompt_and_answer(40, 60);
+  const auto first_logits = [&] {
+    decoder.reset();
+    const std::vector<float> all = decoder.forward_all(tokens);
+    return std::vector<float>(all.begin(), all.begin() + config.vocabulary_size);
+  };
+  const std::vector<float> before = first_logits();
+  tokens[50] = tokens[50] == 1 ? 2 : 1;  // behind the prompt
+  EXPECT_EQ(first_logits(), before);
+  tokens[30] = tokens[30] == 1 ? 2 : 1;
+  EXPECT_GT(largest_difference(first_logits(), before), 1e-3f);
+  // So nothing of it may come from another prompt.
+  std::int64_t reused = -1;
+  for (int i = 0; i < 2; ++i) decoder.prompt(tokens, 0, &reused);
+  EXPECT_EQ(reused, 0);
+}
+
+TEST(PromptsInBothDirections, MustComeWhole) {
+  const TemporaryFolder folder;
+  const model::ModelConfig config = testing::awkward_config("prefix");
+  testing::write_model(folder.path(), config, testing::random_weights(config, 3), Storage::f32);
+  Decoder decoder(model::ModelFolder(folder.path()), {});
+  const auto refusal = [&](const std::vector<TokenId>& tokens) -> std::string {
+    try {
+      decoder.prompt(tokens);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(refusal({1, 2, 3}).find("found no end"), std::string::npos) << refusal({1, 2, 3});
+  EXPECT_NE(refusal(prompt_and_answer(600, 610)).find("found 600 tokens to it"), std::string::npos);
+  EXPECT_EQ(refusal(prompt_and_answer(512, 520)), "");
+}
+
 }  // namespace
 }  // namespace retort::runtime

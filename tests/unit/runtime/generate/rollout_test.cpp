@@ -111,6 +111,13 @@ TEST_P(Rollouts, DoNotDependOnWhatIsDecodedBeside) {
     RolloutEngine engine(config, lend(weights), {.threads = sequences == 16 ? 2 : 1, .sequences = sequences});
     expect_same(engine.sample(prompts, options), expected, 1e-5f);
   }
+  // A part of the prompts, by their numbers among all.
+  const std::vector<std::uint64_t> numbers = {2, 3, 4};
+  RolloutOptions of_part = options;
+  of_part.numbers = numbers;
+  expect_same(wide.sample(std::span(prompts).subspan(2, 3), of_part), {expected.begin() + 8, expected.begin() + 20},
+              1e-5f);
+  EXPECT_THROW(wide.sample(prompts, of_part), std::invalid_argument);
   // Other seeds and other rows draw otherwise.
   RolloutOptions other = options;
   other.seed = 13;
