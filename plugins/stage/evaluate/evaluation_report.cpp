@@ -1,6 +1,7 @@
 // Builds the JSON of evaluation_report.h.
 #include "evaluation_report.h"
 
+#include <cmath>
 #include <stdexcept>
 
 #include "host/base/utf8.h"
@@ -39,6 +40,11 @@ Json to_json(const std::map<std::string, runtime::Score>& scores) {
   return json;
 }
 
+/// null for what JSON does not hold: the perplexity of a model that is certain of what is wrong.
+Json finite(double value) {
+  return std::isfinite(value) ? Json(value) : Json();
+}
+
 Json to_json(const MeasuredModel& model) {
   const runtime::Evaluation& evaluation = model.evaluation;
   Json misses = Json::array();
@@ -52,8 +58,8 @@ Json to_json(const MeasuredModel& model) {
           {"bytes", model.bytes},
           {"exact_match", evaluation.exact_match},
           {"malformed", evaluation.malformed},
-          {"loss", model.forced ? Json(model.forced->loss) : Json()},
-          {"perplexity", model.forced ? Json(model.forced->perplexity()) : Json()},
+          {"loss", model.forced ? finite(model.forced->loss) : Json()},
+          {"perplexity", model.forced ? finite(model.forced->perplexity()) : Json()},
           {"p50_ms", evaluation.p50_ms},
           {"p90_ms", evaluation.p90_ms},
           {"p99_ms", evaluation.p99_ms},

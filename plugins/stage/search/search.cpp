@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <retort/host.hpp>
 #include <stdexcept>
-#include <tuple>
 
 #include "host/base/json.h"
 #include "host/base/number_format.h"
@@ -64,8 +62,8 @@ class Search {
   }
 
   SearchResult run() {
-    refuse_what_cannot_be();
     for (std::size_t s = 0; s < alive_.size(); ++s) sift(s);
+    refuse_what_cannot_be();
     for (std::size_t rung = 0; rung < options_.rungs; ++rung) {
       climb(rung);
       if (rung + 1 < options_.rungs) halve(rung);
@@ -90,34 +88,26 @@ class Search {
     }
   }
 
-  /// The smallest shape in all its storages: what no other candidate undercuts.
-  void refuse_what_cannot_be() {
-    if (options_.limits.bytes == 0 && options_.limits.milliseconds == 0) return;
-    const std::size_t s = smallest_shape(options_.shapes);
-    workbench_.cut(options_.shapes[s]);
-    Figures least;
-    std::string smallest, fastest;
-    for (std::size_t i = 0; i < storages(); ++i) {
-      Candidate& one = candidate(s, i);
-      const std::optional<Figures> measured = proxies_if_storable(one);
-      if (!measured) continue;
-      const Figures& found = *measured;
-      if (smallest.empty() || found.bytes < least.bytes) least.bytes = found.bytes, smallest = one.name();
-      if (fastest.empty() || found.milliseconds < least.milliseconds)
-        least.milliseconds = found.milliseconds, fastest = one.name();
+  /// Names the candidate that comes closest to the limits that all of them exceed.
+  void refuse_what_cannot_be() const {
+    if (std::find(alive_.begin(), alive_.end(), true) != alive_.end()) return;
+    const Candidate *smallest = nullptr, *fastest = nullptr;
+    for (const Candidate& one : candidates_) {
+      if (one.figures.bytes > 0 && (smallest == nullptr || one.figures.bytes < smallest->figures.bytes))
+        smallest = &one;
+      if (one.figures.milliseconds > 0 &&
+          (fastest == nullptr || one.figures.milliseconds < fastest->figures.milliseconds))
+        fastest = &one;
     }
-    if (smallest.empty()) throw std::invalid_argument("no quantizer can store this model: " + candidate(s, 0).dropped);
-    least.exact_match = 1;
-    const Limits sizes = of_size(options_.limits);
-    if (fits(least, sizes)) return;
-    const bool large = sizes.bytes > 0 && least.bytes > sizes.bytes;
-    throw std::invalid_argument("limits: no candidate can keep them: " +
-                                (large ? "the smallest, " + smallest + ", takes " + host::format_bytes(least.bytes)
-                                       : "the fastest of the smallest shape, " + fastest + ", takes " +
-                                             host::format_ms(least.milliseconds) + " a call") +
-                                ", which is " +
-                                misses_by(least, {options_.limits.bytes, large ? 0 : options_.limits.milliseconds, 0}) +
-                                "; allow more, or let the search cut more");
+    if (smallest == nullptr)
+      throw std::invalid_argument("no quantizer can store this model: " + candidates_.front().dropped);
+    const bool large = options_.limits.bytes > 0 && smallest->figures.bytes > options_.limits.bytes;
+    const std::string found =
+        large ? "the smallest, " + smallest->name() + ", takes " + host::format_bytes(smallest->figures.bytes)
+              : "the fastest, " + fastest->name() + ", takes " + host::format_ms(fastest->figures.milliseconds) +
+                    " a call";
+    throw std::invalid_argument("limits: no candidate can keep them: " + found + ", which is " +
+                                (large ? smallest : fastest)->dropped + "; allow more, or let the search cut more");
   }
 
   /// Drops the candidates of a shape that exceed a limit, and the shape with its last one.
@@ -247,17 +237,6 @@ std::string Shape::name() const {
   if (depth > 0) add("l" + std::to_string(depth));
   if (width > 0) add("w" + host::format_number(width));
   return text.empty() ? "whole" : text;
-}
-
-std::size_t smallest_shape(const std::vector<Shape>& shapes) {
-  const auto size = [](const Shape& shape) {
-    const double tokens =
-        shape.vocabulary > 0 ? static_cast<double>(shape.vocabulary) : std::numeric_limits<double>::infinity();
-    return std::tuple(-shape.width, -shape.depth, tokens);
-  };
-  return static_cast<std::size_t>(std::min_element(shapes.begin(), shapes.end(),
-                                                   [&](const Shape& a, const Shape& b) { return size(a) < size(b); }) -
-                                  shapes.begin());
 }
 
 SearchResult search(const SearchOptions& options, Workbench& workbench) {

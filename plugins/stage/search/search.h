@@ -2,10 +2,9 @@
 // cheap figures first, then successive halving (Jamieson and Talwalkar, arXiv 1502.07943): the shapes that survive a
 // rung recover for longer. What cuts, recovers and measures is a Workbench; this file only decides.
 //
-//   1. The smallest shape is cut and its smallest storage measured: limits of bytes or milliseconds that even that one
-//      exceeds are refused before anything is trained.
-//   2. Every shape is cut; the bytes of each candidate are known without measuring, its latency is measured with the
+//   1. Every shape is cut; the bytes of each candidate are known without measuring, its latency is measured with the
 //      weights that the cut left. What exceeds a limit is dropped, with its reason.
+//   2. Limits that every candidate exceeds are refused, by how much: before anything is trained.
 //   3. At each rung the shapes that are left recover, and each of their candidates is measured on labelled rows; then
 //      the share `survivors` of the shapes goes on, in the order of survival_order() by their best candidate.
 //   4. Of all candidates that were measured at a rung, each at its last one, the best that fits is the answer.
@@ -86,10 +85,7 @@ struct SearchResult {
   std::string failure;  ///< which limits cannot be met and by how much; "" where found
 };
 
-/// Throws std::invalid_argument for an empty grid and for limits that the smallest candidate exceeds, by how much.
+/// Throws std::invalid_argument for an empty grid and for limits that every candidate exceeds, by how much.
 SearchResult search(const SearchOptions& options, Workbench& workbench);
-
-/// The one that everything was cut from most.
-std::size_t smallest_shape(const std::vector<Shape>& shapes);
 
 }  // namespace retort::search
