@@ -123,8 +123,9 @@ TEST_P(RlLoss, NamesOfBoundsSayWhetherTheyAreDistances) {
   EXPECT_GT(options.size(), 0u);
   for (const auto& [name, option] : options.items()) {
     const auto has = [&](const char* word) { return name.find(word) != std::string::npos; };
-    if (option.at("type") != "number" || !(has("clip") || has("ratio") || has("distance") || has("bound") ||
-                                           has("cap") || has("floor") || name.ends_with("_low") || name.ends_with("_high")))
+    if (option.at("type") != "number" ||
+        !(has("clip") || has("ratio") || has("distance") || has("bound") || has("cap") || has("floor") ||
+          name.ends_with("_low") || name.ends_with("_high")))
       continue;
     const std::string doc = option.at("description");
     const bool distance = has("distance"), absolute = name.ends_with("_cap") || name.ends_with("_floor");
