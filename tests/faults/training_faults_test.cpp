@@ -107,7 +107,7 @@ TEST_F(TrainingFaults, CheckMakesEveryComponentAndAsksEveryStage) {
   };
   EXPECT_EQ(findings({}), "");
   const std::string scheme = findings({"super_tiny.algorithm.bits=4", "super_tiny.algorithm.group_size=0"});
-  EXPECT_HAS(scheme, "/stages/4/algorithm: algorithm: quantize.rtn asks for symmetric 4 bits per channel");
+  EXPECT_HAS(scheme, "/stages/4/algorithm: quantize.rtn asks for symmetric 4 bits per channel");
   const std::string tail = findings({"student.algorithm.top_k=8", "student.algorithm.temperature=2"});
   EXPECT_HAS(tail, "/stages/3/algorithm: distill.forward_kl: tail: ");
   const std::string data = findings({"super_tiny.algorithm.use=quantize.awq", "super_tiny.algorithm.bits=4"});

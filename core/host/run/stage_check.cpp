@@ -100,7 +100,7 @@ class Child {
     retort_error* error = functions.check(component.instance(), &context.abi(), &sink);
     std::istringstream lines(replace_invalid_utf8(text));
     for (std::string line; std::getline(lines, line);)
-      if (!line.empty()) finding(place_of(stage, line), line);
+      if (!line.empty()) finding(place_of(stage, line), without_place(stage, line));
     throw_if_error(error, stage.component.id);
   }
 
@@ -111,6 +111,13 @@ class Child {
     for (const ResolvedSlot& slot : stage.slots)
       if (line.starts_with(slot.component.id + ":") || line.starts_with(slot.component.id + " ")) return slot.pointer;
     return stage.pointer;
+  }
+
+  /// The pointer names the slot already.
+  static std::string without_place(const ResolvedStage& stage, const std::string& line) {
+    for (const ResolvedSlot& slot : stage.slots)
+      if (line.starts_with(slot.name + ": ")) return line.substr(slot.name.size() + 2);
+    return line;
   }
 
   const ResolvedConfig& config_;

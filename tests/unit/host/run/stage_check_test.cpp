@@ -44,7 +44,7 @@ TEST_F(StageCheckTest, WhatAStageCannotGiveIsAFindingAtTheSlot) {
   const auto findings = check(with_scorer({{"use", "reward.test_trouble"}, {"what", "asks"}}));
   ASSERT_EQ(findings.size(), 2u);
   EXPECT_EQ(findings[0].pointer, "/stages/1/scorer");
-  EXPECT_EQ(findings[0].message, "scorer: asks for the impossible; this stage offers counting");
+  EXPECT_EQ(findings[0].message, "asks for the impossible; this stage offers counting");
   EXPECT_EQ(findings[1].pointer, "/stages/1");
   EXPECT_EQ(findings[1].message, "and count says so");
 }
