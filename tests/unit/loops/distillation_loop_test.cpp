@@ -116,6 +116,7 @@ TEST(DistillationLoop, PromptsCountWithTheirWeight) {
 TEST(DistillationLoop, TagsOfPromptsCountWithTheirWeight) {
   const Workplace place;
   FakeDistill loss;
+  loss.signals |= RETORT_SIGNAL_LABELS;
   DistillLoopJob job = distill_job(place, "tags", 1, place.policy(), loss);
   job.tag_weight = 0.5;
   distil(job);
