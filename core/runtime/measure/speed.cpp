@@ -12,15 +12,21 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::int64_t longest_prompt = 512;  // that is read in both directions: one pass
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-std::vector<TokenId> random_tokens(std::int64_t count, std::int64_t vocabulary) {
+/// What is fed, and where a model reads prompts in both directions the end of one within what comes first.
+std::vector<TokenId> random_tokens(const SpeedTest& test, const model::ModelConfig& config) {
   std::mt19937 random(1);
-  std::uniform_int_distribution<TokenId> any(0, static_cast<TokenId>(vocabulary - 1));
-  std::vector<TokenId> tokens(static_cast<std::size_t>(count));
+  std::uniform_int_distribution<TokenId> any(0, static_cast<TokenId>(config.vocabulary_size - 1));
+  std::vector<TokenId> tokens(static_cast<std::size_t>(test.depth + (test.prompt > 0 ? test.prompt : test.generate)));
   for (TokenId& token : tokens) token = any(random);
+  if (config.prompt_end_token < 0) return tokens;
+  const std::int64_t first = test.depth > 0 ? test.depth : std::max<std::int64_t>(test.prompt, 1);
+  tokens[static_cast<std::size_t>(std::min(first, longest_prompt) - 1)] = static_cast<TokenId>(config.prompt_end_token);
   return tokens;
 }
 
@@ -78,8 +84,7 @@ double Speed::deviation() const {
 }
 
 Speed measure(Decoder& decoder, const SpeedTest& test, std::int64_t repetitions, const std::function<bool()>& go_on) {
-  const std::int64_t timed = test.prompt > 0 ? test.prompt : test.generate;
-  const std::vector<TokenId> tokens = random_tokens(test.depth + timed, decoder.config().vocabulary_size);
+  const std::vector<TokenId> tokens = random_tokens(test, decoder.config());
   Speed speed;
   for (std::int64_t i = 0; i <= repetitions && (!go_on || go_on()); ++i) {
     const double tokens_per_second = run_once(decoder, test, tokens);

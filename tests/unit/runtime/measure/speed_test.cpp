@@ -64,6 +64,16 @@ TEST(Speed, CountsTokensOfAllSequences) {
   EXPECT_THROW(measure(decoder, {.generate = 1, .batch = 4}, 1), std::invalid_argument);
 }
 
+TEST(Speed, AModelThatReadsPromptsInBothDirectionsGetsWholeOnes) {
+  const testing::TemporaryFolder folder;
+  const model::ModelConfig config = testing::awkward_config("prefix");
+  testing::write_model(folder.path(), config, testing::random_weights(config, 1), testing::Storage::f32);
+  Decoder decoder(model::ModelFolder(folder.path()), {});
+  for (const SpeedTest& test : {SpeedTest{.prompt = 40}, SpeedTest{.prompt = 600}, SpeedTest{.generate = 4},
+                                SpeedTest{.prompt = 8, .depth = 520}, SpeedTest{.generate = 4, .depth = 1}})
+    EXPECT_EQ(measure(decoder, test, 2, {}).samples.size(), 2U) << name_of(test);
+}
+
 TEST(Speed, NamesAndStatistics) {
   EXPECT_EQ(name_of({.prompt = 512}), "pp512");
   EXPECT_EQ(name_of({.generate = 128}), "tg128");
