@@ -102,6 +102,9 @@ std::string to_markdown(const ModelCard& card) {
       "## Use\n\nIn this folder:\n\n```sh\nretort call . " + shell_quoted(card.example_utterance) + "\n```\n\n" +
       "`config.json`, `*.safetensors` and `tokenizer.json` are a standard Hugging Face folder" +
       (card.quantized ? " with a `compressed-tensors` quantization" : "") +
+      (card.architecture.starts_with("Prefix")
+           ? ", of a family of Retort's own: it reads prompts in both directions, which no other program computes"
+           : "") +
       "; `retort.json` holds the task (tools and prompt format), the lineage, what was measured, and golden calls to "
       "check an installation against.\n\n";
   if (!card.report.is_null()) out += measured_table(card);
