@@ -30,7 +30,7 @@ struct FineTuningJob : TrainingJob {
   std::string loss = "nll";  ///< or "dft": what fine_tune() says
   LowRankOptions low_rank;   ///< LoRA; merged into what is written
   ModelSelection validation;
-  double tag_weight = 0;  ///< of prompt_tags() in the loss; 0 = none. Needs calls in functional tokens.
+  double tag_weight = 0;          ///< of prompt_tags() in the loss; 0 = none. Needs calls in functional tokens.
   double prompt_loss_weight = 0;  ///< of the prompt's tokens in the loss; 0 = responses only
 };
 

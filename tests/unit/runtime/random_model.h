@@ -32,8 +32,8 @@ model::ModelConfig awkward_config();
 
 /// The same sizes as another family: "qwen2" (biases, layer 1 slides over 7 positions, YaRN), "qwen3" (norms of queries
 /// and keys), "llama3" (its RoPE scaling, all four biases, untied head), "gemma3" (norms of 1 + w on both sides of both
-/// blocks, scaled embedding, GeGLU; layers 0 and 1 slide over 7 positions on a rotary base of their own), "prefix" (prompts are read in both
-/// directions, up to token 45).
+/// blocks, scaled embedding, GeGLU; layers 0 and 1 slide over 7 positions on a rotary base of their own), "prefix"
+/// (prompts are read in both directions, up to token 45).
 model::ModelConfig awkward_config(const std::string& family);
 
 /// Inputs that groups of 64 divide, and a vocabulary and projections that leave tails of 64; full attention.
