@@ -87,7 +87,7 @@ TEST_P(KeptPlugin, RunsWithComponentsInSlotsOfComponents) {
   const ResolvedConfig third = resolve_config({folder / "config.json", document}, registry, diagnostics);
   const std::vector<Diagnostic> findings = check_stages(third, registry);
   ASSERT_EQ(findings.size(), 1u);
-  EXPECT_EQ(to_string(findings[0]), "/stages/0/teachers: teachers: three are too many");
+  EXPECT_EQ(to_string(findings[0]), "/stages/0/teachers: three are too many");
   fs::remove_all(folder);
 }
 

@@ -99,7 +99,7 @@ TEST_F(RefusedConfig, ATableWithoutAFunction) {
 
 TEST_F(RefusedConfig, AnAlgorithmThatAsksForWhatTheStageCannotGive) {
   const std::string text = findings({{"use", "reward.test_trouble"}, {"what", "asks"}});
-  EXPECT_FOUND(text, "/stages/1/scorer: scorer: asks for the impossible; this stage offers counting");
+  EXPECT_FOUND(text, "/stages/1/scorer: asks for the impossible; this stage offers counting");
 }
 
 TEST_F(RefusedConfig, AStageInASlotOfStages) {

@@ -301,7 +301,7 @@ TEST_F(CommandLineTest, CheckAndRunRefuseWhatComponentsAndStagesRefuse) {
   for (const char* command : {"check", "run"}) {
     const Outcome outcome = retort(on_config(command, impossible));
     EXPECT_EQ(outcome.code, 2) << command << outcome.err;
-    EXPECT_NE(outcome.err.find("/stages/1/scorer: scorer: asks for the impossible"), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("/stages/1/scorer: asks for the impossible"), std::string::npos) << outcome.err;
   }
   EXPECT_FALSE(std::filesystem::exists(run_folder())) << "refused before any work";
 }
