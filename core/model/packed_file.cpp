@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "host/base/files.h"
+#include "host/base/hexadecimal.h"
 #include "host/base/json.h"
 
 namespace retort::model {
@@ -29,11 +30,7 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 
 /// 32 bytes of SHA-256 over the two numbers and the description.
 std::string sum_of(std::string_view numbers, std::string_view description) {
-  const std::string hex = host::sha256(std::string(numbers) + std::string(description));
-  std::string sum;
-  for (std::size_t i = 0; i < hex.size(); i += 2)
-    sum.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
-  return sum;
+  return host::from_hexadecimal(host::sha256(std::string(numbers) + std::string(description)));
 }
 
 std::string numbers_of(std::uint32_t version, std::uint32_t bytes) {

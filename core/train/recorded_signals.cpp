@@ -7,6 +7,7 @@
 
 #include "data/text_hash.h"
 #include "host/base/files.h"
+#include "host/base/hexadecimal.h"
 
 namespace retort::train {
 namespace {
@@ -56,7 +57,7 @@ void RecordedSignals::read_header() {
     refuse("version 1", "version " + std::to_string(version));
   about_.top_k = short_number(all.data() + 16);
   about_.vocabulary = static_cast<std::int64_t>(std::min<std::uint64_t>(signal_number(all.data() + 24), 1U << 25U));
-  about_.tokenizer_sha256 = hash_digits(all.substr(32, signal_hash_bytes));
+  about_.tokenizer_sha256 = host::to_hexadecimal(all.substr(32, signal_hash_bytes));
   if (about_.top_k < 1 || about_.top_k > about_.vocabulary || about_.vocabulary > 1 << 24 ||
       short_number(all.data() + 12) != about_.id_bytes())
     refuse("ids of a vocabulary, of 2 or 3 bytes each", std::to_string(about_.top_k) + " of " +

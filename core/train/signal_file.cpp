@@ -14,6 +14,7 @@
 
 #include "data/text_hash.h"
 #include "host/base/files.h"
+#include "host/base/hexadecimal.h"
 #include "host/plugin/stop_request.h"
 
 namespace retort::train {
@@ -97,26 +98,10 @@ std::uint64_t signal_number(const char* bytes) {
 }
 
 std::string hash_bytes(std::string_view hexadecimal) {
-  const auto digit = [&](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    throw std::invalid_argument("expected 64 hexadecimal digits of a SHA-256, found \"" + std::string(hexadecimal) +
-                                "\"");
-  };
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hexadecimal.size(); i += 2)
-    bytes += static_cast<char>(16 * digit(hexadecimal[i]) + digit(hexadecimal[i + 1]));
-  if (bytes.size() != 32 || hexadecimal.size() != 64) digit('?');
-  return bytes;
-}
-
-std::string hash_digits(std::string_view bytes) {
-  std::string digits;
-  for (const char c : bytes) {
-    digits += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4U];
-    digits += "0123456789abcdef"[static_cast<unsigned char>(c) & 15U];
-  }
-  return digits;
+  std::string bytes = host::from_hexadecimal(hexadecimal);
+  if (bytes.size() == signal_hash_bytes) return bytes;
+  throw std::invalid_argument("expected the 64 hexadecimal digits of a SHA-256, found \"" + std::string(hexadecimal) +
+                              "\"");
 }
 
 std::string encoded(const SignalRows& rows, const SignalAbout& about) {

@@ -69,6 +69,5 @@ SignalAmount write_signals(const std::filesystem::path& folder, const SignalAbou
 std::uint64_t signal_number(const char* bytes);
 /// The 32 bytes of 64 hexadecimal digits and back. Throws std::invalid_argument.
 std::string hash_bytes(std::string_view hexadecimal);
-std::string hash_digits(std::string_view bytes);
 
 }  // namespace retort::train

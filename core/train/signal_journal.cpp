@@ -9,6 +9,7 @@
 
 #include "data/text_hash.h"
 #include "host/base/files.h"
+#include "host/base/hexadecimal.h"
 
 namespace retort::train {
 namespace {
@@ -57,7 +58,8 @@ bool SignalJournal::read_record(std::size_t token_bytes, std::uint64_t size) {
   if (bytes % token_bytes != 0 || bytes > size - end_ - record_header) return false;
   const std::string tokens = bytes_at(descriptor_, end_ + record_header, bytes);
   if (data::text_hash(tokens) != signal_number(header.data() + signal_hash_bytes + 8)) return false;
-  places_.insert_or_assign(hash_digits(header.substr(0, signal_hash_bytes)), Place{end_ + record_header, bytes});
+  places_.insert_or_assign(host::to_hexadecimal(header.substr(0, signal_hash_bytes)),
+                           Place{end_ + record_header, bytes});
   end_ += record_header + bytes;
   return true;
 }

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "host/base/hexadecimal.h"
+
 namespace retort::host {
 namespace {
 
@@ -54,13 +56,7 @@ class Sha256 {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;
     EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    for (unsigned i = 0; i < size; ++i) {
-      text += digits[digest[i] >> 4];
-      text += digits[digest[i] & 15];
-    }
-    return text;
+    return to_hexadecimal({reinterpret_cast<const char*>(digest.data()), size});
   }
 
  private:
