@@ -92,16 +92,6 @@ Split read_split(const std::filesystem::path& file, double max_rejected_share, T
   return split;
 }
 
-std::optional<Split> pass_on_split(const std::filesystem::path& from, const std::filesystem::path& to,
-                                   double max_rejected_share) {
-  std::optional<std::vector<RejectedRow>> rejected = pass_on_rows(from, to, max_rejected_share);
-  if (!rejected) return std::nullopt;
-  Split split = read_split(to);
-  for (const RejectedRow& row : *rejected) split.tally.reject(row.reason);
-  split.rejected = std::move(*rejected);
-  return split;
-}
-
 std::string to_line(const Json& row) {
   return row.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -61,11 +61,6 @@ Example from_row(const nlohmann::json& row);
 /// Throws std::runtime_error when the file cannot be read.
 Split read_split(const std::filesystem::path& file, double max_rejected_share = 0.01, Turns turns = Turns::last);
 
-/// Reads `from` as read_split does and copies it to `to` without the lines that cannot be used, so that no later stage
-/// meets them. Nothing where `from` is not there.
-std::optional<Split> pass_on_split(const std::filesystem::path& from, const std::filesystem::path& to,
-                                   double max_rejected_share);
-
 /// Atomic (temporary name, fsync, rename).
 void write_split(const std::filesystem::path& file, const std::vector<Example>& examples);
 void write_rejected(const std::filesystem::path& file, const std::vector<RejectedRow>& rejected);

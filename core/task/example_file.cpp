@@ -92,4 +92,14 @@ std::optional<std::vector<RejectedRow>> pass_on_rows(const std::filesystem::path
   return rejected;
 }
 
+std::vector<RejectedRow> pass_on_held_out(const std::filesystem::path& from, const std::filesystem::path& to,
+                                          double max_rejected_share) {
+  std::vector<RejectedRow> rejected;
+  for (const std::string name : held_out_files)
+    for (const RejectedRow& row :
+         pass_on_rows(from / name, to / name, max_rejected_share).value_or(std::vector<RejectedRow>()))
+      rejected.push_back({row.line, name + ": " + row.reason, row.text});
+  return rejected;
+}
+
 }  // namespace retort::task

@@ -1,6 +1,7 @@
 // The examples of one split, one after the other in constant memory.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
@@ -44,6 +45,14 @@ void expect_usable(const std::filesystem::path& file, const RowTally& tally, con
 /// stage meets them. Returns these; nothing where `from` is not there.
 std::optional<std::vector<RejectedRow>> pass_on_rows(const std::filesystem::path& from, const std::filesystem::path& to,
                                                      double max_rejected_share);
+
+/// Of a data set, beside train.jsonl.
+inline constexpr std::array<const char*, 2> held_out_files = {"validation.jsonl", "test.jsonl"};
+
+/// What every stage does with validation.jsonl and test.jsonl of a data set: pass_on_rows() of each that is there.
+/// Returns the rows that were left out, with the file's name in their reasons.
+std::vector<RejectedRow> pass_on_held_out(const std::filesystem::path& from, const std::filesystem::path& to,
+                                          double max_rejected_share);
 
 /// Lines into an open descriptor, written in pieces of a megabyte. Throws std::system_error.
 class LineWriter {

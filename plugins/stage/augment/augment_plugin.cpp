@@ -10,6 +10,7 @@
 #include "augment.h"
 #include "host/base/files.h"
 #include "task/dataset.h"
+#include "task/example_file.h"
 
 namespace {
 
@@ -95,14 +96,12 @@ class AugmentStage final : public retort::Stage {
     stages::require_known_arguments(options, tools);
     const task::Split train = task::read_split(input / "train.jsonl", params_.max_unreadable_share, task::Turns::all);
     std::vector<task::RejectedRow> rejected = train.rejected;
+    for (task::RejectedRow& row : task::pass_on_held_out(input, output, params_.max_unreadable_share))
+      rejected.push_back(std::move(row));
     std::vector<task::Example> held_out;
-    for (const std::string name : {"validation.jsonl", "test.jsonl"}) {
-      const auto split = task::pass_on_split(input / name, output / name, params_.max_unreadable_share);
-      if (!split) continue;
-      held_out.insert(held_out.end(), split->examples.begin(), split->examples.end());
-      for (const task::RejectedRow& row : split->rejected)
-        rejected.push_back({row.line, name + ": " + row.reason, row.text});
-    }
+    for (const char* name : task::held_out_files)
+      if (fs::exists(output / name))
+        for (task::Example& example : task::read_split(output / name).examples) held_out.push_back(std::move(example));
     const auto examples = stages::augment(train.examples, tools, options, held_out);
     retort::throw_if_stopped();
     task::write_split(output / "train.jsonl", examples);

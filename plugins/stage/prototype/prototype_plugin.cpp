@@ -329,12 +329,7 @@ class PrototypeStage final : public retort::Stage {
 
   /// Returns the rows of validation and test that were left out.
   std::vector<task::RejectedRow> pass_on_held_out(const fs::path& input, const fs::path& output) const {
-    std::vector<task::RejectedRow> rejected;
-    for (const std::string name : {"validation.jsonl", "test.jsonl"}) {
-      const auto split = task::pass_on_rows(input / name, output / name, params_.max_unreadable_share);
-      if (!split) continue;
-      for (const task::RejectedRow& row : *split) rejected.push_back({row.line, name + ": " + row.reason, row.text});
-    }
+    std::vector<task::RejectedRow> rejected = task::pass_on_held_out(input, output, params_.max_unreadable_share);
     if (!rejected.empty())
       retort::log_warning("stage.prototype: " + std::to_string(rejected.size()) +
                           " validation or test rows cannot be used; rejected.jsonl says why");

@@ -8,6 +8,7 @@
 #include "host/base/files.h"
 #include "rft.h"
 #include "rft_turns.h"
+#include "task/example_file.h"
 #include "train/tool_turns.h"
 
 namespace {
@@ -153,12 +154,8 @@ class RftStage final : public retort::Stage {
     task::write_split(output / "train.jsonl", result.rows);
     std::vector<task::RejectedRow> rejected = train.rejected;
     rejected.insert(rejected.end(), result.rejected.begin(), result.rejected.end());
-    for (const std::string name : {"validation.jsonl", "test.jsonl"}) {
-      const auto split = task::pass_on_split(input / name, output / name, params_.max_rejected_share);
-      if (!split) continue;
-      for (const task::RejectedRow& row : split->rejected)
-        rejected.push_back({row.line, name + ": " + row.reason, row.text});
-    }
+    for (task::RejectedRow& row : task::pass_on_held_out(input, output, params_.max_rejected_share))
+      rejected.push_back(std::move(row));
     if (!rejected.empty()) task::write_rejected(output / "rejected.jsonl", rejected);
     retort::host::write_file_atomically(output / "tools.json", retort::host::read_file(input / "tools.json"));
     context.fact("rejected", std::to_string(rejected.size()));

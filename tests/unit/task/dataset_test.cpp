@@ -3,6 +3,7 @@
 
 #include "fixtures.h"
 #include "host/base/files.h"
+#include "task/example_file.h"
 
 namespace retort::task {
 namespace {
@@ -127,18 +128,30 @@ TEST(Dataset, PassesASplitOnWithoutItsBadRows) {
   const std::string good = R"({"messages":[{"content":"a", "role":"user"}]})"
                            "\n";
   host::write_file_atomically(folder / "from.jsonl", good + "broken\n" + good);
-  const auto split = pass_on_split(folder / "from.jsonl", folder / "to.jsonl", 0.5);
-  ASSERT_TRUE(split.has_value());
-  EXPECT_EQ(split->examples.size(), 2U);
-  ASSERT_EQ(split->rejected.size(), 1U);
-  EXPECT_EQ(split->rejected[0].line, 2);
+  const auto rejected = pass_on_rows(folder / "from.jsonl", folder / "to.jsonl", 0.5);
+  ASSERT_TRUE(rejected.has_value());
+  ASSERT_EQ(rejected->size(), 1U);
+  EXPECT_EQ(rejected->at(0).line, 2);
   EXPECT_EQ(read_split(folder / "to.jsonl", 0).examples.size(), 2U);  // nothing left to reject
-  EXPECT_THROW(pass_on_split(folder / "from.jsonl", folder / "to.jsonl", 0.1), std::runtime_error);
+  EXPECT_THROW(pass_on_rows(folder / "from.jsonl", folder / "to.jsonl", 0.1), std::runtime_error);
   host::write_file_atomically(folder / "from.jsonl", good + good);
-  pass_on_split(folder / "from.jsonl", folder / "to.jsonl", 0);
+  pass_on_rows(folder / "from.jsonl", folder / "to.jsonl", 0);
   EXPECT_EQ(host::read_file(folder / "to.jsonl"), good + good);  // byte for byte
-  EXPECT_FALSE(pass_on_split(folder / "none.jsonl", folder / "other.jsonl", 0).has_value());
+  EXPECT_FALSE(pass_on_rows(folder / "none.jsonl", folder / "other.jsonl", 0).has_value());
   EXPECT_FALSE(std::filesystem::exists(folder / "other.jsonl"));
+}
+
+TEST(Dataset, PassesOnWhatIsHeldOut) {
+  const tests::TemporaryFolder folder;
+  const std::string good = R"({"messages":[{"content":"a", "role":"user"}]})"
+                           "\n";
+  std::filesystem::create_directories(folder / "to");
+  host::write_file_atomically(folder / "test.jsonl", "broken\n" + good);  // and no validation.jsonl
+  const std::vector<RejectedRow> rejected = pass_on_held_out(folder.path(), folder / "to", 0.5);
+  ASSERT_EQ(rejected.size(), 1U);
+  EXPECT_TRUE(contains(rejected[0].reason, "test.jsonl: ")) << rejected[0].reason;
+  EXPECT_EQ(host::read_file(folder / "to" / "test.jsonl"), good);
+  EXPECT_FALSE(std::filesystem::exists(folder / "to" / "validation.jsonl"));
 }
 
 }  // namespace
