@@ -16,13 +16,6 @@ using Json = nlohmann::json;
 /// A latency above the limit by less than this may be noise.
 constexpr double latency_tolerance = 1.25;
 
-Json to_json(const Figures& figures) {
-  return {{"bytes", figures.bytes},
-          {"milliseconds", figures.milliseconds},
-          {"exact_match", figures.exact_match},
-          {"loss", figures.loss}};
-}
-
 /// Figures by what they were measured on, written down one by one.
 class Journal {
  public:
@@ -198,7 +191,8 @@ class Search {
     if (figures.empty())
       throw std::runtime_error("no candidate was left to measure; the first went because: " +
                                candidates_.front().dropped);
-    mark_front();
+    const std::vector<std::size_t> ranks = pareto_ranks(figures);
+    for (std::size_t i = 0; i < places.size(); ++i) candidates_[places[i]].front = ranks[i] == 0;
     SearchResult result{std::move(candidates_), 0, false, ""};
     if (const auto best = best_fitting(figures, options_.limits, options_.preference)) {
       result.best = places[*best];
@@ -210,15 +204,6 @@ class Search {
     result.failure = "no candidate keeps all limits; the nearest, " + near.name() + ", is " +
                      misses_by(near.figures, options_.limits);
     return result;
-  }
-
-  void mark_front() {
-    std::vector<Figures> figures;
-    std::vector<std::size_t> places;
-    for (std::size_t i = 0; i < candidates_.size(); ++i)
-      if (candidates_[i].rung >= 0) figures.push_back(candidates_[i].figures), places.push_back(i);
-    const std::vector<std::size_t> ranks = pareto_ranks(figures);
-    for (std::size_t i = 0; i < places.size(); ++i) candidates_[places[i]].front = ranks[i] == 0;
   }
 
   const SearchOptions& options_;
@@ -237,6 +222,13 @@ std::string Shape::name() const {
   if (depth > 0) add("l" + std::to_string(depth));
   if (width > 0) add("w" + host::format_number(width));
   return text.empty() ? "whole" : text;
+}
+
+Json to_json(const Figures& figures) {
+  return {{"bytes", figures.bytes},
+          {"milliseconds", figures.milliseconds},
+          {"exact_match", figures.exact_match},
+          {"loss", figures.loss}};
 }
 
 SearchResult search(const SearchOptions& options, Workbench& workbench) {

@@ -85,6 +85,9 @@ struct SearchResult {
   std::string failure;  ///< which limits cannot be met and by how much; "" where found
 };
 
+/// {"bytes", "milliseconds", "exact_match", "loss"}.
+nlohmann::json to_json(const Figures& figures);
+
 /// Throws std::invalid_argument for an empty grid and for limits that every candidate exceeds, by how much.
 SearchResult search(const SearchOptions& options, Workbench& workbench);
 

@@ -266,19 +266,12 @@ class SearchStage : public retort::Stage {
                                            : retort::search::Preference::bytes;
   }
 
-  static Json to_json(const Figures& figures) {
-    return {{"bytes", figures.bytes},
-            {"milliseconds", figures.milliseconds},
-            {"exact_match", figures.exact_match},
-            {"loss", figures.loss}};
-  }
-
   /// The fact "search", which the report draws: measured times are no part of the artifact's files.
   static void record(const StageContext& context, const SearchResult& found, const Figures& teacher,
                      const retort::search::Limits& limits) {
     Json candidates = Json::array();
     for (const Candidate& one : found.candidates) {
-      Json entry = to_json(one.figures);
+      Json entry = retort::search::to_json(one.figures);
       entry.update({{"name", one.name()},
                     {"width", one.shape.width},
                     {"depth", one.shape.depth},
@@ -292,7 +285,7 @@ class SearchStage : public retort::Stage {
       candidates.push_back(std::move(entry));
     }
     const Json search = {
-        {"teacher", to_json(teacher)},
+        {"teacher", retort::search::to_json(teacher)},
         {"limits",
          {{"bytes", limits.bytes}, {"milliseconds", limits.milliseconds}, {"exact_match", limits.exact_match}}},
         {"best", found.candidates[found.best].name()},

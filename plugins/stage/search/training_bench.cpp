@@ -33,6 +33,27 @@ Json overrides_within(const Json& sensitivity, double share) {
   return overrides;
 }
 
+/// What the runtime measures of a model: the right answers fed to it, and its own.
+struct Answers {
+  std::int64_t bytes = 0;
+  double forced_milliseconds = 0, loss = 0;
+  double milliseconds = 0, exact_match = 0;  ///< 0 where its own are not asked for
+};
+
+Answers ask(const Path& folder, const BenchOptions& options, bool own,
+            const std::function<bool(std::int64_t, std::int64_t)>& go_on) {
+  runtime::DecoderOptions decoder;
+  decoder.threads = options.inference_threads;
+  runtime::CallModel model(folder, decoder);
+  const runtime::ForcedAnswers forced = runtime::force_answers(model, options.rows, go_on);
+  Answers found{model.folder().weight_bytes(), forced.p50_ms, forced.loss, 0, 0};
+  if (!own) return found;
+  const runtime::Evaluation evaluation = runtime::evaluate(model, options.rows, go_on);
+  found.milliseconds = evaluation.p50_ms;
+  found.exact_match = evaluation.exact_match;
+  return found;
+}
+
 }  // namespace
 
 TrainingBench::TrainingBench(const StageContext& context, BenchOptions options)
@@ -41,17 +62,13 @@ TrainingBench::TrainingBench(const StageContext& context, BenchOptions options)
 Figures TrainingBench::teacher() {
   const Path file = options_.work / "teacher.json";
   if (!std::filesystem::exists(file)) {
-    runtime::DecoderOptions decoder;
-    decoder.threads = options_.inference_threads;
-    runtime::CallModel model(options_.teacher, decoder);
-    const auto go_on = [](std::int64_t, std::int64_t) { return !should_stop(); };
-    const runtime::ForcedAnswers forced = runtime::force_answers(model, options_.rows, go_on);
-    const runtime::Evaluation found = runtime::evaluate(model, options_.rows, go_on);
-    host::write_json(file, {{"bytes", model.folder().weight_bytes()},
-                            {"milliseconds", found.p50_ms},
+    const Answers found =
+        ask(options_.teacher, options_, true, [](std::int64_t, std::int64_t) { return !should_stop(); });
+    host::write_json(file, {{"bytes", found.bytes},
+                            {"milliseconds", found.milliseconds},
                             {"exact_match", found.exact_match},
-                            {"loss", forced.loss},
-                            {"forced_milliseconds", forced.p50_ms}});
+                            {"loss", found.loss},
+                            {"forced_milliseconds", found.forced_milliseconds}});
   }
   const Json found = host::read_json(file);
   const double forced = found.at("forced_milliseconds");
@@ -155,29 +172,21 @@ train::ModelSize TrainingBench::quantise(const Shape& shape, std::int64_t rung, 
   return train::quantize(job, hooks_of(shape.name() + "/" + storage.label));
 }
 
-Figures TrainingBench::measured(const Path& folder, bool answers) {
-  runtime::DecoderOptions decoder;
-  decoder.threads = options_.inference_threads;
-  runtime::CallModel model(folder, decoder);
-  const auto go_on = [&](std::int64_t done, std::int64_t total) {
-    context_.progress("measuring", done, total, "utterances");
-    return !should_stop();
-  };
-  const runtime::ForcedAnswers forced = runtime::force_answers(model, options_.rows, go_on);
-  Figures figures{model.folder().weight_bytes(), forced.p50_ms * overhead_, 0, forced.loss};
-  if (!answers) return figures;
-  const runtime::Evaluation found = runtime::evaluate(model, options_.rows, go_on);
-  figures.milliseconds = found.p50_ms;
-  figures.exact_match = found.exact_match;
-  return figures;
-}
-
-Figures TrainingBench::proxies(const Shape& shape, const Storage& storage) {
+Figures TrainingBench::stored(const Shape& shape, std::int64_t rung, const Storage& storage, bool answers) {
   const Path folder = options_.work / "candidate";
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
-  quantise(shape, -1, storage, folder);
-  return measured(folder, false);
+  quantise(shape, rung, storage, folder);
+  const Answers found = ask(folder, options_, answers, [&](std::int64_t done, std::int64_t total) {
+    context_.progress("measuring", done, total, "utterances");
+    return !should_stop();
+  });
+  return {found.bytes, answers ? found.milliseconds : found.forced_milliseconds * overhead_, found.exact_match,
+          found.loss};
+}
+
+Figures TrainingBench::proxies(const Shape& shape, const Storage& storage) {
+  return stored(shape, -1, storage, false);
 }
 
 void TrainingBench::recover(const Shape& shape, std::size_t rung) {
@@ -206,11 +215,7 @@ void TrainingBench::recover(const Shape& shape, std::size_t rung) {
 }
 
 Figures TrainingBench::measure(const Shape& shape, std::size_t rung, const Storage& storage) {
-  const Path folder = options_.work / "candidate";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  quantise(shape, static_cast<std::int64_t>(rung), storage, folder);
-  return measured(folder, true);
+  return stored(shape, static_cast<std::int64_t>(rung), storage, true);
 }
 
 train::ModelSize TrainingBench::write(const Candidate& candidate, const Path& output) {

@@ -52,7 +52,9 @@ class TrainingBench : public Workbench {
   retort_bound_component quantizer_of(const Shape& shape, std::int64_t rung, const Storage& storage);
   train::ModelSize quantise(const Shape& shape, std::int64_t rung, const Storage& storage,
                             const std::filesystem::path& output);
-  Figures measured(const std::filesystem::path& folder, bool answers);
+  /// Of the cut (rung −1) or of what a rung left, as it is stored; without `answers` milliseconds are estimated and
+  /// there is no exact match.
+  Figures stored(const Shape& shape, std::int64_t rung, const Storage& storage, bool answers);
   train::RunHooks hooks_of(const std::string& what) const;
 
   const StageContext& context_;
