@@ -7,18 +7,19 @@
 #include <numeric>
 #include <random>
 
+#include "runtime/linear/matmul.h"
+
 namespace retort::runtime {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::int64_t longest_prompt = 512;  // that is read in both directions: one pass
-
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// What is fed, and where a model reads prompts in both directions the end of one within what comes first.
+/// What is fed, and where a model reads prompts in both directions the end of one within what comes first, and within
+/// the longest pass.
 std::vector<TokenId> random_tokens(const SpeedTest& test, const model::ModelConfig& config) {
   std::mt19937 random(1);
   std::uniform_int_distribution<TokenId> any(0, static_cast<TokenId>(config.vocabulary_size - 1));
@@ -26,7 +27,8 @@ std::vector<TokenId> random_tokens(const SpeedTest& test, const model::ModelConf
   for (TokenId& token : tokens) token = any(random);
   if (config.prompt_end_token < 0) return tokens;
   const std::int64_t first = test.depth > 0 ? test.depth : std::max<std::int64_t>(test.prompt, 1);
-  tokens[static_cast<std::size_t>(std::min(first, longest_prompt) - 1)] = static_cast<TokenId>(config.prompt_end_token);
+  tokens[static_cast<std::size_t>(std::min(first, kRowBuckets.back()) - 1)] =
+      static_cast<TokenId>(config.prompt_end_token);
   return tokens;
 }
 
