@@ -7,9 +7,9 @@
 #include "host/base/json.h"
 #include "runtime/generate/call_model.h"
 #include "task/dataset.h"
-#include "train/calibration_set.h"
 #include "train/model_weights.h"
 #include "train/reference_sampling.h"
+#include "train/task_files.h"
 #include "train/trainer.h"
 
 namespace retort::train {

@@ -2,19 +2,7 @@
 
 #include <stdexcept>
 
-#include "model/model_folder.h"
-
 namespace retort::train {
-
-TaskFiles load_task_files(const std::filesystem::path& folder) {
-  const model::ModelFolder opened(folder);
-  if (!opened.retort().contains("task"))
-    throw std::invalid_argument((folder / "retort.json").string() +
-                                ": expected the task under \"task\", found none: this model knows no task yet; "
-                                "fine-tune it first (stage.sft), or import it with a data set (stage.import_model)");
-  return {text::Tokenizer::load(folder / "tokenizer.json"),
-          task::PromptContract::from_json(opened.retort().at("task"), (folder / "retort.json").string())};
-}
 
 Corpus calibration_corpus(task::Split split, const std::filesystem::path& file, const task::PromptContract& contract,
                           const text::Tokenizer& tokenizer, const CorpusOptions& options, const RunHooks& hooks) {

@@ -8,15 +8,9 @@
 #include "task/dataset.h"
 #include "train/compression_pass.h"
 #include "train/corpus.h"
+#include "train/task_files.h"
 
 namespace retort::train {
-
-/// What stands beside the weights in a folder that a Retort stage made.
-struct TaskFiles {
-  text::Tokenizer tokenizer;
-  task::PromptContract contract;
-};
-TaskFiles load_task_files(const std::filesystem::path& folder);
 
 /// `split`, read from `file`, as tokens, labelled or not. A row that the task cannot show or of more than
 /// options.max_length tokens is left out and said. Throws std::runtime_error where more than options.max_rejected_share

@@ -1,7 +1,6 @@
 #include "train/layer_folder.h"
 
 #include "model/model_folder.h"
-#include "train/model_weights.h"
 
 namespace retort::train {
 void write_layer_folder(const std::filesystem::path& folder, const model::ModelConfig& config, const TaskFiles& task,

@@ -6,9 +6,9 @@
 #include <map>
 #include <string>
 
-#include "train/calibration_set.h"
 #include "train/folder_tensors.h"
 #include "train/storage_plan.h"
+#include "train/task_files.h"
 
 namespace retort::train {
 

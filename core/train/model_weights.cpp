@@ -1,10 +1,6 @@
 #include "train/model_weights.h"
 
-#include <stdexcept>
-
-#include "host/base/files.h"
-#include "host/base/json.h"
-#include "train/calibration_set.h"
+#include "train/task_files.h"
 
 namespace retort::train {
 
@@ -25,29 +21,6 @@ std::unique_ptr<DecoderModule> load_decoder(const model::ModelFolder& folder) {
 CallModule load_call_module(const std::filesystem::path& folder) {
   TaskFiles task = load_task_files(folder);
   return {std::move(task.tokenizer), std::move(task.contract), load_decoder(model::ModelFolder(folder))};
-}
-
-namespace {
-
-/// The template where other software looks for it.
-void save_template(const std::filesystem::path& folder, const nlohmann::json& form) {
-  for (const auto& item : form.at("template").items()) {
-    const bool first = item.key() == "default";
-    if (!first) std::filesystem::create_directories(folder / "additional_chat_templates");
-    host::write_file_atomically(
-        first ? folder / "chat_template.jinja" : folder / "additional_chat_templates" / (item.key() + ".jinja"),
-        item.value().get<std::string>());
-  }
-  host::write_json(folder / "tokenizer_config.json", form.at("special_tokens"));
-}
-
-}  // namespace
-
-void save_task_files(const std::filesystem::path& folder, const text::Tokenizer& tokenizer,
-                     const task::PromptContract& contract) {
-  host::write_file_atomically(folder / "tokenizer.json", tokenizer.to_json());
-  host::write_json(folder / "retort.json", {{"format", 1}, {"task", contract.to_json()}});
-  if (contract.format() == "chat_template") save_template(folder, contract.form().to_json());
 }
 
 void save_call_module(const std::filesystem::path& folder, const DecoderModule& decoder,

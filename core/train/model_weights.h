@@ -27,8 +27,5 @@ CallModule load_call_module(const std::filesystem::path& folder);
 /// Writes config.json, model.safetensors, tokenizer.json and retort.json.
 void save_call_module(const std::filesystem::path& folder, const DecoderModule& decoder,
                       const text::Tokenizer& tokenizer, const task::PromptContract& contract);
-/// tokenizer.json and retort.json alone, for stages that write the weights themselves.
-void save_task_files(const std::filesystem::path& folder, const text::Tokenizer& tokenizer,
-                     const task::PromptContract& contract);
 
 }  // namespace retort::train

@@ -14,6 +14,7 @@
 #include "train/module_metrics.h"
 #include "train/quantized_module.h"
 #include "train/storage_plan.h"
+#include "train/task_files.h"
 #include "train/trainer.h"
 
 namespace retort::train {

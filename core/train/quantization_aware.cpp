@@ -6,6 +6,7 @@
 #include "model/model_folder.h"
 #include "train/fake_quantization.h"
 #include "train/student_form.h"
+#include "train/task_files.h"
 #include "train/trainer.h"
 
 namespace retort::train {

@@ -12,6 +12,7 @@
 #include "host/base/files.h"
 #include "model/model_folder.h"
 #include "train/corpus.h"
+#include "train/task_files.h"
 
 namespace retort::train {
 namespace {
@@ -55,17 +56,13 @@ json request_of(const task::Example& example) {
 class Recorder {
  public:
   Recorder(const AnswerSignalJob& job, const AskRows& ask, const RunHooks& hooks)
-      : job_(job), ask_(ask), hooks_(hooks), tokenizer_(text::Tokenizer::load(job.student / "tokenizer.json")) {
-    const model::ModelFolder folder(job.student);
-    if (!folder.retort().contains("task"))
-      throw std::invalid_argument((job.student / "retort.json").string() + ": expected the task under \"task\"");
-    const auto contract =
-        task::PromptContract::from_json(folder.retort().at("task"), (job.student / "retort.json").string());
-    tools_ = task::tools_to_json(contract.tools()).dump();
-    corpus_ = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), contract, tokenizer_,
-                        {folder.config().max_positions, 0, job.max_rejected_share}, hooks);
-    about_ = {job.top_k, tokenizer_.vocabulary_size(), host::sha256(tokenizer_.to_json())};
-    reader_.emplace(tokenizer_, job.top_k);
+      : job_(job), ask_(ask), hooks_(hooks), student_(load_task_files(job.student)) {
+    const text::Tokenizer& tokenizer = student_.tokenizer;
+    tools_ = task::tools_to_json(student_.contract.tools()).dump();
+    corpus_ = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), student_.contract, tokenizer,
+                        {model::ModelFolder(job.student).config().max_positions, 0, job.max_rejected_share}, hooks);
+    about_ = {job.top_k, tokenizer.vocabulary_size(), host::sha256(tokenizer.to_json())};
+    reader_.emplace(tokenizer, job.top_k);
   }
 
   AnswerSignalReport run() {
@@ -121,7 +118,7 @@ class Recorder {
   const AnswerSignalJob& job_;
   const AskRows& ask_;
   const RunHooks& hooks_;
-  text::Tokenizer tokenizer_;
+  TaskFiles student_;
   std::string tools_;
   Corpus corpus_;
   SignalAbout about_;

@@ -10,6 +10,7 @@
 #include "train/folder_tensors.h"
 #include "train/model_weights.h"
 #include "train/module_metrics.h"
+#include "train/task_files.h"
 #include "train/trainer.h"
 
 namespace retort::train {
