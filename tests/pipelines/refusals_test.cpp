@@ -16,6 +16,28 @@ namespace {
 
 using Json = nlohmann::json;
 
+/// A run as far as a model to go on from.
+Json up_to_a_model() {
+  return Json::parse(R"({"stages": [
+    {"name": "utterances", "use": "stage.generate", "environment": {"use": "environment.home"}},
+    {"name": "prototype", "use": "stage.prototype", "inputs": {"dataset": "utterances"},
+     "teacher": {"use": "teacher.rules"}, "reward": {"use": "reward.function_call"}},
+    {"name": "model", "use": "stage.sft", "inputs": {"dataset": "prototype"}}]})");
+}
+
+/// What `retort check` says of `config`, which has mistakes.
+std::string mistakes_of(const Json& config) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "retort-refusals-XXXXXX").string();
+  EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
+  const std::filesystem::path folder = pattern;
+  std::ofstream(folder / "config.json") << config;
+  const Outcome outcome =
+      ChildCommand(folder, {"check", (folder / "config.json").string(), "--allow-writable-plugins"}).wait();
+  std::filesystem::remove_all(folder);
+  EXPECT_EQ(outcome.code, 2) << outcome.err;
+  return outcome.err;
+}
+
 struct Greedy {
   const char *stage, *component, *signal;
 };
@@ -28,30 +50,18 @@ class GreedyAlgorithm : public ::testing::TestWithParam<Greedy> {};
 
 TEST_P(GreedyAlgorithm, IsRefusedByTheSignalsName) {
   if (!RETORT_WITH_TRAINING) GTEST_SKIP() << "built without the training stages (RETORT_TRAIN=OFF)";
-  std::string pattern = (std::filesystem::temp_directory_path() / "retort-greedy-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-  const std::filesystem::path folder = pattern;
   const auto [stage, component, signal] = GetParam();
-  Json config = Json::parse(R"({"stages": [
-    {"name": "utterances", "use": "stage.generate", "environment": {"use": "environment.home"}},
-    {"name": "prototype", "use": "stage.prototype", "inputs": {"dataset": "utterances"},
-     "teacher": {"use": "teacher.rules"}, "reward": {"use": "reward.function_call"}},
-    {"name": "model", "use": "stage.sft", "inputs": {"dataset": "prototype"}},
-    {"name": "greedy", "inputs": {"dataset": "prototype"}}]})");
+  Json config = up_to_a_model();
   config["plugins"] = {GREEDY_PLUGIN};
-  Json& entry = config["stages"][3];
-  entry["use"] = stage;
+  Json entry = {{"name", "greedy"}, {"use", stage}, {"inputs", {{"dataset", "prototype"}}}};
   entry["inputs"][stage == std::string("stage.distill") ? "teacher" : "model"] = "model";
   entry["algorithm"] = {{"use", component}};
   if (stage == std::string("stage.rl")) entry["reward"] = {{"use", "reward.function_call"}};
-  std::ofstream(folder / "config.json") << config;
-  const Outcome outcome =
-      ChildCommand(folder, {"check", (folder / "config.json").string(), "--allow-writable-plugins"}).wait();
-  EXPECT_EQ(outcome.code, 2) << outcome.err;
-  EXPECT_NE(outcome.err.find("1 mistake\n"), std::string::npos) << outcome.err;
-  EXPECT_NE(outcome.err.find("/stages/3/algorithm: "), std::string::npos) << outcome.err;
-  EXPECT_NE(outcome.err.find(signal), std::string::npos) << outcome.err;
-  std::filesystem::remove_all(folder);
+  config["stages"].push_back(entry);
+  const std::string said = mistakes_of(config);
+  EXPECT_NE(said.find("1 mistake\n"), std::string::npos) << said;
+  EXPECT_NE(said.find("/stages/3/algorithm: "), std::string::npos) << said;
+  EXPECT_NE(said.find(signal), std::string::npos) << said;
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, GreedyAlgorithm,
@@ -67,14 +77,7 @@ INSTANTIATE_TEST_SUITE_P(Each, GreedyAlgorithm,
 /// so, and for a part of the layers too.
 TEST(FewBits, AreRefusedByTheirNumber) {
   if (!RETORT_WITH_TRAINING) GTEST_SKIP() << "built without the training stages (RETORT_TRAIN=OFF)";
-  std::string pattern = (std::filesystem::temp_directory_path() / "retort-bits-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-  const std::filesystem::path folder = pattern;
-  Json config = Json::parse(R"({"stages": [
-    {"name": "utterances", "use": "stage.generate", "environment": {"use": "environment.home"}},
-    {"name": "prototype", "use": "stage.prototype", "inputs": {"dataset": "utterances"},
-     "teacher": {"use": "teacher.rules"}, "reward": {"use": "reward.function_call"}},
-    {"name": "model", "use": "stage.sft", "inputs": {"dataset": "prototype"}}]})");
+  Json config = up_to_a_model();
   std::vector<std::string> expected;
   const auto add = [&](const std::string& use, Json algorithm, const std::string& says) {
     algorithm["use"] = use;
@@ -93,25 +96,14 @@ TEST(FewBits, AreRefusedByTheirNumber) {
   }
   add("quantize.rtn", {{"bits", 4}, {"group_size", 32}, {"overrides", {"mlp.down=3"}}},
       "symmetric 3 bits in groups of 32 for model.layers.0.mlp.down");
-  std::ofstream(folder / "config.json") << config;
-  const Outcome outcome =
-      ChildCommand(folder, {"check", (folder / "config.json").string(), "--allow-writable-plugins"}).wait();
-  EXPECT_EQ(outcome.code, 2) << outcome.err;
-  for (const std::string& line : expected) EXPECT_NE(outcome.err.find(line), std::string::npos) << line << outcome.err;
-  EXPECT_NE(outcome.err.find("the model format holds symmetric 8 bits per channel"), std::string::npos) << outcome.err;
-  std::filesystem::remove_all(folder);
+  const std::string said = mistakes_of(config);
+  for (const std::string& line : expected) EXPECT_NE(said.find(line), std::string::npos) << line << said;
+  EXPECT_NE(said.find("the model format holds symmetric 8 bits per channel"), std::string::npos) << said;
 }
 
 /// What `retort check` says of stages of reinforcement learning with these members.
 std::string check_rl_stages(const std::vector<Json>& stages) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "retort-rl-XXXXXX").string();
-  EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
-  const std::filesystem::path folder = pattern;
-  Json config = Json::parse(R"({"stages": [
-    {"name": "utterances", "use": "stage.generate", "environment": {"use": "environment.home"}},
-    {"name": "prototype", "use": "stage.prototype", "inputs": {"dataset": "utterances"},
-     "teacher": {"use": "teacher.rules"}, "reward": {"use": "reward.function_call"}},
-    {"name": "model", "use": "stage.sft", "inputs": {"dataset": "prototype"}}]})");
+  Json config = up_to_a_model();
   for (const Json& members : stages) {
     Json stage = {{"name", "policy" + std::to_string(config["stages"].size())},
                   {"use", "stage.rl"},
@@ -120,12 +112,7 @@ std::string check_rl_stages(const std::vector<Json>& stages) {
     stage.update(members);
     config["stages"].push_back(stage);
   }
-  std::ofstream(folder / "config.json") << config;
-  const Outcome outcome =
-      ChildCommand(folder, {"check", (folder / "config.json").string(), "--allow-writable-plugins"}).wait();
-  std::filesystem::remove_all(folder);
-  EXPECT_EQ(outcome.code, 2) << outcome.err;
-  return outcome.err;
+  return mistakes_of(config);
 }
 
 TEST(RlOptions, AGroupOfOneHasNothingToCompareWith) {
