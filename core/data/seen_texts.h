@@ -18,14 +18,27 @@ class SeenTexts {
     ++used_;
     return true;
   }
+  bool contains(std::uint64_t hash) const {
+    hash += hash == 0 ? 1 : 0;
+    if (slots_.empty()) return false;
+    for (std::size_t slot = first_slot(slots_, hash); slots_[slot] != 0; slot = after(slots_, slot))
+      if (slots_[slot] == hash) return true;
+    return false;
+  }
   std::size_t size() const { return used_; }
 
  private:
-  static bool put(std::vector<std::uint64_t>& slots, std::uint64_t hash) {
+  static std::size_t first_slot(const std::vector<std::uint64_t>& slots, std::uint64_t hash) {
     // The high half of a product spreads hashes over any number of slots (Lemire 2019, arXiv 1805.10941).
     const std::uint64_t mixed = hash * 0x9E3779B97F4A7C15ULL;
-    std::size_t slot = static_cast<std::size_t>(((mixed >> 32U) * slots.size()) >> 32U);
-    for (; slots[slot] != 0; slot = slot + 1 == slots.size() ? 0 : slot + 1)
+    return static_cast<std::size_t>(((mixed >> 32U) * slots.size()) >> 32U);
+  }
+  static std::size_t after(const std::vector<std::uint64_t>& slots, std::size_t slot) {
+    return slot + 1 == slots.size() ? 0 : slot + 1;
+  }
+  static bool put(std::vector<std::uint64_t>& slots, std::uint64_t hash) {
+    std::size_t slot = first_slot(slots, hash);
+    for (; slots[slot] != 0; slot = after(slots, slot))
       if (slots[slot] == hash) return false;
     slots[slot] = hash;
     return true;

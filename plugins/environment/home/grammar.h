@@ -41,9 +41,13 @@ class Grammar {
   /// test draws from templates and frames that no other split uses; in wide speech a hash of the utterance parts all
   /// three as well, as it parts train and validation in simple speech. Throws std::invalid_argument when so many
   /// distinct utterances are not found.
-  /// `poll` is called again and again, and may throw to end the work.
-  std::vector<Utterance> generate(
-      Split split, std::int64_t count, std::uint64_t seed, const std::function<void()>& poll = [] {}) const;
+  /// `poll` is called again and again, and may throw to end the work, as `take` may. What `take` got by then stands.
+  /// Holds 64 bits of each utterance, not the utterances.
+  void generate(
+      Split split, std::int64_t count, std::uint64_t seed, const std::function<void(Utterance utterance)>& take,
+      const std::function<void()>& poll = [] {}) const;
+  /// The same, all at once.
+  std::vector<Utterance> generate(Split split, std::int64_t count, std::uint64_t seed) const;
 
  private:
   /// One request of an utterance.

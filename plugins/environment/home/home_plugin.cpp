@@ -67,11 +67,12 @@ class HomeEnvironment final : public retort::Environment {
   void generate(std::string_view split, std::int64_t count, std::uint64_t seed,
                 const retort::ItemSink& rows) const override {
     std::uint64_t index = 0;
-    for (const auto& utterance : grammar_.generate(retort::home::split_named(std::string(split)), count, seed,
-                                                   [] { retort::throw_if_stopped(); })) {
-      retort::throw_if_stopped();
-      rows.item(index++, retort::home::to_chat_row(utterance).dump());
-    }
+    grammar_.generate(
+        retort::home::split_named(std::string(split)), count, seed,
+        [&](const retort::home::Utterance& utterance) {
+          rows.item(index++, retort::home::to_chat_row(utterance).dump());
+        },
+        [] { retort::throw_if_stopped(); });
   }
 
   /// There is one initial home: a seed changes nothing about it.

@@ -3,12 +3,10 @@
 
 #include <algorithm>
 #include <cctype>
-#include <map>
-#include <set>
 #include <stdexcept>
 #include <utility>
 
-#include "host/plugin/stop_request.h"
+#include "data/text_hash.h"
 
 namespace retort::stages {
 namespace {
@@ -28,43 +26,10 @@ std::string normalized(const std::string& utterance) {
   return result;
 }
 
-class DistinctUtterances {
- public:
-  void add(const std::string& split, const std::vector<Example>& examples) {
-    for (std::size_t i = 0; i < examples.size(); ++i) {
-      host::throw_if_stop_requested();
-      const auto [place, added] = seen_.emplace(normalized(examples[i].utterance()), split);
-      const bool punctuation_only = !added && place->second == split && exact_.count(examples[i].utterance()) == 0;
-      if (!added && !punctuation_only) {
-        fail(split, i + 1, "expected a new utterance, found \"" + examples[i].utterance() + "\" of " + place->second);
-      }
-      exact_.insert(examples[i].utterance());
-    }
-  }
-
- private:
-  std::map<std::string, std::string> seen_;  ///< utterance, its split
-  std::set<std::string> exact_;
-};
-
-std::set<std::string> parts_of(const std::vector<Example>& examples) {
-  std::set<std::string> parts;
-  for (const Example& example : examples) {
-    host::throw_if_stop_requested();
-    const auto id = example.metadata.find("template");
-    if (id == example.metadata.end() || !id->is_string()) continue;
-    for (std::string& part : template_parts(id->get_ref<const std::string&>())) parts.insert(std::move(part));
-  }
-  return parts;
-}
-
-void require_apart(const std::string& split, const std::set<std::string>& parts, const std::vector<Example>& test) {
-  for (std::size_t i = 0; i < test.size(); ++i) {
-    host::throw_if_stop_requested();
-    for (const std::string& part : parts_of({test[i]})) {
-      if (parts.count(part) != 0) fail("test", i + 1, "template " + part + " was used in " + split + " too");
-    }
-  }
+std::vector<std::string> parts_of(const Example& example) {
+  const auto id = example.metadata.find("template");
+  if (id == example.metadata.end() || !id->is_string()) return {};
+  return template_parts(id->get_ref<const std::string&>());
 }
 
 }  // namespace
@@ -92,21 +57,30 @@ Example read_generated(const std::string& split, std::size_t number, const nlohm
   fail(split, number, "expected an assistant message with the gold calls");
 }
 
-GeneratedDataset assemble(std::vector<Example> train, std::vector<Example> validation, std::vector<Example> test,
-                          TrainLabels labels) {
-  GeneratedDataset dataset{std::move(train), std::move(validation), std::move(test)};
-  DistinctUtterances utterances;
-  utterances.add("train", dataset.train);
-  utterances.add("validation", dataset.validation);
-  utterances.add("test", dataset.test);
-  require_apart("train", parts_of(dataset.train), dataset.test);
-  require_apart("validation", parts_of(dataset.validation), dataset.test);
-  if (labels == TrainLabels::kept) return dataset;
-  for (Example& example : dataset.train) {
-    example.calls.reset();
-    example.text.clear();
+void SplitsApart::take(const std::string& split, std::size_t number, const Example& example) {
+  const std::string& utterance = example.utterance();
+  const std::uint64_t hash = data::text_hash(normalized(utterance));
+  const auto expect_new = [&](const std::string& where) {
+    fail(split, number, "expected a new utterance, found \"" + utterance + "\" of " + where);
+  };
+  for (const auto& [name, texts] : splits_)
+    if (name != split && texts.normalized.contains(hash)) expect_new(name);
+  Texts& own = splits_[split];
+  const bool new_words = own.normalized.insert(hash), new_text = own.exact.insert(data::text_hash(utterance));
+  if (!new_words && !new_text) expect_new(split);  // other marks or capitals alone are let pass within a split
+  for (std::string& part : parts_of(example)) {
+    if (split == "test")
+      for (const auto& [name, texts] : splits_)
+        if (name != split && texts.parts.count(part) != 0)
+          fail(split, number, "template " + part + " was used in " + name + " too");
+    own.parts.insert(std::move(part));
   }
-  return dataset;
+}
+
+Example without_labels(Example example) {
+  example.calls.reset();
+  example.text.clear();
+  return example;
 }
 
 }  // namespace retort::stages

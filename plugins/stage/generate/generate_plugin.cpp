@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <retort/plugin.hpp>
 #include <retort/stage.hpp>
 #include <stdexcept>
@@ -12,8 +13,10 @@
 
 #include "generate.h"
 #include "host/algorithm/environment_call.h"
+#include "host/base/files.h"
 #include "host/base/json.h"
 #include "task/dataset.h"
+#include "task/example_file.h"
 
 namespace {
 
@@ -76,21 +79,12 @@ class GenerateStage final : public retort::Stage {
     const std::uint64_t seed = params_.seed == 0 ? context.seed() : static_cast<std::uint64_t>(params_.seed);
     const auto tools = environment.tools();
     task::tools_from_json(tools, "environment: tools");
-    auto train = generate(context, environment, "train", params_.train, seed);
-    auto validation = generate(context, environment, "validation", params_.validation, seed);
-    auto test = generate(context, environment, "test", params_.test, seed);
-    const auto labels = params_.label_train ? stages::TrainLabels::kept : stages::TrainLabels::removed;
-    const stages::GeneratedDataset dataset =
-        stages::assemble(std::move(train), std::move(validation), std::move(test), labels);
-
-    const std::filesystem::path folder = context.output_folder();
-    retort::host::write_json(folder / "tools.json", tools);
-    task::write_split(folder / "train.jsonl", dataset.train);
-    task::write_split(folder / "validation.jsonl", dataset.validation);
-    task::write_split(folder / "test.jsonl", dataset.test);
-    context.fact("train", std::to_string(dataset.train.size()));
-    context.fact("validation", std::to_string(dataset.validation.size()));
-    context.fact("test", std::to_string(dataset.test.size()));
+    retort::host::write_json(std::filesystem::path(context.output_folder()) / "tools.json", tools);
+    stages::SplitsApart apart;
+    const auto train_labels = params_.label_train ? stages::Labels::kept : stages::Labels::removed;
+    write(context, environment, {"train", params_.train, train_labels}, seed, apart);
+    write(context, environment, {"validation", params_.validation, stages::Labels::kept}, seed, apart);
+    write(context, environment, {"test", params_.test, stages::Labels::kept}, seed, apart);
   }
 
  private:
@@ -98,19 +92,35 @@ class GenerateStage final : public retort::Stage {
     const retort::BoundComponent component = context.slot("environment").value();
     return {std::string(component.id()), component.instance(), component.functions<retort_environment_v1>()};
   }
-  static std::vector<task::Example> generate(const retort::StageContext& context,
-                                             const retort::host::EnvironmentCall& environment, const std::string& split,
-                                             std::int64_t count, std::uint64_t seed) {
+
+  struct SplitWanted {
+    std::string name;
+    std::int64_t count;
+    stages::Labels labels;
+  };
+
+  /// Row by row as they come; one that comes before its turn waits.
+  static void write(const retort::StageContext& context, const retort::host::EnvironmentCall& environment,
+                    const SplitWanted& split, std::uint64_t seed, stages::SplitsApart& apart) {
     retort::throw_if_stopped();
-    context.progress(split, 0, count, "utterances");
-    std::vector<task::Example> examples;
-    examples.reserve(static_cast<std::size_t>(count));
-    environment.generate(split, count, seed, [&](std::size_t index, const nlohmann::json& row) {
-      if (index >= examples.size()) examples.resize(index + 1);
-      examples[index] = stages::read_generated(split, index + 1, row);
-      context.progress(split, static_cast<std::int64_t>(examples.size()), count, "utterances");
+    context.progress(split.name, 0, split.count, "utterances");
+    std::map<std::size_t, task::Example> early;
+    std::size_t written = 0;
+    const std::filesystem::path folder = context.output_folder();
+    retort::host::write_file_atomically(folder / (split.name + ".jsonl"), [&](int descriptor) {
+      task::LineWriter lines(descriptor);
+      environment.generate(split.name, split.count, seed, [&](std::size_t index, const nlohmann::json& row) {
+        early.emplace(index, stages::read_generated(split.name, index + 1, row));
+        for (auto next = early.begin(); next != early.end() && next->first == written; next = early.erase(next)) {
+          apart.take(split.name, ++written, next->second);
+          if (split.labels == stages::Labels::removed) next->second = stages::without_labels(std::move(next->second));
+          lines.add(task::to_line(task::to_row(next->second)));
+        }
+        context.progress(split.name, static_cast<std::int64_t>(written), split.count, "utterances");
+      });
+      lines.flush();
     });
-    return examples;
+    context.fact(split.name, std::to_string(written));
   }
 
   Params params_;

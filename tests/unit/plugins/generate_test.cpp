@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace retort::stages {
 namespace {
@@ -12,26 +15,41 @@ task::Example row(const std::string& utterance, const std::string& id) {
   return {utterance, std::vector<task::Call>{}, {{"template", id}}};
 }
 
-TEST(Generate, StripsTrainLabelsOnly) {
-  const GeneratedDataset dataset = assemble({row("a", "t.1")}, {row("b", "t.1")}, {row("c", "t.2")});
-  EXPECT_FALSE(dataset.train.at(0).calls.has_value());
-  EXPECT_TRUE(dataset.validation.at(0).calls.has_value());
-  EXPECT_TRUE(dataset.test.at(0).calls.has_value());
-  EXPECT_EQ(dataset.train.at(0).metadata["template"], "t.1");
+using Rows = std::vector<task::Example>;
+
+void take(const Rows& train, const Rows& validation, const Rows& test) {
+  SplitsApart apart;
+  const std::pair<const char*, const Rows&> splits[] = {{"train", train}, {"validation", validation}, {"test", test}};
+  for (const auto& [name, rows] : splits)
+    for (std::size_t i = 0; i < rows.size(); ++i) apart.take(name, i + 1, rows[i]);
 }
 
-TEST(Generate, KeepsTrainLabelsWhenAsked) {
-  const GeneratedDataset dataset = assemble({row("a", "t.1")}, {}, {row("c", "t.2")}, TrainLabels::kept);
-  EXPECT_TRUE(dataset.train.at(0).calls.has_value());
-  EXPECT_THROW(assemble({row("a", "t.1")}, {}, {row("a", "t.2")}, TrainLabels::kept), std::runtime_error);
+TEST(Generate, StripsLabels) {
+  const task::Example stripped = without_labels(row("a", "t.1"));
+  EXPECT_FALSE(stripped.calls.has_value());
+  EXPECT_EQ(stripped.utterance(), "a");
+  EXPECT_EQ(stripped.metadata["template"], "t.1");
+}
+
+TEST(Generate, TakesSplitsThatAreApart) {
+  EXPECT_NO_THROW(take({row("a", "t.1"), row("A.", "t.1")}, {row("b", "t.1")}, {row("c", "t.2"), row("d", "t.2")}));
 }
 
 TEST(Generate, RefusesSplitsThatTouch) {
-  EXPECT_THROW(assemble({row("Turn it on.", "t.1")}, {}, {row("turn it on", "t.2")}), std::runtime_error);
-  EXPECT_THROW(assemble({row("a", "t.1"), row("a", "t.3")}, {}, {}), std::runtime_error);
-  EXPECT_THROW(assemble({row("a", "t.1")}, {row("a", "t.1")}, {}), std::runtime_error);
-  EXPECT_THROW(assemble({row("a", "pair.1(t.1+t.2)")}, {}, {row("b", "wrap.2(t.2)")}), std::runtime_error);
-  EXPECT_THROW(assemble({}, {row("a", "t.1")}, {row("b", "t.1")}), std::runtime_error);
+  EXPECT_THROW(take({row("a", "t.1")}, {}, {row("a", "t.2")}), std::runtime_error);
+  EXPECT_THROW(take({row("Turn it on.", "t.1")}, {}, {row("turn it on", "t.2")}), std::runtime_error);
+  EXPECT_THROW(take({row("a", "t.1"), row("a", "t.3")}, {}, {}), std::runtime_error);
+  EXPECT_THROW(take({row("a", "t.1")}, {row("a", "t.1")}, {}), std::runtime_error);
+  EXPECT_THROW(take({row("a", "pair.1(t.1+t.2)")}, {}, {row("b", "wrap.2(t.2)")}), std::runtime_error);
+  EXPECT_THROW(take({}, {row("a", "t.1")}, {row("b", "t.1")}), std::runtime_error);
+  try {
+    take({row("a", "t.1")}, {}, {row("b", "t.2"), row("A?", "t.2")});
+    FAIL() << "an utterance of train was taken";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("test row 2: expected a new utterance, found \"A?\" of train"),
+              std::string::npos)
+        << error.what();
+  }
 }
 
 TEST(Generate, RefusesRowsThatAreNotLabelledChats) {

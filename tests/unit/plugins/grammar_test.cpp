@@ -93,17 +93,13 @@ TEST(Grammar, NoTemplateOfTestIsUsedElsewhere) {
 }
 
 TEST(Grammar, SplitsShareNoUtterance) {
-  std::vector<task::Example> rows[3];
-  const Split splits[3] = {Split::train, Split::validation, Split::test};
-  for (std::size_t i = 0; i < 3; ++i) {
-    for (const Utterance& utterance : grammar().generate(splits[i], i == 0 ? 6000 : 1500, 3)) {
-      rows[i].push_back(stages::read_generated("any", rows[i].size() + 1, to_chat_row(utterance)));
-    }
-  }
-  const auto dataset = stages::assemble(rows[0], rows[1], rows[2]);  // throws when they do
-  EXPECT_EQ(dataset.train.size(), 6000U);
-  EXPECT_FALSE(dataset.train.front().calls.has_value());
-  EXPECT_TRUE(dataset.test.front().calls.has_value());
+  stages::SplitsApart apart;
+  std::size_t taken = 0;
+  for (const char* name : {"train", "validation", "test"})
+    grammar().generate(split_named(name), split_named(name) == Split::train ? 6000 : 1500, 3, [&](Utterance utterance) {
+      apart.take(name, ++taken, stages::read_generated(name, taken, to_chat_row(utterance)));  // throws when they do
+    });
+  EXPECT_EQ(taken, 9000U);
 }
 
 TEST(Grammar, EveryGoldCallIsValidAndTheHomeCarriesItOut) {

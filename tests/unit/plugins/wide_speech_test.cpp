@@ -164,14 +164,12 @@ TEST(WideSpeech, TheSurfaceCanBeLeftOut) {
 }
 
 TEST(WideSpeech, SplitsShareNeitherUtterancesNorTestTemplates) {
-  std::vector<task::Example> rows[3];
-  const Split splits[3] = {Split::train, Split::validation, Split::test};
-  for (std::size_t i = 0; i < 3; ++i)
-    for (const Utterance& utterance : sample(splits[i]))
-      rows[i].push_back(stages::read_generated("any", rows[i].size() + 1, to_chat_row(utterance)));
-  const auto dataset = stages::assemble(rows[0], rows[1], rows[2], stages::TrainLabels::kept);  // throws when they do
-  EXPECT_EQ(dataset.train.size(), sample(Split::train).size());
-  EXPECT_TRUE(dataset.train.front().calls.has_value());
+  stages::SplitsApart apart;
+  std::size_t taken = 0;
+  for (const char* name : {"train", "validation", "test"})
+    for (const Utterance& utterance : sample(split_named(name)))
+      apart.take(name, ++taken, stages::read_generated(name, taken, to_chat_row(utterance)));  // throws when they do
+  EXPECT_EQ(taken, sample(Split::train).size() + sample(Split::validation).size() + sample(Split::test).size());
 }
 
 TEST(WideSpeech, GivesTheSameUtterancesForTheSameSeed) {
