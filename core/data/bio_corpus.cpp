@@ -9,8 +9,11 @@
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
-#include "host/base/files.h"
+#include "data/seen_texts.h"
+#include "data/source_lines.h"
+#include "data/text_hash.h"
 #include "host/plugin/stop_request.h"
 
 namespace retort::data {
@@ -23,13 +26,6 @@ std::vector<std::string> split_at_spaces(std::string_view text) {
   std::vector<std::string> words;
   for (std::string word; stream >> word;) words.push_back(word);
   return words;
-}
-
-std::vector<std::string> lines_of(const std::filesystem::path& file) {
-  std::istringstream stream(host::read_file(file));
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
 }
 
 bool names_a_tool(const std::string& label) {
@@ -66,10 +62,98 @@ void add_token(nlohmann::json& arguments, const std::string& token, const std::s
   open = slot;
 }
 
-void append_rejected(const std::string& split, const std::vector<task::RejectedRow>& rows,
-                     std::vector<task::RejectedRow>& all) {
-  for (const task::RejectedRow& row : rows) all.push_back({row.line, split + ": " + row.reason, row.text});
+using ListSlots = std::map<std::string, std::set<std::string>>;  // by tool
+
+ListSlots list_slots(const std::vector<task::Tool>& tools) {
+  ListSlots lists;
+  for (const task::Tool& tool : tools)
+    for (const auto& property : tool.parameters.at("properties").items())
+      if (property.value().at("type") == "array") lists[tool.name].insert(property.key());
+  return lists;
 }
+
+/// Single values of arguments that the tools take as lists become lists of one.
+void make_lists(task::Call& call, const ListSlots& lists) {
+  const auto known = lists.find(call.name);
+  if (known == lists.end()) return;
+  for (auto& [slot, value] : call.arguments.items())
+    if (value.is_string() && known->second.count(slot) != 0) value = nlohmann::json::array({value});
+}
+
+class BioImport {
+ public:
+  BioImport(const std::filesystem::path& folder, const BioOptions& options, const BioRows& rows)
+      : folder_(folder), options_(options), rows_(rows) {}
+
+  BioReport run() {
+    BioTools tools;
+    std::size_t train = 0;
+    for_each_example("train", [&](const Example& example) {
+      tools.take(example.calls->front());
+      ++train;
+    });
+    for_each_example("valid", [&](const Example& example) { tools.take(example.calls->front()); });
+    report_.tools = tools.tools();
+    lists_ = list_slots(report_.tools);
+    labelled_ = labelled_rows(train, options_.labelled_share, options_.seed);
+    report_.labelled = std::count(labelled_.begin(), labelled_.end(), true);
+    for (const auto& [from, split] : {std::pair("train", "train"), {"valid", "validation"}, {"test", "test"}})
+      pass_on(from, split);
+    if (report_.tally.exceeds(options_.max_rejected_share))
+      throw std::runtime_error("'" + folder_.string() + "': expected at most a share of " +
+                               nlohmann::json(options_.max_rejected_share).dump() + " bad rows, found " +
+                               std::to_string(report_.tally.rejected()) + "; the first: " + first_rejected_);
+    return std::move(report_);
+  }
+
+ private:
+  void for_each_example(const std::string& from, const std::function<void(Example&)>& take,
+                        const std::function<void(const BioLine&, const std::string&)>& refuse = {}) const {
+    for_each_bio_line(folder_ / from, [&](const BioLine& line) {
+      host::throw_if_stop_requested();
+      Example example;
+      try {
+        example = to_example(line.tokens, line.tags, line.label);
+      } catch (const std::invalid_argument& error) {
+        if (refuse) refuse(line, error.what());
+        return;
+      }
+      take(example);
+    });
+  }
+
+  void pass_on(const std::string& from, const std::string& split) {
+    std::int64_t& count = report_.splits[split];
+    const auto refuse = [&](const BioLine& line, const std::string& why) {
+      report_.tally.reject(from + ": " + why);
+      if (first_rejected_.empty()) first_rejected_ = from + ": " + why;
+      rows_.reject({line.number, from + ": " + why, line.text()});
+    };
+    const auto take = [&](Example& example) {
+      report_.tally.keep();
+      make_lists(example.calls->front(), lists_);
+      const std::uint64_t words = text_hash(example.utterance());
+      if (split == "train") utterances_.insert(words);
+      if (split == "test") {
+        report_.test_utterances_in_train += utterances_.contains(words) ? 1 : 0;
+        report_.test_without_tool += task::invalid_reason(example.calls->front(), report_.tools) ? 1 : 0;
+      }
+      if (split == "train" && !labelled_[static_cast<std::size_t>(count)]) example.calls.reset();
+      ++count;
+      rows_.keep(split, example);
+    };
+    for_each_example(from, take, refuse);
+  }
+
+  const std::filesystem::path& folder_;
+  const BioOptions& options_;
+  const BioRows& rows_;
+  BioReport report_;
+  ListSlots lists_;
+  std::vector<bool> labelled_;  ///< of train
+  SeenTexts utterances_;        ///< of train
+  std::string first_rejected_;
+};
 
 }  // namespace
 
@@ -96,39 +180,31 @@ Example to_example(std::string_view tokens, std::string_view tags, std::string_v
   return {std::move(utterance), std::vector<task::Call>{std::move(call)}};
 }
 
-task::Split read_bio(const std::filesystem::path& folder) {
-  const std::vector<std::string> tokens = lines_of(folder / "seq.in");
-  const std::vector<std::string> tags = lines_of(folder / "seq.out");
-  const std::vector<std::string> labels = lines_of(folder / "label");
-  if (tokens.size() != tags.size() || tokens.size() != labels.size()) {
+void for_each_bio_line(const std::filesystem::path& folder, const std::function<void(const BioLine& line)>& take) {
+  SourceLines tokens(folder / "seq.in"), tags(folder / "seq.out"), labels(folder / "label");
+  const auto refuse = [&](const std::string& found) {
     throw std::runtime_error("'" + folder.string() + "': expected as many lines in seq.in, seq.out and label, found " +
-                             std::to_string(tokens.size()) + ", " + std::to_string(tags.size()) + " and " +
-                             std::to_string(labels.size()) + ": the rows would not belong together");
+                             found + ": the rows would not belong together");
+  };
+  for (BioLine line; tokens.next(line.tokens);) {
+    line.number = tokens.line();
+    if (!tags.next(line.tags) || !labels.next(line.label))
+      refuse(std::to_string(line.number) + " or more in seq.in and fewer beside it");
+    take(line);
   }
-  task::Split split;
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    host::throw_if_stop_requested();
-    try {
-      split.examples.push_back(to_example(tokens[i], tags[i], labels[i]));
-    } catch (const std::invalid_argument& error) {
-      split.rejected.push_back(
-          {static_cast<std::int64_t>(i + 1), error.what(), tokens[i] + "\t" + tags[i] + "\t" + labels[i]});
-    }
-  }
-  return split;
+  if (std::string more; tags.next(more) || labels.next(more))
+    refuse(std::to_string(tokens.line()) + " in seq.in and more beside it");
 }
 
-std::vector<task::Tool> derive_tools(const std::vector<Example>& examples) {
-  std::map<std::string, std::map<std::string, bool>> slots;  // by intent: whether a row has the slot more than once
-  for (const Example& example : examples) {
-    for (const task::Call& call : *example.calls) {
-      std::map<std::string, bool>& repeats = slots[call.name];
-      for (const auto& argument : call.arguments.items()) repeats[argument.key()] |= argument.value().is_array();
-    }
-  }
+void BioTools::take(const task::Call& call) {
+  std::map<std::string, bool>& repeats = slots_[call.name];
+  for (const auto& argument : call.arguments.items()) repeats[argument.key()] |= argument.value().is_array();
+}
+
+std::vector<task::Tool> BioTools::tools() const {
   std::vector<task::Tool> tools;
   const nlohmann::json text = {{"type", "string"}}, list = {{"type", "array"}, {"items", text}};
-  for (const auto& [intent, repeats] : slots) {
+  for (const auto& [intent, repeats] : slots_) {
     nlohmann::json properties = nlohmann::json::object();
     for (const auto& [name, repeated] : repeats) properties[name] = repeated ? list : text;
     tools.push_back({intent,
@@ -141,66 +217,25 @@ std::vector<task::Tool> derive_tools(const std::vector<Example>& examples) {
   return tools;
 }
 
-void make_lists(std::vector<Example>& examples, const std::vector<task::Tool>& tools) {
-  std::map<std::string, const nlohmann::json*> properties;
-  for (const task::Tool& tool : tools) properties[tool.name] = &tool.parameters.at("properties");
-  for (Example& example : examples) {
-    for (task::Call& call : *example.calls) {
-      const auto known = properties.find(call.name);
-      if (known == properties.end()) continue;
-      for (auto& [slot, value] : call.arguments.items())
-        if (value.is_string() && known->second->contains(slot) && known->second->at(slot).at("type") == "array")
-          value = nlohmann::json::array({value});
-    }
-  }
-}
-
-std::size_t hide_labels(std::vector<Example>& examples, double share, std::uint64_t seed) {
+std::vector<bool> labelled_rows(std::size_t count, double share, std::uint64_t seed) {
   if (!(share >= 0 && share <= 1))
     throw std::invalid_argument("labelled_share: expected 0 to 1, found " + nlohmann::json(share).dump());
-  auto kept = static_cast<std::size_t>(std::llround(share * static_cast<double>(examples.size())));
-  if (share > 0) kept = std::max<std::size_t>(kept, examples.empty() ? 0 : 1);
-  std::vector<std::size_t> order(examples.size());
+  auto kept = static_cast<std::size_t>(std::llround(share * static_cast<double>(count)));
+  if (share > 0) kept = std::max<std::size_t>(kept, count == 0 ? 0 : 1);
+  std::vector<bool> labelled(count, kept == count);
+  if (kept == count) return labelled;
+  std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::mt19937_64 random(seed);
-  for (std::size_t i = 0; i < kept; ++i) std::swap(order[i], order[i + random() % (order.size() - i)]);
-  for (std::size_t i = kept; i < order.size(); ++i) {
-    examples[order[i]].calls.reset();
-    examples[order[i]].text.clear();
+  for (std::size_t i = 0; i < kept; ++i) {
+    std::swap(order[i], order[i + random() % (count - i)]);
+    labelled[order[i]] = true;
   }
-  return kept;
+  return labelled;
 }
 
-ImportedCorpus import_bio(const std::filesystem::path& folder, double max_rejected_share) {
-  task::Split train = read_bio(folder / "train");
-  task::Split validation = read_bio(folder / "valid");
-  task::Split test = read_bio(folder / "test");
-  ImportedCorpus corpus;
-  append_rejected("train", train.rejected, corpus.rejected);
-  append_rejected("valid", validation.rejected, corpus.rejected);
-  append_rejected("test", test.rejected, corpus.rejected);
-  std::vector<Example> seen = train.examples;
-  seen.insert(seen.end(), validation.examples.begin(), validation.examples.end());
-  corpus.tools = derive_tools(seen);
-  corpus.train = std::move(train.examples);
-  corpus.validation = std::move(validation.examples);
-  corpus.test = std::move(test.examples);
-  for (auto* examples : {&corpus.train, &corpus.validation, &corpus.test}) make_lists(*examples, corpus.tools);
-  for (const Example& example : corpus.test)
-    corpus.test_without_tool += task::invalid_reason(example.calls->front(), corpus.tools).has_value() ? 1 : 0;
-
-  const std::size_t kept = corpus.train.size() + corpus.validation.size() + corpus.test.size();
-  const auto rows = static_cast<double>(kept + corpus.rejected.size());
-  if (static_cast<double>(corpus.rejected.size()) > max_rejected_share * rows) {
-    throw std::runtime_error("'" + folder.string() + "': expected at most a share of " +
-                             nlohmann::json(max_rejected_share).dump() + " bad rows, found " +
-                             std::to_string(corpus.rejected.size()) + "; the first: " + corpus.rejected.front().reason);
-  }
-  std::set<std::string> utterances;
-  for (const Example& example : corpus.train) utterances.insert(example.utterance());
-  for (const Example& example : corpus.test)
-    corpus.test_utterances_in_train += utterances.count(example.utterance()) != 0;
-  return corpus;
+BioReport import_bio(const std::filesystem::path& folder, const BioOptions& options, const BioRows& rows) {
+  return BioImport(folder, options, rows).run();
 }
 
 }  // namespace retort::data

@@ -201,23 +201,12 @@ void read_bio_rows(const SourceOptions& options, const TakeSourceRow& take) {
     const fs::path folder = split == "." ? options.path : options.path / split;
     if (!fs::exists(folder / "seq.in") || (split == "." && found)) continue;
     found = true;
-    SourceLines tokens(folder / "seq.in"), tags(folder / "seq.out"), labels(folder / "label");
     SourcePlace place{split == "." ? "train" : split_named(split),
                       (fs::path(split) / "seq.in").lexically_normal().string(), 0};
-    std::string words, marks, label;
-    while (tokens.next(words)) {
-      if (!tags.next(marks) || !labels.next(label))
-        throw std::runtime_error(
-            "'" + folder.string() + "': expected as many lines in seq.in, seq.out and label, found " +
-            std::to_string(tokens.line()) + " in seq.in and fewer beside it: the rows would not belong together");
-      place.line = tokens.line();
-      take(place, words + "\t" + marks + "\t" + label, [&] { return task::to_row(to_example(words, marks, label)); });
-    }
-    if (tags.next(marks) || labels.next(label))
-      throw std::runtime_error("'" + folder.string() +
-                               "': expected as many lines in seq.in, seq.out and label, found more "
-                               "than " +
-                               std::to_string(tokens.line()) + " beside seq.in");
+    for_each_bio_line(folder, [&](const BioLine& line) {
+      place.line = line.number;
+      take(place, line.text(), [&] { return task::to_row(to_example(line.tokens, line.tags, line.label)); });
+    });
   }
   if (!found)
     throw std::invalid_argument("'" + options.path.string() +

@@ -1,15 +1,21 @@
 // ABI glue of stage.import_bio: reads the corpus and writes the dataset folder.
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <retort/plugin.hpp>
 #include <retort/stage.hpp>
 #include <string>
 
 #include "data/bio_corpus.h"
+#include "host/base/files.h"
 #include "host/base/json.h"
 #include "task/dataset.h"
+#include "task/example_file.h"
 
 namespace {
 
+namespace data = retort::data;
+namespace fs = std::filesystem;
 namespace task = retort::task;
 
 class ImportBioStage final : public retort::Stage {
@@ -44,38 +50,65 @@ class ImportBioStage final : public retort::Stage {
   }
 
   void run(const retort::StageContext& context) override {
-    retort::data::ImportedCorpus corpus = retort::data::import_bio(params_.path, params_.max_rejected_share);
-    const std::size_t labelled = retort::data::hide_labels(corpus.train, params_.labelled_share, context.seed());
-    const std::filesystem::path folder = context.output_folder();
-    retort::host::write_json(folder / "tools.json", task::tools_to_json(corpus.tools));
-    task::write_split(folder / "train.jsonl", corpus.train);
-    task::write_split(folder / "validation.jsonl", corpus.validation);
-    task::write_split(folder / "test.jsonl", corpus.test);
-    task::write_rejected(folder / "rejected.jsonl", corpus.rejected);
-    context.fact("tools", std::to_string(corpus.tools.size()));
-    context.fact("train", std::to_string(corpus.train.size()));
-    if (params_.labelled_share < 1) context.fact("train_labelled", std::to_string(labelled));
-    context.fact("validation", std::to_string(corpus.validation.size()));
-    context.fact("test", std::to_string(corpus.test.size()));
-    context.fact("rejected", std::to_string(corpus.rejected.size()));
-    say(corpus);
-    if (corpus.test_without_tool > 0) context.fact("test_without_tool", std::to_string(corpus.test_without_tool));
-    context.fact("test_utterances_in_train", std::to_string(corpus.test_utterances_in_train));
+    const data::BioReport report = write(context);
+    retort::host::write_json(fs::path(context.output_folder()) / "tools.json", task::tools_to_json(report.tools));
+    context.fact("tools", std::to_string(report.tools.size()));
+    for (const auto& [split, rows] : report.splits) context.fact(split, std::to_string(rows));
+    if (params_.labelled_share < 1) context.fact("train_labelled", std::to_string(report.labelled));
+    context.fact("rejected", std::to_string(report.tally.rejected()));
+    if (report.test_without_tool > 0) context.fact("test_without_tool", std::to_string(report.test_without_tool));
+    context.fact("test_utterances_in_train", std::to_string(report.test_utterances_in_train));
+    say(report);
   }
 
  private:
-  static void say(const retort::data::ImportedCorpus& corpus) {
-    task::RowTally tally;
-    for (std::size_t i = corpus.train.size() + corpus.validation.size() + corpus.test.size(); i > 0; --i) tally.keep();
-    for (const task::RejectedRow& row : corpus.rejected) tally.reject(row.reason);
-    const std::string text = tally.summary("stage.import_bio");
-    if (tally.rejected() > 0)
+  /// The splits and rejected.jsonl, row by row.
+  data::BioReport write(const retort::StageContext& context) const {
+    data::BioReport report;
+    const fs::path folder = context.output_folder();
+    with_lines(folder / "train.jsonl", [&](task::LineWriter& train) {
+      with_lines(folder / "validation.jsonl", [&](task::LineWriter& validation) {
+        with_lines(folder / "test.jsonl", [&](task::LineWriter& test) {
+          with_lines(folder / "rejected.jsonl", [&](task::LineWriter& rejected) {
+            std::int64_t rows = 0;
+            const auto count = [&] {
+              if (++rows % 1024 == 0) context.progress("import", rows, -1, "rows");
+            };
+            const data::BioRows to{
+                [&](const std::string& split, const task::Example& example) {
+                  count();
+                  task::LineWriter& lines = split == "train" ? train : split == "validation" ? validation : test;
+                  lines.add(task::to_line(task::to_row(example)));
+                },
+                [&](const task::RejectedRow& row) {
+                  count();
+                  rejected.add(task::to_line(row));
+                }};
+            report = data::import_bio(params_.path,
+                                      {params_.max_rejected_share, params_.labelled_share, context.seed()}, to);
+          });
+        });
+      });
+    });
+    return report;
+  }
+  static void with_lines(const fs::path& file, const std::function<void(task::LineWriter&)>& write) {
+    retort::host::write_file_atomically(file, [&](int descriptor) {
+      task::LineWriter lines(descriptor);
+      write(lines);
+      lines.flush();
+    });
+  }
+
+  static void say(const data::BioReport& report) {
+    const std::string text = report.tally.summary("stage.import_bio");
+    if (report.tally.rejected() > 0)
       retort::log_warning(text + "; rejected.jsonl has them");
     else
       retort::log_info(text);
-    if (corpus.test_without_tool > 0)
-      retort::log_warning("stage.import_bio: " + std::to_string(corpus.test_without_tool) + " of " +
-                          std::to_string(corpus.test.size()) +
+    if (report.test_without_tool > 0)
+      retort::log_warning("stage.import_bio: " + std::to_string(report.test_without_tool) + " of " +
+                          std::to_string(report.splits.at("test")) +
                           " test rows call what training has not: they will count as wrong");
   }
 

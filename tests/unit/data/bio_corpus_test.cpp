@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace retort::data {
 namespace {
@@ -30,6 +33,22 @@ class ImportBio : public testing::Test {
     std::ofstream(folder_ / split / "seq.in") << tokens;
     std::ofstream(folder_ / split / "seq.out") << tags;
     std::ofstream(folder_ / split / "label") << labels;
+  }
+
+  /// What a stage writes of the folder.
+  struct Imported : BioReport {
+    std::vector<task::Example> train, validation, test;
+    std::vector<task::RejectedRow> rejected;
+  };
+  static Imported import(const fs::path& folder, const BioOptions& options) {
+    Imported all;
+    static_cast<BioReport&>(all) = import_bio(
+        folder, options,
+        {[&](const std::string& split, const task::Example& example) {
+           (split == "train" ? all.train : split == "validation" ? all.validation : all.test).push_back(example);
+         },
+         [&](const task::RejectedRow& row) { all.rejected.push_back(row); }});
+    return all;
   }
 
   fs::path folder_;
@@ -55,7 +74,7 @@ TEST_F(ImportBio, ASlotThatRepeatsIsAListInEveryRowOfItsIntent) {
   write("train", "a or b\nc\nd\n", "B-x O B-x\nB-x\nB-x\n", "Y\nY\nZ\n");
   write("valid", "e\n", "B-x\n", "Y\n");
   write("test", "f\ng h\n", "B-x\nB-x B-x\n", "Y\nZ\n");
-  const ImportedCorpus corpus = import_bio(folder_, 0);
+  const Imported corpus = import(folder_, {0});
   const json list = {{"type", "array"}, {"items", {{"type", "string"}}}};
   EXPECT_EQ(corpus.tools[0].parameters["properties"], (json{{"x", list}}));
   EXPECT_EQ(corpus.tools[1].parameters["properties"], (json{{"x", {{"type", "string"}}}}));
@@ -83,7 +102,7 @@ TEST_F(ImportBio, ReadsACorpusAndReportsItsBadRows) {
   write("train", "play jazz\nrain in rome\nbad row\n", "O B-genre\nO O B-city\nO\n", "Play\nWeather\nPlay\n");
   write("valid", "play abba\n", "O B-artist\n", "Play\n");
   write("test", "play jazz\nrate it five\n", "O B-genre\nO O B-rating\n", "Play\nRate\n");
-  const ImportedCorpus corpus = import_bio(folder_, 0.5);
+  const Imported corpus = import(folder_, {0.5});
   EXPECT_EQ(corpus.train.size(), 2U);
   EXPECT_EQ(corpus.validation.size(), 1U);
   EXPECT_EQ(corpus.test.size(), 2U);
@@ -97,47 +116,74 @@ TEST_F(ImportBio, ReadsACorpusAndReportsItsBadRows) {
   EXPECT_EQ(corpus.tools[0].name, "Play");
   EXPECT_EQ(corpus.tools[0].parameters["properties"],
             (json{{"artist", {{"type", "string"}}}, {"genre", {{"type", "string"}}}}));
-  EXPECT_THROW(import_bio(folder_, 0.1), std::runtime_error);
+  EXPECT_EQ(corpus.tally.rejected(), 1);
+  EXPECT_EQ(corpus.tally.kept(), 5);
+  EXPECT_THROW(import(folder_, {0.1}), std::runtime_error);
 }
 
 TEST_F(ImportBio, RefusesFilesThatDoNotBelongTogether) {
+  const auto read = [&](const char* split) { for_each_bio_line(folder_ / split, [](const BioLine&) {}); };
   write("train", "a\nb\n", "O\nO\n", "X\n");
-  EXPECT_THROW(read_bio(folder_ / "train"), std::runtime_error);
-  EXPECT_THROW(read_bio(folder_ / "nowhere"), std::runtime_error);
+  EXPECT_THROW(read("train"), std::runtime_error);
+  write("valid", "a\n", "O\n", "X\nY\n");
+  EXPECT_THROW(read("valid"), std::runtime_error);
+  EXPECT_THROW(read("nowhere"), std::runtime_error);
+}
+
+TEST_F(ImportBio, ReadsFilesOfOtherSystems) {
+  write("train", "\xEF\xBB\xBFplay jazz\r\nstop\r\n", "O B-genre\r\nO\r\n", "Play\r\nStop\r\n");
+  write("valid", "", "", "");
+  write("test", "", "", "");
+  const Imported corpus = import(folder_, {0});
+  ASSERT_EQ(corpus.train.size(), 2U);
+  EXPECT_EQ(corpus.train[0].utterance(), "play jazz") << "no byte order mark";
+  EXPECT_EQ(corpus.train[1].calls->front().name, "Stop");
+}
+
+TEST_F(ImportBio, DrawsWhichRowsKeepTheirLabels) {
+  const auto labelled = [](std::size_t count, double share, std::uint64_t seed) {
+    const std::vector<bool> rows = labelled_rows(count, share, seed);
+    EXPECT_EQ(rows.size(), count);
+    return std::count(rows.begin(), rows.end(), true);
+  };
+  EXPECT_EQ(labelled(25, 1, 7), 25);
+  EXPECT_EQ(labelled(25, 0, 7), 0);
+  EXPECT_EQ(labelled(25, 0.01, 7), 1);
+  EXPECT_EQ(labelled(25, 0.2, 7), 5);
+  EXPECT_EQ(labelled(0, 0.5, 7), 0);
+  EXPECT_EQ(labelled_rows(25, 0.2, 7), labelled_rows(25, 0.2, 7));
+  EXPECT_NE(labelled_rows(25, 0.2, 7), labelled_rows(25, 0.2, 8));
+  EXPECT_THROW(labelled_rows(25, 1.5, 7), std::invalid_argument);
 }
 
 TEST_F(ImportBio, HidesLabelsOfAllButAShare) {
-  std::vector<task::Example> all;
-  for (int i = 0; i < 25; ++i) all.push_back(to_example("play " + std::to_string(i), "O B-x", "Play"));
-  const auto labelled = [&](double share, std::uint64_t seed) {
-    std::vector<task::Example> rows = all;
-    const std::size_t kept = hide_labels(rows, share, seed);
-    std::vector<std::string> words;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      EXPECT_EQ(rows[i].utterance(), all[i].utterance());
-      if (!rows[i].calls) continue;
-      EXPECT_EQ(rows[i].calls->front().arguments, all[i].calls->front().arguments);
-      words.push_back(rows[i].utterance());
-    }
-    EXPECT_EQ(kept, words.size());
-    return words;
-  };
-  EXPECT_EQ(labelled(1, 7).size(), 25U);
-  EXPECT_EQ(labelled(0, 7).size(), 0U);
-  EXPECT_EQ(labelled(0.01, 7).size(), 1U);
-  EXPECT_EQ(labelled(0.2, 7).size(), 5U);
-  EXPECT_EQ(labelled(0.2, 7), labelled(0.2, 7));
-  EXPECT_NE(labelled(0.2, 7), labelled(0.2, 8));
-  EXPECT_THROW(hide_labels(all, 1.5, 7), std::invalid_argument);
-  std::vector<task::Example> none;
-  EXPECT_EQ(hide_labels(none, 0.5, 7), 0U);
+  std::string tokens, tags, labels;
+  for (int i = 0; i < 25; ++i) {
+    tokens += "play " + std::to_string(i) + (i == 3 ? " bad\n" : "\n");
+    tags += "O B-x\n";
+    labels += "Play\n";
+  }
+  write("train", tokens, tags, labels);
+  write("valid", "play\n", "O\n", "Play\n");
+  write("test", "play\n", "O\n", "Play\n");
+  const Imported all = import(folder_, {0.1}), some = import(folder_, {0.1, 0.25, 7});
+  const std::vector<bool> labelled = labelled_rows(24, 0.25, 7);
+  ASSERT_EQ(some.train.size(), 24U);
+  EXPECT_EQ(some.labelled, 6);
+  for (std::size_t i = 0; i < 24; ++i) {
+    EXPECT_EQ(some.train[i].utterance(), all.train[i].utterance());
+    ASSERT_EQ(some.train[i].calls.has_value(), labelled[i]) << i;
+    if (!labelled[i]) continue;
+    EXPECT_EQ(some.train[i].calls->front().arguments, all.train[i].calls->front().arguments);
+  }
+  EXPECT_TRUE(some.validation[0].calls && some.test[0].calls);
 }
 
 TEST_F(ImportBio, ReadsSnips) {
   const char* shared = std::getenv("RETORT_SHARED");
   const fs::path snips = fs::path(shared != nullptr ? shared : RETORT_SHARED_DEFAULT) / "data" / "snips-splits";
   if (!fs::exists(snips / "train" / "seq.in")) GTEST_SKIP() << "no SNIPS at " << snips;
-  const ImportedCorpus corpus = import_bio(snips, 0.0);
+  const Imported corpus = import(snips, {0.0});
   EXPECT_EQ(corpus.train.size(), 13084U);
   EXPECT_EQ(corpus.validation.size(), 700U);
   EXPECT_EQ(corpus.test.size(), 700U);
