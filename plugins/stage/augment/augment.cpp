@@ -3,13 +3,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <map>
-#include <random>
 #include <set>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
 
+#include "data/text_hash.h"
 #include "host/base/diagnostic.h"
 #include "host/plugin/stop_request.h"
 
@@ -19,9 +18,7 @@ namespace {
 using nlohmann::json;
 using task::Example;
 using Random = std::mt19937_64;
-using Place = std::pair<std::string, std::string>;  ///< tool, argument
 constexpr char every_name[] = "*";
-using Pools = std::map<Place, std::vector<std::string>>;
 
 /// std::uniform_*_distribution differ between libraries; these do not.
 std::size_t below(Random& random, std::size_t bound) {
@@ -86,119 +83,11 @@ json& value_at(std::vector<task::Call>& calls, const SwapSite& site) {
   return site.item < 0 ? argument : argument[static_cast<std::size_t>(site.item)];
 }
 
-Place place_of(const Example& example, const SwapSite& site) {
+Augmenter::Place place_of(const Example& example, const SwapSite& site) {
   return {(*example.calls)[site.call].name, site.argument};
 }
 
-struct Source {
-  const Example* example;
-  std::vector<SwapSite> sites;
-};
-
-class Augmenter {
-  inline static const Place all_words = {};  ///< the pool of every value's words
-
- public:
-  Augmenter(const std::vector<Example>& examples, const std::vector<task::Tool>& tools, const AugmentOptions& options)
-      : tools_(tools), options_(options), random_(options.seed) {
-    std::map<Place, std::map<std::string, std::size_t>> values;  // how often each stands
-    std::map<Place, std::set<std::string>> words;
-    for (const Example& example : examples) {
-      host::throw_if_stop_requested();
-      std::vector<SwapSite> sites = swap_sites(example, tools, options.closed);
-      for (const SwapSite& site : sites) {
-        const std::string value = example.utterance().substr(site.begin, site.end - site.begin);
-        const Place pool = pool_of(place_of(example, site));
-        ++values[pool][value];
-        std::istringstream stream(value);
-        for (std::string word; stream >> word;) {
-          words[pool].insert(word);
-          words[all_words].insert(word);
-        }
-      }
-      if (!sites.empty()) sources_.push_back({&example, std::move(sites)});
-    }
-    for (const auto& [place, counts] : values) {
-      std::size_t once = 0, all = 0;
-      for (const auto& [value, count] : counts) {
-        values_[place].push_back(value);
-        once += count == 1 ? 1 : 0;
-        all += count;
-      }
-      novelty_[place] = static_cast<double>(once) / static_cast<double>(all);
-    }
-    for (const auto& [place, set] : words) words_[place].assign(set.begin(), set.end());
-  }
-
-  bool has_sources() const { return !sources_.empty(); }
-
-  /// A new example, not necessarily different from known ones.
-  Example make() {
-    const Source& source = sources_[below(random_, sources_.size())];
-    Example result = *source.example;
-    const std::size_t sure = below(random_, source.sites.size());
-    for (std::size_t i = source.sites.size(); i-- > 0;) {  // from the end, so that earlier places stay valid
-      if (i != sure && fraction(random_) >= options_.swap_share) continue;
-      const SwapSite& site = source.sites[i];
-      const std::string value = new_value(place_of(result, site));
-      result.messages.back().content.replace(site.begin, site.end - site.begin, value);
-      value_at(*result.calls, site) = value;
-    }
-    result.metadata["augmented"] = true;
-    return result;
-  }
-
-  bool valid(const Example& example) const {
-    return std::none_of(example.calls->begin(), example.calls->end(),
-                        [this](const task::Call& call) { return task::invalid_reason(call, tools_).has_value(); });
-  }
-
- private:
-  /// Whose values and words `place` draws from.
-  Place pool_of(const Place& place) const {
-    const bool shared = lists(options_.shared_arguments, place.second) || lists(options_.shared_arguments, every_name);
-    return shared ? Place("", place.second) : place;
-  }
-
-  std::string new_value(const Place& place) {
-    const std::vector<std::string>* listed = list_of(options_.value_lists, place.first, place.second);
-    if (listed != nullptr && fraction(random_) < options_.listed_share)
-      return (*listed)[below(random_, listed->size())];
-    const Place pool = pool_of(place);
-    const std::vector<std::string>& values = values_.at(pool);
-    const double share = options_.random_share * (options_.by_novelty ? novelty_.at(pool) : 1);
-    if (!takes_random(place) || fraction(random_) >= share) return values[below(random_, values.size())];
-    const bool own_words = options_.own_words_share > 0 && fraction(random_) < options_.own_words_share;
-    const std::vector<std::string>& words = words_.at(own_words ? pool : all_words);
-    std::string value;
-    for (std::size_t left = 1 + below(random_, static_cast<std::size_t>(options_.longest_random)); left > 0; --left) {
-      value += (value.empty() ? "" : " ") + word(words);
-    }
-    return value;
-  }
-
-  bool takes_random(const Place& place) const {
-    if (!options_.random_arguments.empty() && !lists(options_.random_arguments, place.second)) return false;
-    return !is_closed(schema_of(tools_, place.first, place.second));
-  }
-
-  /// Spliced words have rare sequences of tokens, which no model can recall and only copying gets right.
-  std::string word(const std::vector<std::string>& words) {
-    const std::string& first = words[below(random_, words.size())];
-    if (fraction(random_) >= options_.spliced_share) return first;
-    const std::string& second = words[below(random_, words.size())];
-    const std::string head = first.substr(0, character_boundary(first, 1 + below(random_, first.size())));
-    return head + second.substr(character_boundary(second, below(random_, second.size())));
-  }
-
-  const std::vector<task::Tool>& tools_;
-  const AugmentOptions& options_;
-  Random random_;
-  std::vector<Source> sources_;
-  Pools values_;
-  Pools words_;
-  std::map<Place, double> novelty_;  ///< share of the values that stand once
-};
+const Augmenter::Place all_words = {};  ///< the pool of every value's words
 
 }  // namespace
 
@@ -246,25 +135,147 @@ std::vector<SwapSite> swap_sites(const Example& example, const std::vector<task:
   return sites;
 }
 
-std::vector<Example> augment(const std::vector<Example>& examples, const std::vector<task::Tool>& tools,
-                             const AugmentOptions& options, const std::vector<Example>& held_out) {
-  std::vector<Example> result = examples;
-  std::set<std::string> utterances;
-  for (const auto* known : {&examples, &held_out}) {
-    for (const Example& example : *known) utterances.insert(example.utterance());
+Augmenter::Augmenter(const std::vector<task::Tool>& tools, const AugmentOptions& options, std::filesystem::path sources)
+    : tools_(tools), options_(options), random_(options.seed), path_(std::move(sources)) {
+  file_.open(path_, std::ios::in | std::ios::out | std::ios::binary | std::ios::trunc);
+  expect_good();
+}
+
+Augmenter::~Augmenter() {
+  file_.close();
+  std::error_code ignored;
+  std::filesystem::remove(path_, ignored);
+}
+
+void Augmenter::expect_good() const {
+  if (!file_) throw std::runtime_error("cannot write and read '" + path_.string() + "'");
+}
+
+void Augmenter::know(const std::string& utterance) {
+  utterances_.insert(data::text_hash(utterance));
+}
+
+void Augmenter::take(const Example& original) {
+  host::throw_if_stop_requested();
+  ++originals_;
+  know(original.utterance());
+  const std::vector<SwapSite> sites = swap_sites(original, tools_, options_.closed);
+  for (const SwapSite& site : sites) {
+    const std::string value = original.utterance().substr(site.begin, site.end - site.begin);
+    const Place pool = pool_of(place_of(original, site));
+    ++counts_[pool][value];
+    std::istringstream stream(value);
+    for (std::string word; stream >> word;) {
+      seen_words_[pool].insert(word);
+      seen_words_[all_words].insert(word);
+    }
   }
-  Augmenter augmenter(examples, tools, options);
-  const auto target = static_cast<std::size_t>(static_cast<double>(examples.size()) * std::max(options.factor, 1.0));
-  constexpr std::size_t kAttemptsPerExample = 20;
-  std::size_t attempts = augmenter.has_sources() ? kAttemptsPerExample * (target - examples.size()) : 0;
-  for (; attempts > 0 && result.size() < target; --attempts) {
+  if (sites.empty()) return;
+  const std::string line = task::to_line(task::to_row(original));
+  sources_.push_back(written_);
+  file_ << line;
+  expect_good();
+  written_ += line.size();
+}
+
+/// Values and words in their order, by their number.
+void Augmenter::close_pools() {
+  for (auto& [place, counts] : counts_) {
+    std::size_t once = 0, all = 0;
+    for (; !counts.empty();) {  // node by node: a million values do not stand twice
+      auto node = counts.extract(counts.begin());
+      once += node.mapped() == 1 ? 1 : 0;
+      all += node.mapped();
+      values_[place].push_back(std::move(node.key()));
+    }
+    novelty_[place] = static_cast<double>(once) / static_cast<double>(all);
+  }
+  for (auto& [place, words] : seen_words_)
+    for (; !words.empty();) words_[place].push_back(std::move(words.extract(words.begin()).value()));
+  counts_.clear();
+  seen_words_.clear();
+}
+
+std::size_t Augmenter::make(const std::function<void(const Example& example)>& keep) {
+  close_pools();
+  file_.flush();
+  const auto target = static_cast<std::size_t>(static_cast<double>(originals_) * std::max(options_.factor, 1.0));
+  constexpr std::size_t attempts_per_example = 20;
+  std::size_t made = 0, attempts = sources_.empty() ? 0 : attempts_per_example * (target - originals_);
+  for (; attempts > 0 && originals_ + made < target; --attempts) {
     host::throw_if_stop_requested();
-    Example example = augmenter.make();
-    if (utterances.count(example.utterance()) != 0 || !augmenter.valid(example)) continue;
-    utterances.insert(example.utterance());
-    result.push_back(std::move(example));
+    const Example example = changed();
+    if (utterances_.contains(data::text_hash(example.utterance())) || !valid(example)) continue;
+    know(example.utterance());
+    keep(example);
+    ++made;
   }
+  return made;
+}
+
+Example Augmenter::source(std::size_t number) {
+  file_.seekg(static_cast<std::streamoff>(sources_[number]));
+  std::string line;
+  std::getline(file_, line);
+  expect_good();
+  return task::from_row(task::parse_row(line));
+}
+
+/// A new example, not necessarily different from known ones.
+Example Augmenter::changed() {
+  Example result = source(below(random_, sources_.size()));
+  const std::vector<SwapSite> sites = swap_sites(result, tools_, options_.closed);
+  const std::size_t sure = below(random_, sites.size());
+  for (std::size_t i = sites.size(); i-- > 0;) {  // from the end, so that earlier places stay valid
+    if (i != sure && fraction(random_) >= options_.swap_share) continue;
+    const SwapSite& site = sites[i];
+    const std::string value = new_value(place_of(result, site));
+    result.messages.back().content.replace(site.begin, site.end - site.begin, value);
+    value_at(*result.calls, site) = value;
+  }
+  result.metadata["augmented"] = true;
   return result;
+}
+
+bool Augmenter::valid(const Example& example) const {
+  return std::none_of(example.calls->begin(), example.calls->end(),
+                      [this](const task::Call& call) { return task::invalid_reason(call, tools_).has_value(); });
+}
+
+/// Whose values and words `place` draws from.
+Augmenter::Place Augmenter::pool_of(const Place& place) const {
+  const bool shared = lists(options_.shared_arguments, place.second) || lists(options_.shared_arguments, every_name);
+  return shared ? Place("", place.second) : place;
+}
+
+std::string Augmenter::new_value(const Place& place) {
+  const std::vector<std::string>* listed = list_of(options_.value_lists, place.first, place.second);
+  if (listed != nullptr && fraction(random_) < options_.listed_share) return (*listed)[below(random_, listed->size())];
+  const Place pool = pool_of(place);
+  const std::vector<std::string>& values = values_.at(pool);
+  const double share = options_.random_share * (options_.by_novelty ? novelty_.at(pool) : 1);
+  if (!takes_random(place) || fraction(random_) >= share) return values[below(random_, values.size())];
+  const bool own_words = options_.own_words_share > 0 && fraction(random_) < options_.own_words_share;
+  const std::vector<std::string>& words = words_.at(own_words ? pool : all_words);
+  std::string value;
+  for (std::size_t left = 1 + below(random_, static_cast<std::size_t>(options_.longest_random)); left > 0; --left) {
+    value += (value.empty() ? "" : " ") + word(words);
+  }
+  return value;
+}
+
+bool Augmenter::takes_random(const Place& place) const {
+  if (!options_.random_arguments.empty() && !lists(options_.random_arguments, place.second)) return false;
+  return !is_closed(schema_of(tools_, place.first, place.second));
+}
+
+/// Spliced words have rare sequences of tokens, which no model can recall and only copying gets right.
+std::string Augmenter::word(const std::vector<std::string>& words) {
+  const std::string& first = words[below(random_, words.size())];
+  if (fraction(random_) >= options_.spliced_share) return first;
+  const std::string& second = words[below(random_, words.size())];
+  const std::string head = first.substr(0, character_boundary(first, 1 + below(random_, first.size())));
+  return head + second.substr(character_boundary(second, below(random_, second.size())));
 }
 
 }  // namespace retort::stages

@@ -2,10 +2,19 @@
 // places between examples, in the utterance and in the call alike. Teaches a small model to copy what it has not seen.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <random>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "data/seen_texts.h"
 #include "task/dataset.h"
 #include "value_lists.h"
 
@@ -48,10 +57,51 @@ struct SwapSite {
 /// may stand in several messages.
 std::vector<SwapSite> swap_sites(const task::Example& example, const std::vector<task::Tool>& tools, bool closed);
 
-/// The originals in their order, then new examples with distinct utterances and metadata "augmented": true, whose calls
-/// fit the tools. Never makes an utterance of `held_out` (those of validation and test). Fewer than asked for when
-/// there are not so many. Same arguments, same result.
-std::vector<task::Example> augment(const std::vector<task::Example>& examples, const std::vector<task::Tool>& tools,
-                                   const AugmentOptions& options, const std::vector<task::Example>& held_out = {});
+/// Makes new examples in two passes: all originals are taken, then new ones are made of those that have sites, which
+/// wait in a file. Holds the different values, 12 bytes an utterance and 8 an original. Same arguments, same result.
+/// Used by one thread at a time.
+class Augmenter {
+ public:
+  using Place = std::pair<std::string, std::string>;  ///< tool, argument
+  /// Tools and options are borrowed. `sources` is written, and removed with the object. Throws std::runtime_error,
+  /// here and below, where it cannot be written or read.
+  Augmenter(const std::vector<task::Tool>& tools, const AugmentOptions& options, std::filesystem::path sources);
+  ~Augmenter();
+  Augmenter(const Augmenter&) = delete;
+  Augmenter& operator=(const Augmenter&) = delete;
+
+  void take(const task::Example& original);
+  void know(const std::string& utterance);  ///< is never made: one of validation or test
+  /// Once, after all originals: examples with new, distinct utterances and metadata "augmented": true, whose calls fit
+  /// the tools. Returns how many, which may be fewer than asked for.
+  std::size_t make(const std::function<void(const task::Example& example)>& keep);
+
+ private:
+  using Pools = std::map<Place, std::vector<std::string>>;
+  void close_pools();
+  void expect_good() const;
+  task::Example source(std::size_t number);
+  task::Example changed();
+  bool valid(const task::Example& example) const;
+  Place pool_of(const Place& place) const;
+  std::string new_value(const Place& place);
+  bool takes_random(const Place& place) const;
+  std::string word(const std::vector<std::string>& words);
+
+  const std::vector<task::Tool>& tools_;
+  const AugmentOptions& options_;
+  std::mt19937_64 random_;
+  std::filesystem::path path_;
+  std::fstream file_;
+  std::vector<std::uint64_t> sources_;  ///< where each begins in the file
+  std::uint64_t written_ = 0;
+  std::size_t originals_ = 0;
+  data::SeenTexts utterances_;
+  std::map<Place, std::map<std::string, std::size_t>> counts_;  ///< how often each value stands
+  std::map<Place, std::set<std::string>> seen_words_;
+  Pools values_;
+  Pools words_;
+  std::map<Place, double> novelty_;  ///< share of the values that stand once
+};
 
 }  // namespace retort::stages

@@ -1,5 +1,5 @@
 // ABI glue of stage.augment: enlarges the train split and passes the rest of the dataset on.
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <retort/plugin.hpp>
@@ -106,37 +106,78 @@ class AugmentStage final : public retort::Stage {
     stages::AugmentOptions options = options_of(context);
     stages::require_known_arguments(options, tools);
     if (!params_.value_lists.empty()) options.value_lists = stages::read_value_lists(params_.value_lists, tools);
-    const task::Split train = task::read_split(input / "train.jsonl", params_.max_unreadable_share, task::Turns::all);
-    std::vector<task::RejectedRow> rejected = train.rejected;
-    for (task::RejectedRow& row : task::pass_on_held_out(input, output, params_.max_unreadable_share))
-      rejected.push_back(std::move(row));
-    std::vector<task::Example> held_out;
-    for (const char* name : task::held_out_files)
-      if (fs::exists(output / name))
-        for (task::Example& example : task::read_split(output / name).examples) held_out.push_back(std::move(example));
-    const auto examples = stages::augment(train.examples, tools, options, held_out);
-    retort::throw_if_stopped();
-    task::write_split(output / "train.jsonl", examples);
-    task::write_rejected(output / "rejected.jsonl", rejected);
+    const Counts counts = write(context, tools, options);
     retort::host::write_file_atomically(output / "tools.json", retort::host::read_file(input / "tools.json"));
-    if (!rejected.empty()) {
-      context.fact("rejected", std::to_string(rejected.size()));
-      retort::log_warning(train.tally.summary("stage.augment: train") + "; rejected.jsonl has the rejected ones");
+    if (counts.rejected > 0) {
+      context.fact("rejected", std::to_string(counts.rejected));
+      retort::log_warning(counts.tally.summary("stage.augment: train") + "; rejected.jsonl has the rejected ones");
     }
-    const auto kept_as_they_are = std::count_if(train.examples.begin(), train.examples.end(),
-                                                [](const task::Example& example) { return example.has_context(); });
-    if (kept_as_they_are > 0) {
-      context.fact("not_augmented", std::to_string(kept_as_they_are));
-      retort::log_info("stage.augment: " + std::to_string(kept_as_they_are) +
+    if (counts.as_they_are > 0) {
+      context.fact("not_augmented", std::to_string(counts.as_they_are));
+      retort::log_info("stage.augment: " + std::to_string(counts.as_they_are) +
                        " rows with earlier turns or tools of their own are passed on as they are");
     }
     for (const auto& [name, values] : options.value_lists)
       context.fact("listed_" + name, std::to_string(values.size()));
-    context.fact("train", std::to_string(examples.size()));
-    context.fact("added", std::to_string(examples.size() - train.examples.size()));
+    context.fact("train", std::to_string(counts.originals + counts.added));
+    context.fact("added", std::to_string(counts.added));
   }
 
  private:
+  struct Counts {
+    std::size_t originals = 0, as_they_are = 0, added = 0, rejected = 0;
+    task::RowTally tally;  ///< of train
+  };
+
+  /// All splits and rejected.jsonl, row by row.
+  Counts write(const retort::StageContext& context, const std::vector<task::Tool>& tools,
+               const stages::AugmentOptions& options) const {
+    const fs::path input = context.input_folder("dataset"), output = context.output_folder();
+    stages::Augmenter augmenter(tools, options, fs::path(context.work_folder()) / "sources.jsonl");
+    Counts counts;
+    retort::host::write_file_atomically(output / "rejected.jsonl", [&](int rejected) {
+      retort::host::write_file_atomically(output / "train.jsonl", [&](int train) {
+        task::LineWriter to_rejected(rejected), to_train(train);
+        counts = pass_on(input / "train.jsonl", augmenter, to_train, to_rejected);
+        for (const task::RejectedRow& row : task::pass_on_held_out(input, output, params_.max_unreadable_share)) {
+          to_rejected.add(task::to_line(row));
+          ++counts.rejected;
+        }
+        for (const char* name : task::held_out_files)
+          if (fs::exists(output / name)) know(output / name, augmenter);
+        counts.added =
+            augmenter.make([&](const task::Example& example) { to_train.add(task::to_line(task::to_row(example))); });
+        to_train.flush();
+        to_rejected.flush();
+      });
+    });
+    return counts;
+  }
+  /// The originals.
+  Counts pass_on(const fs::path& file, stages::Augmenter& augmenter, task::LineWriter& to_train,
+                 task::LineWriter& to_rejected) const {
+    Counts counts;
+    std::vector<task::RejectedRow> first;
+    task::ExampleFile rows(file, task::Turns::all, [&](const task::RejectedRow& row) {
+      constexpr std::size_t shown = 3;
+      to_rejected.add(task::to_line(row));
+      ++counts.rejected;
+      if (first.size() < shown) first.push_back(row);
+    });
+    for (task::Example example; rows.next(example); ++counts.originals) {
+      to_train.add(task::to_line(task::to_row(example)));
+      counts.as_they_are += example.has_context() ? 1 : 0;
+      augmenter.take(example);
+    }
+    task::expect_usable(file, rows.tally(), first, params_.max_unreadable_share);
+    counts.tally = rows.tally();
+    return counts;
+  }
+  static void know(const fs::path& file, stages::Augmenter& augmenter) {
+    task::ExampleFile rows(file);
+    for (task::Example example; rows.next(example);) augmenter.know(example.utterance());
+  }
+
   stages::AugmentOptions options_of(const retort::StageContext& context) const {
     stages::AugmentOptions options;
     options.factor = params_.factor;

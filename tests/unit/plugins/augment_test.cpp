@@ -36,6 +36,22 @@ std::vector<task::Example> corpus() {
   return examples;
 }
 
+/// The originals in their order, then the new ones.
+std::vector<task::Example> augment(const std::vector<task::Example>& originals, const std::vector<task::Tool>& tools,
+                                   const AugmentOptions& options, const std::vector<task::Example>& held_out = {}) {
+  const tests::TemporaryFolder folder;
+  std::vector<task::Example> all = originals;
+  {
+    Augmenter augmenter(tools, options, folder / "sources.jsonl");
+    for (const task::Example& example : originals) augmenter.take(example);
+    for (const task::Example& example : held_out) augmenter.know(example.utterance());
+    const std::size_t made = augmenter.make([&](const task::Example& example) { all.push_back(example); });
+    EXPECT_EQ(made, all.size() - originals.size());
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder / "sources.jsonl"));
+  return all;
+}
+
 TEST(SwapSites, AreFreeTextThatStandsOnceAsWholeWords) {
   const auto sites = swap_sites(
       example("tell anna that i am late", "message_send", {{"person", "anna"}, {"text", "i am late"}}), tools(), false);
