@@ -53,6 +53,10 @@ json request_of(const task::Example& example) {
   return request;
 }
 
+json score_request_of(const Sequence& sequence, std::int64_t top_k) {
+  return {{"prompt_tokens", sequence.prompt}, {"continuation_tokens", sequence.response}, {"top_logprobs", top_k}};
+}
+
 class Recorder {
  public:
   Recorder(const AnswerSignalJob& job, const AskRows& ask, const RunHooks& hooks)
@@ -86,7 +90,9 @@ class Recorder {
     hooks_.throw_if_stopped();
     const std::size_t end = std::min(corpus_.sequences.size(), next_ + static_cast<std::size_t>(job_.batch_size));
     std::vector<json> requests;
-    for (std::size_t i = next_; i < end; ++i) requests.push_back(request_of(corpus_.examples[i]));
+    for (std::size_t i = next_; i < end; ++i)
+      requests.push_back(job_.scores ? score_request_of(corpus_.sequences[i], job_.top_k)
+                                     : request_of(corpus_.examples[i]));
     const std::vector<json> answers = ask_(tools_, next_, requests);
     for (std::size_t i = next_; i < end; ++i) {
       try {
@@ -104,6 +110,7 @@ class Recorder {
   /// Of the first choice that is the row's answer.
   SignalRows rows_of(const json& answer, std::size_t row) const {
     if (answer.contains("error")) throw std::invalid_argument(answer["error"].get<std::string>());
+    if (job_.scores) return reader_->scored_rows(answer.value("tokens", json()), corpus_.sequences[row].response);
     std::string reason;
     for (const json& choice : answer["choices"]) {
       try {
@@ -161,12 +168,50 @@ TokenId AnswerTokens::id_of(const json& token) const {
                               " is not one of the student's: their tokenizers differ");
 }
 
-void AnswerTokens::append_top(const json& token, SignalRows& rows) const {
+/// Whether an endpoint may show the token so. Where bytes are no text, servers put U+FFFD in their place; those that
+/// decode token by token lose the space before a word (SentencePiece).
+bool AnswerTokens::may_be(TokenId id, const std::string& shown) const {
+  if (shown.empty() || shown.find("\xEF\xBF\xBD") != std::string::npos) return true;
+  const std::string bytes = tokenizer_.token_bytes(id);
+  return shown == bytes || " " + shown == bytes || shown == tokenizer_.token(id);
+}
+
+TokenId AnswerTokens::scored_id_of(const json& token) const {
+  const json given = token.is_object() ? token.value("id", json()) : json();
+  if (!given.is_number_integer()) return id_of(token);
+  const auto id = given.get<std::int64_t>();
+  if (id < 0 || id >= tokenizer_.vocabulary_size())
+    throw std::invalid_argument("the endpoint has a token " + std::to_string(id) + ", the student's are below " +
+                                std::to_string(tokenizer_.vocabulary_size()) + ": their vocabularies differ");
+  if (const std::string shown = bytes_of(token); !may_be(static_cast<TokenId>(id), shown))
+    throw std::invalid_argument("the endpoint's token " + std::to_string(id) + " is " + shown_token(shown) +
+                                ", the student's is " + shown_token(tokenizer_.token(static_cast<TokenId>(id))) +
+                                ": their tokenizers differ");
+  return static_cast<TokenId>(id);
+}
+
+SignalRows AnswerTokens::scored_rows(const json& tokens, const std::vector<TokenId>& response) const {
+  if (!tokens.is_array() || tokens.size() != response.size())
+    throw std::invalid_argument("expected scores with the \"tokens\" that were given, found " +
+                                (tokens.is_array() ? std::to_string(tokens.size()) + " of " : std::string("none of ")) +
+                                std::to_string(response.size()));
+  SignalRows rows;
+  for (std::size_t i = 0; i < response.size(); ++i) {
+    const bool by_id = tokens[i].is_object() && tokens[i].contains("id");
+    if (by_id ? scored_id_of(tokens[i]) != response[i] : !may_be(response[i], bytes_of(tokens[i])))
+      throw std::invalid_argument("the endpoint scored " + shown_token(bytes_of(tokens[i])) + " where the row has " +
+                                  shown_token(tokenizer_.token(response[i])) + ": their tokenizers differ");
+    append_top(tokens[i], &AnswerTokens::scored_id_of, rows);
+  }
+  return rows;
+}
+
+void AnswerTokens::append_top(const json& token, IdOf identify, SignalRows& rows) const {
   const json top = token.value("top_logprobs", json());
   std::vector<std::pair<double, TokenId>> likeliest;
   std::set<TokenId> seen;
   for (const json& one : top.is_array() ? top : json::array()) {
-    const TokenId id = id_of(one);
+    const TokenId id = (this->*identify)(one);
     if (seen.insert(id).second) likeliest.emplace_back(log_prob_of(one), id);
   }
   if (likeliest.size() < top_k_)
@@ -193,7 +238,7 @@ SignalRows AnswerTokens::rows(const json& logprobs, const std::vector<TokenId>& 
       throw std::invalid_argument(
           "the endpoint answered otherwise than the row, or in other tokens: " + shown_token(tokenizer_.token(id)) +
           " where the row has " + shown_token(tokenizer_.token(response[i])));
-    append_top(logprobs[i], rows);
+    append_top(logprobs[i], &AnswerTokens::id_of, rows);
   }
   if (logprobs.size() != response.size())
     throw std::invalid_argument(logprobs.size() + 1 == response.size()

@@ -1,5 +1,6 @@
 // stage.signals: what a teacher says of every token of a data set's answers, kept for stage.distill. A model is
-// computed here; an endpoint is asked for its answers with log-probabilities.
+// computed here; an endpoint is asked for its answers with log-probabilities, or for those of the answers that are
+// there.
 #include <retort/abi/teacher.h>
 
 #include <memory>
@@ -21,6 +22,7 @@ class SignalsStage : public retort::Stage {
     std::int64_t top_k = 32;
     std::int64_t batch_size = 32;
     std::string precision = "f32";
+    std::string endpoint_gives = "answers";
     double max_rejected_share = 0.01;
     double max_left_out_share = 0.5;
   };
@@ -37,6 +39,11 @@ class SignalsStage : public retort::Stage {
         .string("precision", &Params::precision)
         .one_of({"f32", "bf16", "auto"})
         .doc("of matrix products; auto: bf16 where the CPU has AVX512_BF16")
+        .string("endpoint_gives", &Params::endpoint_gives)
+        .one_of({"answers", "scores"})
+        .doc(
+            "answers: it is asked anew, and rows that it answers otherwise are left out; scores: it is given the rows' "
+            "own prompts and answers as the student's tokens, by a server that can (vLLM, \"echo\")")
         .number("max_rejected_share", &Params::max_rejected_share)
         .at_least(0)
         .at_most(1)
@@ -59,7 +66,7 @@ class SignalsStage : public retort::Stage {
             .slot(
                 "endpoint", RETORT_TEACHER_INTERFACE,
                 "is asked instead, with top_logprobs of at least top_k: rows that it answers as the data set does, in "
-                "the student's tokens, get signals",
+                "the student's tokens, get signals; or gives scores to the data set's answers",
                 RETORT_SLOT_OPTIONAL);
     return shape;
   }
@@ -73,6 +80,8 @@ class SignalsStage : public retort::Stage {
   }
 
  private:
+  bool scores() const { return params_.endpoint_gives == "scores"; }
+
   train::SignalAmount compute(const retort::StageContext& context) const {
     train::SignalRecordingJob job;
     job.dataset = context.input_folder("dataset");
@@ -90,7 +99,7 @@ class SignalsStage : public retort::Stage {
   train::SignalAmount ask_endpoint(const retort::StageContext& context) const {
     const train::AnswerSignalJob job{
         context.input_folder("dataset"), context.input_folder("teacher"), params_.top_k, params_.batch_size,
-        params_.max_rejected_share,      context.output_folder()};
+        params_.max_rejected_share,      context.output_folder(),         scores()};
     const retort::BoundComponent endpoint = context.slot("endpoint").value();
     const retort::host::TeacherCall teacher(std::string(endpoint.id()), endpoint.instance(),
                                             endpoint.functions<retort_teacher_v1>());
@@ -101,7 +110,14 @@ class SignalsStage : public retort::Stage {
         [&](const std::string& tools, std::size_t first, const std::vector<nlohmann::json>& requests) {
           std::vector<stages::TeacherRequest> placed;
           for (const nlohmann::json& request : requests) placed.push_back({first + placed.size(), request});
-          return stages::ask([&](auto... arguments) { teacher.complete(arguments...); }, tools, placed, &journal, cost);
+          return stages::ask(
+              [&](auto... arguments) {
+                if (scores())
+                  teacher.score(arguments...);
+                else
+                  teacher.complete(arguments...);
+              },
+              tools, placed, &journal, cost);
         },
         stages::hooks(context));
     retort::log_info("stage.signals: " + report.rows.summary("rows") + "; " + cost.text());
@@ -118,6 +134,6 @@ class SignalsStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.signals", "1.1.0", "Apache-2.0",
-                   retort::component<SignalsStage>("stage.signals", "1.1.0",
+RETORT_PLUGIN_LIST("stage.signals", "1.2.0", "Apache-2.0",
+                   retort::component<SignalsStage>("stage.signals", "1.2.0",
                                                    "what a teacher says of a data set, for a distillation without it"));

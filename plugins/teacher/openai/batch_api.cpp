@@ -20,10 +20,6 @@ using Clock = std::chrono::steady_clock;
 
 struct Stop {};  ///< should_stop said yes
 
-std::string dumped(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 /// The text member of a line; "" where there is none.
 std::string text_member(const json& line, const char* name) {
   const json value = line.is_object() ? line.value(name, json()) : json();

@@ -123,6 +123,10 @@ json error_item(const std::string& reason) {
 
 }  // namespace
 
+std::string dumped(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 std::int64_t sample_of(const json& request) {
   const json* sample = request.is_object() ? member(request, "sample") : nullptr;
   if (sample == nullptr) return 0;

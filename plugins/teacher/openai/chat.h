@@ -22,6 +22,9 @@ struct ChatDefaults {
   bool json_calls = false;                      ///< calls are asked for as JSON of a schema, see json_calls.h
 };
 
+/// JSON text, invalid UTF-8 replaced.
+std::string dumped(const nlohmann::json& value);
+
 /// The number of the sample that a request asks for, 0 unless it says. Throws std::invalid_argument.
 std::int64_t sample_of(const nlohmann::json& request);
 

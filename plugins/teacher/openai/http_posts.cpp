@@ -26,16 +26,15 @@ Clock::time_point after(double seconds) {
 
 struct HttpPosts::Connection {
   http::Multi multi;
-  http::Headers headers;
 };
 
 /// The requests of one run(): waiting, then in a slot, then done.
 class HttpPosts::Batch {
  public:
   Batch(const HttpOptions& options, Connection& connection, std::size_t count,
-        const std::function<std::string(std::size_t)>& body, Gate& gate,
+        const std::function<Post(std::size_t)>& post, Gate& gate,
         const std::function<void(std::size_t, const HttpAnswer&)>& take)
-      : options_(options), connection_(connection), body_(body), gate_(gate), take_(take) {
+      : options_(options), connection_(connection), post_(post), gate_(gate), take_(take) {
     for (std::size_t i = 0; i < count; ++i) waiting_.push_back({i, 0, Clock::time_point::min()});
     slots_.resize(std::min(options.concurrency, count));
     for (Slot& slot : slots_) slot.easy = make_handle(slot);
@@ -75,6 +74,7 @@ class HttpPosts::Batch {
     std::size_t endpoint = 0;
     Clock::time_point started;
     std::string sent, received;
+    http::Headers headers;
     char failure[CURL_ERROR_SIZE] = {};
   };
 
@@ -84,9 +84,17 @@ class HttpPosts::Batch {
 
   http::Easy make_handle(Slot& slot) const {
     http::Easy easy = new_transfer(options_.timeout, slot.received, slot.failure);
-    curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, connection_.headers.get());
     curl_easy_setopt(easy.get(), CURLOPT_PRIVATE, &slot);
     return easy;
+  }
+
+  http::Headers headers_with(const std::string& idempotency_key) const {
+    http::Headers headers;
+    http::append(headers, "Content-Type: application/json");
+    http::append(headers, "Expect:");  // no round trip before the body
+    if (!options_.authorization.empty()) http::append(headers, "Authorization: " + options_.authorization);
+    if (!idempotency_key.empty()) http::append(headers, "Idempotency-Key: " + idempotency_key);
+    return headers;
   }
 
   /// Whether the slot got a request; none may be ready, or let through.
@@ -110,10 +118,13 @@ class HttpPosts::Batch {
     waiting_.erase(next);
     slot.endpoint = admission.endpoint;
     slot.started = now;
-    slot.sent = body_(slot.request.index);
+    Post post = post_(slot.request.index);
+    slot.sent = std::move(post.body);
+    slot.headers = headers_with(post.idempotency_key);
     slot.received.clear();
     slot.failure[0] = '\0';
     CURL* handle = slot.easy.get();
+    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, slot.headers.get());
     curl_easy_setopt(handle, CURLOPT_URL, options_.urls[slot.endpoint].c_str());
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, slot.sent.c_str());
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(slot.sent.size()));
@@ -196,7 +207,7 @@ class HttpPosts::Batch {
 
   const HttpOptions& options_;
   Connection& connection_;
-  const std::function<std::string(std::size_t)>& body_;
+  const std::function<Post(std::size_t)>& post_;
   Gate& gate_;
   const std::function<void(std::size_t, const HttpAnswer&)>& take_;
   std::deque<Request> waiting_;
@@ -212,17 +223,14 @@ HttpPosts::HttpPosts(HttpOptions options) : options_(std::move(options)), connec
   http::start_curl();
   connection_->multi.reset(curl_multi_init());
   if (!connection_->multi) throw std::bad_alloc();
-  http::append(connection_->headers, "Content-Type: application/json");
-  http::append(connection_->headers, "Expect:");  // no round trip before the body
-  if (!options_.authorization.empty()) http::append(connection_->headers, "Authorization: " + options_.authorization);
 }
 
 HttpPosts::~HttpPosts() = default;
 
-HttpPosts::End HttpPosts::run(std::size_t count, const std::function<std::string(std::size_t)>& body, Gate& gate,
+HttpPosts::End HttpPosts::run(std::size_t count, const std::function<Post(std::size_t)>& post, Gate& gate,
                               const std::function<void(std::size_t, const HttpAnswer&)>& take,
                               const std::function<bool()>& should_stop) {
-  Batch batch(options_, *connection_, count, body, gate, take);
+  Batch batch(options_, *connection_, count, post, gate, take);
   while (!batch.done()) {
     if (should_stop()) return End::stopped;
     batch.step();

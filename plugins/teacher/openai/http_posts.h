@@ -65,10 +65,14 @@ class HttpPosts {
   HttpPosts(const HttpPosts&) = delete;
   HttpPosts& operator=(const HttpPosts&) = delete;
 
-  /// Posts body(i) (JSON) for every i < count and hands each answer on as soon as it is final, in any order. Asks
+  struct Post {
+    std::string body;             ///< JSON
+    std::string idempotency_key;  ///< header Idempotency-Key of every try; empty: none
+  };
+  /// Posts post(i) for every i < count and hands each answer on as soon as it is final, in any order. Asks
   /// `should_stop` at least four times a second; stopped, requests broken off, once it says yes; refused, those under
   /// way answered, once the gate says never. What `take` throws passes through.
-  End run(std::size_t count, const std::function<std::string(std::size_t index)>& body, Gate& gate,
+  End run(std::size_t count, const std::function<Post(std::size_t index)>& post, Gate& gate,
           const std::function<void(std::size_t index, const HttpAnswer& answer)>& take,
           const std::function<bool()>& should_stop);
 

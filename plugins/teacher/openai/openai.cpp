@@ -10,19 +10,12 @@
 #include <utility>
 
 #include "curl_handles.h"
+#include "round.h"
 
 namespace retort::openai {
 namespace {
 
 using nlohmann::json;
-
-constexpr long unauthorized = 401;
-constexpr double bytes_a_token =
-    4;  ///< where the server does not count: about what byte-pair encodings make of English
-
-std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 json parse_array(std::string_view text, const char* what) {
   json parsed = json::parse(text, nullptr, false);
@@ -39,23 +32,14 @@ std::string authorization(const Settings& settings) {
   return settings.key.empty() ? "" : "Bearer " + settings.key;
 }
 
-HttpOptions http_options(const Settings& settings) {
+HttpOptions http_options(const Settings& settings, const std::string& path) {
   HttpOptions options;
-  for (const std::string& url : settings.base_urls) options.urls.push_back(without_slash(url) + "/chat/completions");
+  for (const std::string& url : settings.base_urls) options.urls.push_back(without_slash(url) + path);
   options.authorization = authorization(settings);
   options.concurrency = settings.concurrency * settings.base_urls.size();
   options.timeout = settings.timeout;
   options.retry = settings.retry;
   return options;
-}
-
-std::string tries(const HttpAnswer& answer) {
-  return answer.tries == 1 ? "" : " after " + std::to_string(answer.tries) + " tries";
-}
-
-/// Who answers, where the model's name says it.
-std::string account_of(const Settings& settings) {
-  return settings.chat.model.empty() ? without_slash(settings.base_urls.front()) : settings.chat.model;
 }
 
 json described(const ChatDefaults& chat) {
@@ -73,21 +57,9 @@ json described(const ChatDefaults& chat) {
           {"answer_form", chat.json_calls ? "json_schema" : "tools"}};
 }
 
-std::int64_t estimated_tokens(std::size_t bytes) {
-  return static_cast<std::int64_t>(static_cast<double>(bytes) / bytes_a_token) + 1;
-}
-
 std::optional<std::filesystem::path> record_file(const Settings& settings, const std::string& kind) {
   if (!settings.records) return std::nullopt;
-  return *settings.records / (kind + "-" + teacher::request_key(account_of(settings)).substr(0, 12) + ".jsonl");
-}
-
-/// What the server counted.
-std::optional<std::int64_t> counted(const json& item, const char* name) {
-  const json usage = item.value("usage", json());
-  const json value = usage.is_object() ? usage.value(name, json()) : json();
-  if (!value.is_number_integer()) return std::nullopt;
-  return value.get<std::int64_t>();
+  return *settings.records / (kind + "-" + teacher::request_key(account(settings)).substr(0, 12) + ".jsonl");
 }
 
 json item_of_batch(const BatchApi::Answer& answer, const ChatDefaults& chat) {
@@ -97,15 +69,11 @@ json item_of_batch(const BatchApi::Answer& answer, const ChatDefaults& chat) {
   return read_answer(answer.body, chat.json_calls);
 }
 
-json cost_member(const Amount& cost, const Prices& prices, bool cached) {
-  return {{"requests", cost.requests},
-          {"input_tokens", cost.input_tokens},
-          {"output_tokens", cost.output_tokens},
-          {"usd", prices.usd(cost)},
-          {"cached", cached}};
-}
-
 }  // namespace
+
+std::string account(const Settings& settings) {
+  return settings.chat.model.empty() ? without_slash(settings.base_urls.front()) : settings.chat.model;
+}
 
 void expect_usable(const Settings& settings, bool without_store) {
   for (const std::string& url : settings.base_urls) http::expect_http("base_url", url);
@@ -129,170 +97,12 @@ void expect_usable(const Settings& settings, bool without_store) {
     refuse(std::string(settings.batch ? "batch" : "offline") + ": needs a store of answers, found store \"off\"");
 }
 
-/// The requests of one complete() that are to be sent.
-class OpenAi::Round final : public Gate {
- public:
-  Round(OpenAi& owner, const Take& take) : owner_(owner), take_(take) {}
-
-  struct Pending {
-    std::vector<std::size_t> indexes;
-    std::string key, body;
-    Amount most, total, last;
-    std::int64_t ticket = -1;
-    bool given = false;
-  };
-
-  /// An index whose body equals an earlier one's is answered with it.
-  void add(std::size_t index, const std::string& key, std::string body, std::int64_t output) {
-    const auto [place, added] = by_key_.emplace(key, pending_.size());
-    if (added) {
-      Pending one;
-      one.key = key;
-      one.body = std::move(body);
-      one.most = {1, static_cast<std::int64_t>(one.body.size()), output};
-      pending_.push_back(std::move(one));
-    }
-    pending_[place->second].indexes.push_back(index);
-  }
-  std::size_t size() const { return pending_.size(); }
-  const std::string& body(std::size_t k) const { return pending_[k].body; }
-  /// Those without an item.
-  std::size_t left() const {
-    return static_cast<std::size_t>(
-        std::count_if(pending_.begin(), pending_.end(), [](const Pending& one) { return !one.given; }));
-  }
-
-  Admission admit(std::size_t k, std::size_t, Clock::time_point now) override {
-    Pending& one = pending_[k];
-    const auto output = static_cast<double>(one.most.output_tokens);
-    const Traffic::Turn turn = owner_.traffic_.turn(input_estimate(one), output, now);
-    if (!turn.endpoint) return {Kind::later, 0, turn.wait};
-    switch (reserve(one)) {
-      case Spending::Verdict::wait:
-        return {Kind::later, 0, 1};
-      case Spending::Verdict::refused:
-        return {Kind::never, 0, 0};
-      case Spending::Verdict::reserved:
-        break;
-    }
-    owner_.traffic_.begin(*turn.endpoint, input_estimate(one), output);
-    return {Kind::now, *turn.endpoint, 0};
-  }
-
-  void settle(std::size_t k, const HttpAnswer& attempt, Clock::time_point now) override {
-    Pending& one = pending_[k];
-    const Amount cost = attempt.status == 200 ? one.last : cost_of_failure(one, attempt);
-    owner_.spending_->settle(one.ticket, cost);
-    one.total += cost;
-    const auto outcome = attempt.status == 429                          ? Traffic::Outcome::refused
-                         : attempt.status == 0 || attempt.status >= 500 ? Traffic::Outcome::failed
-                                                                        : Traffic::Outcome::answered;
-    owner_.traffic_.end(attempt.endpoint, outcome, attempt.started, now,
-                        attempt.again ? attempt.asked_wait : std::nullopt,
-                        static_cast<double>(cost.input_tokens) - input_estimate(one),
-                        static_cast<double>(cost.output_tokens - one.most.output_tokens));
-  }
-
-  /// The last try's answer to request k: kept, then given.
-  void take(std::size_t k, const HttpAnswer& answer) {
-    Pending& one = pending_[k];
-    if (answer.status == unauthorized && refused_keys_++ == 0) refusal_ = owner_.without_key(failure_of(answer.body));
-    json item;
-    if (!answer.failure.empty())
-      item["error"] = "no answer" + tries(answer) + ": " + answer.failure;
-    else if (answer.status != 200)
-      item["error"] = "status " + std::to_string(answer.status) + tries(answer) + ": " + failure_of(answer.body);
-    else
-      item = read_answer(answer.body, owner_.settings_.chat.json_calls);
-    one.last = answer.status == 200 ? cost_of_answer(one, item, answer.body) : cost_of_failure(one, answer);
-    Amount total = one.total;
-    total += one.last;
-    const bool failed = answer.status == 0 || answer.status >= 500;
-    failed_in_a_row_ = failed ? failed_in_a_row_ + 1 : 0;
-    const std::string failure = failed ? owner_.without_key(item["error"]) : "";
-    give(one, std::move(item), total);
-    if (owner_.settings_.give_up_after > 0 && failed_in_a_row_ >= owner_.settings_.give_up_after)
-      throw std::runtime_error(std::to_string(failed_in_a_row_) + " requests in a row failed, the last: " + failure +
-                               "; what was answered is kept: see to the endpoint and run the same again");
-  }
-
-  /// What the answer of a batch cost; nothing where its request is not one of these.
-  std::optional<Amount> take_from_batch(const std::string& key, const json& item, const BatchApi::Answer& answer) {
-    const auto found = by_key_.find(key);
-    if (found == by_key_.end()) return std::nullopt;
-    Pending& one = pending_[found->second];
-    const Amount cost = answer.status == 200 ? cost_of_answer(one, item, answer.body) : Amount{1, 0, 0};
-    if (!one.given) give(one, item, cost);
-    return cost;
-  }
-
-  /// Reserves for as many as the budget lets pass; the requests to hand in.
-  std::vector<BatchApi::Request> reserve_all() {
-    std::vector<BatchApi::Request> requests;
-    for (Pending& one : pending_) {
-      if (one.given) continue;
-      if (reserve(one) != Spending::Verdict::reserved) break;
-      requests.push_back({one.key, one.ticket, one.body});
-    }
-    return requests;
-  }
-
-  void expect_key_accepted() const {
-    if (refused_keys_ > 0 && refused_keys_ == pending_.size())
-      throw std::runtime_error("the server does not accept the key (status 401): " + refusal_);
-  }
-  [[noreturn]] void refuse() const {
-    const auto next = std::find_if(pending_.begin(), pending_.end(), [](const Pending& one) { return !one.given; });
-    const Amount most = next == pending_.end() ? Amount{1, 0, 0} : next->most;
-    throw std::runtime_error(
-        "the budget is spent: " + owner_.spending_->shortage(owner_.settings_.budget, owner_.settings_.prices, most) +
-        "; " + std::to_string(pending_.size() - answered_) +
-        " of these requests are not answered. What was answered is kept: " + "raise the budget and run the same again");
-  }
-
- private:
-  Spending::Verdict reserve(Pending& one) {
-    return owner_.spending_->reserve(owner_.settings_.budget, owner_.settings_.prices, one.most, one.ticket);
-  }
-  static double input_estimate(const Pending& one) { return static_cast<double>(estimated_tokens(one.body.size())); }
-
-  /// An answer that does not say what it cost, or cannot be read, has been paid for all the same.
-  static Amount cost_of_answer(const Pending& one, const json& item, const std::string& body) {
-    return {
-        1, counted(item, "prompt_tokens").value_or(estimated_tokens(one.body.size())),
-        counted(item, "completion_tokens").value_or(std::min(estimated_tokens(body.size()), one.most.output_tokens))};
-  }
-  static Amount cost_of_failure(const Pending& one, const HttpAnswer& attempt) {
-    if (!attempt.sent) return {};
-    if (attempt.status != 0) return {1, 0, 0};
-    return {1, estimated_tokens(one.body.size()), one.most.output_tokens};  // it may have been answered, to nobody
-  }
-
-  void give(Pending& one, json item, const Amount& cost) {
-    std::string text = owner_.without_key(dump(item));
-    item = json::parse(text, nullptr, false);
-    if (owner_.store_ && !item.contains("error")) owner_.store_->add(one.key, item);
-    one.given = true;
-    if (!item.contains("error")) ++answered_;
-    item["cost"] = cost_member(cost, owner_.settings_.prices, false);
-    take_(one.indexes.front(), dump(item));
-    item["cost"] = cost_member({}, owner_.settings_.prices, true);
-    for (std::size_t i = 1; i < one.indexes.size(); ++i) take_(one.indexes[i], dump(item));
-  }
-
-  OpenAi& owner_;
-  const Take& take_;
-  std::vector<Pending> pending_;
-  std::map<std::string, std::size_t> by_key_;
-  std::size_t refused_keys_ = 0, answered_ = 0, failed_in_a_row_ = 0;
-  std::string refusal_;
-};
-
 OpenAi::OpenAi(Settings settings)
     : settings_(std::move(settings)),
       traffic_({settings_.base_urls.size(), settings_.concurrency, settings_.requests_per_minute,
                 settings_.input_tokens_per_minute, settings_.output_tokens_per_minute}),
-      posts_(http_options(settings_)) {
+      posts_(http_options(settings_, "/chat/completions")),
+      scores_(http_options(settings_, "/completions")) {
   expect_usable(settings_, !settings_.store);
   if (settings_.store) store_ = teacher::shared_store(*settings_.store);
   spending_ = shared_spending(record_file(settings_, "spent"));
@@ -308,40 +118,83 @@ bool OpenAi::complete(std::string_view tools, std::string_view requests, const T
                       const std::function<bool()>& should_stop) {
   const json shared = tools.empty() ? json::array() : parse_array(tools, "tools");
   const json parsed = parse_array(requests, "requests");
-  Round round(*this, take);
-  std::size_t known = 0;
+  const Round::Read read = [&](std::size_t, const std::string& body) {
+    return read_answer(body, settings_.chat.json_calls);
+  };
+  Round round(*this, posts_, take, read);
   for (std::size_t i = 0; i < parsed.size(); ++i) {
     try {
       const json body = to_body(parsed[i], shared, settings_.chat);
-      json asked = {{"body", body}, {"sample", sample_of(parsed[i])}};
-      if (settings_.chat.model.empty()) asked["address"] = account_of(settings_);
-      const std::string key = teacher::request_key(asked);
-      if (auto item = store_ ? store_->find(key) : std::nullopt) {
-        ++known;
-        (*item)["cost"] = cost_member({}, settings_.prices, true);
-        take(i, dump(*item));
-      } else if (settings_.offline) {
-        take(i, dump({{"error", "no answer is kept for this request, and offline says to ask for none"}}));
-      } else {
-        const json n = body.value("n", json(1));
-        const std::int64_t answers = n.is_number_integer() ? n.get<std::int64_t>() : 1;
-        const json limit = body.value(settings_.chat.token_limit_name, json(0));
-        round.add(i, key, dump(body), limit.is_number_integer() ? limit.get<std::int64_t>() * answers : 0);
-      }
+      const json n = body.value("n", json(1));
+      const std::int64_t answers = n.is_number_integer() ? n.get<std::int64_t>() : 1;
+      const json limit = body.value(settings_.chat.token_limit_name, json(0));
+      round.ask(i, body, sample_of(parsed[i]), limit.is_number_integer() ? limit.get<std::int64_t>() * answers : 0);
     } catch (const std::invalid_argument& error) {
-      take(i, dump({{"error", error.what()}}));
+      take(i, dumped({{"error", error.what()}}));
     }
   }
-  if (!said_) say_what_changed();
-  if (known > 0)
-    settings_.log(std::to_string(known) + " of " + std::to_string(parsed.size()) + " answers are kept from earlier; " +
-                  std::to_string(round.size()) + " requests are to be sent");
+  say_what_is_kept(round, parsed.size());
   return batches_ ? hand_in(round, should_stop) : send(round, should_stop);
 }
 
+void OpenAi::say_what_is_kept(const Round& round, std::size_t requests) {
+  if (!said_) say_what_changed();
+  if (round.known() > 0)
+    settings_.log(std::to_string(round.known()) + " of " + std::to_string(requests) +
+                  " answers are kept from earlier; " + std::to_string(round.size()) + " requests are to be sent");
+}
+
+bool OpenAi::score(std::string_view requests, const Take& take, const std::function<bool()>& should_stop) {
+  const json parsed = parse_array(requests, "requests");
+  std::map<std::size_t, ScoreRequest> asked;
+  for (std::size_t i = 0; i < parsed.size(); ++i) {
+    try {
+      asked.emplace(i, score_request(parsed[i]));
+    } catch (const std::invalid_argument& error) {
+      take(i, dumped({{"error", error.what()}}));
+    }
+  }
+  if (asked.empty()) return true;
+  if (batches_) throw std::invalid_argument("batch: gives answers alone; scores are asked for one by one");
+  const auto shortest = std::min_element(asked.begin(), asked.end(), [](const auto& one, const auto& other) {
+    return one.second.length() < other.second.length();
+  });
+  if (!score_form_ && !find_score_form(shortest->second, should_stop)) return false;
+  const Round::Read read = [&](std::size_t index, const std::string& body) {
+    return read_score(body, asked.at(index), *score_form_);
+  };
+  Round round(*this, scores_, take, read);
+  for (const auto& [index, request] : asked)
+    round.ask(index, to_score_body(request, settings_.chat.model, *score_form_), 0, 1);
+  say_what_is_kept(round, parsed.size());
+  return send(round, should_stop);
+}
+
+/// Asks in one form after the other until an answer has what was asked for.
+bool OpenAi::find_score_form(const ScoreRequest& request, const std::function<bool()>& should_stop) {
+  std::string found;
+  for (const ScoreForm form : {ScoreForm::prompt_logprobs, ScoreForm::echo}) {
+    json item;
+    const Take take = [&](std::size_t, const std::string& text) { item = json::parse(text, nullptr, false); };
+    const Round::Read read = [&](std::size_t, const std::string& body) { return read_score(body, request, form); };
+    Round round(*this, scores_, take, read);
+    round.ask(0, to_score_body(request, settings_.chat.model, form), 0, 1);
+    if (!send(round, should_stop)) return false;
+    if (!item.contains("error")) {
+      score_form_ = form;
+      return true;
+    }
+    found += std::string(found.empty() ? "" : "; ") + "asked with " + name_of(form) + ": " +
+             item["error"].get<std::string>();
+  }
+  throw std::runtime_error(
+      "the endpoint does not score a text that is given to it (" + found +
+      "). Servers that do: vLLM by \"prompt_logprobs\", those that keep OpenAI's \"echo\" with \"logprobs\"");
+}
+
 bool OpenAi::send(Round& round, const std::function<bool()>& should_stop) {
-  const HttpPosts::End end = posts_.run(
-      round.size(), [&](std::size_t k) { return round.body(k); }, round,
+  const HttpPosts::End end = round.posts().run(
+      round.size(), [&](std::size_t k) { return round.post(k); }, round,
       [&](std::size_t k, const HttpAnswer& answer) { round.take(k, answer); }, should_stop);
   if (store_) store_->sync();
   if (end == HttpPosts::End::refused) round.refuse();
@@ -355,8 +208,8 @@ bool OpenAi::hand_in(Round& round, const std::function<bool()>& should_stop) {
     std::optional<Amount> cost = round.take_from_batch(key, item, answer);
     if (!cost) {  // of a request that is not asked for now: without a count it stays at what was reserved
       if (!item.contains("error") && store_ && !store_->find(key))
-        store_->add(key, json::parse(without_key(dump(item)), nullptr, false));
-      const auto input = counted(item, "prompt_tokens"), output = counted(item, "completion_tokens");
+        store_->add(key, json::parse(without_key(dumped(item)), nullptr, false));
+      const auto input = counted_tokens(item, "prompt_tokens"), output = counted_tokens(item, "completion_tokens");
       if (answer.status != 200 || (input && output)) cost = Amount{1, input.value_or(0), output.value_or(0)};
     }
     if (cost) spending_->settle(ticket, *cost);
@@ -379,7 +232,7 @@ void OpenAi::say_what_changed() {
                   " requests were under way when an earlier start of this run ended; they count as spent");
   if (!settings_.records || !store_) return;
   const std::filesystem::path file =
-      *settings_.records / ("settings-" + teacher::request_key(account_of(settings_)).substr(0, 12) + ".json");
+      *settings_.records / ("settings-" + teacher::request_key(account(settings_)).substr(0, 12) + ".json");
   const json now = described(settings_.chat);
   std::ifstream in(file);
   const json before = json::parse(std::string(std::istreambuf_iterator<char>(in), {}), nullptr, false);
@@ -387,7 +240,8 @@ void OpenAi::say_what_changed() {
     std::string changes;
     for (const auto& [name, value] : now.items())
       if (before.value(name, json()) != value)
-        changes += (changes.empty() ? "" : ", ") + name + " " + dump(before.value(name, json())) + " → " + dump(value);
+        changes +=
+            (changes.empty() ? "" : ", ") + name + " " + dumped(before.value(name, json())) + " → " + dumped(value);
     settings_.log("settings changed since the last start (" + changes + "): of " + std::to_string(store_->size()) +
                   " answers that are kept, those to requests that are still the same fit; the others are asked anew");
   }

@@ -15,6 +15,7 @@
 #include "batch_api.h"
 #include "chat.h"
 #include "http_posts.h"
+#include "scoring.h"
 #include "spending.h"
 #include "traffic.h"
 
@@ -61,6 +62,11 @@ class OpenAi {
   bool complete(std::string_view tools, std::string_view requests, const Take& take,
                 const std::function<bool()>& should_stop);
 
+  /// Log-probabilities of given tokens, as score() of retort/abi/teacher.h defines requests and items; likewise. What
+  /// the endpoint understands is found out with the shortest request: throws std::runtime_error, saying what was asked
+  /// and answered, where it gives no log-probabilities of a text that is given to it.
+  bool score(std::string_view requests, const Take& take, const std::function<bool()>& should_stop);
+
   Amount spent() const { return spending_->spent(); }
   std::int64_t cut_off() const { return spending_->cut_off(); }
 
@@ -68,6 +74,8 @@ class OpenAi {
   class Round;
   bool send(Round& round, const std::function<bool()>& should_stop);
   bool hand_in(Round& round, const std::function<bool()>& should_stop);
+  bool find_score_form(const ScoreRequest& request, const std::function<bool()>& should_stop);
+  void say_what_is_kept(const Round& round, std::size_t requests);
   void say_what_changed();
   std::string without_key(std::string text) const;
 
@@ -75,7 +83,8 @@ class OpenAi {
   std::shared_ptr<teacher::AnswerStore> store_;
   std::shared_ptr<Spending> spending_;
   Traffic traffic_;
-  HttpPosts posts_;
+  HttpPosts posts_, scores_;
+  std::optional<ScoreForm> score_form_;  ///< once it is known
   std::unique_ptr<BatchApi> batches_;
   bool said_ = false;
 };

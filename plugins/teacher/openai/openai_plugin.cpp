@@ -68,6 +68,12 @@ class OpenAiTeacher final : public retort::Teacher {
         &retort::should_stop);
     if (!done) throw retort::Stopped();
   }
+  void score(const retort::TeacherBatch& batch, const retort::ItemSink& scores) override {
+    const bool done = client().score(
+        batch.requests, [&](std::size_t index, const std::string& item) { scores.item(index, item); },
+        &retort::should_stop);
+    if (!done) throw retort::Stopped();
+  }
 
  private:
   static void who_is_asked(retort::ParameterSet<Params>& parameters) {
@@ -242,5 +248,5 @@ class OpenAiTeacher final : public retort::Teacher {
 
 }  // namespace
 
-RETORT_PLUGIN(OpenAiTeacher, "teacher.openai", "1.1.0",
+RETORT_PLUGIN(OpenAiTeacher, "teacher.openai", "1.2.0",
               "a model behind an HTTP API of OpenAI's kind (chat/completions)");

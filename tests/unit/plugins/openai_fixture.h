@@ -28,6 +28,28 @@ inline HttpResponse echo(const HttpRequest& request) {
   return {200, answer_text(json::parse(request.body)["messages"].back()["content"]), ""};
 }
 
+/// The value of a header; empty where the request has none.
+inline std::string header_of(const HttpRequest& request, const std::string& name) {
+  const std::size_t at = request.head.find("\r\n" + name + ": ");
+  if (at == std::string::npos) return "";
+  const std::size_t from = at + name.size() + 4;
+  return request.head.substr(from, request.head.find("\r\n", from) - from);
+}
+
+/// How often each body came, by its Idempotency-Key; expects one key for one body and another for another.
+inline std::map<std::string, std::size_t> posts_by_key(const HttpServer& server) {
+  std::map<std::string, std::size_t> posts;
+  std::map<std::string, std::string> keys, bodies;
+  for (const HttpRequest& request : server.log()) {
+    const std::string key = header_of(request, "Idempotency-Key");
+    EXPECT_EQ(key.size(), 32U) << request.head;
+    EXPECT_EQ(bodies.emplace(key, request.body).first->second, request.body) << key;
+    EXPECT_EQ(keys.emplace(request.body, key).first->second, key) << request.body;
+    ++posts[key];
+  }
+  return posts;
+}
+
 inline Settings settings(const HttpServer& server) {
   Settings settings;
   settings.base_urls = {server.base_url()};

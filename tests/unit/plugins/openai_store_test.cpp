@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -38,6 +39,7 @@ TEST(OpenAiStore, WhatWasAnsweredIsNotAskedAgain) {
   std::string log;
   with.log = [&](const std::string& text) { log += text + "\n"; };
   const auto first = ask(with, requests(20));
+  EXPECT_EQ(posts_by_key(server).size(), 20U);
   const auto second = ask(with, requests(24));
   EXPECT_EQ(server.requests(), 24U);
   EXPECT_NE(log.find("20 of 24 answers are kept from earlier; 4 requests are to be sent"), std::string::npos) << log;
@@ -195,6 +197,10 @@ TEST(OpenAiStore, AKillCostsWhatWasUnderWayAndNothingElse) {
   EXPECT_EQ(cut_off, 8);
   EXPECT_EQ(end_of(start_child(server, folder.path())), 0);  // a run that is complete asks for nothing
   EXPECT_EQ(server.requests(), asked_by_child + 8);
+  // The eight came with the keys that they had before: a server that honours these answers each request once.
+  const std::map<std::string, std::size_t> posts = posts_by_key(server);
+  EXPECT_EQ(posts.size(), asked_by_child);
+  EXPECT_EQ(std::count_if(posts.begin(), posts.end(), [](const auto& one) { return one.second == 2; }), 8);
 }
 
 TEST(OpenAiStore, KillsAtAnyMomentAskTwiceOnlyForWhatWasUnderWay) {
@@ -223,9 +229,7 @@ TEST(OpenAiStore, KillsAtAnyMomentAskTwiceOnlyForWhatWasUnderWay) {
   EXPECT_GT(kills, 5);
   std::int64_t cut_off = 0;
   const Amount spent = spent_in(folder.path(), cut_off);
-  std::map<std::string, std::size_t> times;
-  for (const HttpRequest& request : server.log()) ++times[request.body];
-  EXPECT_EQ(times.size(), asked_by_child);
+  EXPECT_EQ(posts_by_key(server).size(), asked_by_child) << "distinct keys at the server are the distinct requests";
   // Each try is on the disk before it is sent, so the record knows every request that the server can have seen.
   EXPECT_LE(server.requests(), asked_by_child + static_cast<std::size_t>(cut_off));
   EXPECT_LE(static_cast<std::int64_t>(server.requests()), spent.requests);

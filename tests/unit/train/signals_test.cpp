@@ -219,20 +219,46 @@ class EndpointSignals : public ::testing::Test {
     }
     return {{"choices", {{{"message", {{"role", "assistant"}, {"content", ""}}}, {"logprobs", logprobs}}}}};
   }
-  AnswerSignalReport record(const std::function<json(std::size_t row)>& answer, std::int64_t top_k = 2) {
+  /// Of a teacher that is given the tokens; `texts`: as it would show them.
+  json scores_of(const Sequence& sequence, bool texts) const {
+    json item = {{"logprobs", json::array()}, {"tokens", json::array()}};
+    for (const text::TokenId id : sequence.response) {
+      const auto shown = [&](text::TokenId one, double probability) {
+        json token = token_of(one, probability, true);
+        token.erase("bytes");  // what is no text has U+FFFD
+        if (!texts) token.erase("token");
+        return token;
+      };
+      json token = shown(id, 0.125);  // the third likeliest
+      for (const int place : {1, 2, 0})
+        token["top_logprobs"].push_back(shown(likely(id, place), place == 0 ? 0.125 : std::pow(0.5, place)));
+      item["logprobs"].push_back(std::log(0.125));
+      item["tokens"].push_back(std::move(token));
+    }
+    return item;
+  }
+  AnswerSignalReport record(const std::function<json(std::size_t row)>& answer, std::int64_t top_k = 2,
+                            bool scores = false) {
     const fs::path output = folder_.path() / "signals";
     fs::create_directories(output);
     const RunHooks hooks{[](std::string_view, std::int64_t, double) {},
                          [](std::string_view, std::int64_t, std::int64_t, std::string_view) {}, [] {},
                          [](std::string_view) {}};
     return record_answer_signals(
-        {folder_.path() / "data", student(), top_k, 2, 0, output},
+        {folder_.path() / "data", student(), top_k, 2, 0, output, scores},
         [&](const std::string& tools, std::size_t first, const std::vector<json>& requests) {
           EXPECT_EQ(json::parse(tools)[0]["function"]["name"], "lamp");
           std::vector<json> answers;
           for (const json& request : requests) {
-            EXPECT_EQ(request["messages"].back()["role"], "user");
-            answers.push_back(answer(first + answers.size()));
+            const std::size_t row = first + answers.size();
+            if (scores) {
+              EXPECT_EQ(request, (json{{"prompt_tokens", sequences_[row].prompt},
+                                       {"continuation_tokens", sequences_[row].response},
+                                       {"top_logprobs", top_k}}));
+            } else {
+              EXPECT_EQ(request["messages"].back()["role"], "user");
+            }
+            answers.push_back(answer(row));
           }
           return answers;
         },
@@ -291,6 +317,43 @@ TEST_F(EndpointSignals, WhatIsNotTheRowsAnswerIsLeftOutByItsReason) {
   }
   const std::string none = error_of([&] { record([](std::size_t) { return json{{"error", "rate limit"}}; }); });
   EXPECT_NE(none.find("none of 3 rows: 3 × rate limit"), std::string::npos) << none;
+}
+
+TEST_F(EndpointSignals, MayBeScoresOfTheDataSetsOwnAnswers) {
+  for (const bool texts : {true, false}) {
+    const AnswerSignalReport report =
+        record([&](std::size_t row) { return scores_of(sequences_[row], texts); }, 2, true);
+    EXPECT_EQ(report.rows.kept(), 3);
+    const RecordedSignals signals(folder_.path() / "signals");
+    EXPECT_EQ(signals.expect_holds(sequences_, 300), 0);
+    const SignalRows rows = signals.of(sequences_[0]);
+    ASSERT_EQ(rows.tail.size(), sequences_[0].response.size());
+    for (std::size_t token = 0; token < rows.tail.size(); ++token) {
+      const text::TokenId id = sequences_[0].response[token];
+      EXPECT_EQ(rows.top_ids[2 * token], likely(id, 1)) << "likeliest first, whatever was given";
+      EXPECT_EQ(rows.top_ids[2 * token + 1], likely(id, 2));
+      EXPECT_NEAR(rows.tail[token], 0.25, 1e-6);
+    }
+  }
+}
+
+TEST_F(EndpointSignals, ScoresOfOtherTokensAreLeftOut) {
+  std::map<std::string, json> wrong;
+  wrong["is \"?!\", the student's is"] = scores_of(sequences_[1], true);
+  wrong["is \"?!\", the student's is"]["tokens"][0]["top_logprobs"][1]["token"] = "?!";
+  wrong["where the row has"] = scores_of(sequences_[1], true);
+  wrong["where the row has"]["tokens"][0] = wrong["where the row has"]["tokens"][1];
+  wrong["their vocabularies differ"] = scores_of(sequences_[1], false);
+  wrong["their vocabularies differ"]["tokens"][0]["top_logprobs"][0]["id"] = 300;
+  wrong["with the \"tokens\" that were given"] = scores_of(sequences_[1], true);
+  wrong["with the \"tokens\" that were given"]["tokens"].erase(0);
+  wrong["the \"tokens\" that were given"] = {{"logprobs", {-0.5}}};
+  for (const auto& [reason, answer] : wrong) {
+    const AnswerSignalReport report =
+        record([&](std::size_t row) { return row == 1 ? answer : scores_of(sequences_[row], true); }, 2, true);
+    EXPECT_EQ(report.rows.rejected(), 1) << reason;
+    EXPECT_NE(report.rows.commonest().find(reason), std::string::npos) << report.rows.commonest();
+  }
 }
 
 TEST_F(EndpointSignals, AnyChoiceThatIsTheRowsAnswerCounts) {

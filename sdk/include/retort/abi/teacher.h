@@ -39,9 +39,12 @@ typedef struct retort_teacher_v1 {
    * count. Texts that are no JSON array: INVALID_ARGUMENT. Polls should_stop(). [one-at-a-time per instance] */
   retort_error* (*complete)(retort_instance* instance, const retort_teacher_batch* batch,
                             const retort_item_sink* responses);
-  /* Log-probabilities of given continuations: requests are {"messages", "tools"?, "continuation": text}; an item is
-   * {"logprobs": [of the teacher's tokens], "sum"} or {"error": reason}. NULL: this teacher cannot.
-   * [one-at-a-time per instance] */
+  /* Log-probabilities of given continuations: requests are {"messages", "tools"?, "continuation": text}, or, for a
+   * teacher that takes its tokens as they are, {"prompt_tokens": [ids], "continuation_tokens": [ids], "top_logprobs"?:
+   * k}; a teacher that takes only one of the two refuses the other's requests, each as an item. An item is
+   * {"logprobs": [of the teacher's tokens], "sum", "tokens"?: where top_logprobs asks for it, [{"token"?: text,
+   * "bytes"?, "id"?, "logprob", "top_logprobs": [the same of the k likeliest]}], "usage"?, "cost"?} or {"error":
+   * reason}. NULL: this teacher cannot. [one-at-a-time per instance] */
   retort_error* (*score)(retort_instance* instance, const retort_teacher_batch* batch, const retort_item_sink* scores);
 } retort_teacher_v1;
 
