@@ -58,6 +58,10 @@ std::string number_words(int number) {
     const std::string tens = kTens[static_cast<std::size_t>(number / 10)];
     return number % 10 == 0 ? tens : tens + " " + kSmall[static_cast<std::size_t>(number % 10)];
   }
+  if (number >= 2000) {
+    const std::string thousands = number_words(number / 1000) + " thousand";
+    return number % 1000 == 0 ? thousands : thousands + " " + number_words(number % 1000);
+  }
   const std::string hundreds = std::string(kSmall[static_cast<std::size_t>(number / 100)]) + " hundred";
   return number % 100 == 0 ? hundreds : hundreds + " " + number_words(number % 100);
 }

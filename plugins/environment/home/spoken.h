@@ -11,7 +11,7 @@ namespace retort::home {
 std::string two_digits(int number);  ///< "07"
 int twelve_hour(int hour);           ///< in [1, 12]
 
-/// 0 … 999 in words: "forty two", "two hundred", "one hundred eighty".
+/// 0 … 999,999 in words: "forty two", "one hundred eighty", "twelve hundred", "two thousand five".
 std::string number_words(int number);
 
 /// In words or digits, evenly.

@@ -50,6 +50,9 @@ TEST(SpokenForms, NumbersAreReadBack) {
   }
   EXPECT_EQ(forms(180, any_number).count("one eighty"), 1U);
   EXPECT_EQ(forms(180, any_number).count("a hundred and eighty"), 1U);
+  EXPECT_EQ(number_words(1280), "twelve hundred eighty");
+  EXPECT_EQ(number_words(2005), "two thousand five");
+  EXPECT_EQ(number_words(40000), "forty thousand");
 }
 
 TEST(SpokenForms, TimesAreReadBack) {
