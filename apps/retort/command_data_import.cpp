@@ -105,6 +105,10 @@ int import_data(const Arguments& arguments) {
   for (const auto& [what, times] : report.passed_over) std::cout << times << " passed over: " << what << "\n";
   if (report.impossible_test > 0)
     std::cout << report.impossible_test << " rows of test call what no tool allows: they count as wrong\n";
+  if (report.kept == 0) {
+    std::cerr << "error: no row could be used; is --from " << (*variables)["from"].as<std::string>() << " right?\n";
+    return exit_failure;
+  }
   return code;
 }
 

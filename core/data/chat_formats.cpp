@@ -81,8 +81,15 @@ json in_format(const task::Conversation& conversation, const std::vector<task::T
   if (format != ChatFormat::openai)  // chat templates cut texts and put them together: Qwen3's fails on null
     for (json& message : row["messages"])
       if (message["content"].is_null()) message["content"] = "";
+  if (format == ChatFormat::axolotl)
+    for (json& message : row["messages"])
+      if (message.contains("weight")) {
+        message["train"] = message["weight"] != 0;
+        message.erase("weight");
+      }
   const json listed = task::tools_to_json(tools);
-  row["tools"] = format == ChatFormat::trl ? json(text_of(listed)) : listed;
+  // As a column of objects, `datasets` gives each tool the parameters of all.
+  row["tools"] = format == ChatFormat::openai ? listed : json(text_of(listed));
   return row;
 }
 

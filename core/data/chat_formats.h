@@ -12,7 +12,7 @@ namespace retort::data {
 enum class ChatFormat {
   openai,        ///< OpenAI's fine-tuning rows: arguments as JSON text
   trl,           ///< TRL: "messages" with arguments as objects, "tools" as JSON text
-  axolotl,       ///< axolotl's chat_template: OpenAI's rows with "tools"
+  axolotl,       ///< axolotl's chat_template: OpenAI's rows with "tools" as JSON text; "train" false: not to be learnt
   llama_factory  ///< LLaMA-Factory's sharegpt: "conversations" of human, gpt, function_call, observation; "tools",
                  ///< "system"
 };

@@ -28,6 +28,17 @@ bool same_answer(const task::Message& a, const task::Message& b) {
   return a.content == b.content && task::calls_of(a) == task::calls_of(b);
 }
 
+/// Its readers of pairs (prompt_strategies/dpo) keep "role" and "content" of a message and drop calls and tools unsaid:
+/// two answers that differ in their calls would be the same.
+void expect_texts(const task::Conversation& better, const task::Message& worse) {
+  const auto refuse = [](const std::string& place) {
+    throw std::invalid_argument(place + "/tool_calls: expected texts, as axolotl's pairs lose calls; trl's keep them");
+  };
+  for (std::size_t i = 0; i < better.messages.size(); ++i)
+    if (!better.messages[i].tool_calls.empty()) refuse("/messages/" + std::to_string(i));
+  if (!worse.tool_calls.empty()) refuse("/rejected");
+}
+
 }  // namespace
 
 json pair_in_format(const task::Conversation& better, const task::Message& worse, const std::vector<task::Tool>& tools,
@@ -41,6 +52,7 @@ json pair_in_format(const task::Conversation& better, const task::Message& worse
     chosen["conversations"].erase(chosen["conversations"].size() - 1);
     return chosen;
   }
+  if (format == ChatFormat::axolotl) expect_texts(better, worse);
   json messages = chosen["messages"];
   const json good = messages.back(), bad = rejected["messages"].back();
   messages.erase(messages.size() - 1);

@@ -11,9 +11,9 @@
 namespace retort::data {
 
 /// A pair in a format: OpenAI's "input", "preferred_output" and "non_preferred_output"; TRL's "prompt", "chosen" and
-/// "rejected"; axolotl's chat_template.default with "messages", "chosen" and "rejected"; LLaMA-Factory's sharegpt with
-/// "ranking". `better` ends with the better answer, `worse` is the other. Throws std::invalid_argument where the format
-/// has no place for it.
+/// "rejected"; axolotl's chat_template.default with "messages", "chosen" and "rejected", all texts; LLaMA-Factory's
+/// sharegpt with "ranking". `better` ends with the better answer, `worse` is the other. Throws std::invalid_argument
+/// where the format has no place for it.
 nlohmann::json pair_in_format(const task::Conversation& better, const task::Message& worse,
                               const std::vector<task::Tool>& tools, ChatFormat format);
 

@@ -41,7 +41,15 @@ Convert converter_of(SourceFormat format) {
 bool about_a_model(const json& attributes) {
   const json operation = attributes.value("gen_ai.operation.name", json());
   return operation == "chat" || operation == "generate_content" || operation == "text_completion" ||
-         attributes.contains("gen_ai.input.messages");
+         attributes.contains("gen_ai.input.messages") || attributes.contains("llm.request.type");
+}
+
+/// Rows as the only member of an object, as APIs and hubs hand them out: {"data": [{…}, …]}.
+const json* wrapped(const json& value) {
+  if (!value.is_object() || value.size() != 1 || !value.begin()->is_array()) return nullptr;
+  for (const char* name : {"data", "rows", "examples", "items"})
+    if (value.contains(name)) return &value[name];
+  return nullptr;
 }
 
 /// One JSON value of a file: a row, or a document of spans.
@@ -51,6 +59,10 @@ class JsonRows {
       : format_(format), take_(take), passed_over_(passed_over) {}
 
   void value(const SourcePlace& place, const std::string& text, const json& value) const {
+    if (const json* rows = format_ == SourceFormat::otel ? nullptr : wrapped(value)) {
+      for (const json& row : *rows) this->value(place, row.dump(-1, ' ', false, json::error_handler_t::replace), row);
+      return;
+    }
     if (format_ != SourceFormat::otel) return take_(place, text, [&] { return converter_of(format_)(value); });
     std::vector<json> records;
     try {
@@ -86,35 +98,23 @@ class JsonRows {
   const CountPassedOver& passed_over_;
 };
 
-/// A file whose first sign is "[", or that holds one object over several lines, is one JSON text.
+/// Whether the first object of a file goes on behind its first line. One that was cut short does not: the next begins.
+bool objects_over_lines(const fs::path& file) {
+  SourceLines lines(file);
+  std::string first, second;
+  return lines.next_filled(first) && first.find('{') != std::string::npos && !ends_with_its_object(first) &&
+         lines.next_filled(second) && !second.starts_with('{');
+}
+
+/// A file whose first sign is "[" holds rows as its elements, else objects over several lines, or one a line.
 void read_json_file(const fs::path& file, const std::string& split, const JsonRows& rows) {
   SourceLines lines(file);
   SourcePlace place{split, file.filename().string(), 0};
-  const bool list = lines.first_sign() == '[';
+  const bool list = lines.first_sign() == '[', objects = !list && objects_over_lines(file);
   std::string text;
-  if (!list) {
-    if (!lines.next_filled(text)) return;
-    const bool several_lines = text.find('{') == text.find_last_not_of(" \t") && text.find('{') != std::string::npos;
-    if (!several_lines) {
-      do {
-        place.line = lines.line();
-        rows.line(place, text);
-      } while (lines.next_filled(text));
-      return;
-    }
-    text += "\n";
-  }
-  text += lines.rest();
-  json document;
-  try {
-    document = host::parse_strict_json(text);
-  } catch (const std::invalid_argument& error) {
-    throw std::runtime_error("'" + file.string() + "': expected JSON, found " + error.what());
-  }
-  if (!document.is_array()) document = json::array({std::move(document)});
-  for (const json& row : document) {
-    ++place.line;
-    rows.value(place, row.dump(-1, ' ', false, json::error_handler_t::replace), row);
+  while (list ? lines.next_element(text) : objects ? lines.next_object(text) : lines.next_filled(text)) {
+    place.line = list || objects ? place.line + 1 : lines.line();
+    rows.line(place, text);
   }
 }
 

@@ -14,7 +14,35 @@ namespace {
 constexpr unsigned read_at_once = 1U << 16U;
 constexpr std::size_t longest_text = std::size_t{1} << 30U;
 
+/// Finds where an element of a JSON array, or an object, ends; whether it is JSON is its reader's business.
+class ElementEnd {
+ public:
+  /// Whether `c` stands behind the element.
+  bool operator()(char c) {
+    if (quoted_) {
+      quoted_ = escaped_ || c != '"';
+      escaped_ = !escaped_ && c == '\\';
+      return false;
+    }
+    if (depth_ == 0 && (c == ',' || c == ']')) return true;
+    quoted_ = c == '"';
+    if (c == '[' || c == '{') ++depth_;
+    if ((c == ']' || c == '}') && depth_ > 0) --depth_;
+    return false;
+  }
+  /// Whether `c` ends the object that began with the first sign.
+  bool closes_object(char c) { return !(*this)(c) && !quoted_ && depth_ == 0; }
+
+ private:
+  bool quoted_ = false, escaped_ = false;
+  std::size_t depth_ = 0;
+};
+
 }  // namespace
+
+bool ends_with_its_object(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [ends = ElementEnd()](char c) mutable { return ends.closes_object(c); });
+}
 
 struct SourceLines::Stream {
   gzFile file = nullptr;
@@ -79,6 +107,62 @@ bool SourceLines::next_filled(std::string& text) {
   while (next(text))
     if (text.find_first_not_of(" \t") != std::string::npos) return true;
   return false;
+}
+
+/// The next byte that is no white space, which stays unread; −1 at the end.
+int SourceLines::next_sign() {
+  for (;;) {
+    at_ = std::min(buffer_.find_first_not_of(" \t\r\n", at_), buffer_.size());
+    if (at_ < buffer_.size()) return static_cast<unsigned char>(buffer_[at_]);
+    if (!fill()) return -1;
+  }
+}
+
+void SourceLines::refuse_json(const std::string& expected) const {
+  throw std::runtime_error("'" + path_.string() + "': not valid JSON: expected " + expected + " behind element " +
+                           std::to_string(elements_));
+}
+
+bool SourceLines::next_element(std::string& text) {
+  const bool first = elements_ == 0;
+  if (first && next_sign() == '[') ++at_;
+  if (const int sign = next_sign(); sign == ']') {
+    ++at_;
+    if (next_sign() != -1) refuse_json("nothing");
+    return false;
+  } else if (!first) {
+    if (sign != ',') refuse_json("\",\" or \"]\"");
+    ++at_;
+    next_sign();
+  }
+  copy_until(text, [ends = ElementEnd()](char c) mutable { return ends(c); });
+  text.erase(text.find_last_not_of(" \t\r\n") + 1);
+  if (text.empty()) refuse_json("an element");
+  ++elements_;
+  return true;
+}
+
+bool SourceLines::next_object(std::string& text) {
+  const int sign = next_sign();
+  if (sign == -1) return false;
+  if (sign != '{') refuse_json("an object");
+  copy_until(text, [ends = ElementEnd()](char c) mutable { return ends.closes_object(c); });
+  text += buffer_[at_++];
+  ++elements_;
+  return true;
+}
+
+/// Up to the first byte that `ends` says yes to, which stays unread.
+void SourceLines::copy_until(std::string& text, const std::function<bool(char)>& ends) {
+  text.clear();
+  for (bool ended = false; !ended;) {
+    if (at_ == buffer_.size() && !fill()) refuse_json("one that ends");
+    std::size_t end = at_;
+    while (end < buffer_.size() && !(ended = ends(buffer_[end]))) ++end;
+    text.append(buffer_, at_, end - at_);
+    at_ = end;
+    if (text.size() > longest_text) refuse_json("one of at most 1 GiB");
+  }
 }
 
 std::string SourceLines::rest() {

@@ -1,4 +1,5 @@
-// CSV (RFC 4180) and tab-separated tables: a column of utterances, a column of tools, and a column for each argument.
+// CSV (RFC 4180, or with semicolons, as spreadsheets write it where the comma is decimal) and tab-separated tables: a
+// column of utterances, a column of tools, and a column for each argument.
 #include <algorithm>
 #include <cctype>
 #include <deque>
@@ -18,7 +19,7 @@ using nlohmann::json;
 constexpr std::size_t longest_record = std::size_t{1} << 20U;
 
 /// Cells of one record; nothing where a quote is still open.
-std::optional<std::vector<std::string>> csv_cells(const std::string& text) {
+std::optional<std::vector<std::string>> csv_cells(const std::string& text, char separator) {
   std::vector<std::string> cells(1);
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -28,7 +29,7 @@ std::optional<std::vector<std::string>> csv_cells(const std::string& text) {
       ++i;
     } else if (c == '"' && (quoted || cells.back().empty())) {
       quoted = !quoted;
-    } else if (c == ',' && !quoted) {
+    } else if (c == separator && !quoted) {
       cells.emplace_back();
     } else {
       cells.back() += c;
@@ -66,12 +67,14 @@ class Records {
       record.text = pending_.front().second;
       if (record.text.find_first_not_of(" \t") == std::string::npos) pending_.pop_front();
     } while (record.text.find_first_not_of(" \t") == std::string::npos);
-    record.cells = csv_ ? csv_cells(record.text) : tsv_cells(record.text);
+    if (separator_ == 0)  // the names of the columns say which
+      separator_ = record.text.find(',') == std::string::npos && record.text.find(';') != std::string::npos ? ';' : ',';
+    record.cells = csv_ ? csv_cells(record.text, separator_) : tsv_cells(record.text);
     std::size_t used = 1;
     std::string longer = record.text;
     while (!record.cells && longer.size() < longest_record && pull(used)) {
       longer += "\n" + pending_[used++].second;
-      record.cells = csv_cells(longer);
+      record.cells = csv_cells(longer, separator_);
     }
     if (record.cells)
       record.text = longer;
@@ -93,6 +96,7 @@ class Records {
   }
   SourceLines lines_;
   bool csv_;
+  char separator_ = 0;  ///< of CSV; 0: not known yet
   std::deque<std::pair<std::int64_t, std::string>> pending_;
 };
 

@@ -1,6 +1,9 @@
 // Traces in OpenTelemetry's JSON (OTLP/JSON of spans and log records, or spans as exporters print them), by the
 // semantic conventions for generative AI: gen_ai.system_instructions, gen_ai.input.messages, gen_ai.output.messages and
-// gen_ai.tool.definitions, each as JSON or as its text. Parts that no chat row has a place for are refused.
+// gen_ai.tool.definitions, each as JSON or as its text; also as OpenLLMetry's numbered attributes
+// (gen_ai.prompt.0.role, gen_ai.completion.0.tool_calls.0.name, llm.request.functions.0.name) and as a span's events
+// (gen_ai.user.message, gen_ai.choice), which came before. Parts that no chat row has a place for are refused.
+#include <algorithm>
 #include <stdexcept>
 
 #include "data/row_sources.h"
@@ -38,6 +41,114 @@ json plain(const json& value) {
   return value;
 }
 
+json text_part(const std::string& text) {
+  return {{"type", "text"}, {"content", text}};
+}
+
+/// A content that is a text, or OpenAI's list of parts as its text.
+void add_content(const json& content, json& parts) {
+  if (!content.is_string() || content == "") return;
+  const auto& text = content.get_ref<const std::string&>();
+  const json list = text.starts_with("[{") ? json::parse(text, nullptr, false) : json();
+  const auto is_text = [](const json& part) {
+    return part.is_object() && part.value("type", json()) == "text" && part.value("text", json()).is_string();
+  };
+  if (!list.is_array() || !std::all_of(list.begin(), list.end(), is_text)) return parts.push_back(text_part(text));
+  for (const json& part : list) parts.push_back(text_part(part["text"]));
+}
+
+/// OpenLLMetry's messages at PREFIX.0., PREFIX.1., …
+json numbered_messages(const json& attributes, const std::string& prefix) {
+  json messages = json::array();
+  for (std::size_t i = 0;; ++i) {
+    const std::string at = prefix + "." + std::to_string(i) + ".";
+    const json role = attributes.value(at + "role", json());
+    if (!role.is_string()) return messages;
+    json message = {{"role", role}, {"parts", json::array()}};
+    const json content = attributes.value(at + "content", json());
+    if (role == "tool")
+      message["parts"].push_back({{"type", "tool_call_response"},
+                                  {"id", attributes.value(at + "tool_call_id", json())},
+                                  {"response", content}});
+    else
+      add_content(content, message["parts"]);
+    for (std::size_t call = 0;; ++call) {
+      const std::string part = at + "tool_calls." + std::to_string(call) + ".";
+      if (!attributes.contains(part + "name")) break;
+      message["parts"].push_back({{"type", "tool_call"},
+                                  {"id", attributes.value(part + "id", json())},
+                                  {"name", attributes[part + "name"]},
+                                  {"arguments", attributes.value(part + "arguments", json())}});
+    }
+    if (attributes.contains(at + "finish_reason")) message["finish_reason"] = attributes[at + "finish_reason"];
+    messages.push_back(std::move(message));
+  }
+}
+
+void join_numbered(json& attributes) {
+  if (attributes.contains("gen_ai.input.messages") || !attributes.contains("gen_ai.prompt.0.role")) return;
+  attributes["gen_ai.input.messages"] = numbered_messages(attributes, "gen_ai.prompt");
+  attributes["gen_ai.output.messages"] = numbered_messages(attributes, "gen_ai.completion");
+  json tools = json::array();
+  for (std::size_t i = 0;; ++i) {
+    const std::string at = "llm.request.functions." + std::to_string(i) + ".";
+    if (!attributes.contains(at + "name")) break;
+    json tool = {{"type", "function"}, {"name", attributes[at + "name"]}};
+    if (attributes.contains(at + "description")) tool["description"] = attributes[at + "description"];
+    const json parameters = attributes.value(at + "parameters", json());
+    if (parameters.is_string()) tool["parameters"] = json::parse(parameters.get<std::string>(), nullptr, false);
+    if (tool.value("parameters", json()).is_discarded()) tool["parameters"] = parameters;
+    tools.push_back(std::move(tool));
+  }
+  if (!tools.empty()) attributes["gen_ai.tool.definitions"] = std::move(tools);
+}
+
+/// The message of an event: its "content" and OpenAI's "tool_calls", each as JSON or as its text.
+json event_message(const std::string& role, const json& said) {
+  json message = {{"role", role}, {"parts", json::array()}};
+  const json content = said.value("content", json());
+  if (role == "tool")
+    message["parts"].push_back(
+        {{"type", "tool_call_response"}, {"id", said.value("id", json())}, {"response", content}});
+  else
+    add_content(content, message["parts"]);
+  json calls = said.value("tool_calls", json());
+  if (calls.is_string()) calls = json::parse(calls.get<std::string>(), nullptr, false);
+  for (const json& call : calls.is_array() ? calls : json::array()) {
+    const json function = call.is_object() ? call.value("function", json()) : json();
+    if (!function.is_object()) continue;
+    message["parts"].push_back({{"type", "tool_call"},
+                                {"id", call.value("id", json())},
+                                {"name", function.value("name", json())},
+                                {"arguments", function.value("arguments", json())}});
+  }
+  return message;
+}
+
+json attributes_of(const json& record);
+
+void join_events(const json& events, json& attributes) {
+  if (attributes.contains("gen_ai.input.messages")) return;
+  json input = json::array(), output = json::array();
+  for (const json& event : events) {
+    const std::string name = event.is_object() && event.value("name", json()).is_string() ? event["name"] : "";
+    const json said = name.starts_with("gen_ai.") ? attributes_of(event) : json();
+    if (!said.is_object()) continue;
+    if (said.contains("gen_ai.input.messages")) return attributes.update(said);
+    if (name == "gen_ai.choice") {
+      json message = said.value("message", json());
+      if (message.is_string()) message = json::parse(message.get<std::string>(), nullptr, false);
+      output.push_back(event_message("assistant", message.is_object() ? message : said));
+      if (said.contains("finish_reason")) output.back()["finish_reason"] = said["finish_reason"];
+    } else if (name.ends_with(".message")) {
+      input.push_back(event_message(name.substr(7, name.size() - 7 - 8), said));
+    }
+  }
+  if (input.empty() && output.empty()) return;
+  attributes["gen_ai.input.messages"] = std::move(input);
+  attributes["gen_ai.output.messages"] = std::move(output);
+}
+
 /// Attributes as a list of {"key", "value"}, or as an object.
 json attributes_of(const json& record) {
   json attributes = json::object();
@@ -55,6 +166,9 @@ json attributes_of(const json& record) {
     if (id.is_null() && context.is_object()) id = context.value(ours, json());
     if (id.is_string()) attributes[ours] = id;
   }
+  join_numbered(attributes);
+  const json events = record.value("events", json());
+  if (events.is_array()) join_events(events, attributes);
   return attributes;
 }
 

@@ -37,6 +37,17 @@ TEST(ChatFormats, TrlHasArgumentsAsObjectsAndToolsAsText) {
   EXPECT_TRUE(in_format(weather(), tools(), ChatFormat::openai)["messages"][2]["content"].is_null());
 }
 
+TEST(ChatFormats, AxolotlHasToolsAsTextAndSaysWhatIsNotTrained) {
+  task::Conversation conversation = weather();
+  conversation.messages[2].learnt = false;
+  const json row = in_format(conversation, tools(), ChatFormat::axolotl);
+  EXPECT_TRUE(row["messages"][2]["tool_calls"][0]["function"]["arguments"].is_string());
+  EXPECT_EQ(json::parse(row["tools"].get<std::string>())[0]["function"]["name"], "weather");
+  EXPECT_EQ(row["messages"][2]["train"], false);
+  EXPECT_FALSE(row["messages"][2].contains("weight"));
+  EXPECT_FALSE(row["messages"][5].contains("train"));
+}
+
 TEST(ChatFormats, OpenAiHasArgumentsAsTextAndReadsBackTheSame) {
   const json row = in_format(weather(), tools(), ChatFormat::openai);
   EXPECT_TRUE(row["messages"][2]["tool_calls"][0]["function"]["arguments"].is_string());

@@ -106,6 +106,10 @@ TEST_F(DataImport, TablesWithQuotesAndTypes) {
   EXPECT_TRUE(import("rows.tsv", SourceFormat::tsv).derived);
   EXPECT_EQ(tools()[0].parameters["properties"]["colour"]["type"], "string");
   EXPECT_EQ(rows()[0]["messages"][0]["content"], "make it \"red\"");
+  write("semicolons.csv", {"utterance;intent;city", "\"rain; or sun, now\";weather;Rome"});
+  EXPECT_EQ(import("semicolons.csv", SourceFormat::csv).kept, 1);
+  EXPECT_EQ(rows()[0]["messages"][0]["content"], "rain; or sun, now");
+  EXPECT_EQ(json::parse(call_of(rows()[0])["arguments"].get<std::string>()), (json{{"city", "Rome"}}));
   write("bad.csv", {"a,b", "1,2"});
   EXPECT_THROW(import("bad.csv", SourceFormat::csv), std::invalid_argument);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
@@ -225,6 +229,71 @@ TEST_F(DataImport, TracesOfOpenTelemetry) {
   EXPECT_NE(reasons()[2].find("\"resourceSpans\""), std::string::npos);
 }
 
+TEST_F(DataImport, TracesOfEarlierInstrumentations) {
+  // OpenLLMetry's numbered attributes; a span's events; a span as Python's console exporter prints it, twice.
+  const std::vector<std::string> files = {R"({"resourceSpans": [{"scopeSpans": [{"spans": [
+      {"name": "openai.chat", "attributes": [
+        {"key": "llm.request.type", "value": {"stringValue": "chat"}},
+        {"key": "gen_ai.prompt.0.role", "value": {"stringValue": "user"}},
+        {"key": "gen_ai.prompt.0.content", "value": {"stringValue": "[{\"type\": \"text\", \"text\": \"Rome?\"}]"}},
+        {"key": "gen_ai.prompt.1.role", "value": {"stringValue": "assistant"}},
+        {"key": "gen_ai.prompt.1.tool_calls.0.id", "value": {"stringValue": "a"}},
+        {"key": "gen_ai.prompt.1.tool_calls.0.name", "value": {"stringValue": "where"}},
+        {"key": "gen_ai.prompt.2.role", "value": {"stringValue": "tool"}},
+        {"key": "gen_ai.prompt.2.tool_call_id", "value": {"stringValue": "a"}},
+        {"key": "gen_ai.prompt.2.content", "value": {"stringValue": "Italy"}},
+        {"key": "gen_ai.completion.0.role", "value": {"stringValue": "assistant"}},
+        {"key": "gen_ai.completion.0.finish_reason", "value": {"stringValue": "tool_calls"}},
+        {"key": "gen_ai.completion.0.tool_calls.0.id", "value": {"stringValue": "b"}},
+        {"key": "gen_ai.completion.0.tool_calls.0.name", "value": {"stringValue": "weather"}},
+        {"key": "gen_ai.completion.0.tool_calls.0.arguments", "value": {"stringValue": "{\"city\": \"Rome\"}"}},
+        {"key": "llm.request.functions.0.name", "value": {"stringValue": "weather"}},
+        {"key": "llm.request.functions.0.parameters", "value": {"stringValue": "{\"type\": \"object\", \"properties\": {\"city\": {\"type\": \"string\"}}}"}},
+        {"key": "llm.request.functions.1.name", "value": {"stringValue": "where"}}]},
+      {"name": "openai.chat", "attributes": [{"key": "llm.request.type", "value": {"stringValue": "chat"}}]},
+      {"name": "chat m", "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}], "events": [
+        {"name": "gen_ai.system.message", "attributes": [{"key": "content", "value": {"stringValue": "brief"}}]},
+        {"name": "gen_ai.user.message", "attributes": [{"key": "content", "value": {"stringValue": "Paris?"}}]},
+        {"name": "exception", "attributes": []},
+        {"name": "gen_ai.choice", "attributes": [{"key": "index", "value": {"intValue": "0"}},
+          {"key": "message", "value": {"stringValue": "{\"content\": null, \"tool_calls\": [{\"id\": \"c\", \"type\": \"function\", \"function\": {\"name\": \"weather\", \"arguments\": \"{\\\"city\\\": \\\"Paris\\\"}\"}}]}"}}]}]}]}]}]})",
+                                          R"({
+    "name": "chat m",
+    "context": {"trace_id": "0x1"},
+    "attributes": {
+        "gen_ai.input.messages": "[{\"role\": \"user\", \"parts\": [{\"type\": \"text\", \"content\": \"hi }{\"}]}]",
+        "gen_ai.output.messages": "[{\"role\": \"assistant\", \"parts\": [{\"type\": \"text\", \"content\": \"hello\"}]}]"
+    }
+})"};
+  write("spans.json", {files[0]});
+  EXPECT_EQ(import("spans.json", SourceFormat::otel).kept, 2) << (reasons().empty() ? "" : reasons()[0]);
+  ASSERT_EQ(rows().size(), 2U);
+  const json first = rows()[0], second = rows()[1];
+  ASSERT_EQ(first["messages"].size(), 4U) << first;
+  EXPECT_EQ(first["messages"][0]["content"], "Rome?");
+  EXPECT_EQ(first["messages"][2]["tool_call_id"], "a");
+  EXPECT_EQ(json::parse(call_of(first)["arguments"].get<std::string>()), (json{{"city", "Rome"}}));
+  EXPECT_EQ(first["tools"].size(), 2U);
+  ASSERT_EQ(second["messages"].size(), 3U) << second;
+  EXPECT_EQ(second["messages"][0]["role"], "system");
+  EXPECT_EQ(json::parse(call_of(second)["arguments"].get<std::string>()), (json{{"city", "Paris"}}));
+  ASSERT_EQ(reasons().size(), 1U);
+  EXPECT_NE(reasons()[0].find("recorded without what was said"), std::string::npos);
+  write("console.json", {files[1], files[1]});
+  EXPECT_EQ(import("console.json", SourceFormat::otel).kept, 2);
+  EXPECT_EQ(rows()[1]["messages"][0]["content"], "hi }{");
+  EXPECT_EQ(rows()[1]["metadata"]["trace_id"], "0x1");
+  write("console.json", {files[1], files[1].substr(0, 100)});
+  EXPECT_THROW(import("console.json", SourceFormat::otel), std::runtime_error);
+}
+
+TEST_F(DataImport, RowsAsTheOnlyMemberOfAnObject) {
+  const std::string good = row_of("play jazz", "play", "jazz");
+  write("api.json", {R"({"data": [)" + good + "," + good + ", 7]}"});
+  EXPECT_EQ(import("api.json", SourceFormat::openai).kept, 2);
+  EXPECT_EQ(reasons().size(), 1U);
+}
+
 TEST_F(DataImport, BadRowsAreNamedAndTheRestGoesOn) {
   const std::string good = row_of("play jazz", "play", "jazz");
   std::ofstream(folder_ / "rows.jsonl", std::ios::binary) << "\xEF\xBB\xBF" << good << "\r\n"
@@ -251,6 +320,34 @@ TEST_F(DataImport, BadRowsAreNamedAndTheRestGoesOn) {
   EXPECT_THROW(import("wide.jsonl", SourceFormat::openai), std::runtime_error);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out.part"));
+}
+
+TEST_F(DataImport, AnArrayOfRowsIsReadElementByElement) {
+  const std::string good = row_of("play jazz", "play", "jazz"), wide = row_of(std::string(200000, 'x'), "play", "jazz");
+  const std::string tricky = row_of(R"(a \"]},{[\\)", "play", "jazz");
+  std::ofstream(folder_ / "rows.json", std::ios::binary) << "\xEF\xBB\xBF \r\n[" << good << "," << wide << " ,\n"
+                                                         << tricky << ",7,{\"a\":1,\"a\":2},tru," << good << "\r\n]\n";
+  const ImportReport report = import("rows.json", SourceFormat::openai);
+  EXPECT_EQ(report.read, 7);
+  EXPECT_EQ(report.kept, 4);
+  EXPECT_EQ(rows()[2]["messages"][0]["content"], R"(a \"]},{[\\)");
+  ASSERT_EQ(reasons().size(), 3U);
+  EXPECT_EQ(reasons()[0].find("4 rows.json: row: "), 0U) << reasons()[0];
+  EXPECT_EQ(reasons()[1].find("5 rows.json: the key \"a\" stands twice"), 0U) << reasons()[1];
+  EXPECT_EQ(reasons()[2].find("6 rows.json: not valid JSON"), 0U) << reasons()[2];
+  const auto refused = [&](const std::string& text) {
+    std::ofstream(folder_ / "rows.json", std::ios::binary) << text;
+    try {
+      import("rows.json", SourceFormat::openai);
+      return std::string();
+    } catch (const std::exception& error) {
+      return std::string(error.what());
+    }
+  };
+  EXPECT_NE(refused("[" + good + "," + good).find("behind element 1"), std::string::npos);
+  EXPECT_NE(refused("[" + good + ",]").find("expected an element behind element 1"), std::string::npos);
+  EXPECT_NE(refused("[" + good + "] more").find("expected nothing behind element 1"), std::string::npos);
+  EXPECT_NE(refused("[]").find("expected rows, found none"), std::string::npos);
 }
 
 class DataPrivacy : public DataFolder {};
@@ -311,8 +408,9 @@ TEST_F(DataPrivacy, PairsOfAnswersInEveryForm) {
   const auto first = [&](ChatFormat format) {
     const std::string out = (folder_ / ("pairs" + std::to_string(static_cast<int>(format)))).string();
     const JobReport report = export_pairs(folder_ / "good", folder_ / "bad", out, format, {});
-    EXPECT_EQ(report.kept, 2);
+    EXPECT_EQ(report.kept, format == ChatFormat::axolotl ? 1 : 2);
     EXPECT_EQ(report.removed.at("no worse answer"), 1);
+    EXPECT_EQ(report.removed.count("no place in the format"), format == ChatFormat::axolotl ? 1U : 0U);
     return json::parse(lines_of(out + "/train.jsonl").at(0));
   };
   const json trl = first(ChatFormat::trl);
@@ -323,7 +421,8 @@ TEST_F(DataPrivacy, PairsOfAnswersInEveryForm) {
   EXPECT_EQ(openai["input"]["messages"].size(), 1U);
   EXPECT_EQ(openai["non_preferred_output"][0]["tool_calls"][0]["function"]["arguments"], R"({"value":"rock"})");
   const json axolotl = first(ChatFormat::axolotl);
-  EXPECT_EQ(axolotl["chosen"]["role"], "assistant");
+  EXPECT_EQ(axolotl["chosen"], (json{{"role", "assistant"}, {"content", "hi"}})) << "its readers lose calls";
+  EXPECT_EQ(axolotl["rejected"]["content"], "no");
   EXPECT_EQ(axolotl["messages"].size(), 1U);
   const json factory = first(ChatFormat::llama_factory);
   EXPECT_EQ(factory["conversations"].size(), 1U);
