@@ -99,16 +99,15 @@ int import_data(const Arguments& arguments) {
   if (const std::string tools = (*variables)["tools"].as<std::string>(); !tools.empty())
     source.tools = task::read_tools(tools);
   const data::ImportReport report = data::import_rows(source, out_of(variables), stop_if_asked);
-  const int code = say(variables, report);
+  say(variables, report);
+  if (report.kept == 0)
+    std::cerr << "error: no row could be used; is --from " << (*variables)["from"].as<std::string>() << " right?\n";
+  const int code = report.kept == 0 ? exit_failure : exit_success;
   if ((*variables)["json"].as<bool>()) return code;
   std::cout << report.tools << " tools" << (report.derived ? ", found in the calls" : "") << "\n";
   for (const auto& [what, times] : report.passed_over) std::cout << times << " passed over: " << what << "\n";
   if (report.impossible_test > 0)
     std::cout << report.impossible_test << " rows of test call what no tool allows: they count as wrong\n";
-  if (report.kept == 0) {
-    std::cerr << "error: no row could be used; is --from " << (*variables)["from"].as<std::string>() << " right?\n";
-    return exit_failure;
-  }
   return code;
 }
 

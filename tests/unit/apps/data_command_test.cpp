@@ -42,7 +42,9 @@ TEST_F(DataCommand, CleansAndShows) {
   EXPECT_EQ(counts["unusable"], 1);
   EXPECT_EQ(counts["removed"]["the same words"], 1);
   EXPECT_EQ(retort({"data", "dedup", data_, "--out", clean}).code, 2);  // it is there
-  ASSERT_EQ(retort({"data", "show", clean, "--out", page}).code, 0);
+  const Outcome shown = retort({"data", "show", clean, "--out", page});
+  ASSERT_EQ(shown.code, 0);
+  EXPECT_NE(shown.out.find(": 1 rows, 0 that cannot be used"), std::string::npos) << shown.out;
   std::ifstream file(page);
   std::stringstream html;
   html << file.rdbuf();
@@ -64,6 +66,10 @@ TEST_F(DataCommand, ImportsATableAndRedactsIt) {
   EXPECT_EQ(retort({"data", "redact", rows, "--pattern", "x", "--out", rows + "2"}).code, 2);
   EXPECT_EQ(retort({"data", "balance", rows, "--most", "0", "--out", rows + "2"}).code, 2);
   EXPECT_FALSE(std::filesystem::exists(rows + "2.part"));
+  const Outcome none = retort({"data", "import", data_, "--from", "alpaca", "--out", rows + "3"});
+  EXPECT_EQ(none.code, 1);
+  EXPECT_NE(none.err.find("no row could be used; is --from alpaca right?"), std::string::npos) << none.err;
+  EXPECT_TRUE(std::filesystem::exists(rows + "3/rejected.jsonl"));  // it says why
 }
 
 TEST_F(DataCommand, SaysWhatIsMissing) {
