@@ -173,6 +173,25 @@ TEST(AwqPlugin, SmoothsHeadsTogetherAndRoundsToNearest) {
                    "kv heads"));
 }
 
+TEST(AwqPlugin, MakesTheCodesOfGptqWhereItIsAskedTo) {
+  FakeSite fake;
+  Parameters parameters = four_bits(false);
+  parameters["codes"] = std::string("gptq");
+  const LoadedComponent component(AWQ_PLUGIN, parameters);
+  const auto& functions = component.functions<retort_quantizer_v1>(RETORT_QUANTIZER_INTERFACE);
+  retort_quantize_requirements wanted{};
+  wanted.struct_size = sizeof wanted;
+  throw_if_error(functions.requirements(component.instance(), &wanted));
+  EXPECT_EQ(wanted.signals,
+            RETORT_SIGNAL_INPUT_ABSOLUTE_MEAN | RETORT_SIGNAL_INPUT_SAMPLES | RETORT_SIGNAL_INPUT_HESSIAN);
+  const Quantized found = quantized(AWQ_PLUGIN, parameters, fake);
+  EXPECT_EQ(found.restored, quantized(GPTQ_PLUGIN, four_bits(false), fake).restored);
+  EXPECT_EQ(found.metrics.at("damping"), .01);
+  EXPECT_LT(fake.error_of(found.restored), .8 * fake.error_of(quantized(AWQ_PLUGIN, four_bits(false), fake).restored));
+  fake.statistics.hessian = nullptr;
+  EXPECT_TRUE(says(site_refusal([&] { quantized(AWQ_PLUGIN, parameters, fake); }), "hessian"));
+}
+
 /// What the plugin writes for fake.site.
 struct Smoothed {
   std::vector<float> factors;

@@ -62,7 +62,10 @@ TEST_P(CompressedTensors, RestoreTheWeightsThatWeRestore) {
                                                               {"w8a16-untied", {{8, 9}}},
                                                               {"w4a16-untied", {{4, 6}, {8, 3}}},
                                                               {"w4a16-pure-tied", {{4, 9}}},
-                                                              {"w4a16-pure-untied", {{4, 9}}}};
+                                                              {"w4a16-pure-untied", {{4, 9}}},
+                                                              {"w4a16-asymmetric-tied", {{4, 7}, {8, 2}}},
+                                                              {"w4a16-asymmetric-untied", {{4, 6}, {8, 3}}},
+                                                              {"w4a16-pure-asymmetric-untied", {{4, 9}}}};
   EXPECT_EQ(modules, expected.at(GetParam().name));
 }
 

@@ -24,18 +24,20 @@ class Numbers {
 struct Codes {
   std::vector<std::int8_t> codes;
   std::vector<float> scales;
+  std::vector<std::int8_t> zeros;  ///< all 0 where symmetric
 };
 
-Codes rounded(const std::vector<float>& weight, std::int64_t width, std::int32_t bits) {
+Codes rounded(const std::vector<float>& weight, std::int64_t width, const quantize::CodeGrid& grid) {
   Codes result;
   const auto step = static_cast<std::size_t>(width);
-  const quantize::CodeGrid grid{.bits = bits};
+  const int middle = grid.symmetric ? 0 : 1 << (grid.bits - 1);  // files have signed codes
   for (std::size_t begin = 0; begin < weight.size(); begin += step) {
     const std::span<const float> group(weight.data() + begin, step);
     const quantize::GroupScale scale = quantize::group_scale(group, grid);
     result.scales.push_back(static_cast<float>(scale.scale));
+    result.zeros.push_back(static_cast<std::int8_t>(scale.zero_point - middle));
     for (const float value : group)
-      result.codes.push_back(static_cast<std::int8_t>(quantize::code_of(value, scale, grid)));
+      result.codes.push_back(static_cast<std::int8_t>(quantize::code_of(value, scale, grid) - middle));
   }
   return result;
 }
@@ -63,13 +65,14 @@ bool in_groups(const QuantizedModel& model, const std::string& name, std::int64_
 
 nlohmann::json description(const QuantizedModel& model) {
   std::vector<model::QuantizedModules> groups = {{{"Linear"}, {8, 0}, model.activation_bits}};
-  if (model.group_size > 0) groups = {{{"Linear"}, {4, model.group_size}}};
+  if (model.group_size > 0) groups = {{{"Linear"}, {4, model.group_size, !model.asymmetric}}};
   std::vector<std::string> int8;
   if (model.group_size > 0 && shape_of(model).intermediate_size % model.group_size != 0)
     int8.emplace_back("model.layers.0.mlp.down_proj");
   if (model.group_size > 0 && !model.pure) int8.emplace_back("lm_head");
   if (!int8.empty()) groups.push_back({int8, {8, 0}, model.activation_bits});
-  groups.push_back({{"Embedding"}, model.pure ? model::WeightScheme{4, model.group_size} : model::WeightScheme{}});
+  groups.push_back({{"Embedding"},
+                    model.pure ? model::WeightScheme{4, model.group_size, !model.asymmetric} : model::WeightScheme{}});
   return model::quantization_config(groups, {});
 }
 
@@ -84,7 +87,10 @@ const std::vector<QuantizedModel>& quantized_models() {
                                                      {"w8a16-untied", false, 0, 0},
                                                      {"w4a16-untied", false, 64, 0},
                                                      {"w4a16-pure-tied", true, 32, 0, true},
-                                                     {"w4a16-pure-untied", false, 32, 0, true}};
+                                                     {"w4a16-pure-untied", false, 32, 0, true},
+                                                     {"w4a16-asymmetric-tied", true, 32, 0, false, true},
+                                                     {"w4a16-asymmetric-untied", false, 64, 0, false, true},
+                                                     {"w4a16-pure-asymmetric-untied", false, 32, 0, true, true}};
   return models;
 }
 
@@ -113,13 +119,17 @@ void write_quantized_model(const std::filesystem::path& folder, const QuantizedM
     if (shape.size() == 1) {
       tensors.add(name, model::DataType::f32, shape, weight);
     } else if (in_groups(model, name, shape[1])) {
-      const Codes codes = rounded(weight, model.group_size, 4);
+      const Codes codes = rounded(weight, model.group_size, {.bits = 4, .symmetric = !model.asymmetric});
       tensors.add(name + "_packed", model::DataType::i32, {shape[0], model::packed_int4_columns(shape[1])},
                   model::pack_int4(codes.codes, shape[0], shape[1]));
       tensors.add(name + "_scale", model::DataType::f32, {shape[0], shape[1] / model.group_size}, codes.scales);
+      if (model.asymmetric)
+        tensors.add(name + "_zero_point", model::DataType::i32,
+                    {model::packed_int4_columns(shape[0]), shape[1] / model.group_size},
+                    model::pack_zero_points(codes.zeros, shape[0], shape[1] / model.group_size));
       tensors.add(name + "_shape", model::DataType::i64, {2}, shape);
     } else {
-      const Codes codes = rounded(weight, shape[1], 8);
+      const Codes codes = rounded(weight, shape[1], {.bits = 8});
       tensors.add(name, model::DataType::i8, shape, codes.codes);
       tensors.add(name + "_scale", model::DataType::f32, {shape[0], 1}, codes.scales);
     }

@@ -1,5 +1,5 @@
 // quantize.awq: parameters, statistics and codes around awq.h. The host folds the factors into what produces the
-// site's input; the codes are those of rounding to nearest.
+// site's input; the codes are those of rounding to nearest, or GPTQ's for the smoothed weights.
 #include <algorithm>
 #include <retort/plugin.hpp>
 #include <retort/quantizer.hpp>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "awq.h"
+#include "gptq_modules.h"
 #include "storage.h"
 
 namespace {
@@ -17,14 +18,14 @@ using retort::quantize::WeightView;
 
 class Awq : public retort::Quantizer {
  public:
-  struct Params : retort::quantize::StorageParameters {
-    std::string objective = "samples";
+  struct Params : retort::quantize::StorageParameters, retort::quantize::GptqParameters {
+    std::string objective = "samples", codes = "nearest";
     std::int64_t samples = 512, steps = 20;
     bool weight_scaling = false;
     Params() { bits = 4, group_size = 64; }
   };
   static auto schema() {
-    return retort::quantize::storage_schema<Params>()
+    return retort::quantize::with_gptq(retort::quantize::storage_schema<Params>())
         .string("objective", &Params::objective)
         .one_of({"samples", "hessian"})
         .doc(
@@ -42,14 +43,20 @@ class Awq : public retort::Quantizer {
         .doc(
             "factors also take in the columns' mean weight, mean|x|^r / mean|w|^(1-r), as AutoAWQ's duo_scaling; "
             "false: "
-            "mean|x|^r");
+            "mean|x|^r")
+        .string("codes", &Params::codes)
+        .one_of({"nearest", "gptq"})
+        .doc(
+            "of the smoothed weights: rounded to nearest, as AWQ has it; or by GPTQ from the Hessian of the smoothed "
+            "input, whose parameters are damping to zero_dead_columns, and which wants some 8192 samples");
   }
 
-  explicit Awq(const Params& params) : params_(params), storage_(params) {}
+  explicit Awq(const Params& params) : params_(params), storage_(params), gptq_(params) {}
 
   retort::QuantizeRequirements requirements() const override {
     const std::uint64_t objective = hessian() ? RETORT_SIGNAL_INPUT_HESSIAN : RETORT_SIGNAL_INPUT_SAMPLES;
-    return {RETORT_SIGNAL_INPUT_ABSOLUTE_MEAN | objective, params_.samples};
+    const std::uint64_t codes = by_gptq() ? RETORT_SIGNAL_INPUT_HESSIAN : 0;
+    return {RETORT_SIGNAL_INPUT_ABSOLUTE_MEAN | objective | codes, params_.samples};
   }
 
   retort::QuantizeScheme scheme(const retort::Site& site) override { return storage_.scheme(site); }
@@ -81,10 +88,12 @@ class Awq : public retort::Quantizer {
 
   retort::Metrics quantize(const retort::Site& site, std::size_t module, const retort::QuantizeScheme& scheme,
                            const retort::QuantizeOutput& output) override {
+    if (by_gptq()) return gptq_.quantize(site, module, storage_.grid(scheme), output);
     return retort::quantize::round_module(site.modules.at(module), storage_.grid(scheme), output);
   }
 
  private:
+  bool by_gptq() const { return params_.codes == "gptq"; }
   bool hessian() const { return params_.objective == "hessian"; }
 
   static std::vector<WeightView> weights_of(const retort::Site& site) {
@@ -110,10 +119,12 @@ class Awq : public retort::Quantizer {
 
   Params params_;
   retort::quantize::Storage storage_;
+  retort::quantize::GptqModules gptq_;
 };
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("awq", "1.0.0", "Apache-2.0",
-                   retort::component<Awq>("quantize.awq", "1.0.0",
-                                          "smooths inputs by what activations need, then rounds to nearest (AWQ)"));
+RETORT_PLUGIN_LIST(
+    "awq", "1.1.0", "Apache-2.0",
+    retort::component<Awq>("quantize.awq", "1.1.0",
+                           "smooths inputs by what activations need, then rounds, to nearest (AWQ) or by GPTQ"));
