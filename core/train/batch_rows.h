@@ -68,6 +68,14 @@ inline BatchRows batch_rows(const std::vector<Sequence>& sequences, std::span<co
   return rows;
 }
 
+/// The same on `device`; what is there already stays.
+inline BatchRows to(BatchRows rows, torch::Device device) {
+  for (torch::Tensor* one :
+       {&rows.ids, &rows.index, &rows.labels, &rows.weights, &rows.sequences, &rows.positions, &rows.lengths})
+    *one = one->to(device);
+  return rows;
+}
+
 /// The same sequences without padding, for DecoderModule::hidden_packed().
 inline BatchRows packed_rows(const std::vector<Sequence>& sequences, std::span<const std::size_t> chosen,
                              std::int64_t first_sequence = 0) {

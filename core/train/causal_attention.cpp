@@ -297,27 +297,55 @@ struct CausalAttention : torch::autograd::Function<CausalAttention> {
 
 }  // namespace
 
+namespace {
+
+/// [T,T] or [B,1,T,T]: what each position does not look at.
+Tensor unseen_positions(const Tensor& q, std::int64_t window, const Tensor& both_ways) {
+  const std::int64_t time = q.size(1);
+  const Tensor all = torch::ones({time, time}, torch::dtype(torch::kBool).device(q.device()));
+  Tensor unseen = all.triu(1);
+  if (window > 0) unseen = unseen.logical_or(all.tril(-window));
+  if (!both_ways.defined()) return unseen;
+  const Tensor positions = torch::arange(time, both_ways.options());
+  const Tensor inside = (positions.unsqueeze(0) < both_ways.unsqueeze(1)).view({-1, 1, time});
+  return unseen.logical_and(inside.logical_and(inside.transpose(1, 2)).logical_not()).unsqueeze(1);
+}
+
+/// LibTorch's own kernels, which keep no [T,T] scores where the device has such.
+Tensor device_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t window,
+                        const Tensor& both_ways) {
+  const std::int64_t times = q.size(2) / k.size(2);
+  const auto heads = [&](const Tensor& x, std::int64_t repeats) {
+    const Tensor first = x.to(q.scalar_type()).transpose(1, 2);
+    return repeats == 1 ? first : first.repeat_interleave(repeats, 1);
+  };
+  const bool triangle = !both_ways.defined() && window == 0;
+  std::optional<Tensor> seen;
+  if (!triangle) seen = unseen_positions(q, window, both_ways).logical_not();
+  return torch::scaled_dot_product_attention(heads(q, 1), heads(k, times), heads(v, times), seen, 0.0, triangle)
+      .transpose(1, 2)
+      .reshape({q.size(0), q.size(1), q.size(2) * q.size(3)});
+}
+
+}  // namespace
+
 Tensor ref_causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t window,
                             const Tensor& both_ways) {
-  const std::int64_t time = q.size(1), times = q.size(2) / k.size(2);
+  const std::int64_t times = q.size(2) / k.size(2);
   const auto heads = [&](const Tensor& x, std::int64_t repeats) {
     return x.to(torch::kFloat32).transpose(1, 2).repeat_interleave(repeats, 1);
   };
   const Tensor scores = heads(q, 1).matmul(heads(k, times).transpose(2, 3)) / std::sqrt(static_cast<double>(q.size(3)));
-  Tensor unseen = torch::ones({time, time}, torch::kBool).triu(1);
-  if (window > 0) unseen = unseen.logical_or(torch::ones({time, time}, torch::kBool).tril(-window));
-  if (both_ways.defined()) {
-    const Tensor inside = (torch::arange(time).unsqueeze(0) < both_ways.unsqueeze(1)).view({-1, 1, time});
-    unseen = unseen.logical_and(inside.logical_and(inside.transpose(1, 2)).logical_not()).unsqueeze(1);
-  }
+  const Tensor unseen = unseen_positions(q, window, both_ways);
   const Tensor weights = scores.masked_fill(unseen, -std::numeric_limits<double>::infinity()).softmax(-1);
-  return weights.matmul(heads(v, times)).transpose(1, 2).reshape({q.size(0), time, q.size(2) * q.size(3)});
+  return weights.matmul(heads(v, times)).transpose(1, 2).reshape({q.size(0), q.size(1), q.size(2) * q.size(3)});
 }
 
 Tensor causal_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t window,
                         const Tensor& both_ways) {
   const bool windowed = window > 0 && window < q.size(1);
-  if (!q.is_cpu() || q.numel() == 0 || windowed) return ref_causal_attention(q, k, v, window, both_ways);
+  if (!q.is_cpu()) return device_attention(q, k, v, windowed ? window : 0, both_ways);
+  if (q.numel() == 0 || windowed) return ref_causal_attention(q, k, v, window, both_ways);
   return CausalAttention::apply(q.to(torch::kFloat32), k.to(torch::kFloat32), v.to(torch::kFloat32),
                                 squares_of(both_ways, q.size(0), q.size(1)));
 }

@@ -24,7 +24,7 @@ OperationThreads::~OperationThreads() {
 }
 
 DataParallel::DataParallel(std::vector<torch::Tensor> parameters, std::int64_t threads)
-    : parameters_(std::move(parameters)), threads_(threads) {
+    : parameters_(std::move(parameters)), threads_(parameters_.empty() || parameters_.front().is_cpu() ? threads : 1) {
   if (threads_ <= 1) return;
   at::set_num_threads(1);
   pool_ = std::make_unique<boost::asio::thread_pool>(static_cast<std::size_t>(threads_));

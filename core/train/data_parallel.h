@@ -29,7 +29,7 @@ class OperationThreads {
 class DataParallel {
  public:
   /// While it lives, LibTorch's operations run on one thread each if `threads` is above 1. `parameters` are those that
-  /// learn.
+  /// learn; where they are not on the CPU one thread is enough to keep the device busy, and more are not taken.
   DataParallel(std::vector<torch::Tensor> parameters, std::int64_t threads);
   DataParallel(const ParameterGroups& groups, std::int64_t threads) : DataParallel(groups.tensors(), threads) {}
   ~DataParallel();

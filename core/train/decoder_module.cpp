@@ -37,7 +37,9 @@ class DecoderModule::Dropper {
   }
   Tensor operator()(const Tensor& x) {
     if (keep_ >= 1.0) return x;
-    return x * torch::empty_like(x, x.options().requires_grad(false)).bernoulli_(keep_, generator_).div_(keep_);
+    // Drawn on the CPU: what is dropped does not depend on the device.
+    const Tensor kept = torch::empty_like(x, x.options().requires_grad(false).device(torch::kCPU));
+    return x * kept.bernoulli_(keep_, generator_).div_(keep_).to(x.device());
   }
   /// One that goes on to drop what this one would.
   Dropper copy() const {
@@ -80,6 +82,17 @@ DecoderModule::DecoderModule(const model::ModelConfig& config, std::uint64_t see
                        config.rope_scaling.attention_factor);
   if (config.local_rope_theta > 0)
     local_rotation_ = rotation(model::rope_frequencies({}, config.local_rope_theta, config.head_dim), 1.0);
+}
+
+void DecoderModule::to(torch::Device device) {
+  if (device == this->device()) return;
+  if (!adapters_.empty() || !forms_.empty())
+    throw std::logic_error("a decoder with adapters or forms cannot change its device: move it first");
+  for (auto& [name, weight] : weights_) weight = weight.detach().to(device).set_requires_grad(weight.requires_grad());
+  layers_.clear();
+  link_layers();
+  for (Rotation* turn : {&rotation_, &local_rotation_})
+    if (turn->cosine.defined()) *turn = {turn->cosine.to(device), turn->sine.to(device)};
 }
 
 DecoderModule::Rotation DecoderModule::rotation(const std::vector<double>& frequencies, double factor) const {
@@ -277,7 +290,7 @@ Tensor DecoderModule::read_both_ways(const Tensor& ids) const {
   if (config_.prompt_end_token < 0) return {};
   const Tensor found = ids == config_.prompt_end_token;
   // argmax takes the first of equals.
-  return torch::where(found.any(1), found.to(torch::kInt32).argmax(1) + 1, torch::zeros({ids.size(0)}, torch::kInt64));
+  return torch::where(found.any(1), found.to(torch::kInt32).argmax(1) + 1, torch::zeros({ids.size(0)}, ids.options()));
 }
 
 Tensor DecoderModule::full_attention(const Tensor& h, const Layer& layer, std::int64_t index,
@@ -320,7 +333,7 @@ Tensor DecoderModule::hidden(const Tensor& ids, const Dropout& dropout, std::vec
 Tensor DecoderModule::hidden_packed(const Tensor& ids, const std::vector<std::int64_t>& lengths, const Dropout& dropout,
                                     std::vector<Tensor>* layer_outputs) {
   std::vector<Tensor> places;
-  for (const std::int64_t length : lengths) places.push_back(torch::arange(length));
+  for (const std::int64_t length : lengths) places.push_back(torch::arange(length, ids.options()));
   const Tensor positions = torch::cat(places);
   std::vector<Tensor> both_ways;
   for (std::int64_t begin = 0; const std::int64_t length : lengths) {
@@ -356,7 +369,8 @@ Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths
     const Projected projected = project(h, layer);
     const Tensor q = rotate(projected.q, cosine, sine), k = rotate(projected.k, cosine, sine), v = projected.v;
     for (auto [store, fresh] : {std::pair{&cache.keys, k}, std::pair{&cache.values, v}}) {
-      store->push_back(torch::zeros({batch, config_.kv_heads, capacity, config_.head_dim}));
+      store->push_back(
+          torch::zeros({batch, config_.kv_heads, capacity, config_.head_dim}, torch::device(ids.device())));
       store->back().narrow(2, 0, time).copy_(fresh.transpose(1, 2));
     }
     return causal_attention(q, k, v, config_.window(index), both_ways);
@@ -366,12 +380,13 @@ Tensor DecoderModule::hidden_into_cache(const Tensor& ids, const Tensor& lengths
 Tensor DecoderModule::hidden_step(const Tensor& ids, ReferenceCache& cache) {
   const std::int64_t batch = ids.size(0);
   const std::int64_t used = cache.lengths.max().item<std::int64_t>() + 1;
-  const Tensor rows = torch::arange(batch);
+  const Tensor rows = torch::arange(batch, cache.lengths.options());
   // Every sequence stands at its own position: as [1,B,heads,head_dim], rotate() takes the batch for time.
   const auto rotated = [&](const Tensor& x, const Rotation& turn) {
     return rotate(x.transpose(0, 1), turn.cosine, turn.sine).transpose(0, 1);
   };
-  const Tensor back = cache.lengths.unsqueeze(1) - torch::arange(used).unsqueeze(0);  // [B,used] positions behind
+  const Tensor back = cache.lengths.unsqueeze(1) -
+                      torch::arange(used, cache.lengths.options()).unsqueeze(0);  // [B,used] positions behind
   const auto visible = [&](std::int64_t window) {
     const Tensor seen = window > 0 ? (back >= 0).logical_and(back < window) : back >= 0;
     return seen.view({batch, 1, 1, used});

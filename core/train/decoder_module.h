@@ -59,6 +59,10 @@ class DecoderModule {
   DecoderModule(const model::ModelConfig& config, std::uint64_t seed);
 
   const model::ModelConfig& config() const { return config_; }
+  torch::Device device() const { return embedding_.device(); }
+  /// Weights and all else that it computes with go there; they are other tensors then. Before adapt() and use_form(),
+  /// whose tensors the caller makes on the device.
+  void to(torch::Device device);
   /// Every parameter under its Hugging Face name, in model::tensor_shapes' order.
   const std::vector<std::pair<std::string, torch::Tensor>>& weights() const { return weights_; }
   std::vector<torch::Tensor> parameters() const;

@@ -39,6 +39,7 @@ host::DistillRows rows_of(const DistillTensors& tensors, std::deque<Lent>& kept)
   return rows;
 }
 
+/// In host memory, where the loss writes them.
 std::vector<Tensor> unwritten_like(const std::vector<Tensor>& tensors) {
   std::vector<Tensor> list;
   for (const Tensor& tensor : tensors) list.push_back(torch::empty(tensor.sizes(), torch::kFloat32));

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "train/corpus.h"
+#include "train/device.h"
 #include "train/distillation_step.h"
 #include "train/epochs.h"
 #include "train/initialisation.h"
@@ -13,6 +14,7 @@
 #include "train/prompt_attention.h"
 #include "train/prompt_tags.h"
 #include "train/recorded_signals.h"
+#include "train/same_work.h"
 #include "train/student_form.h"
 #include "train/trainer.h"
 #include "train/validation.h"
@@ -251,11 +253,19 @@ DistillationJob with_stand_in(DistillationJob job) {
 
 torch::Tensor bridged_ids(const Models& models, std::size_t teacher) {
   if (models.by_text || models.bridges[teacher].kind != VocabularyBridge::Kind::subset) return {};
-  return torch::tensor(models.bridges[teacher].teacher_ids, torch::kInt64);
+  return torch::tensor(models.bridges[teacher].teacher_ids, torch::kInt64).to(models.student.decoder->device());
+}
+
+std::vector<std::optional<std::filesystem::path>> models_of(const DistillationJob& job) {
+  std::vector<std::optional<std::filesystem::path>> models{job.student};
+  models.insert(models.end(), job.teachers.begin(), job.teachers.end());
+  return models;
 }
 
 ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
+  const torch::Device device = device_of(job.training.device);
+  expect_same_work(Processes::of_environment(), "distillation", job, models_of(job));
   if (job.losses.empty()) throw std::invalid_argument("expected at least one instance of the loss");
   const host::DistillCall asked = calls_of({job.losses.front()}).front();
   const host::DistillRequirements early = asked.requirements(nullptr);
@@ -266,6 +276,8 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   initialise(job, models, hooks);
   const CallModule& task = models.student;
   DecoderModule& student = *task.decoder;
+  student.to(device);
+  for (const auto& teacher : models.teachers) teacher->to(device);
   student.recomputes_layers = job.training.recompute;
   expect_unlearnt_prompts(job.prompt_loss_weight, student.config());
   Corpus corpus = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), task.contract, task.tokenizer,
@@ -295,7 +307,7 @@ ModelSize run(const DistillationJob& job, const RunHooks& hooks) {
   if (job.form != nullptr)
     for (ParameterGroup& group : job.form->prepare(student)) groups.add(std::move(group));
   DistillationParts parts{.student = student, .sequences = sequences, .losses = losses};
-  for (ParameterGroup& group : loss_groups(losses, setup)) {
+  for (ParameterGroup& group : loss_groups(losses, setup, device)) {
     parts.loss_parameters.push_back(group.tensors.front().second);
     groups.add(std::move(group));
   }

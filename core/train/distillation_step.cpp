@@ -100,14 +100,15 @@ LossInstances::LossInstances(std::vector<host::DistillCall> calls, const host::D
   }
 }
 
-std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host::DistillSetup& setup) {
+std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host::DistillSetup& setup,
+                                        torch::Device device) {
   std::vector<ParameterGroup> groups;
   const std::vector<host::DistillParameter>& declared = losses.wanted().parameters;
   for (std::size_t i = 0; i < declared.size(); ++i) {
     Tensor value = torch::empty(declared[i].shape, torch::kFloat32);
     const retort_tensor view = lend(value);
     losses.first().initialise(setup, i, view);
-    groups.push_back({"loss." + declared[i].name, {{"value", value.set_requires_grad(true)}}});
+    groups.push_back({"loss." + declared[i].name, {{"value", value.to(device).set_requires_grad(true)}}});
   }
   return groups;
 }
@@ -151,8 +152,8 @@ void DistillationStep::add_token_signals(const WeightedTeacher& teacher, const T
 TeacherSignals DistillationStep::aligned_signals(const WeightedTeacher& teacher, const Data& data,
                                                  std::span<const std::size_t> part) const {
   torch::NoGradGuard no_grad;
-  const MixedPrecision mixed(parts_.training.precision);
-  const BatchRows rows = batch_rows(teacher.aligned->sequences, part);
+  const MixedPrecision mixed(parts_.training.precision, parts_.student.device());
+  const BatchRows rows = to(batch_rows(teacher.aligned->sequences, part), teacher.decoder->device());
   std::vector<std::int64_t> spans;
   std::int64_t student_row = 0, teacher_row = 0;
   for (const std::size_t i : part) {
@@ -170,6 +171,7 @@ TeacherSignals DistillationStep::aligned_signals(const WeightedTeacher& teacher,
   return signals;
 }
 
+/// In host memory, where the loss reads them.
 TeacherSignals DistillationStep::recorded_signals(const WeightedTeacher& teacher, const Data& data,
                                                   std::span<const std::size_t> part) const {
   std::vector<std::int64_t> ids;
@@ -227,7 +229,7 @@ std::vector<DistillationStep::HeldTeacher> DistillationStep::hold_teachers(const
                                                                            std::span<const std::size_t> part,
                                                                            const BatchRows& rows) const {
   const torch::NoGradGuard no_grad;
-  const MixedPrecision mixed(parts_.training.precision);
+  const MixedPrecision mixed(parts_.training.precision, parts_.student.device());
   const host::DistillRequirements& wanted = parts_.losses.wanted();
   std::vector<HeldTeacher> held;
   for (std::size_t i = 0; i < parts_.teachers.size(); ++i) {
@@ -251,7 +253,7 @@ std::vector<DistillationStep::HeldTeacher> DistillationStep::hold_teachers(const
 DistillTensors DistillationStep::chunk(const Data& data, const BatchRows& rows, const std::vector<HeldTeacher>& held,
                                        std::int64_t first, std::int64_t count) const {
   const torch::NoGradGuard no_grad;
-  const MixedPrecision mixed(parts_.training.precision);
+  const MixedPrecision mixed(parts_.training.precision, parts_.student.device());
   DistillTensors tensors = described(data, rows);
   for (Tensor* all : {&tensors.labels, &tensors.mask, &tensors.sequences, &tensors.positions, &tensors.lengths})
     *all = narrowed(*all, first, count);
@@ -279,12 +281,13 @@ std::vector<std::int64_t> DistillationStep::borders_of(const BatchRows& rows) co
 Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout,
                                  MetricMap& report) {
   const host::DistillRequirements& wanted = parts_.losses.wanted();
-  const BatchRows rows = batch_rows(data.sequences, part, part.data() - data.chosen.data());
+  const BatchRows rows =
+      to(batch_rows(data.sequences, part, part.data() - data.chosen.data()), parts_.student.device());
   if (rows.index.size(0) == 0) return {};
   const std::vector<HeldTeacher> held = hold_teachers(data, part, rows);
   std::vector<Tensor> by_row;
   {
-    const MixedPrecision mixed(parts_.training.precision);
+    const MixedPrecision mixed(parts_.training.precision, parts_.student.device());
     RowStates states = states_of(parts_.student, rows, wanted.student_layers, dropout);
     by_row = std::move(states.declared);
     by_row.insert(by_row.begin(), states.last);
@@ -295,7 +298,7 @@ Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> 
   const auto loss = [&](std::int64_t first, std::int64_t count, const std::vector<Tensor>& student) {
     DistillTensors tensors = chunk(data, rows, held, first, count);
     {
-      const MixedPrecision mixed(parts_.training.precision);
+      const MixedPrecision mixed(parts_.training.precision, parts_.student.device());
       tensors.student_logits = parts_.student.logits(student.front());
     }
     tensors.student_hidden.assign(student.begin() + 1, student.end());

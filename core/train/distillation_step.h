@@ -37,7 +37,8 @@ class LossInstances {
 };
 
 /// A group "loss.NAME" with the one tensor "value" for every parameter that the loss declares, as it initialised them.
-std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host::DistillSetup& setup);
+std::vector<ParameterGroup> loss_groups(const LossInstances& losses, const host::DistillSetup& setup,
+                                        torch::Device device = torch::kCPU);
 
 /// Throws std::invalid_argument for what recorded signals cannot give: anything but the top k (at most `top_k`) of the
 /// data set's own responses. With `ask` the teacher is there for the student's.

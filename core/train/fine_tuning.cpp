@@ -8,6 +8,7 @@
 #include "train/batch_rows.h"
 #include "train/corpus.h"
 #include "train/data_parallel.h"
+#include "train/device.h"
 #include "train/epochs.h"
 #include "train/initialisation.h"
 #include "train/low_rank.h"
@@ -16,6 +17,7 @@
 #include "train/prompt_attention.h"
 #include "train/prompt_tags.h"
 #include "train/row_chunks.h"
+#include "train/same_work.h"
 #include "train/task_adaptation.h"
 #include "train/trainer.h"
 #include "train/validation.h"
@@ -113,6 +115,8 @@ ParameterGroup learnt_group(const FineTuningJob& job, DecoderModule& decoder) {
 
 ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   use_threads(job.threads);
+  const torch::Device device = device_of(job.training.device);
+  expect_same_work(Processes::of_environment(), "fine-tuning", job, {job.start, job.embeddings});
   if (job.loss != "nll" && job.loss != "dft")
     throw std::invalid_argument("loss: expected \"nll\" or \"dft\", found \"" + job.loss + "\"");
   if (job.embeddings && job.start)
@@ -124,6 +128,7 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
   CallModule module = starting_module(job, labelled.examples, hooks);
   DecoderModule& decoder = *module.decoder;
   expect_unlearnt_prompts(job.prompt_loss_weight, decoder.config());
+  decoder.to(device);
   decoder.recomputes_layers = job.training.recompute;
   Corpus corpus =
       tokenised(std::move(labelled), module.contract, module.tokenizer,
@@ -157,8 +162,8 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
     const auto parts = parallel->parts(processes.share(batch), job.training.micro_batch_size);
     return parallel->accumulate(parts.size(), [&](std::size_t part) {
       const BatchRows rows =
-          job.training.packing ? packed_rows(sequences, parts[part]) : batch_rows(sequences, parts[part]);
-      const MixedPrecision mixed(job.training.precision);
+          to(job.training.packing ? packed_rows(sequences, parts[part]) : batch_rows(sequences, parts[part]), device);
+      const MixedPrecision mixed(job.training.precision, device);
       const torch::Tensor hidden =
           row_states(decoder, rows, dropout_of(job.training.dropout, job.seed, step, processes.part(part)));
       return summed_loss(decoder, hidden, rows, job.loss == "dft") / total_weight;

@@ -83,7 +83,7 @@ std::vector<model::StoredTensor> FolderTensors::views(const model::ModelConfig& 
 }
 
 void FolderTensors::add(const std::string& key, const std::string& name, model::DataType type, const Tensor& tensor) {
-  kept_.push_back(tensor.detach().contiguous());
+  kept_.push_back(tensor.detach().cpu().contiguous());
   views_[key].push_back(
       {name, type, kept_.back().sizes().vec(), static_cast<const std::byte*>(kept_.back().data_ptr())});
 }

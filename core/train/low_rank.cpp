@@ -43,8 +43,9 @@ ParameterGroup add_low_rank(DecoderModule& decoder, const LowRankOptions& option
     Tensor(weight).set_requires_grad(false);
     if (!wanted.contains(target_of(name, weight))) continue;
     const double bound = 1 / std::sqrt(static_cast<double>(weight.size(1)));
-    const Tensor a = torch::empty({options.rank, weight.size(1)}).uniform_(-bound, bound, generator);
-    const Tensor b = torch::zeros({weight.size(0), options.rank});
+    const Tensor a =
+        torch::empty({options.rank, weight.size(1)}).uniform_(-bound, bound, generator).to(weight.device());
+    const Tensor b = torch::zeros({weight.size(0), options.rank}, weight.options());
     group.tensors.emplace_back(name + ".a", a.set_requires_grad(true));
     group.tensors.emplace_back(name + ".b", b.set_requires_grad(true));
     decoder.adapt(name, {a, b, options.alpha / static_cast<double>(options.rank)});

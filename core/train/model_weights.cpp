@@ -28,7 +28,7 @@ void save_call_module(const std::filesystem::path& folder, const DecoderModule& 
   std::vector<torch::Tensor> kept;  // keeps contiguous copies alive while they are written
   std::vector<model::StoredTensor> views;
   for (const auto& [name, weight] : decoder.weights()) {
-    kept.push_back(decoder.merged_weight(name).detach().contiguous());
+    kept.push_back(decoder.merged_weight(name).detach().cpu().contiguous());
     const torch::Tensor& tensor = kept.back();
     views.push_back({name, model::DataType::f32, tensor.sizes().vec(),
                      reinterpret_cast<const std::byte*>(tensor.data_ptr<float>())});

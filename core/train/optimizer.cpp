@@ -49,9 +49,9 @@ class AdamW : public Optimizer {
       ++moments.steps;
       constexpr double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
       constexpr bool amsgrad = false, maximize = false;
-      at::_fused_adamw_({one.weight}, {one.weight.grad().contiguous()}, {moments.mean}, {moments.square}, {},
-                        {torch::tensor(static_cast<float>(moments.steps))}, rate * one.rate_scale, beta1, beta2,
-                        one.decay, epsilon, amsgrad, maximize);
+      const Tensor steps = torch::tensor(static_cast<float>(moments.steps)).to(one.weight.device());
+      at::_fused_adamw_({one.weight}, {one.weight.grad().contiguous()}, {moments.mean}, {moments.square}, {}, {steps},
+                        rate * one.rate_scale, beta1, beta2, one.decay, epsilon, amsgrad, maximize);
     }
   }
 

@@ -18,7 +18,8 @@ struct KnownGradient : torch::autograd::Function<KnownGradient> {
   static Tensor forward(torch::autograd::AutogradContext* context, at::TensorList /*inputs*/, double value,
                         const Gradients& gradients) {
     context->saved_data["gradients"] = gradients.list;
-    return torch::tensor(value, torch::kFloat32);
+    const Tensor scalar = torch::tensor(value, torch::kFloat32);
+    return gradients.list.empty() ? scalar : scalar.to(gradients.list.front().device());
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list upstream) {
@@ -41,7 +42,7 @@ retort_metric_sink sink_into(MetricMap& metrics) {
 
 Lent::Lent(const Tensor& tensor, std::uint32_t flags) {
   if (!tensor.defined()) return;
-  tensor_ = tensor.detach().contiguous();
+  tensor_ = tensor.detach().cpu().contiguous();
   view_ = lend(tensor_, flags);
 }
 
@@ -51,7 +52,7 @@ Tensor known_gradient(double value, const std::vector<Tensor>& inputs, const std
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].defined()) continue;
     defined.push_back(inputs[i]);
-    known.list.push_back(gradients[i]);
+    known.list.push_back(gradients[i].to(inputs[i].device()));
   }
   return KnownGradient::apply(at::TensorList(defined), value, known);
 }

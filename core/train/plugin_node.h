@@ -17,8 +17,9 @@ using MetricMap = std::map<std::string, double>;
 /// A sink that adds every number to the entry of its name. `metrics` must outlive it.
 retort_metric_sink sink_into(MetricMap& metrics);
 
-/// Keeps a tensor (contiguous, outside autograd) and its ABI view alive together; address() is NULL where the tensor is
-/// undefined. To be written (flags 0), the tensor must be contiguous already: a copy would take the result.
+/// Keeps a tensor (contiguous, outside autograd, in host memory: a copy where it is on another device) and its ABI view
+/// alive together; address() is NULL where the tensor is undefined. To be written (flags 0), the tensor must be
+/// contiguous and on the CPU already: a copy would take the result.
 class Lent {
  public:
   explicit Lent(const torch::Tensor& tensor, std::uint32_t flags = RETORT_TENSOR_READ_ONLY);
@@ -31,8 +32,8 @@ class Lent {
   retort_tensor view_{};
 };
 
-/// A scalar of the given value whose derivative with respect to inputs[i] is gradients[i] (of the same shape).
-/// Undefined inputs are left out.
+/// A scalar of the given value whose derivative with respect to inputs[i] is gradients[i] (of the same shape, on any
+/// device). Undefined inputs are left out. It is on the first input's device.
 torch::Tensor known_gradient(double value, const std::vector<torch::Tensor>& inputs,
                              const std::vector<torch::Tensor>& gradients);
 

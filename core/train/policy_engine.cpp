@@ -20,7 +20,7 @@ std::vector<runtime::Rollout> PolicyEngine::sample(std::span<const std::vector<r
                                                    const runtime::RolloutOptions& options) {
   std::vector<torch::Tensor> kept;  // the engine reads them all after it has asked for them all
   const runtime::FloatWeights weights = [&](const std::string& name) {
-    const torch::Tensor& plain = kept.emplace_back(decoder_.merged_weight(name).detach().contiguous());
+    const torch::Tensor& plain = kept.emplace_back(decoder_.merged_weight(name).detach().cpu().contiguous());
     return std::span<const float>(plain.data_ptr<float>(), static_cast<std::size_t>(plain.numel()));
   };
   if (engine_)

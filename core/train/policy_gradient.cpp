@@ -7,6 +7,7 @@
 #include "host/plugin/stop_request.h"
 #include "train/corpus.h"
 #include "train/data_parallel.h"
+#include "train/device.h"
 #include "train/epochs.h"
 #include "train/instance_pool.h"
 #include "train/model_weights.h"
@@ -14,6 +15,7 @@
 #include "train/policy_diagnosis.h"
 #include "train/processes.h"
 #include "train/rl_loss.h"
+#include "train/same_work.h"
 #include "train/teacher_reward.h"
 #include "train/trainer.h"
 #include "train/validation.h"
@@ -266,14 +268,18 @@ std::unique_ptr<DecoderModule> load_teacher(const std::filesystem::path& folder,
 ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   check(job);
   use_threads(job.threads);
+  const torch::Device device = device_of(job.training.device);
+  expect_same_work(Processes::of_environment(), "policy gradient", job, {job.policy, job.teacher});
   const host::RlCall& algorithm = job.algorithm.front();
   CallModule policy = load_call_module(job.policy);
   std::unique_ptr<DecoderModule> reference;
   if (algorithm.wants(RETORT_SIGNAL_REFERENCE_LOG_PROBS)) reference = load_call_module(job.policy).decoder;
   std::unique_ptr<DecoderModule> teacher;
   if (job.teacher) teacher = load_teacher(*job.teacher, policy);
+  for (DecoderModule* model : {policy.decoder.get(), reference.get(), teacher.get()})
+    if (model != nullptr) model->to(device);
   std::optional<ValueHead> value_head;
-  if (algorithm.wants(RETORT_SIGNAL_VALUES)) value_head.emplace(policy.decoder->config().hidden_size, job.seed);
+  if (algorithm.wants(RETORT_SIGNAL_VALUES)) value_head.emplace(policy.decoder->config().hidden_size, job.seed, device);
   const Corpus corpus = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), policy.contract, policy.tokenizer,
                                   {policy.decoder->config().max_positions, 0, job.training.max_rejected_share}, hooks);
   const std::vector<Sequence>& prompts = corpus.sequences;

@@ -6,6 +6,7 @@
 
 #include "train/corpus.h"
 #include "train/data_parallel.h"
+#include "train/device.h"
 #include "train/epochs.h"
 #include "train/instance_pool.h"
 #include "train/model_weights.h"
@@ -13,6 +14,7 @@
 #include "train/preference_loss.h"
 #include "train/processes.h"
 #include "train/rollouts.h"
+#include "train/same_work.h"
 #include "train/trainer.h"
 #include "train/validation.h"
 
@@ -96,7 +98,10 @@ std::vector<Sequence> lengths_of(const PreferenceData& data) {
 ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
   check(job);
   use_threads(job.threads);
+  const torch::Device device = device_of(job.training.device);
+  expect_same_work(Processes::of_environment(), "preferences", job, {job.policy});
   CallModule policy = load_call_module(job.policy);
+  policy.decoder->to(device);
   // Before the trainer: a checkpoint would replace the weights that samples and reference come from.
   const PreferenceData data = read(job, policy, hooks);
   hooks.metric("preferences", -1, static_cast<double>(data.items.size()));

@@ -2,19 +2,32 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
 
 #ifdef RETORT_HAS_GLOO
+#include <c10/core/DeviceGuard.h>
+
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#endif
+#ifdef RETORT_HAS_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
 namespace retort::train {
 namespace {
 
 using torch::Tensor;
+
+#ifdef RETORT_HAS_NCCL
+constexpr bool has_nccl = true;
+#else
+constexpr bool has_nccl = false;
+#endif
 
 std::string text_of(const char* name) {
   const char* value = std::getenv(name);
@@ -39,6 +52,9 @@ std::int64_t number_of(const char* name, std::int64_t least, std::int64_t most) 
 struct Processes::Group {
   c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
+#ifdef RETORT_HAS_NCCL
+  mutable c10::intrusive_ptr<c10d::ProcessGroupNCCL> nccl;  ///< made for the first tensor of a GPU
+#endif
 
   Group(std::int64_t rank, std::int64_t size, const std::string& address, std::int64_t port) {
     using namespace std::chrono_literals;
@@ -57,10 +73,28 @@ struct Processes::Group {
     gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(store, static_cast<int>(rank), static_cast<int>(size), settings);
   }
 
-  void sum(Tensor values) const {
-    std::vector<Tensor> all{std::move(values)};
+  /// In place.
+  void sum(const Tensor& values) const {
+#ifdef RETORT_HAS_NCCL
+    if (values.is_cuda()) return sum_by_nccl(values);
+#endif
+    std::vector<Tensor> all{values.cpu()};
     gloo->allreduce(all)->wait();
+    if (!values.is_cpu()) Tensor(values).copy_(all.front());
   }
+#ifdef RETORT_HAS_NCCL
+  void sum_by_nccl(const Tensor& values) const {
+    const c10::DeviceGuard here(values.device());
+    if (!nccl) {
+      const auto settings = c10d::ProcessGroupNCCL::Options::create();
+      settings->timeout = std::chrono::minutes(30);
+      nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(c10::make_intrusive<c10d::PrefixStore>("nccl", store),
+                                                         gloo->getRank(), gloo->getSize(), settings);
+    }
+    std::vector<Tensor> all{values};
+    nccl->allreduce(all)->wait();  // the device's later work waits, not this thread
+  }
+#endif
   /// Tensors of one shape, a process each.
   std::vector<Tensor> gather(Tensor own) const {
     std::vector<std::vector<Tensor>> all(1);
@@ -128,6 +162,8 @@ auto unless_gone(const Body& body) {
     return body();
   } catch (const c10::Error& error) {
     throw ProcessGone("another process of this training is gone: " + std::string(error.what_without_backtrace()));
+  } catch (const std::runtime_error& error) {  // Gloo's own
+    throw ProcessGone("another process of this training is gone: " + std::string(error.what()));
   }
 }
 
@@ -150,6 +186,27 @@ std::vector<nlohmann::json> Processes::gather(const nlohmann::json& own) const {
     said.push_back(nlohmann::json::from_cbor(begin, begin + sizes[rank].item<std::int64_t>()));
   }
   return said;
+}
+
+void Processes::expect_alike(const nlohmann::json& own, const std::string& what_to_do) const {
+  if (alone()) return;
+  const std::vector<nlohmann::json> all = gather(own);
+  std::string differences;
+  for (std::size_t rank = 0; rank < all.size(); ++rank)
+    for (const auto& [name, value] : own.items()) {
+      const nlohmann::json other = all[rank].value(name, nlohmann::json());
+      if (other == value) continue;
+      differences += (differences.empty() ? "" : ", ") + name + " is " + value.dump() + " for process " +
+                     std::to_string(rank_) + " and " + other.dump() + " for process " + std::to_string(rank);
+    }
+  if (!differences.empty())
+    throw std::runtime_error("processes of one training begin with different work: " + differences + "; " + what_to_do);
+}
+
+std::string Processes::carrier(torch::Device device) {
+  if (device.is_cpu()) return "Gloo";
+  if (device.is_cuda() && has_nccl) return "NCCL";
+  return "Gloo, through copies on the CPU, as this build has no NCCL";
 }
 
 std::map<std::string, double> Processes::sum(const std::map<std::string, double>& own) const {
@@ -181,7 +238,8 @@ double Processes::sum_gradients(const std::vector<Tensor>& weights, double loss,
   }
   facts[count].fill_(loss);
   facts[count + 1].fill_(static_cast<double>(step));
-  const Tensor flat = torch::zeros({elements});
+  const torch::Device device = weights.empty() ? torch::Device(torch::kCPU) : weights.front().device();
+  const Tensor flat = torch::zeros({elements}, torch::device(device));
   std::int64_t at = 0;
   for (const Tensor& weight : weights) {
     if (weight.grad().defined()) flat.narrow(0, at, weight.numel()).copy_(weight.grad().reshape({-1}));

@@ -1,6 +1,6 @@
-// Several processes that train one model: each takes its share of every batch, gradients are summed by LibTorch's c10d
-// (Gloo). Started by anything that sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT: torchrun, mpirun, Slurm.
-// Internal to core/train.
+// Several processes that train one model: each takes its share of every batch, gradients are summed by LibTorch's c10d:
+// those on GPUs by NCCL where it was built with that, all else by Gloo between CPUs. Started by anything that sets
+// RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT: torchrun, mpirun, Slurm. Internal to core/train.
 #pragma once
 
 #include <cstdint>
@@ -48,10 +48,16 @@ class Processes {
   std::vector<nlohmann::json> gather(const nlohmann::json& own) const;
   /// Sums metrics by name; a process may lack some.
   std::map<std::string, double> sum(const std::map<std::string, double>& own) const;
+  /// Throws std::runtime_error in every process where their flat objects differ, with each difference and
+  /// `what_to_do`.
+  void expect_alike(const nlohmann::json& own, const std::string& what_to_do) const;
   /// Whether any process says so.
   bool any(bool own) const;
-  /// Sums the gradients of `weights` over all processes, where any of them has one, and `loss`; every process gets the
-  /// same bits. Returns the sum of losses. Throws std::runtime_error where the others are at another `step`.
+  /// How sum_gradients() carries what is on `device`, for people.
+  static std::string carrier(torch::Device device);
+  /// Sums the gradients of `weights` (all on one device) over all processes, where any of them has one, and `loss`;
+  /// every process gets the same bits. Returns the sum of losses. Throws std::runtime_error where the others are at
+  /// another `step`.
   double sum_gradients(const std::vector<torch::Tensor>& weights, double loss, std::int64_t step) const;
 
   ~Processes();

@@ -28,6 +28,12 @@ struct QuantizedMatrix {
   bool bf16_scales = false;
   int bits = 4;
 
+  void to(torch::Device device) {
+    first = first.to(device);
+    if (range.zero_points.defined()) range.zero_points = range.zero_points.to(device);
+    if (factor.defined()) factor = factor.detach().to(device).set_requires_grad(true);
+  }
+
   Tensor scales() const {
     if (!factor.defined()) return first;
     const Tensor exact = first * factor;
@@ -70,6 +76,7 @@ class QuantizedStudent final : public StudentForm {
   std::vector<ParameterGroup> prepare(DecoderModule& student) override {
     ParameterGroup scales{"scales", {}, scale_rate_, false};
     for (auto& [name, matrix] : matrices_) {
+      matrix.to(student.device());
       WeightForm form{
           [&matrix = matrix](const Tensor& weight) { return fake_quantized(weight, matrix.scales(), matrix.range); },
           {}};
@@ -89,11 +96,12 @@ class QuantizedStudent final : public StudentForm {
     for (const auto& [name, weight] : student.decoder->weights()) {
       const auto found = matrices_.find(name);
       if (found == matrices_.end()) {
-        tensors.add_float(name, weight);
+        tensors.add_float(name, weight.cpu());
         continue;
       }
-      const QuantizedMatrix& matrix = found->second;
-      const Codes codes = codes_of(weight, matrix.scales(), matrix.range);
+      QuantizedMatrix matrix = found->second;
+      matrix.to(torch::kCPU);
+      const Codes codes = codes_of(weight.cpu(), matrix.scales(), matrix.range);
       if (matrix.bits == 8)
         tensors.add_int8(module_of(name), codes);
       else

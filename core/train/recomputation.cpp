@@ -16,19 +16,22 @@ struct Kept : torch::CustomClassHolder {
 
 class Autocast {
  public:
-  explicit Autocast(bool on)
-      : before_(at::autocast::is_autocast_enabled(at::kCPU)), cache_before_(at::autocast::is_autocast_cache_enabled()) {
-    at::autocast::set_autocast_enabled(at::kCPU, on);
+  Autocast(c10::DeviceType device, bool on)
+      : device_(device),
+        before_(at::autocast::is_autocast_enabled(device)),
+        cache_before_(at::autocast::is_autocast_cache_enabled()) {
+    at::autocast::set_autocast_enabled(device, on);
     at::autocast::set_autocast_cache_enabled(false);  // what it kept of a weight would outlive the step
   }
   ~Autocast() {
-    at::autocast::set_autocast_enabled(at::kCPU, before_);
+    at::autocast::set_autocast_enabled(device_, before_);
     at::autocast::set_autocast_cache_enabled(cache_before_);
   }
   Autocast(const Autocast&) = delete;
   Autocast& operator=(const Autocast&) = delete;
 
  private:
+  c10::DeviceType device_;
   bool before_, cache_before_;
 };
 
@@ -42,7 +45,7 @@ struct Recomputed : torch::autograd::Function<Recomputed> {
     context->save_for_backward(inputs.vec());
     auto kept = c10::make_intrusive<Kept>();
     kept->again = passes.again;
-    kept->autocast = at::autocast::is_autocast_enabled(at::kCPU);
+    kept->autocast = at::autocast::is_autocast_enabled(inputs[0].device().type());
     context->saved_data["passes"] = c10::IValue::make_capsule(kept);
     return passes.first(inputs[0]);
   }
@@ -51,7 +54,7 @@ struct Recomputed : torch::autograd::Function<Recomputed> {
     const Kept& kept = static_cast<const Kept&>(*holder);
     const variable_list saved = context->get_saved_variables();
     const at::AutoGradMode record(true);
-    const Autocast precision(kept.autocast);
+    const Autocast precision(saved[0].device().type(), kept.autocast);
     variable_list inputs, wanted;
     std::vector<std::size_t> places;
     const Tensor x = saved[0].detach().requires_grad_(context->needs_input_grad(0));

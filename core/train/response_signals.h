@@ -18,7 +18,7 @@ namespace retort::train {
 class ValueHead {
  public:
   /// Weights normal with standard deviation 1/(D+1), from `seed` alone; bias 0.
-  ValueHead(std::int64_t hidden_size, std::uint64_t seed);
+  ValueHead(std::int64_t hidden_size, std::uint64_t seed, torch::Device device = torch::kCPU);
   torch::Tensor values(const torch::Tensor& hidden) const;  ///< [N,D] → [N]
   ParameterGroup group() const;                             ///< "value_head"
 

@@ -6,7 +6,7 @@ using torch::Tensor;
 
 std::vector<float> values_of(const Tensor& tensor) {
   if (!tensor.defined()) return {};
-  const Tensor plain = tensor.detach().contiguous();
+  const Tensor plain = tensor.detach().cpu().contiguous();
   return {plain.data_ptr<float>(), plain.data_ptr<float>() + plain.numel()};
 }
 

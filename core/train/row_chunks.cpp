@@ -13,7 +13,8 @@ std::vector<std::int64_t> chunk_borders(std::int64_t rows, std::int64_t rows_at_
   if (!sequences.defined()) {
     for (std::int64_t end = rows_at_once; end < rows; end += rows_at_once) borders.push_back(end);
   } else {
-    const auto* of_row = sequences.const_data_ptr<std::int64_t>();
+    const Tensor on_host = sequences.cpu();
+    const auto* of_row = on_host.const_data_ptr<std::int64_t>();
     std::int64_t last = 0;  // where a sequence begins
     for (std::int64_t row = 1; row <= rows; ++row) {
       if (row < rows && of_row[row] == of_row[row - 1]) continue;

@@ -8,6 +8,7 @@
 #include "host/base/files.h"
 #include "train/batch_rows.h"
 #include "train/corpus.h"
+#include "train/device.h"
 #include "train/libtorch.h"
 #include "train/model_weights.h"
 #include "train/signal_journal.h"
@@ -22,7 +23,7 @@ using torch::Tensor;
 /// `count` rows of a tensor [n] or [n,k] from `first` on.
 template <typename Number>
 std::vector<Number> values_of(const Tensor& all, std::int64_t first, std::int64_t count) {
-  const Tensor rows = all.narrow(0, first, count).contiguous();
+  const Tensor rows = all.narrow(0, first, count).cpu().contiguous();
   return {rows.data_ptr<Number>(), rows.data_ptr<Number>() + rows.numel()};
 }
 
@@ -31,8 +32,8 @@ std::map<std::string, std::string> ask(DecoderModule& teacher, const std::vector
                                        const std::vector<std::size_t>& chosen, const SignalRecordingJob& job,
                                        const SignalAbout& about) {
   const torch::NoGradGuard no_grad;
-  const MixedPrecision mixed(job.precision);
-  const BatchRows rows = batch_rows(sequences, chosen);
+  const MixedPrecision mixed(job.precision, teacher.device());
+  const BatchRows rows = to(batch_rows(sequences, chosen), teacher.device());
   const Tensor hidden =
       teacher.hidden(rows.ids).reshape({-1, teacher.config().hidden_size}).index_select(0, rows.index);
   auto [log_probs, ids] = torch::log_softmax(teacher.logits(hidden), -1).topk(about.top_k);
@@ -82,7 +83,9 @@ SignalAmount run(const SignalRecordingJob& job, const RunHooks& hooks) {
   if (job.batch_size < 1)
     throw std::invalid_argument("batch_size: expected at least 1, found " + std::to_string(job.batch_size));
   use_threads(job.threads);
+  const torch::Device device = device_of(job.device);
   CallModule teacher = load_call_module(job.teacher);
+  teacher.decoder->to(device);
   const Corpus corpus = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), teacher.contract, teacher.tokenizer,
                                   {teacher.decoder->config().max_positions, 0, job.max_rejected_share}, hooks);
   const std::int64_t vocabulary = teacher.decoder->config().vocabulary_size;

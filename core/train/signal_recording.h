@@ -22,6 +22,7 @@ struct SignalRecordingJob {
   // What changes speed and memory, and rounding.
   std::int64_t batch_size = 32;   ///< sequences a forward pass
   std::string precision = "f32";  ///< as TrainingOptions::precision
+  std::string device = "cpu";     ///< as TrainingOptions::device
 };
 
 /// Batches that an earlier, killed call finished are not computed again, and the bytes written are the same as without

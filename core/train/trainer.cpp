@@ -1,11 +1,13 @@
 #include "train/trainer.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <torch/serialize.h>
 
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -44,6 +46,14 @@ void read_into(torch::serialize::InputArchive& archive, const std::string& name,
   target.copy_(stored);
 }
 
+/// A GPU sums in any order unless it is told otherwise, and a run that goes on is to end with the same bytes. LibTorch
+/// warns of what it cannot sum in one order.
+void fix_order_of_sums() {
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);  // read when cuBLAS is first used
+  at::globalContext().setDeterministicFillUninitializedMemory(false);
+  at::globalContext().setDeterministicAlgorithms(true, true);
+}
+
 }  // namespace
 
 Trainer::Trainer(ParameterGroups groups, const TrainingOptions& options, std::int64_t total_steps, std::uint64_t seed,
@@ -58,6 +68,7 @@ Trainer::Trainer(ParameterGroups groups, const TrainingOptions& options, std::in
       checkpoint_(std::move(work_folder) / "checkpoint.pt"),
       hooks_(hooks),
       threads_(at::get_num_threads()) {
+  if (!weights_.front().is_cpu()) fix_order_of_sums();
   optimizer_ = make_optimizer(groups_, options);
   schedule_.at(total_steps - 1);  // refuses a shape that it does not know
   if (options.average_decay > 0)
@@ -112,7 +123,7 @@ void Trainer::read_best(torch::serialize::InputArchive& archive) {
   best_.score = scores.item<double>();
   for (const auto& [name, weight] : groups_.named_tensors()) {
     Tensor value;
-    if (archive.try_read("best/" + name, value)) best_.values.push_back(value);
+    if (archive.try_read("best/" + name, value)) best_.values.push_back(value.to(weight.device()));
   }
 }
 
@@ -126,11 +137,11 @@ void Trainer::save_checkpoint(std::int64_t next_step) const {
   const auto named = groups_.named_tensors();
   for (std::size_t i = 0; i < named.size(); ++i) {
     const auto& [name, weight] = named[i];
-    archive.write("weight/" + name, weight.detach());
-    if (!average_.empty()) archive.write("average/" + name, average_[i]);
-    if (!best_.values.empty()) archive.write("best/" + name, best_.values[i]);
+    archive.write("weight/" + name, weight.detach().cpu());
+    if (!average_.empty()) archive.write("average/" + name, average_[i].cpu());
+    if (!best_.values.empty()) archive.write("best/" + name, best_.values[i].cpu());
   }
-  for (const auto& [name, value] : optimizer_->state()) archive.write(name, value);
+  for (const auto& [name, value] : optimizer_->state()) archive.write(name, value.cpu());
   std::ostringstream bytes;
   archive.save_to(bytes);
   host::write_file_atomically(checkpoint_, bytes.view());
@@ -205,16 +216,14 @@ void Trainer::share_with(const Processes& processes) {
   if (processes.alone()) return;
   std::int64_t elements = 0;
   for (const Tensor& weight : weights_) elements += weight.numel();
-  const std::string own = "step " + std::to_string(next_step_) + " of " + std::to_string(total_steps_) + ", " +
-                          std::to_string(elements) + " weights, seed " + std::to_string(seed_);
-  const std::vector<nlohmann::json> all = processes.gather(own);
-  for (std::size_t rank = 0; rank < all.size(); ++rank)
-    if (all[rank] != own)
-      throw std::runtime_error("processes of one training begin with different work: process " +
-                               std::to_string(processes.rank()) + " with " + own + ", process " + std::to_string(rank) +
-                               " with " + all[rank].get<std::string>() +
-                               "; give all the same config and data, and delete the work folders of all");
+  processes.expect_alike(
+      {{"step", next_step_}, {"steps", total_steps_}, {"number of weights", elements}, {"seed", seed_}},
+      "give all the same config and data; where the step differs alone, copy checkpoint.pt of the one that is furthest "
+      "(this one's is '" +
+          checkpoint_.string() + "') into the work folders of the others, or delete it in all");
   processes_ = &processes;
+  hooks_.log("process " + std::to_string(processes.rank()) + " of " + std::to_string(processes.size()) +
+             ", gradients summed by " + Processes::carrier(weights_.front().device()));
 }
 
 /// Whether to stop is every process's question: all leave their checkpoints before the same step.
@@ -253,9 +262,13 @@ void Trainer::run(const std::string& label, const std::function<double(std::int6
     } catch (const Stopped&) {
       save_before_stopping(step);
       throw;
-    } catch (const ProcessGone&) {
+    } catch (const ProcessGone& gone) {
       save_before_stopping(step);
-      throw;
+      throw ProcessGone(std::string(gone.what()) + "; process " + std::to_string(processes_->rank()) + " has done " +
+                        std::to_string(step) + " of " + std::to_string(total_steps_) + " steps and kept them in '" +
+                        checkpoint_.string() +
+                        "': see why the other ended, copy that file into the work folders of "
+                        "those that have done less, and start all again");
     } catch (const host::PluginError& error) {
       if (error.code() == RETORT_ERROR_STOPPED) save_before_stopping(step);
       throw;
@@ -333,11 +346,13 @@ std::optional<double> Trainer::use_kept_weights() {
   return std::nullopt;
 }
 
-MixedPrecision::MixedPrecision(const std::string& precision)
-    : active_(precision == "bf16" || (precision == "auto" && __builtin_cpu_supports("avx512bf16"))) {
+MixedPrecision::MixedPrecision(const std::string& precision, torch::Device device)
+    : device_(device.type()),
+      active_(precision == "bf16" ||
+              (precision == "auto" && (!device.is_cpu() || __builtin_cpu_supports("avx512bf16")))) {
   if (!active_) return;
-  at::autocast::set_autocast_enabled(at::kCPU, true);
-  at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  at::autocast::set_autocast_enabled(device_, true);
+  at::autocast::set_autocast_dtype(device_, at::kBFloat16);
   // A forward pass uses each weight once, and LibTorch's cache of converted weights is shared by threads.
   at::autocast::set_autocast_cache_enabled(false);
   at::autocast::increment_nesting();
@@ -346,7 +361,7 @@ MixedPrecision::MixedPrecision(const std::string& precision)
 MixedPrecision::~MixedPrecision() {
   if (!active_) return;
   if (at::autocast::decrement_nesting() == 0) at::autocast::set_autocast_cache_enabled(true);
-  at::autocast::set_autocast_enabled(at::kCPU, false);
+  at::autocast::set_autocast_enabled(device_, false);
 }
 
 void use_threads(std::int64_t threads) {

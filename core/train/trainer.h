@@ -116,15 +116,16 @@ class Trainer {
   int threads_;  ///< of LibTorch's operations outside of accumulate()
 };
 
-/// Runs matrix products inside in bfloat16 where the machine multiplies it in hardware and `precision` allows it.
+/// Runs matrix products of `device` inside in bfloat16: by "bf16", and by "auto" unless it is a CPU that lacks them.
 class MixedPrecision {
  public:
-  explicit MixedPrecision(const std::string& precision);
+  explicit MixedPrecision(const std::string& precision, torch::Device device = torch::kCPU);
   ~MixedPrecision();
   MixedPrecision(const MixedPrecision&) = delete;
   MixedPrecision& operator=(const MixedPrecision&) = delete;
 
  private:
+  c10::DeviceType device_;
   bool active_;
 };
 

@@ -28,6 +28,7 @@ struct TrainingOptions {
   bool recompute = false;               ///< activations in the backward pass instead of keeping them (recomputation.h)
   std::int64_t checkpoint_steps = 200;  ///< steps between checkpoints: what a killed run loses at most
   std::string precision = "f32";        ///< "f32", "bf16" (autocast), or "auto": bf16 where the CPU has AVX512_BF16
+  std::string device = "cpu";           ///< "cpu", "cuda" or "cuda:N" (training_device.h)
 };
 
 }  // namespace retort::train

@@ -125,6 +125,29 @@ TEST(RlOptions, AGroupOfOneHasNothingToCompareWith) {
     EXPECT_NE(said.find("/stages/" + std::to_string(3 + i) + "/algorithm/group_size"), std::string::npos) << said;
 }
 
+TEST(TrainingDevice, ANameThatIsNoneIsRefusedAtItsPlace) {
+  if (!RETORT_WITH_TRAINING) GTEST_SKIP() << "built without the training stages (RETORT_TRAIN=OFF)";
+  Json config = up_to_a_model();
+  config["stages"][2]["training"] = {{"device", "gpu"}};
+  const Json inputs = {{"dataset", "prototype"}, {"model", "model"}};
+  config["stages"].push_back({{"name", "policy"},
+                              {"use", "stage.rl"},
+                              {"inputs", inputs},
+                              {"reward", {{"use", "reward.function_call"}}},
+                              {"algorithm", {{"use", "rl.grpo"}}},
+                              {"training", {{"device", "cuda:x"}}}});
+  config["stages"].push_back({{"name", "cut"},
+                              {"use", "stage.prune"},
+                              {"inputs", inputs},
+                              {"algorithm", {{"use", "prune.depth"}}},
+                              {"recovery", {{"training", {{"device", "gpu"}}}}}});
+  const std::string said = mistakes_of(config), expected = ": expected \"cpu\", \"cuda\" or \"cuda:N\", found \"";
+  for (const std::string& line :
+       {"/stages/2/training/device" + expected + "gpu", "/stages/3/training/device" + expected + "cuda:x",
+        "/stages/4/recovery/training/device" + expected + "gpu"})
+    EXPECT_NE(said.find(line), std::string::npos) << line << "\n" << said;
+}
+
 TEST(RlOptions, SeveralTurnsNeedAnEnvironment) {
   if (!RETORT_WITH_TRAINING) GTEST_SKIP() << "built without the training stages (RETORT_TRAIN=OFF)";
   const Json algorithm = {{"use", "rl.grpo"}};

@@ -110,13 +110,30 @@ class Child {
       if (line.starts_with(slot.name + ":")) return slot.list ? pointer_to(stage.pointer, slot.name) : slot.pointer;
     for (const ResolvedSlot& slot : stage.slots)
       if (line.starts_with(slot.component.id + ":") || line.starts_with(slot.component.id + " ")) return slot.pointer;
-    return stage.pointer;
+    const std::string parameter = parameter_of(stage, line);
+    return parameter.empty() ? stage.pointer : parameter;
+  }
+
+  /// Of "training.device: expected …" the pointer to this parameter; "" where the stage has none of the name.
+  static std::string parameter_of(const ResolvedStage& stage, const std::string& line) {
+    const std::size_t end = line.find(": ");
+    if (end == std::string::npos || line.substr(0, end).find('.') == std::string::npos) return "";
+    const Json* schema = &stage.component.parameters_schema;
+    std::string pointer = stage.pointer;
+    std::istringstream names(line.substr(0, end));
+    for (std::string name; std::getline(names, name, '.');) {
+      if (!schema->contains("properties") || !schema->at("properties").contains(name)) return "";
+      schema = &schema->at("properties").at(name);
+      pointer = pointer_to(pointer, name);
+    }
+    return pointer;
   }
 
   /// The pointer names the slot already.
   static std::string without_place(const ResolvedStage& stage, const std::string& line) {
     for (const ResolvedSlot& slot : stage.slots)
       if (line.starts_with(slot.name + ": ")) return line.substr(slot.name.size() + 2);
+    if (!parameter_of(stage, line).empty()) return line.substr(line.find(": ") + 2);
     return line;
   }
 

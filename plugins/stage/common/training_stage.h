@@ -10,6 +10,7 @@
 #include "train/fine_tuning.h"
 #include "train/hooks.h"
 #include "train/plugin_handle.h"
+#include "train/training_device.h"
 
 namespace retort::stages {
 
@@ -41,6 +42,13 @@ void fill(train::TrainingJob& job, const StageContext& context, const Params& pa
   job.threads = context.threads();
   job.output = context.output_folder();
   job.work = context.work_folder();
+}
+
+/// Says before the first stage runs what no training could begin on.
+inline void check_device(std::vector<std::string>& findings, const train::TrainingOptions& training,
+                         const std::string& parameter = "training.device") {
+  for (const std::string& finding : train::device_findings(training.device))
+    findings.push_back(parameter + ": " + finding);
 }
 
 template <typename Table>
@@ -124,7 +132,11 @@ inline ParameterSet<train::TrainingOptions> training_parameters() {
       .doc("between checkpoints: what a killed run loses at most; 0 = none")
       .string("precision", &T::precision)
       .one_of({"f32", "bf16", "auto"})
-      .doc("of matrix products; auto: bf16 where the CPU has AVX512_BF16");
+      .doc("of matrix products; auto: bf16 where the CPU has AVX512_BF16, and on a GPU")
+      .string("device", &T::device)
+      .doc(
+          "where it computes: cpu, cuda or cuda:N; cuda is the first GPU, or of several processes the one that "
+          "LOCAL_RANK names. Losses of plugins, rollouts and validations stay on the CPU");
 }
 
 /// Which weights a stage keeps; `field` is the ModelSelection member of its Params.

@@ -102,6 +102,7 @@ class DistillStage : public retort::Stage {
   std::vector<std::string> check(const retort::StageContext& context) override {
     std::vector<std::string> findings = retort::train::distillation_findings(
         retort::stages::handle<retort_distill_v1>(context.slot("algorithm").value()));
+    retort::stages::check_device(findings, params_.training);
     if (context.input_count("teacher") == 0 && !(context.has_input("signals") && context.has_input("student")))
       findings.emplace_back("teacher: expected a model, or \"signals\" and a \"student\" in its place");
     return findings;
@@ -134,6 +135,6 @@ class DistillStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.distill", "2.1.0", "Apache-2.0",
+RETORT_PLUGIN_LIST("stage.distill", "2.2.0", "Apache-2.0",
                    retort::component<DistillStage>(
-                       "stage.distill", "2.1.0", "knowledge distillation into a student, and recovery after pruning"));
+                       "stage.distill", "2.2.0", "knowledge distillation into a student, and recovery after pruning"));

@@ -65,6 +65,7 @@ class PreferenceStage : public retort::Stage {
 
   std::vector<std::string> check(const retort::StageContext& context) override {
     std::vector<std::string> findings;
+    retort::stages::check_device(findings, params_.training);
     retort::stages::collect(findings, "algorithm", [&] { algorithm_of(*context.slot("algorithm")); });
     if (context.slot("reward"))
       retort::stages::check_reward(findings, context, params_.reward_weights);
@@ -99,6 +100,6 @@ class PreferenceStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.preference", "1.0.0", "Apache-2.0",
-                   retort::component<PreferenceStage>("stage.preference", "1.0.0",
+RETORT_PLUGIN_LIST("stage.preference", "1.1.0", "Apache-2.0",
+                   retort::component<PreferenceStage>("stage.preference", "1.1.0",
                                                       "learning from pairs of answers, given or sampled"));

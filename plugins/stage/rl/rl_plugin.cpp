@@ -91,6 +91,7 @@ class RlStage : public retort::Stage {
 
   std::vector<std::string> check(const retort::StageContext& context) override {
     std::vector<std::string> findings;
+    retort::stages::check_device(findings, params_.training);
     retort::stages::collect(findings, "algorithm", [&] {
       const retort::host::RlCall algorithm = algorithm_of(*context.slot("algorithm"));
       const bool teacher = context.has_input("teacher");
@@ -134,6 +135,6 @@ class RlStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.rl", "1.3.0", "Apache-2.0",
-                   retort::component<RlStage>("stage.rl", "1.3.0",
+RETORT_PLUGIN_LIST("stage.rl", "1.4.0", "Apache-2.0",
+                   retort::component<RlStage>("stage.rl", "1.4.0",
                                               "reinforcement learning with rewards from executed calls"));

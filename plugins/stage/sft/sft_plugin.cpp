@@ -114,6 +114,12 @@ class SftStage : public retort::Stage {
     return shape;
   }
 
+  std::vector<std::string> check(const retort::StageContext& /*context*/) override {
+    std::vector<std::string> findings;
+    retort::stages::check_device(findings, params_.training);
+    return findings;
+  }
+
   void run(const retort::StageContext& context) override {
     retort::train::FineTuningJob job;
     retort::stages::fill(job, context, params_);
@@ -139,6 +145,6 @@ class SftStage : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN_LIST("stage.sft", "1.2.0", "Apache-2.0",
-                   retort::component<SftStage>("stage.sft", "1.2.0",
+RETORT_PLUGIN_LIST("stage.sft", "1.3.0", "Apache-2.0",
+                   retort::component<SftStage>("stage.sft", "1.3.0",
                                                "supervised fine-tuning, from random weights or from a model"));

@@ -22,6 +22,7 @@ class SignalsStage : public retort::Stage {
     std::int64_t top_k = 32;
     std::int64_t batch_size = 32;
     std::string precision = "f32";
+    std::string device = "cpu";
     std::string endpoint_gives = "answers";
     double max_rejected_share = 0.01;
     double max_left_out_share = 0.5;
@@ -38,7 +39,9 @@ class SignalsStage : public retort::Stage {
         .doc("in one forward pass, or asked of the endpoint together")
         .string("precision", &Params::precision)
         .one_of({"f32", "bf16", "auto"})
-        .doc("of matrix products; auto: bf16 where the CPU has AVX512_BF16")
+        .doc("of matrix products; auto: bf16 where the CPU has AVX512_BF16, and on a GPU")
+        .string("device", &Params::device)
+        .doc("where the model computes: cpu, cuda or cuda:N")
         .string("endpoint_gives", &Params::endpoint_gives)
         .one_of({"answers", "scores"})
         .doc(
@@ -71,6 +74,12 @@ class SignalsStage : public retort::Stage {
     return shape;
   }
 
+  std::vector<std::string> check(const retort::StageContext& /*context*/) override {
+    std::vector<std::string> findings = train::device_findings(params_.device);
+    for (std::string& finding : findings) finding.insert(0, "device: ");
+    return findings;
+  }
+
   void run(const retort::StageContext& context) override {
     const train::SignalAmount amount = context.slot("endpoint") ? ask_endpoint(context) : compute(context);
     context.fact("top_k", std::to_string(params_.top_k));
@@ -89,6 +98,7 @@ class SignalsStage : public retort::Stage {
     job.top_k = params_.top_k;
     job.batch_size = params_.batch_size;
     job.precision = params_.precision;
+    job.device = params_.device;
     job.max_rejected_share = params_.max_rejected_share;
     job.threads = context.threads();
     job.output = context.output_folder();

@@ -11,6 +11,7 @@
 #include "host/base/files.h"
 #include "model/linear_weight.h"
 #include "runtime/decoder/decoder.h"
+#include "stand_in_device.h"
 #include "train/fake_quantization.h"
 
 namespace retort::train {
@@ -182,6 +183,22 @@ TEST_F(QuantizationAware, AKilledRunEndsWithTheSameBytes) {
   train_quantized(killed, second.hooks());
   EXPECT_LT(second.metrics["loss"].size(), 8U) << "it goes on, it does not begin again";
   EXPECT_EQ(place_.bytes_of(whole.distillation), place_.bytes_of(killed.distillation));
+}
+
+TEST_F(QuantizationAware, LearnsOnAnotherDeviceAsOnTheCpu) {
+  use_stand_in_device();
+  std::vector<std::vector<double>> losses;
+  for (const char* device : {"cpu", "stand_in"}) {
+    QuantizationAwareJob on = job(device, 2);  // later steps may round a code otherwise
+    on.distillation.training.device = device;
+    on.distillation.training.optimizer = "adafactor";  // AdamW's first step goes by signs
+    Recorder recorder;
+    train_quantized(on, recorder.hooks());
+    losses.push_back(recorder.metrics["loss"]);
+    EXPECT_TRUE(model::ModelFolder(on.distillation.output).quantized());
+  }
+  ASSERT_EQ(losses[0].size(), 2U);
+  for (std::size_t step = 0; step < 2; ++step) EXPECT_NEAR(losses[0][step], losses[1][step], 1e-4);
 }
 
 TEST_F(QuantizationAware, AQuantisedStudentIsRefused) {
