@@ -96,9 +96,11 @@ TEST(Grammar, SplitsShareNoUtterance) {
   stages::SplitsApart apart;
   std::size_t taken = 0;
   for (const char* name : {"train", "validation", "test"})
-    grammar().generate(split_named(name), split_named(name) == Split::train ? 6000 : 1500, 3, [&](Utterance utterance) {
-      apart.take(name, ++taken, stages::read_generated(name, taken, to_chat_row(utterance)));  // throws when they do
-    });
+    grammar().generate(
+        split_named(name), split_named(name) == Split::train ? 6000 : 1500, 3, [&](const Utterance& utterance) {
+          ++taken;
+          apart.take(name, taken, stages::read_generated(name, taken, to_chat_row(utterance)));  // throws when they do
+        });
   EXPECT_EQ(taken, 9000U);
 }
 

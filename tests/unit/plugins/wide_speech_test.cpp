@@ -167,8 +167,10 @@ TEST(WideSpeech, SplitsShareNeitherUtterancesNorTestTemplates) {
   stages::SplitsApart apart;
   std::size_t taken = 0;
   for (const char* name : {"train", "validation", "test"})
-    for (const Utterance& utterance : sample(split_named(name)))
-      apart.take(name, ++taken, stages::read_generated(name, taken, to_chat_row(utterance)));  // throws when they do
+    for (const Utterance& utterance : sample(split_named(name))) {
+      ++taken;
+      apart.take(name, taken, stages::read_generated(name, taken, to_chat_row(utterance)));  // throws when they do
+    }
   EXPECT_EQ(taken, sample(Split::train).size() + sample(Split::validation).size() + sample(Split::test).size());
 }
 
