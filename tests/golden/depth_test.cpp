@@ -13,7 +13,6 @@ namespace retort::golden {
 
 namespace {
 
-using prune::DepthOptions;
 using Layers = std::vector<std::int64_t>;
 
 TEST(DepthGolden, InfluenceIsBlindToScaleAndLossIsNot) {

@@ -1,7 +1,5 @@
 // preference.dpo: numbers computed in float64 outside this project (Python, math.log1p and math.exp, from the equations
 // that pair_loss.h cites), and central differences.
-//
-// The pair of all numbers: log π chosen −14.2, rejected −17.9; reference −15.0, −16.5; 8 and 5 tokens. d = 2.2.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,7 +7,7 @@
 #include <vector>
 
 #include "central_differences.h"
-#include "pair_loss.h"
+#include "preference_pair.h"
 
 namespace retort::golden {
 
@@ -19,9 +17,6 @@ using preference::DpoOptions;
 using preference::Form;
 using preference::pair_loss;
 using preference::PairLoss;
-using preference::Sequence;
-
-const Sequence chosen{-14.2, -15.0, 8}, rejected{-17.9, -16.5, 5};
 
 TEST(DpoGolden, PolicyEqualToTheReferenceGivesLogTwo) {
   const PairLoss found = pair_loss({}, {-5, -5, 3}, {-9, -9, 4});

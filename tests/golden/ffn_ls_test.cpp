@@ -10,33 +10,25 @@
 #include <vector>
 
 #include "hessian_inverse.h"
+#include "matrices.h"
 
 namespace retort::golden {
 
 namespace {
 
-using compression::HessianView;
 using prune::ReconstructedDown;
 using prune::ReconstructionOptions;
 using Kept = std::vector<std::int64_t>;
-using Matrix = std::vector<std::vector<double>>;
-
-std::vector<float> flat(const Matrix& matrix) {
-  std::vector<float> values;
-  for (const auto& row : matrix)
-    for (const double value : row) values.push_back(static_cast<float>(value));
-  return values;
-}
 
 ReconstructedDown reconstructed(const Matrix& down, const Matrix& hessian, std::int64_t stay,
                                 const ReconstructionOptions& options = {0, .01, 1}) {
-  const std::vector<float> values = flat(hessian);
+  const std::vector<float> values = row_major(hessian);
   const auto size = static_cast<std::int64_t>(hessian.size());
-  return prune::reconstructed(flat(down), {values.data(), size, size}, stay, options);
+  return prune::reconstructed(row_major(down), {values.data(), size, size}, stay, options);
 }
 
 void expect_weights(const ReconstructedDown& found, const Matrix& expected) {
-  const std::vector<float> values = flat(expected);
+  const std::vector<float> values = row_major(expected);
   for (std::size_t i = 0; i < values.size(); ++i) EXPECT_NEAR(found.weights[i], values[i], 2e-6F) << i;
 }
 
@@ -67,7 +59,7 @@ double least_error(const Matrix& down, const Matrix& hessian, const Kept& kept) 
   return error;
 }
 
-Matrix random_hessian(std::size_t columns, unsigned seed) {
+Matrix hessian_of_related(std::size_t columns, unsigned seed) {
   std::mt19937 random(seed);
   std::normal_distribution<double> normal;
   Matrix hessian(columns, std::vector<double>(columns, 0.0));
@@ -99,7 +91,7 @@ TEST(FfnLsGolden, OneChannelGoes) {
   const Matrix hessian{{2, .5, .3}, {.5, 1, .8}, {.3, .8, 1.5}}, down{{1, .4, -.6}, {-.5, .8, .2}};
   compression::ColumnRemoval removal(
       compression::inverse_of(
-          compression::damped_factor({flat(hessian).data(), 3, 3}, std::vector<std::int64_t>{0, 1, 2},
+          compression::damped_factor({row_major(hessian).data(), 3, 3}, std::vector<std::int64_t>{0, 1, 2},
                                      {0, .01, compression::ColumnOrder::stored})
               .values,
           3),
@@ -137,7 +129,7 @@ TEST(FfnLsGolden, WithDamping) {
 
 TEST(FfnLs, IsTheBestOfEachStepAndTheLeastSquaresOfWhatStays) {
   // Brute force: of every channel that is left the full least squares without it.
-  const Matrix hessian = random_hessian(12, 1), down = random_down(5, 12, 2);
+  const Matrix hessian = hessian_of_related(12, 1), down = random_down(5, 12, 2);
   Kept kept;
   for (std::int64_t j = 0; j < 12; ++j) kept.push_back(j);
   while (kept.size() > 4) {
@@ -157,7 +149,8 @@ TEST(FfnLs, IsTheBestOfEachStepAndTheLeastSquaresOfWhatStays) {
 }
 
 TEST(FfnLs, SeveralAtOnceAreStillTheLeastSquaresOfWhatStays) {
-  const Matrix hessian = random_hessian(150, 3), down = random_down(7, 150, 4);  // more than two blocks of the factor
+  const Matrix hessian = hessian_of_related(150, 3),
+               down = random_down(7, 150, 4);  // more than two blocks of the factor
   for (const std::int64_t at_once : {1, 7, 60}) {
     const ReconstructedDown found = reconstructed(down, hessian, 90, {0, .01, at_once});
     ASSERT_EQ(found.kept.size(), 90U);
@@ -174,8 +167,8 @@ TEST(FfnLs, SeveralAtOnceAreStillTheLeastSquaresOfWhatStays) {
 
 TEST(FfnLs, AllThatStayAreTheWeightsToTheBit) {
   const Matrix down = random_down(3, 8, 5);
-  const ReconstructedDown found = reconstructed(down, random_hessian(8, 6), 8);
-  EXPECT_EQ(found.weights, flat(down));
+  const ReconstructedDown found = reconstructed(down, hessian_of_related(8, 6), 8);
+  EXPECT_EQ(found.weights, row_major(down));
   EXPECT_EQ(found.error, 0);
 }
 

@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "numbers.h"
 #include "reference_losses.h"
 
 namespace retort::golden {
@@ -25,12 +26,6 @@ using distill::RowLoss;
 using distill::Tail;
 using Floats = std::vector<float>;
 using Ids = std::vector<std::int64_t>;
-
-Floats logs(std::initializer_list<double> probabilities) {
-  Floats out;
-  for (const double p : probabilities) out.push_back(static_cast<float>(std::log(p)));
-  return out;
-}
 
 RowLoss loss_of(const ForwardKlOptions& options, const Row& row, Floats* gradient = nullptr) {
   distill::Scratch scratch;
@@ -54,12 +49,6 @@ Row top_row(const Floats& student, const Ids& ids, const Floats& log_probs) {
   return row;
 }
 
-void expect_gradient(const Floats& found, const std::vector<double>& expected, double tolerance) {
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t i = 0; i < found.size(); ++i)
-    EXPECT_NEAR(static_cast<double>(found[i]), expected[i], tolerance) << "element " << i;
-}
-
 std::string message_of(const ForwardKlOptions& options, const Row& row) {
   try {
     loss_of(options, row);
@@ -74,7 +63,7 @@ const Floats teacher_logits{1.5f, 0.0f, 1.0f, -2.0f, 0.5f};
 
 TEST(ForwardKlGolden, TrlPair) {
   // TRL's test of its generalised JSD: p = [.9,.1], q = [.1,.9].
-  EXPECT_NEAR(loss_of({}, full_row(logs({.1, .9}), logs({.9, .1}))).loss, 1.757780, 1e-6);
+  EXPECT_NEAR(loss_of({}, full_row(log_probabilities({.1, .9}), log_probabilities({.9, .1}))).loss, 1.757780, 1e-6);
 }
 
 struct Tempered {
@@ -97,7 +86,7 @@ TEST(ForwardKlGolden, TemperatureValueEntropyAndGradient) {
     EXPECT_NEAR(found.loss, squared * expected.kl, 1e-6);
     EXPECT_NEAR(found.kl, expected.kl, 1e-6);
     EXPECT_NEAR(found.teacher_entropy, expected.entropy, 1e-6);
-    expect_gradient(gradient, expected.gradient, 1e-6);
+    expect_near(gradient, expected.gradient, 1e-6);
 
     options.scale_by_temperature_squared = false;
     EXPECT_NEAR(loss_of(options, full_row(student_logits, teacher_logits)).loss, expected.kl, 1e-6);
@@ -119,7 +108,7 @@ TEST(ForwardKlGolden, LabelsAddWeightedCrossEntropyAtTemperatureOne) {
 
 TEST(ForwardKlGolden, FourConventionsOfTheTail) {
   // Teacher's top 2 of three: [.7,.2]; the student gives those ids [.5,.3].
-  const Floats student = logs({.5, .3, .2}), top = logs({.7, .2});
+  const Floats student = log_probabilities({.5, .3, .2}), top = log_probabilities({.7, .2});
   const Ids ids{0, 1};
   const std::pair<Tail, double> cases[] = {
       {Tail::bucket, .085123}, {Tail::renormalise, .276958}, {Tail::both_renormalise, .053814}, {Tail::drop, .154438}};
@@ -136,7 +125,7 @@ TEST(ForwardKlGolden, RenormalisedTopKAtTemperatureTwo) {
   ForwardKlOptions options;
   options.temperature = 2;
   options.scale_by_temperature_squared = false;
-  const Floats student = logs({.5, .3, .2}), top = logs({.7, .2});
+  const Floats student = log_probabilities({.5, .3, .2}), top = log_probabilities({.7, .2});
   const Ids ids{0, 1};
   options.tail = Tail::renormalise;
   EXPECT_NEAR(loss_of(options, top_row(student, ids, top)).loss, 0.320963533, 1e-6);
@@ -146,12 +135,12 @@ TEST(ForwardKlGolden, RenormalisedTopKAtTemperatureTwo) {
 
 TEST(ForwardKlGolden, ATailFarBelowFloatsRangeKeepsItsValue) {
   // Student [200,0,0]: log q_tail = log 2 − 200, which exp cannot represent in f32. KL of (.9,.1) to it in float64.
-  const Floats student{200.0f, 0.0f, 0.0f}, top = logs({.9});
+  const Floats student{200.0f, 0.0f, 0.0f}, top = log_probabilities({.9});
   const Ids ids{0};
   Floats gradient;
   const RowLoss found = loss_of({}, top_row(student, ids, top), &gradient);
   EXPECT_NEAR(found.loss, 19.605602309, 1e-5);
-  expect_gradient(gradient, {0.1, -0.05, -0.05}, 1e-6);
+  expect_near(gradient, {0.1, -0.05, -0.05}, 1e-6);
 }
 
 TEST(ForwardKlGolden, VocabulariesOfDifferentWidthAreBridged) {
@@ -163,9 +152,9 @@ TEST(ForwardKlGolden, VocabulariesOfDifferentWidthAreBridged) {
   Floats gradient;
   const Floats narrow(teacher_logits.begin(), teacher_logits.begin() + 3);
   EXPECT_NEAR(loss_of({}, full_row(student_logits, narrow), &gradient).loss, 0.645390996377, 1e-6);
-  expect_gradient(gradient, {-0.398841623, -0.088993595, 0.330481313, 0.115034923, 0.042318983}, 1e-6);
+  expect_near(gradient, {-0.398841623, -0.088993595, 0.330481313, 0.115034923, 0.042318983}, 1e-6);
   // Top k with an id that the student lacks: teacher .7 and a rest of .1 become .875 and .125.
-  const Floats student = logs({.5, .3, .2}), top = logs({.7, .2});
+  const Floats student = log_probabilities({.5, .3, .2}), top = log_probabilities({.7, .2});
   const Ids ids{0, 9};
   EXPECT_NEAR(loss_of({}, top_row(student, ids, top)).loss, 0.316377019, 1e-6);
 }
@@ -190,7 +179,7 @@ TEST_P(AgainstReference, FullLogits) {
   const std::vector<double> z(student.begin(), student.end());
   const auto reference = [&](const std::vector<double>& x) { return reference_forward_kl(options, x, row); };
   EXPECT_NEAR(found.loss, reference(z), 1e-6 * (1 + reference(z)));
-  expect_gradient(gradient, central_differences(reference, z), 2e-6 * temperature);
+  expect_near(gradient, central_differences(reference, z), 2e-6 * temperature);
 }
 
 INSTANTIATE_TEST_SUITE_P(Widths, AgainstReference,
@@ -202,7 +191,7 @@ TEST(ForwardKl, TopKMatchesTheReferenceInEveryConvention) {
   std::normal_distribution<float> normal(0.0f, 2.0f);
   Floats student(67);
   for (float& z : student) z = normal(random);
-  const Floats top = logs({.4, .25, .15, .05, .04});
+  const Floats top = log_probabilities({.4, .25, .15, .05, .04});
   const Ids ids{3, 66, 0, 40, 70};  // the last is outside the student's vocabulary
   const std::vector<double> z(student.begin(), student.end());
   for (const Tail tail : {Tail::bucket, Tail::renormalise, Tail::both_renormalise, Tail::drop})
@@ -218,7 +207,7 @@ TEST(ForwardKl, TopKMatchesTheReferenceInEveryConvention) {
       const RowLoss found = loss_of(options, row, &gradient);
       const auto reference = [&](const std::vector<double>& x) { return reference_forward_kl(options, x, row); };
       EXPECT_NEAR(found.loss, reference(z), 2e-6 * std::abs(reference(z)));
-      expect_gradient(gradient, central_differences(reference, z), 4e-6);
+      expect_near(gradient, central_differences(reference, z), 4e-6);
     }
 }
 
@@ -256,7 +245,7 @@ TEST(ForwardKl, AMaskedRowIsZeroEverywhereEvenWhereItsLogitsAreNot) {
 TEST(ForwardKl, ErrorsSayWhatIsWrong) {
   EXPECT_NE(message_of({}, full_row({NAN, 1.0f}, {0.0f, 1.0f})).find("student's logits"), std::string::npos);
   EXPECT_NE(message_of({}, full_row({0.0f, 1.0f}, {NAN, 1.0f})).find("teacher's logits"), std::string::npos);
-  const Floats student{0.0f, 1.0f}, top = logs({.5, .4}), not_logarithms{0.5f, 0.4f};
+  const Floats student{0.0f, 1.0f}, top = log_probabilities({.5, .4}), not_logarithms{0.5f, 0.4f};
   EXPECT_NE(message_of({}, top_row(student, Ids{1, 1}, top)).find("token 1 twice"), std::string::npos);
   EXPECT_NE(message_of({}, top_row(student, Ids{0, 1}, not_logarithms)).find("log-probability"), std::string::npos);
   ForwardKlOptions with_labels;

@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "matrices.h"
+
 namespace retort::golden {
 
 namespace {
@@ -21,33 +23,9 @@ using quantize::CodedRow;
 using quantize::CodeGrid;
 using quantize::GptqOptions;
 
-using Matrix = std::vector<std::vector<double>>;
-
-std::vector<float> flat(const Matrix& matrix) {
-  std::vector<float> values;
-  for (const auto& row : matrix)
-    for (const double value : row) values.push_back(static_cast<float>(value));
-  return values;
-}
-
 HessianView view_of(const std::vector<float>& values) {
   const auto size = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(values.size()))));
   return {values.data(), size, size};
-}
-
-/// 2·Σ x xᵀ / S of correlated rows.
-Matrix random_hessian(std::size_t columns, std::size_t rows, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<double> normal;
-  Matrix hessian(columns, std::vector<double>(columns, 0.0));
-  std::vector<double> x(columns);
-  for (std::size_t s = 0; s < rows; ++s) {
-    const double shared = 2 * normal(random);
-    for (std::size_t i = 0; i < columns; ++i) x[i] = normal(random) * (1 + .25 * static_cast<double>(i % 5)) + shared;
-    for (std::size_t i = 0; i < columns; ++i)
-      for (std::size_t j = 0; j < columns; ++j) hessian[i][j] += 2 * x[i] * x[j] / static_cast<double>(rows);
-  }
-  return hessian;
 }
 
 std::vector<float> random_row(std::size_t columns, unsigned seed) {
@@ -69,7 +47,7 @@ struct Result {
 
 Result gptq(const std::vector<float>& row, const Matrix& hessian, const CodeGrid& grid, const FactorOptions& factor,
             const GptqOptions& options = {}) {
-  const std::vector<float> values = flat(hessian);
+  const std::vector<float> values = row_major(hessian);
   const auto columns = static_cast<std::int64_t>(row.size());
   const HessianFactor found(view_of(values), grid.width(columns), factor);
   Result result{CodedRow(columns, grid), 0};
@@ -149,7 +127,7 @@ std::vector<std::int32_t> reference(const std::vector<float>& row, const Matrix&
   return coded.codes;
 }
 
-CodeGrid four_bits(std::int64_t group, bool symmetric = true) {
+CodeGrid in_four_bits(std::int64_t group, bool symmetric = true) {
   CodeGrid grid;
   grid.bits = 4;
   grid.group_size = group;
@@ -165,7 +143,7 @@ TEST(GptqGolden, UnitGrid) {
   // scale 1.
   const Matrix hessian{{2, 1, 0}, {1, 2, 0}, {0, 0, 1}};
   const std::vector<float> row{.6f, .6f, 7};
-  const CodeGrid grid = four_bits(0);
+  const CodeGrid grid = in_four_bits(0);
   const Result found = gptq(row, hessian, grid, undamped);
   EXPECT_EQ(found.coded.scales[0].scale, 1);
   EXPECT_EQ(found.coded.codes, (std::vector<std::int32_t>{1, 0, 7}));
@@ -187,7 +165,7 @@ void expect_golden(const Result& found, const std::vector<double>& values, doubl
 }
 
 TEST(GptqGolden, StaticGroupsInStoredAndActivationOrder) {
-  const CodeGrid grid = four_bits(3);
+  const CodeGrid grid = in_four_bits(3);
   const std::vector<double> diagonal{8.37, 8.78, 7.36, 6.44};
   EXPECT_EQ(compression::column_order(diagonal, ColumnOrder::activation, 2), (std::vector<std::int64_t>{1, 0, 2, 3}));
   expect_golden(rounded(golden_row, grid), {.2, 0, -.4, -2.4}, .552077, grid);
@@ -212,7 +190,7 @@ TEST(Gptq, EqualsThePapersFormOverBlocksTilesAndGroups) {
     for (const bool symmetric : {true, false})
       for (const bool static_groups : {true, false}) {
         if (!static_groups && order == ColumnOrder::activation) continue;
-        const CodeGrid grid = four_bits(16, symmetric);
+        const CodeGrid grid = in_four_bits(16, symmetric);
         const FactorOptions factor{.01, .01, order};
         std::vector<double> diagonal(columns);
         for (std::size_t i = 0; i < columns; ++i)  // as the f32 that the factor sees
@@ -233,7 +211,7 @@ TEST(Gptq, ItsErrorIsTheQuadraticFormAndLessThanRounding) {
   double mean = 0;
   for (std::size_t i = 0; i < 96; ++i) mean += hessian[i][i] / 96;
   for (std::size_t i = 0; i < 96; ++i) damped[i][i] += .05 * mean;
-  const CodeGrid grid = four_bits(32);
+  const CodeGrid grid = in_four_bits(32);
   double gptq_error = 0, rounding_error = 0;  // of one row rounding may be lucky
   for (unsigned seed = 1; seed <= 20; ++seed) {
     const std::vector<float> row = random_row(96, seed);
@@ -253,7 +231,7 @@ TEST(Gptq, ADiagonalHessianIsRounding) {
   for (const bool symmetric : {true, false})
     for (const std::int64_t group : {0, 8})
       for (const bool static_groups : {true, false}) {
-        const CodeGrid grid = four_bits(group, symmetric);
+        const CodeGrid grid = in_four_bits(group, symmetric);
         const Result found = gptq(row, hessian, grid, {.01, .01, ColumnOrder::grouped_activation}, {static_groups});
         const Result expected = rounded(row, grid);
         EXPECT_EQ(found.coded.codes, expected.coded.codes);
@@ -262,9 +240,9 @@ TEST(Gptq, ADiagonalHessianIsRounding) {
           EXPECT_EQ(found.coded.scales[q].zero_point, expected.coded.scales[q].zero_point);
         }
       }
-  const Result zeroed = gptq(row, hessian, four_bits(8), {}, {true, true});
+  const Result zeroed = gptq(row, hessian, in_four_bits(8), {}, {true, true});
   EXPECT_EQ(zeroed.coded.codes[3], 0);
-  EXPECT_NE(rounded(row, four_bits(8)).coded.codes[3], 0);
+  EXPECT_NE(rounded(row, in_four_bits(8)).coded.codes[3], 0);
 }
 
 TEST(HessianFactor, RTimesItsTransposeIsTheMatrix) {
@@ -283,7 +261,7 @@ TEST(HessianFactor, RTimesItsTransposeIsTheMatrix) {
 
 TEST(HessianFactor, RaisesTheDampingWhereThereIsNoFactor) {
   const Matrix one_input(6, std::vector<double>(6, 2.0));  // rank one
-  const std::vector<float> values = flat(one_input);
+  const std::vector<float> values = row_major(one_input);
   const HessianFactor damped(view_of(values), 6, {.01, .01, ColumnOrder::stored});
   EXPECT_EQ(damped.raises(), 0);
   const HessianFactor raised(view_of(values), 6, {0, .05, ColumnOrder::stored});

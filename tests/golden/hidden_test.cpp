@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "numbers.h"
 #include "reference_losses.h"
 
 namespace retort::golden {
@@ -33,12 +34,6 @@ Result distance_of(Distance distance, const Floats& h, const Floats& o, const Fl
   distill::HiddenScratch scratch;
   result.value = distill::hidden_distance(distance, weight, h, o, projection, result.student, scratch);
   return result;
-}
-
-void expect_near(const Floats& found, const std::vector<double>& expected, double tolerance) {
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t i = 0; i < found.size(); ++i)
-    EXPECT_NEAR(static_cast<double>(found[i]), expected[i], tolerance) << i;
 }
 
 TEST(HiddenGolden, CosineOfTwoVectors) {

@@ -1,5 +1,5 @@
 // preference.orpo, and more numbers of IPO and SimPO: computed in float64 outside this project (Python, math.log and
-// math.exp, from the papers' equations). The pair is dpo_test.cpp's.
+// math.exp, from the papers' equations). The pair is preference_pair.h's.
 #include "orpo.h"
 
 #include <gtest/gtest.h>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "central_differences.h"
+#include "preference_pair.h"
 
 namespace retort::golden {
 
@@ -19,9 +20,6 @@ using preference::Form;
 using preference::orpo_loss;
 using preference::pair_loss;
 using preference::PairLoss;
-using preference::Sequence;
-
-const Sequence chosen{-14.2, -15.0, 8}, rejected{-17.9, -16.5, 5};
 
 TEST(OrpoGolden, LikelihoodAndOddsRatio) {
   PairLoss found = orpo_loss(.1, chosen, rejected);

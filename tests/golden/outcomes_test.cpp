@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "divergences.h"
+#include "numbers.h"
 
 namespace retort::golden {
 
@@ -19,13 +20,7 @@ using namespace distill;
 using Floats = std::vector<float>;
 using Ids = std::vector<std::int64_t>;
 
-Floats outcome_logs(std::initializer_list<double> probabilities) {
-  Floats out;
-  for (const double p : probabilities) out.push_back(static_cast<float>(std::log(p)));
-  return out;
-}
-
-const Floats outcome_student = outcome_logs({.15, .3, .12, .18, .25});
+const Floats outcome_student = log_probabilities({.15, .3, .12, .18, .25});
 
 struct Top {
   Ids ids;
@@ -58,8 +53,8 @@ std::string message_of(const OutcomeRow& row) {
 
 TEST(OutcomesGolden, ConventionsOfTheTail) {
   // The teacher's top 2 [.7,.2]; the student has [.5,.3] there.
-  const Floats z = outcome_logs({.5, .3, .15, .05});
-  const Top top{{0, 1}, outcome_logs({.7, .2}), .1};
+  const Floats z = log_probabilities({.5, .3, .15, .05});
+  const Top top{{0, 1}, log_probabilities({.7, .2}), .1};
   const std::pair<OutsideTop, double> cases[] = {{OutsideTop::bucket, .085123},
                                                  {OutsideTop::renormalise, .276958},
                                                  {OutsideTop::both_renormalise, .053814},
@@ -72,21 +67,21 @@ TEST(OutcomesGolden, ConventionsOfTheTail) {
 }
 
 TEST(OutcomesGolden, AUniformTailIsTemperedAsTheTokensThatItIs) {
-  const Top top{{0, 1}, outcome_logs({.55, .25}), .2};
+  const Top top{{0, 1}, log_probabilities({.55, .25}), .2};
   const Outcomes five = set({2, OutsideTop::uniform, 1e-6}, top.row(outcome_student));
   EXPECT_NEAR(std::exp(five.log_p()[0]), .367827483857, 1e-7);
   EXPECT_NEAR(std::exp(five.log_p()[1]), .247989239027, 1e-7);
   EXPECT_NEAR(3 * std::exp(five.log_p()[4]), .384183277116, 1e-7);
   // By hand: .9 and 1,000 tokens of 1e-4 at T 2: √.9 beside 1,000·.01. As one token the tail would be √.1, .25 of all.
   const Floats wide(1001, 0.0F);
-  const Top sure{{0}, outcome_logs({.9}), .1};
+  const Top sure{{0}, log_probabilities({.9}), .1};
   const Outcomes many = set({2, OutsideTop::uniform, 1e-6}, sure.row(wide));
   EXPECT_NEAR(1 - std::exp(many.log_p()[0]), 10 / (10 + std::sqrt(.9)), 1e-7);
 }
 
 TEST(OutcomesGolden, PaddedVocabulariesAreSlicedNeverFilled) {
   const Floats z{-2, -3, -4};
-  Floats teacher = outcome_logs({.7, .2, .1});
+  Floats teacher = log_probabilities({.7, .2, .1});
   teacher.insert(teacher.end(), 2, -INFINITY);
   EXPECT_NEAR(forward({}, {z, teacher, {}, {}, 0}), .00578741190104, 1e-7);
   teacher.resize(3);
@@ -101,7 +96,7 @@ TEST(OutcomesGolden, PaddedVocabulariesAreSlicedNeverFilled) {
 }
 
 TEST(OutcomesGolden, ATeacherOfNothingOutsideItsTop) {
-  const Top top{{0, 1}, outcome_logs({.55, .25}), .2};
+  const Top top{{0, 1}, log_probabilities({.55, .25}), .2};
   const Outcomes outcomes = set({1, OutsideTop::zero, 1e-6}, top.row(outcome_student));
   EXPECT_NEAR(reverse_divergence(outcomes.log_p(), outcomes.log_q(), {}), 53.9501350877, 1e-5);
   const Outcomes ignored = set({1, OutsideTop::ignore, 1e-6}, top.row(outcome_student));
@@ -109,7 +104,7 @@ TEST(OutcomesGolden, ATeacherOfNothingOutsideItsTop) {
 }
 
 TEST(OutcomesGolden, MassesOfTheTopAndTheirOverlap) {
-  Outcomes outcomes = set({}, Top{{0, 1}, outcome_logs({.55, .25}), .2}.row(outcome_student));
+  Outcomes outcomes = set({}, Top{{0, 1}, log_probabilities({.55, .25}), .2}.row(outcome_student));
   const TopMass mass = outcomes.top_mass();  // the student's own top 2 are 1 and 4
   EXPECT_NEAR(mass.teacher, .8, 1e-6);
   EXPECT_NEAR(mass.student, .45, 1e-6);
@@ -117,11 +112,12 @@ TEST(OutcomesGolden, MassesOfTheTopAndTheirOverlap) {
 }
 
 TEST(Outcomes, IdsThatTheStudentLacksArePartOfTheTail) {
-  const Top known{{0, 1}, outcome_logs({.55, .25}), .2}, foreign{{0, 1, 77}, outcome_logs({.55, .25, .15}), .05};
+  const Top known{{0, 1}, log_probabilities({.55, .25}), .2},
+      foreign{{0, 1, 77}, log_probabilities({.55, .25, .15}), .05};
   for (const OutsideTop tail : {OutsideTop::bucket, OutsideTop::uniform, OutsideTop::renormalise})
     EXPECT_NEAR(forward({1, tail, 1e-6}, foreign.row(outcome_student)),
                 forward({1, tail, 1e-6}, known.row(outcome_student)), 1e-6);
-  EXPECT_TRUE(set({}, Top{{77}, outcome_logs({.9}), .1}.row(outcome_student)).log_p().empty());
+  EXPECT_TRUE(set({}, Top{{77}, log_probabilities({.9}), .1}.row(outcome_student)).log_p().empty());
 }
 
 TEST(Outcomes, GradientsMatchCentralDifferencesInEveryConvention) {
@@ -129,7 +125,7 @@ TEST(Outcomes, GradientsMatchCentralDifferencesInEveryConvention) {
   Floats z(11), teacher(9);
   for (float& value : z) value = static_cast<float>(static_cast<int>(random() % 256) - 128) / 64;
   for (float& value : teacher) value = static_cast<float>(static_cast<int>(random() % 256) - 128) / 64;
-  const Top top{{3, 10, 0, 40}, outcome_logs({.4, .25, .15, .05}), .15};
+  const Top top{{3, 10, 0, 40}, log_probabilities({.4, .25, .15, .05}), .15};
   const auto compare = [&](const OutcomeOptions& options, auto row_of, double beta) {
     const auto loss = [&] {
       Outcomes outcomes = set(options, row_of());
@@ -173,7 +169,7 @@ TEST(Outcomes, GradientsMatchCentralDifferencesInEveryConvention) {
 TEST(Outcomes, WithABucketNothingIsBelowZero) {
   std::mt19937 random(3);
   std::normal_distribution<float> normal(0, 3);
-  const Top top{{0, 1}, outcome_logs({.55, .25}), .2};
+  const Top top{{0, 1}, log_probabilities({.55, .25}), .2};
   for (int trial = 0; trial < 200; ++trial) {
     Floats z(5);
     for (float& value : z) value = normal(random);
@@ -190,13 +186,13 @@ TEST(Outcomes, BadRowsAreRefusedByName) {
   EXPECT_NE(message_of({broken, fine, {}, {}, 0}).find("student's logits"), std::string::npos);
   EXPECT_NE(message_of({fine, broken, {}, {}, 0}).find("teacher's logits"), std::string::npos);
   EXPECT_NE(message_of({fine, none, {}, {}, 0}).find("teacher's logits"), std::string::npos);
-  EXPECT_NE(message_of(Top{{1, 1}, outcome_logs({.5, .4}), .1}.row(outcome_student)).find("token 1 twice"),
+  EXPECT_NE(message_of(Top{{1, 1}, log_probabilities({.5, .4}), .1}.row(outcome_student)).find("token 1 twice"),
             std::string::npos);
   EXPECT_NE(message_of(Top{{0, 1}, Floats{.5F, .4F}, .1}.row(outcome_student)).find("log-probability"),
             std::string::npos);
-  EXPECT_NE(message_of(Top{{0, 1}, outcome_logs({.9, .3}), .1}.row(outcome_student)).find("of 1 altogether"),
+  EXPECT_NE(message_of(Top{{0, 1}, log_probabilities({.9, .3}), .1}.row(outcome_student)).find("of 1 altogether"),
             std::string::npos);
-  EXPECT_NE(message_of(Top{{0, 1}, outcome_logs({.5, .3}), -.1}.row(outcome_student)).find("of 1 altogether"),
+  EXPECT_NE(message_of(Top{{0, 1}, log_probabilities({.5, .3}), -.1}.row(outcome_student)).find("of 1 altogether"),
             std::string::npos);
   EXPECT_NO_THROW(check({2, OutsideTop::bucket, 1e-6}, 0));
   for (const OutsideTop tail : {OutsideTop::bucket, OutsideTop::ignore, OutsideTop::zero})

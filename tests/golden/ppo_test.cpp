@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "central_differences.h"
+#include "numbers.h"
 #include "returns.h"
 
 namespace retort::golden {
@@ -23,11 +24,6 @@ Gae gae(const rl::GaeOptions& options, const std::vector<double>& rewards, const
   Gae out{std::vector<double>(rewards.size(), 9), std::vector<double>(rewards.size(), 9)};
   rl::generalised_advantages(options, rewards, values, mask, out.advantages, out.returns);
   return out;
-}
-
-void expect_near(const std::vector<double>& found, const std::vector<double>& expected, double tolerance) {
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], tolerance) << i;
 }
 
 TEST(PpoGolden, GeneralisedAdvantages) {

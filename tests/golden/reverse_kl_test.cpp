@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "numbers.h"
 #include "reference_losses.h"
 
 namespace retort::golden {
@@ -24,14 +25,9 @@ using distill::ReverseTail;
 using Floats = std::vector<float>;
 using Ids = std::vector<std::int64_t>;
 
-Floats reverse_logs(std::initializer_list<double> probabilities) {
-  Floats out;
-  for (const double p : probabilities) out.push_back(static_cast<float>(std::log(p)));
-  return out;
-}
-
-const Floats student = reverse_logs({.15, .3, .12, .18, .25}), teacher = reverse_logs({.55, .25, .12, .05, .03});
-const Floats top = reverse_logs({.55, .25});
+const Floats student = log_probabilities({.15, .3, .12, .18, .25}),
+             teacher = log_probabilities({.55, .25, .12, .05, .03});
+const Floats top = log_probabilities({.55, .25});
 const Ids top_ids{0, 1};
 
 ReverseKlLoss loss_of(const ReverseKlOptions& options, const ReverseKlRow& row, Floats* gradient = nullptr) {
@@ -57,12 +53,6 @@ ReverseKlRow top_row(const Floats& z, const Ids& ids, const Floats& log_probs, d
   return row;
 }
 
-void expect_reverse_gradient(const Floats& found, const std::vector<double>& expected, double tolerance) {
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t i = 0; i < found.size(); ++i)
-    EXPECT_NEAR(static_cast<double>(found[i]), expected[i], tolerance) << "element " << i;
-}
-
 std::string message_of(const ReverseKlOptions& options, const ReverseKlRow& row) {
   try {
     loss_of(options, row);
@@ -75,10 +65,9 @@ std::string message_of(const ReverseKlOptions& options, const ReverseKlRow& row)
 TEST(ReverseKlGolden, FullDistributions) {
   Floats gradient;
   EXPECT_NEAR(loss_of({}, reverse_row(student, teacher), &gradient).loss, .620437995652, 1e-6);
-  expect_reverse_gradient(gradient,
-                          {-0.287958146967, -0.131434931657, -0.0744525594782, 0.118889252966, 0.374956385137}, 1e-6);
+  expect_near(gradient, {-0.287958146967, -0.131434931657, -0.0744525594782, 0.118889252966, 0.374956385137}, 1e-6);
   // TRL's pair p = [.9,.1], q = [.1,.9] is symmetric: 1.757780 in both directions.
-  EXPECT_NEAR(loss_of({}, reverse_row(reverse_logs({.1, .9}), reverse_logs({.9, .1}))).loss, 1.757780, 1e-6);
+  EXPECT_NEAR(loss_of({}, reverse_row(log_probabilities({.1, .9}), log_probabilities({.9, .1}))).loss, 1.757780, 1e-6);
 }
 
 struct TemperedReverse {
@@ -102,7 +91,7 @@ TEST(ReverseKlGolden, TemperatureValueEntropyAndGradient) {
     EXPECT_NEAR(found.loss, squared * expected.kl, 2e-6);
     EXPECT_NEAR(found.kl, expected.kl, 1e-6);
     EXPECT_NEAR(found.student_entropy, expected.entropy, 1e-6);
-    expect_reverse_gradient(gradient, expected.gradient, 1e-6);
+    expect_near(gradient, expected.gradient, 1e-6);
     options.scale_by_temperature_squared = false;
     EXPECT_NEAR(loss_of(options, reverse_row(z, t)).loss, expected.kl, 1e-6);
   }
@@ -120,7 +109,7 @@ TEST(ReverseKlGolden, FourConventionsOfTheTail) {
     options.tail = tail;
     Floats gradient;
     EXPECT_NEAR(loss_of(options, top_row(student, top_ids, top, .2), &gradient).loss, expected, 1e-6);
-    expect_reverse_gradient(gradient, slopes, 1e-6);
+    expect_near(gradient, slopes, 1e-6);
   }
 }
 
@@ -140,7 +129,7 @@ TEST(ReverseKlGolden, ASureTeachersTailIsRaisedToTheFloor) {
 
 TEST(ReverseKlGolden, VocabulariesOfDifferentWidthAreComparedOverTheCommonColumns) {
   Floats gradient;
-  const Floats narrow = reverse_logs({.4, .3, .2, .1});
+  const Floats narrow = log_probabilities({.4, .3, .2, .1});
   EXPECT_NEAR(loss_of({}, reverse_row(student, narrow), &gradient).loss, .150852921623, 1e-6);
   EXPECT_EQ(gradient[4], 0.0F);
   Floats wide = teacher;
@@ -154,7 +143,7 @@ TEST(ReverseKl, GradientsMatchCentralDifferencesInEveryConvention) {
   Floats z(31), t(29);
   for (float& value : z) value = normal(random);
   for (float& value : t) value = normal(random);
-  const Floats log_probs = reverse_logs({.4, .25, .15, .05, .04});
+  const Floats log_probs = log_probabilities({.4, .25, .15, .05, .04});
   const Ids ids{3, 30, 0, 17, 40};  // the last is outside the student's vocabulary
   const auto compare = [&](const ReverseKlOptions& options, ReverseKlRow row) {
     row.weight = .75;
@@ -192,7 +181,7 @@ TEST(ReverseKl, WithATailItIsNeverNegativeAndZeroForTheTeacherItself) {
       for (float& value : z) value = normal(random);
       EXPECT_GE(loss_of(options, top_row(z, top_ids, top, .2)).loss, 0);
     }
-    const Floats even = reverse_logs({.55, .25, .2 / 3, .2 / 3, .2 / 3});
+    const Floats even = log_probabilities({.55, .25, .2 / 3, .2 / 3, .2 / 3});
     EXPECT_NEAR(loss_of(options, top_row(even, top_ids, top, .2)).loss, 0, 1e-6) << static_cast<int>(tail);
   }
   EXPECT_NEAR(loss_of({}, reverse_row(teacher, teacher)).loss, 0, 1e-6);
@@ -202,7 +191,7 @@ TEST(ReverseKl, DroppingTheTailRewardsLeavingTheTop) {
   // Why "drop" collapses: a student that flees the teacher's top is better off than the teacher's copy.
   ReverseKlOptions options;
   options.tail = ReverseTail::drop;
-  const Floats copy = reverse_logs({.55, .25, .12, .05, .03}), fled = reverse_logs({.2, .1, .3, .2, .2});
+  const Floats copy = log_probabilities({.55, .25, .12, .05, .03}), fled = log_probabilities({.2, .1, .3, .2, .2});
   EXPECT_NEAR(loss_of(options, top_row(copy, top_ids, top, .2)).loss, 0, 1e-6);
   EXPECT_LT(loss_of(options, top_row(fled, top_ids, top, .2)).loss, -.2);
   options.tail = ReverseTail::bucket;
@@ -223,10 +212,10 @@ TEST(ReverseKl, ErrorsSayWhatIsWrong) {
   EXPECT_NE(message_of({}, reverse_row(broken, fine)).find("student's logits"), std::string::npos);
   EXPECT_NE(message_of({}, reverse_row(fine, broken)).find("teacher's logits"), std::string::npos);
   EXPECT_NE(message_of({}, reverse_row(fine, excluding)).find("excludes a token"), std::string::npos);
-  EXPECT_NE(message_of({}, top_row(student, {1, 1}, reverse_logs({.5, .4}), .1)).find("token 1 twice"),
+  EXPECT_NE(message_of({}, top_row(student, {1, 1}, log_probabilities({.5, .4}), .1)).find("token 1 twice"),
             std::string::npos);
   EXPECT_NE(message_of({}, top_row(student, top_ids, Floats{.5F, .4F}, .1)).find("log-probability"), std::string::npos);
-  EXPECT_NE(message_of({}, top_row(student, top_ids, reverse_logs({.9, .3}), .1)).find("of 1 altogether"),
+  EXPECT_NE(message_of({}, top_row(student, top_ids, log_probabilities({.9, .3}), .1)).find("of 1 altogether"),
             std::string::npos);
   ReverseKlOptions tempered;
   tempered.temperature = 2;

@@ -14,6 +14,7 @@
 #include "dapo.h"
 #include "group_rewards.h"
 #include "gspo.h"
+#include "numbers.h"
 #include "returns.h"
 #include "sapo.h"
 
@@ -31,11 +32,6 @@ std::vector<double> advantages_of(Scale scale, double epsilon, const std::vector
   std::vector<double> advantages(rewards.size());
   rl::group_advantages(scale, epsilon, rewards, advantages);
   return advantages;
-}
-
-void expect_near(const std::vector<double>& found, const std::vector<double>& expected, double tolerance) {
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], tolerance) << i;
 }
 
 TEST(GroupGolden, AdvantagesOfFourSamples) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "loaded_plugin.h"
+#include "numbers.h"
 
 namespace retort::golden {
 
@@ -111,11 +112,6 @@ struct RlCase {
   Tensor<float> advantages, returns, gradient, keep;
   retort_rl_batch batch{};
 };
-
-void expect_near(const std::vector<float>& found, const std::vector<float>& expected, float tolerance) {
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], tolerance) << i;
-}
 
 TEST(RlooPlugin, AdvantagesAndGradientOfAStep) {
   const LoadedComponent component(RLOO_PLUGIN, {{"group_size", std::int64_t{4}}});

@@ -12,7 +12,6 @@ namespace retort::golden {
 
 namespace {
 
-using quantize::SharedChannels;
 using quantize::smoothquant_factors;
 using Factors = std::vector<float>;
 

@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "matrices.h"
+
 namespace retort::golden {
 
 namespace {
@@ -18,7 +20,6 @@ using compression::ColumnOrder;
 using compression::HessianFactor;
 using sparsify::Pattern;
 using sparsify::SparseGptOptions;
-using Matrix = std::vector<std::vector<double>>;
 
 struct SparseMatrix {
   std::vector<std::vector<float>> weights;
@@ -29,9 +30,7 @@ struct SparseMatrix {
 SparseMatrix sparse(const std::vector<std::vector<float>>& rows, const Matrix& hessian, const SparseGptOptions& options,
                     double damping = 0, ColumnOrder order = ColumnOrder::stored) {
   const std::size_t columns = hessian.size();
-  std::vector<float> values;
-  for (const auto& row : hessian)
-    for (const double value : row) values.push_back(static_cast<float>(value));
+  const std::vector<float> values = row_major(hessian);
   const auto size = static_cast<std::int64_t>(columns);
   const HessianFactor factor({values.data(), size, size}, size, {damping, .01, order});
   SparseMatrix result{
@@ -118,20 +117,6 @@ Matrix reference(const std::vector<std::vector<float>>& rows, const Matrix& hess
   return w;
 }
 
-Matrix random_hessian(std::size_t columns, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<double> normal;
-  Matrix hessian(columns, std::vector<double>(columns, 0.0));
-  std::vector<double> x(columns);
-  for (std::size_t s = 0; s < 4 * columns; ++s) {
-    const double shared = 2 * normal(random);
-    for (std::size_t i = 0; i < columns; ++i) x[i] = normal(random) * (1 + .25 * static_cast<double>(i % 5)) + shared;
-    for (std::size_t i = 0; i < columns; ++i)
-      for (std::size_t j = 0; j < columns; ++j) hessian[i][j] += x[i] * x[j] / static_cast<double>(2 * columns);
-  }
-  return hessian;
-}
-
 std::vector<std::vector<float>> random_rows(std::size_t rows, std::size_t columns, unsigned seed) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal;
@@ -202,7 +187,7 @@ TEST(SparseGptGolden, OneOfThree) {
 
 TEST(SparseGpt, EqualsThePapersFormOverBlocksAndRows) {
   constexpr std::size_t columns = 72;
-  const Matrix hessian = random_hessian(columns, 1);
+  const Matrix hessian = random_hessian(columns, 4 * columns, 1);
   const auto rows = random_rows(70, columns, 2);  // more than two chunks
   for (const SparseGptOptions& options : {SparseGptOptions{{.5, 0, 0}, 128}, SparseGptOptions{{.3, 0, 0}, 20},
                                           SparseGptOptions{two_of_four, 128}, SparseGptOptions{{.5, 4, 8}, 21}}) {
@@ -219,7 +204,7 @@ TEST(SparseGpt, EqualsThePapersFormOverBlocksAndRows) {
 }
 
 TEST(SparseGpt, CostsLessThanTheSameMaskWithoutCompensation) {
-  const Matrix hessian = random_hessian(64, 3);
+  const Matrix hessian = random_hessian(64, 256, 3);
   const auto rows = random_rows(20, 64, 4);
   const SparseMatrix found = sparse(rows, hessian, {two_of_four}, .01);
   double with = 0, without = 0;
@@ -246,13 +231,13 @@ TEST(SparseGpt, ADiagonalHessianLeavesTheOtherWeightsToTheBit) {
 
 TEST(SparseGpt, AFractionOfNothingIsTheIdentityToTheBit) {
   const auto rows = random_rows(5, 40, 6);
-  const SparseMatrix found = sparse(rows, random_hessian(40, 7), {{0, 0, 0}, 16}, .01);
+  const SparseMatrix found = sparse(rows, random_hessian(40, 160, 7), {{0, 0, 0}, 16}, .01);
   EXPECT_EQ(found.weights, rows);
   for (const double error : found.errors) EXPECT_EQ(error, 0);
 }
 
 TEST(SparseGpt, WeightsOfInputsThatWereNeverSeenGoFirst) {
-  Matrix hessian = random_hessian(8, 8);
+  Matrix hessian = random_hessian(8, 32, 8);
   for (std::size_t i = 0; i < 8; ++i) hessian[5][i] = hessian[i][5] = 0;
   const SparseMatrix found = sparse(random_rows(4, 8, 9), hessian, {two_of_four}, .01);
   for (const auto& mask : found.masks) EXPECT_EQ(mask[5], 0);

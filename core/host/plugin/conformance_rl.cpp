@@ -71,7 +71,8 @@ struct SeededStep {
 /// A step with advantages, and one update of all rows that were kept.
 class Update {
  public:
-  Update(const Subject& subject, std::uint32_t seed = 20250414) : call_(rl_call_of(subject)), seeded_(call_, seed) {
+  explicit Update(const Subject& subject, std::uint32_t seed = 20250414)
+      : call_(rl_call_of(subject)), seeded_(call_, seed) {
     call_.advantages(step(), metrics_);
     retort_rl_requirements once = call_.wanted();
     once.updates = once.mini_batches = 1;

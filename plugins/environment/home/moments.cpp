@@ -10,8 +10,6 @@
 namespace retort::home {
 namespace {
 
-using nlohmann::json;
-
 int draw_minutes_of_day(Random& random) {
   const int hour = random.chance(3) ? random.between(0, 4) : random.between(5, 23);
   const std::size_t share = random.below(100);

@@ -197,12 +197,15 @@ class HttpPosts::Batch {
     gate_.settle(index, answer, Clock::now());
   }
 
-  /// The request may have reached the server, and what it costs there is not known.
-  void break_off(Slot& slot) {
+  /// The request may have reached the server, and what it costs there is not known. An exception may be on its way.
+  void break_off(Slot& slot) noexcept {
     HttpAnswer answer = attempt_of(slot);
     answer.failure = "broken off";
     curl_multi_remove_handle(connection_.multi.get(), slot.easy.get());
-    gate_.settle(slot.request.index, answer, Clock::now());
+    try {
+      gate_.settle(slot.request.index, answer, Clock::now());
+    } catch (const std::runtime_error&) {  // not written: the next start counts it as spent
+    }
   }
 
   const HttpOptions& options_;

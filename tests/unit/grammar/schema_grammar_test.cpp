@@ -15,7 +15,6 @@
 namespace retort::grammar {
 namespace {
 
-using schema::Json;
 using schema::OrderedJson;
 
 std::shared_ptr<const Program> compiled(const OrderedJson& schema,

@@ -14,7 +14,6 @@ namespace retort::train {
 namespace {
 
 using testing::floats_of;
-using testing::integers_of;
 
 /// The names of the checks that did not pass.
 template <typename Check, typename Table>

@@ -1,7 +1,10 @@
 // What teacher.openai may send and when: budgets, limits a minute, windows of requests at once, several endpoints.
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <set>
 #include <stdexcept>
@@ -138,6 +141,23 @@ TEST(Spending, CountsWhatWasUnderWayAtAKill) {
   again.settle(ticket, {1, 1, 1});  // the answer turned up after all, as a batch's does
   EXPECT_EQ(again.spent(), (Amount{2, 4, 3}));
   EXPECT_EQ(Spending(file).spent(), (Amount{2, 4, 3}));
+}
+
+TEST(OpenAiLimits, RecordsThatCannotBeWrittenEndTheRunAndNotTheProcess) {
+  const tests::TemporaryFolder folder;
+  const HttpServer server(echo);
+  Settings with = settings(server);
+  with.records = folder / "records";
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit one_line{64, before.rlim_max};  // the first request is under way when the second cannot be recorded
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &one_line), 0);
+  const std::string failure = failure_of_asking(with, requests(4));
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_NE(failure.find("spent"), std::string::npos) << failure;
+  EXPECT_EQ(OpenAi(with).cut_off(), 1);
 }
 
 TEST(OpenAiLimits, ABudgetOfRequestsHoldsWithSixteenUnderWay) {
