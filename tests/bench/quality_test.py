@@ -2,6 +2,7 @@
 """What bench-quality computes, on cases that can be counted by hand."""
 import unittest
 
+import name_lists
 import quality
 import sequence_labeller
 
@@ -48,6 +49,19 @@ class Slots(unittest.TestCase):
 
     def test_an_inside_tag_of_another_slot_begins_a_value(self):
         self.assertEqual(sequence_labeller.slots(["a", "b"], ["I-x", "I-y"]), [("x", "a"), ("y", "b")])
+
+
+class NameLists(unittest.TestCase):
+    def test_a_name_is_as_it_would_be_said(self):
+        for name, said in (("Don't Stop Me Now - Remastered 2011", "don t stop me now"),
+                           ("The Hunger Games (The Hunger Games, #1)", "the hunger games"),
+                           ("Memories (feat. Someone) [Remix]", "memories"), ("Beyonc\u00e9", "beyonc\u00e9"),
+                           ("No. 1 ft. Nobody", "no 1"), ("1999", None), ("\u6a02", None), ("a " * 9, None), ("", None)):
+            self.assertEqual(name_lists.cleaned(name), said, name)
+
+    def test_titles_of_covers_stand_behind_their_numbers(self):
+        self.assertEqual(name_lists.titles_of_covers("# comment\n%72636,4253, My Sweet Lord\nTR<SEP>AR<SEP>1\n%-1, 99, Red"),
+                         ["My Sweet Lord", "Red"])
 
 
 if __name__ == "__main__":
