@@ -161,6 +161,9 @@ class Augmenter {
   }
 
   std::string new_value(const Place& place) {
+    const std::vector<std::string>* listed = list_of(options_.value_lists, place.first, place.second);
+    if (listed != nullptr && fraction(random_) < options_.listed_share)
+      return (*listed)[below(random_, listed->size())];
     const Place pool = pool_of(place);
     const std::vector<std::string>& values = values_.at(pool);
     const double share = options_.random_share * (options_.by_novelty ? novelty_.at(pool) : 1);

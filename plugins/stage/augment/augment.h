@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "task/dataset.h"
+#include "value_lists.h"
 
 namespace retort::stages {
 
@@ -23,7 +24,9 @@ struct AugmentOptions {
   bool by_novelty = false;
   /// Tools draw the values of an argument of this name from each other; "*": of every name.
   std::vector<std::string> shared_arguments;
-  bool closed = false;  ///< swap values of arguments with an enum too; the wording may depend on these
+  ValueLists value_lists;     ///< values from elsewhere; empty is off
+  double listed_share = 0.5;  ///< of the swaps of an argument that has such a list: how many take their value from it
+  bool closed = false;        ///< swap values of arguments with an enum too; the wording may depend on these
   std::uint64_t seed = 0;
 };
 

@@ -30,6 +30,8 @@ class AugmentStage final : public retort::Stage {
     std::vector<std::string> random_arguments;
     bool by_novelty = false;
     std::vector<std::string> shared_arguments;
+    std::string value_lists;
+    double listed_share = 0.5;
     bool closed = false;
     double max_unreadable_share = 0.1;
     std::int64_t seed = 0;
@@ -70,6 +72,15 @@ class AugmentStage final : public retort::Stage {
         .doc(
             "arguments that mean the same in every tool that has them, \"*\" for all: tools draw values from each "
             "other")
+        .string("value_lists", &Params::value_lists)
+        .existing_path()
+        .doc(
+            "folder with ARGUMENT.txt or TOOL.ARGUMENT.txt, a value a line in the form in which people say it: names "
+            "that the data do not hold; empty is off")
+        .number("listed_share", &Params::listed_share)
+        .at_least(0)
+        .at_most(1)
+        .doc("of the swaps of an argument that has such a list: the share whose new value comes from it")
         .boolean("closed", &Params::closed)
         .doc("swap values of arguments with an enum too; right only where no wording depends on them")
         .number("max_unreadable_share", &Params::max_unreadable_share)
@@ -92,8 +103,9 @@ class AugmentStage final : public retort::Stage {
     const fs::path input = context.input_folder("dataset");
     const fs::path output = context.output_folder();
     const std::vector<task::Tool> tools = task::read_tools(input / "tools.json");
-    const stages::AugmentOptions options = options_of(context);
+    stages::AugmentOptions options = options_of(context);
     stages::require_known_arguments(options, tools);
+    if (!params_.value_lists.empty()) options.value_lists = stages::read_value_lists(params_.value_lists, tools);
     const task::Split train = task::read_split(input / "train.jsonl", params_.max_unreadable_share, task::Turns::all);
     std::vector<task::RejectedRow> rejected = train.rejected;
     for (task::RejectedRow& row : task::pass_on_held_out(input, output, params_.max_unreadable_share))
@@ -118,6 +130,8 @@ class AugmentStage final : public retort::Stage {
       retort::log_info("stage.augment: " + std::to_string(kept_as_they_are) +
                        " rows with earlier turns or tools of their own are passed on as they are");
     }
+    for (const auto& [name, values] : options.value_lists)
+      context.fact("listed_" + name, std::to_string(values.size()));
     context.fact("train", std::to_string(examples.size()));
     context.fact("added", std::to_string(examples.size() - train.examples.size()));
   }
@@ -134,6 +148,7 @@ class AugmentStage final : public retort::Stage {
     options.random_arguments = params_.random_arguments;
     options.by_novelty = params_.by_novelty;
     options.shared_arguments = params_.shared_arguments;
+    options.listed_share = params_.listed_share;
     options.closed = params_.closed;
     options.seed = params_.seed == 0 ? context.seed() : static_cast<std::uint64_t>(params_.seed);
     return options;
@@ -144,4 +159,4 @@ class AugmentStage final : public retort::Stage {
 
 }  // namespace
 
-RETORT_PLUGIN(AugmentStage, "stage.augment", "1.1.0", "more labelled rows by swapping free-text values between rows");
+RETORT_PLUGIN(AugmentStage, "stage.augment", "1.2.0", "more labelled rows by swapping free-text values between rows");

@@ -3,12 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 
+#include "fixtures.h"
 #include "grammar.h"
 #include "tools.h"
 
@@ -102,6 +105,72 @@ TEST(Augment, MadeUpValuesByNoveltyLeaveKnownNamesAlone) {
     EXPECT_GT(texts.size(), 40U) << "every text stands once: all of them are made up";
     EXPECT_EQ(persons.size() == 2U, by_novelty) << persons.size();
   }
+}
+
+TEST(Augment, ValuesOfAListTakePlacesInTheUtteranceAndTheCallAlike) {
+  AugmentOptions options;
+  options.factor = 3;
+  options.swap_share = 1;
+  options.listed_share = 1;
+  options.value_lists = {{"person", {"never said"}}, {"message_send.person", {"zo\xC3\xAB", "mr. o'neil"}}};
+  options.seed = 5;
+  const auto originals = messages_of_two(40);
+  const auto result = augment(originals, tools(), options);
+  ASSERT_GT(result.size(), originals.size());
+  std::set<std::string> persons;
+  for (std::size_t i = originals.size(); i < result.size(); ++i) {
+    const json& arguments = result[i].calls->front().arguments;
+    persons.insert(arguments.at("person").get<std::string>());
+    EXPECT_EQ(result[i].utterance(),
+              "tell " + arguments.at("person").get<std::string>() + " that " + arguments.at("text").get<std::string>());
+    EXPECT_EQ(arguments.at("text").get<std::string>().substr(0, 4), "note") << "no list of texts";
+  }
+  EXPECT_EQ(persons, (std::set<std::string>{"zo\xC3\xAB", "mr. o'neil"}));
+  options.listed_share = 0;
+  for (const task::Example& one : augment(originals, tools(), options)) {
+    EXPECT_NE(one.calls->front().arguments.at("person"), "never said");
+  }
+}
+
+class ValueListFolder : public ::testing::Test {
+ protected:
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_.path() / name, std::ios::binary) << text;
+  }
+  std::string refusal() const {
+    try {
+      read_value_lists(folder_.path(), tools());
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "";
+  }
+  tests::TemporaryFolder folder_;
+};
+
+TEST_F(ValueListFolder, IsReadLineByLineOnce) {
+  write("person.txt", "\xEF\xBB\xBF  anna \r\n\r\nben\nanna\n");
+  write("message_send.text.txt", "on my way\n");
+  write("README.md", "where these came from");
+  const ValueLists lists = read_value_lists(folder_.path(), tools());
+  ASSERT_EQ(lists.size(), 2U);
+  EXPECT_EQ(*list_of(lists, "message_send", "person"), (std::vector<std::string>{"anna", "ben"}));
+  EXPECT_EQ(*list_of(lists, "message_send", "text"), (std::vector<std::string>{"on my way"}));
+  EXPECT_EQ(list_of(lists, "list_add", "text"), nullptr) << "a tool's own list";
+}
+
+TEST_F(ValueListFolder, IsRefusedByFileAndReason) {
+  EXPECT_NE(refusal().find("expected files ARGUMENT.txt"), std::string::npos) << refusal();
+  write("persn.txt", "anna\n");
+  EXPECT_NE(refusal().find("persn.txt: expected a file named after an argument of a tool, found \"persn\"; did you "
+                           "mean \"person\"?"),
+            std::string::npos)
+      << refusal();
+  std::filesystem::remove(folder_.path() / "persn.txt");
+  write("person.txt", " \n\n");
+  EXPECT_NE(refusal().find("person.txt: expected a value a line, found none"), std::string::npos) << refusal();
+  write("person.txt", "anna\nzo\xEB\n");
+  EXPECT_NE(refusal().find("person.txt:2: expected UTF-8"), std::string::npos) << refusal();
 }
 
 TEST(Augment, AStarSharesTheValuesOfEveryName) {
