@@ -92,7 +92,6 @@ HttpReply HttpClient::perform(const char* method, const std::string& body, const
   char failure[CURL_ERROR_SIZE] = {};
   http::Easy owner = take_handle();
   CURL* handle = owner.get();
-  curl_easy_reset(handle);  // keeps its connections
   curl_easy_setopt(handle, CURLOPT_URL, settings_.url.c_str());
   curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
@@ -117,6 +116,7 @@ HttpReply HttpClient::perform(const char* method, const std::string& body, const
   curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &transfer);
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, failure);
   const CURLcode code = curl_easy_perform(handle);
+  curl_easy_reset(handle);  // keeps its connections, and nothing of this function
   {
     const std::lock_guard lock(mutex_);
     idle_.push_back(std::move(owner));

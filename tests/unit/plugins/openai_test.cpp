@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "curl_handles.h"
 #include "openai_fixture.h"
 
 namespace retort::openai {
@@ -173,6 +174,10 @@ TEST(OpenAi, TheKeyIsSentAndNeverRepeated) {
   } catch (const std::invalid_argument& error) {
     EXPECT_EQ(std::string(error.what()).find(key), std::string::npos);
   }
+}
+
+TEST(OpenAi, AKeyOfAsterisksIsReplacedOnce) {
+  for (const std::string key : {"*", "***", "a*"}) EXPECT_EQ(http::without_key("is " + key + "?", key), "is ***?");
 }
 
 TEST(OpenAi, AKeyThatIsNotAcceptedEndsTheBatch) {
