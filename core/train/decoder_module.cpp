@@ -23,10 +23,6 @@ Tensor repeat_kv(const Tensor& x, std::int64_t times) {
       .reshape({x.size(0), x.size(1) * times, x.size(2), x.size(3)});
 }
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 }  // namespace
 
 /// Sets elements to zero and scales the others up, so that the mean stays.
@@ -64,13 +60,13 @@ DecoderModule::DecoderModule(const model::ModelConfig& config, std::uint64_t see
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   for (const auto& [name, shape] : model::tensor_shapes(config)) {
     Tensor weight;
-    if (ends_with(name, "norm.weight")) {
+    if (name.ends_with("norm.weight")) {
       weight = torch::full(shape, 1.0 - config.norm_offset());
-    } else if (ends_with(name, ".bias")) {
+    } else if (name.ends_with(".bias")) {
       weight = torch::zeros(shape);
     } else {
       double deviation = 1.0 / std::sqrt(static_cast<double>(shape[1]));
-      if (ends_with(name, "o_proj.weight") || ends_with(name, "down_proj.weight"))
+      if (name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight"))
         deviation /= std::sqrt(2.0 * static_cast<double>(config.layers));
       weight = torch::empty(shape).normal_(0.0, deviation, generator);
     }

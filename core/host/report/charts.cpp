@@ -44,7 +44,7 @@ std::string tick_bytes(double bytes) {
   std::string text = format_bytes(bytes);
   if (text.find('.') == std::string::npos) return text;
   const std::size_t space = text.find(' ');
-  const std::size_t last = text.find_last_not_of("0", space - 1);
+  const std::size_t last = text.find_last_not_of('0', space - 1);
   const std::size_t end = text[last] == '.' ? last : last + 1;
   return text.substr(0, end) + text.substr(space);
 }
@@ -59,7 +59,8 @@ double free_label(double x, double y, double top, double bottom, std::vector<Pla
   constexpr double reach = 36, line = 13;
   double chosen = y + 20;
   for (int i = 0; i < 10; ++i) {
-    const double candidate = i % 2 == 0 ? y + 20 + line * (i / 2) : y - 12 - line * (i / 2);
+    const int lines_away = i / 2;
+    const double candidate = i % 2 == 0 ? y + 20 + line * lines_away : y - 12 - line * lines_away;
     const bool free = candidate > top - 6 && candidate < bottom &&
                       std::none_of(
                           taken.begin(), taken.end(),

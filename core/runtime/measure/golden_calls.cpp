@@ -176,7 +176,7 @@ std::vector<std::string> changed_files(const std::filesystem::path& folder, cons
   if (!description.contains("files")) return changed;
   for (const auto& [name, hash] : description.at("files").items()) {
     const std::filesystem::path relative = name;
-    const bool inside = relative.is_relative() && relative.lexically_normal().native().rfind("..", 0) != 0;
+    const bool inside = relative.is_relative() && !relative.lexically_normal().native().starts_with("..");
     const bool there = inside && std::filesystem::is_regular_file(folder / relative);
     const std::string expected = hash.is_string() ? hash.get<std::string>() : hash.dump();
     const std::string found = there ? host::sha256_of_file(folder / relative) : "none";
