@@ -204,7 +204,9 @@ std::shared_ptr<const Program> envelope_program(const CallEnvelope& envelope, co
     calls.between = builder.parts(envelope.between_calls, builder.emit(next));
     calls.items = builder.choose(std::move(tools));
     calls.least = 1;
-    calls.most = static_cast<std::uint32_t>(std::clamp<std::int64_t>(envelope.most_calls, 1, INT32_MAX));
+    const std::int64_t most =
+        options.most_calls > 0 ? std::min(options.most_calls, envelope.most_calls) : envelope.most_calls;
+    calls.most = static_cast<std::uint32_t>(std::clamp<std::int64_t>(most, 1, INT32_MAX));
     calls.close = builder.parts(envelope.after_calls, accept);
     answers.push_back(builder.parts(envelope.before_calls, builder.list(std::move(calls))));
   }

@@ -27,14 +27,16 @@ void read_enums(GrammarOptions& options, const host::JsonCursor& json) {
 }  // namespace
 
 GrammarOptions grammar_options_from_json(const nlohmann::json& json, const std::string& origin) {
-  static const std::set<std::string> known = {"values_from_utterance", "no_call", "ask_back", "enums"};
+  static const std::set<std::string> known = {"values_from_utterance", "no_call", "most_calls", "ask_back", "enums"};
   const host::JsonCursor root(json, origin);
   root.object();
   for (auto item = json.begin(); item != json.end(); ++item)
-    if (!known.contains(item.key())) root.at(item.key()).refuse("values_from_utterance, no_call, ask_back or enums");
+    if (!known.contains(item.key()))
+      root.at(item.key()).refuse("values_from_utterance, no_call, most_calls, ask_back or enums");
   GrammarOptions options;
   if (root.has("values_from_utterance")) options.values_from_utterance = root.at("values_from_utterance").boolean();
   if (root.has("no_call")) options.no_call = root.at("no_call").boolean();
+  if (root.has("most_calls")) options.most_calls = root.at("most_calls").integer(0, 1000);
   if (root.has("ask_back")) options.ask_back = root.at("ask_back").boolean();
   if (root.has("enums")) read_enums(options, root.at("enums"));
   return options;
@@ -43,6 +45,7 @@ GrammarOptions grammar_options_from_json(const nlohmann::json& json, const std::
 nlohmann::json to_json(const GrammarOptions& options) {
   return {{"values_from_utterance", options.values_from_utterance},
           {"no_call", options.no_call},
+          {"most_calls", options.most_calls},
           {"ask_back", options.ask_back},
           {"enums", options.enums}};
 }

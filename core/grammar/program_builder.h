@@ -1,6 +1,7 @@
 // From rules and envelopes to programs.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,6 +21,8 @@ struct GrammarOptions {
   /// Whether an answer without a call is allowed where the envelope has one. Where it is not, an answer is calls and no
   /// text before them, which might never end.
   bool no_call = true;
+  /// Calls in an answer, at most; 0: as many as the form holds.
+  std::int64_t most_calls = 0;
   /// A call may lack required arguments that the user has to be asked for: the answer then has what is known, and
   /// whoever reads it sees what is missing (schema/argument_schema.h says which).
   bool ask_back = false;

@@ -67,6 +67,16 @@ PromptContract PromptContract::with_grammar(Json options) const {
   return result;
 }
 
+PromptContract PromptContract::with_tag_weight(double weight) const {
+  if (!(weight >= 0) || (weight > 0 && format_ != functional_format))
+    throw std::invalid_argument("tag_weight: expected a number of at least 0, and 0 where calls are written as \"" +
+                                format_ + "\" (only " + functional_format + " has tokens for arguments), found " +
+                                Json(weight).dump());
+  PromptContract result = *this;
+  result.tag_weight_ = weight;
+  return result;
+}
+
 /// The answer as it is learnt.
 Message PromptContract::shown(const Conversation& conversation, Message answer) const {
   if (normalisation_.off()) return answer;
@@ -160,6 +170,7 @@ Json PromptContract::to_json() const {
   json["tools"] = tools_to_json(tools_);
   if (!normalisation_.off()) json["normalisation"] = task::to_json(normalisation_);
   if (!grammar_.empty()) json["grammar"] = grammar_;
+  if (tag_weight_ > 0) json["tag_weight"] = tag_weight_;
   return json;
 }
 
@@ -178,7 +189,11 @@ PromptContract PromptContract::from_json(const Json& json, const std::string& or
   ResponseStyle style{root.at("conjunction").string(), root.at("argument_order").string()};
   if (root.has("context")) style.context = root.at("context").boolean();
   if (root.has("readings")) style.readings = root.at("readings").integer(1, most_readings);
-  return PromptContract(format, std::move(tools), style).with(std::move(normalisation)).with_grammar(grammar);
+  const double tag_weight = root.has("tag_weight") ? root.at("tag_weight").number() : 0;
+  return PromptContract(format, std::move(tools), style)
+      .with(std::move(normalisation))
+      .with_grammar(grammar)
+      .with_tag_weight(tag_weight);
 }
 
 }  // namespace retort::task

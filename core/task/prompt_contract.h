@@ -61,6 +61,12 @@ class PromptContract {
   PromptContract with_grammar(nlohmann::json options) const;
   const nlohmann::json& grammar() const { return grammar_; }  ///< an empty object: what a grammar does by default
 
+  /// The same for a model that was taught what the prompt's tokens are in the call (prompt_tags.h), and how much that
+  /// counts beside the answer's own probability. Throws std::invalid_argument for a weight below 0, and above 0 where
+  /// arguments have no tokens of their own.
+  PromptContract with_tag_weight(double weight) const;
+  double tag_weight() const { return tag_weight_; }  ///< 0: the model was not taught it
+
   const std::string& format() const { return format_; }
   const PromptForm& form() const { return *form_; }
   const std::vector<Tool>& tools() const { return tools_; }
@@ -121,6 +127,7 @@ class PromptContract {
   std::shared_ptr<const PromptForm> form_;
   NormalisationOptions normalisation_;
   nlohmann::json grammar_ = nlohmann::json::object();
+  double tag_weight_ = 0;
 };
 
 }  // namespace retort::task

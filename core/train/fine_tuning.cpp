@@ -25,6 +25,20 @@
 namespace retort::train {
 namespace {
 
+nlohmann::json grammar_of(const FineTuningJob& job, const std::vector<task::Example>& examples) {
+  nlohmann::json grammar = job.grammar;
+  if (!job.calls_as_taught || examples.empty()) return grammar;
+  std::size_t most = 0, least = SIZE_MAX;
+  for (const task::Example& example : examples) {
+    const std::size_t calls = task::calls_of(task::answer_of(example)).size();
+    most = std::max(most, calls);
+    least = std::min(least, calls);
+  }
+  grammar["most_calls"] = std::max<std::size_t>(most, 1);
+  grammar["no_call"] = least == 0;
+  return grammar;
+}
+
 task::PromptContract new_contract(const FineTuningJob& job, const std::vector<task::Example>& examples) {
   std::vector<task::Tool> tools = task::read_tools(job.dataset / "tools.json");
   if (job.call_format == "chat_template") {
@@ -34,14 +48,14 @@ task::PromptContract new_contract(const FineTuningJob& job, const std::vector<ta
           "none");
     return task::PromptContract(task::template_form(task::ChatTemplate::load(*job.start)), std::move(tools))
         .with(job.normalisation)
-        .with_grammar(job.grammar);
+        .with_grammar(grammar_of(job, examples));
   }
   task::ResponseStyle style = job.style;
   style.context = std::any_of(examples.begin(), examples.end(),
                               [](const task::Example& example) { return example.messages.size() > 1; });
   return task::PromptContract(job.call_format, std::move(tools), style)
       .with(job.normalisation)
-      .with_grammar(job.grammar);
+      .with_grammar(grammar_of(job, examples));
 }
 
 void begin_embeddings(const std::filesystem::path& folder, const CallModule& module, const RunHooks& hooks) {
@@ -134,6 +148,7 @@ ModelSize run(const FineTuningJob& job, const RunHooks& hooks) {
       tokenised(std::move(labelled), module.contract, module.tokenizer,
                 {decoder.config().max_positions, job.prompt_loss_weight, job.training.max_rejected_share}, hooks);
   add_prompt_tags(corpus.sequences, module.contract, module.tokenizer, job.tag_weight);
+  module.contract = module.contract.with_tag_weight(job.tag_weight > 0 ? job.answer_tag_weight : 0);
   const std::vector<Sequence>& sequences = corpus.sequences;
   Validator validator(
       decoder, module.tokenizer, module.contract,

@@ -25,12 +25,15 @@ struct FineTuningJob : TrainingJob {
   std::string call_format = "functional_tokens";
   task::NormalisationOptions normalisation;  ///< of what users write
   task::ResponseStyle style;
-  /// Options of the call grammar (grammar/grammar_options.h). All four: of a new model, and of one without a task.
+  /// Options of the call grammar (grammar/grammar_options.h). All of these: of a new model, and of one without a task.
   nlohmann::json grammar = nlohmann::json::object();
+  /// The grammar allows no more calls in an answer than an answer to learn from has, and none only where one has none.
+  bool calls_as_taught = false;
   std::string loss = "nll";  ///< or "dft": what fine_tune() says
   LowRankOptions low_rank;   ///< LoRA; merged into what is written
   ModelSelection validation;
   double tag_weight = 0;          ///< of prompt_tags() in the loss; 0 = none. Needs calls in functional tokens.
+  double answer_tag_weight = 2;   ///< PromptContract::tag_weight() of the model, where tag_weight is above 0
   double prompt_loss_weight = 0;  ///< of the prompt's tokens in the loss; 0 = responses only
 };
 

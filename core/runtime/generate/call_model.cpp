@@ -10,6 +10,7 @@
 #include "host/plugin/plugin_error.h"
 #include "runtime/generate/generation.h"
 #include "runtime/generate/package_grammar.h"
+#include "runtime/generate/tag_reader.h"
 #include "runtime/generate/vocabulary_fit.h"
 
 namespace retort::runtime {
@@ -56,6 +57,7 @@ struct CallModel::State {
         end(contract.end_token(tokenizer)) {
     for (const std::string& notice : folder.notices()) host::log_warning(folder.path().string() + ": " + notice);
     wanted.options = package_grammar(folder);
+    wanted.tag_weight = contract.tag_weight();
   }
 
   model::ModelFolder folder;
@@ -70,8 +72,15 @@ struct CallModel::State {
 
   grammar::Grammar* compile(const task::ToolSet& tools);
   grammar::Grammar* grammar_for(task::ToolSet tools);
+  std::unique_ptr<TagReader> tags;  ///< with the first answer that asks for it
   std::vector<TokenId> prompt_of(const task::Conversation& conversation) const;
   GenerationOptions generation_options(const task::Conversation& conversation, std::int64_t max_new_tokens);
+  Generation generate_by_tags(const std::vector<TokenId>& prompt, const task::Conversation& conversation,
+                              const GenerationOptions& options);
+  std::optional<std::vector<TokenId>> allowed(const std::vector<TokenId>& response,
+                                              const task::Conversation& conversation, grammar::Grammar* limits);
+  double log_probability(std::span<const TokenId> prompt, std::span<const float> behind,
+                         std::span<const TokenId> response);
   Answer read(Generation generation, const task::Conversation& conversation, bool limited) const;
 };
 
@@ -135,6 +144,67 @@ GenerationOptions CallModel::State::generation_options(const task::Conversation&
           .allowed_mass = wanted.measure_mass};
 }
 
+/// The response as the form writes it; nothing where the model may not answer so.
+std::optional<std::vector<TokenId>> CallModel::State::allowed(const std::vector<TokenId>& response,
+                                                              const task::Conversation& conversation,
+                                                              grammar::Grammar* limits) {
+  const task::ParsedResponse parsed = contract.parse(tokenizer, response, conversation);
+  const auto* calls = std::get_if<std::vector<task::Call>>(&parsed);
+  if (calls == nullptr) return std::nullopt;
+  task::Message answer{.role = task::Role::assistant};
+  for (const task::Call& call : *calls) answer.tool_calls.push_back({"", call});
+  std::vector<TokenId> written = contract.response(tokenizer, conversation, answer);
+  if (limits == nullptr) return written;
+  grammar::GrammarState state = limits->begin();
+  for (const TokenId token : written)
+    if (!limits->advance(state, token)) return std::nullopt;
+  return written;
+}
+
+/// Natural logarithm, of the model itself; `behind` [V] are the logits behind the prompt, which sequence 0 begins with.
+double CallModel::State::log_probability(std::span<const TokenId> prompt, std::span<const float> behind,
+                                         std::span<const TokenId> response) {
+  double sum = log_probabilities(behind, response[0], 0).chosen.log_probability;
+  if (response.size() == 1) return sum;
+  decoder.fork(0, 0, static_cast<std::int64_t>(prompt.size()));
+  const std::vector<float> logits = decoder.forward_all(response.first(response.size() - 1));
+  const std::size_t vocabulary = behind.size();
+  for (std::size_t i = 1; i < response.size(); ++i)
+    sum += log_probabilities(std::span(logits).subspan((i - 1) * vocabulary, vocabulary), response[i], 0)
+               .chosen.log_probability;
+  return sum;
+}
+
+Generation CallModel::State::generate_by_tags(const std::vector<TokenId>& prompt,
+                                              const task::Conversation& conversation,
+                                              const GenerationOptions& options) {
+  if (tags == nullptr) tags = std::make_unique<TagReader>(contract.envelope(tokenizer), tokenizer);
+  decoder.reset();
+  const std::vector<float> logits = decoder.forward_all(prompt);
+  const std::span<const float> under(logits), behind = under.last(logits.size() / prompt.size());
+  Generation written = generate_behind(decoder, prompt, behind, options);
+  if (written.tokens.empty()) return written;
+  const auto tagged = tags->response(prompt, under, written.tokens.front());
+  if (!tagged || *tagged == written.tokens) return written;
+  const auto said = allowed(*tagged, conversation, options.grammar);
+  if (!said || *said == written.tokens) return written;
+  const auto fits = [&](const std::vector<TokenId>& response) {
+    return static_cast<std::int64_t>(response.size()) <= options.max_new_tokens &&
+           static_cast<std::int64_t>(prompt.size() + response.size()) <= decoder.context() + 1;
+  };
+  const auto tags_of_written = tags->log_probability(prompt, under, written.tokens);
+  if (!tags_of_written || !fits(*said) || host::stop_requested()) return written;
+  const auto worth = [&](const std::vector<TokenId>& response, double of_tags) {
+    return log_probability(prompt, behind, response) + wanted.tag_weight * of_tags;
+  };
+  const bool cut = written.tokens.back() != end;  // at the longest answer: then nothing is to be said for it
+  const auto tags_of_said = tags->log_probability(prompt, under, *said);
+  if (!tags_of_said || (!cut && worth(*said, *tags_of_said) <= worth(written.tokens, *tags_of_written))) return written;
+  written.tokens = *said;
+  written.forced = 0;
+  return written;
+}
+
 Answer CallModel::State::read(Generation generation, const task::Conversation& conversation, bool limited) const {
   Answer answer;
   answer.cut = generation.tokens.empty() || generation.tokens.back() != end;
@@ -153,7 +223,9 @@ Answer CallModel::answer(const task::Conversation& conversation, std::int64_t ma
   const auto start = std::chrono::steady_clock::now();
   const std::vector<TokenId> prompt = state_->prompt_of(conversation);
   const GenerationOptions options = state_->generation_options(conversation, max_new_tokens);
-  Answer answer = state_->read(generate(state_->decoder, prompt, options), conversation, options.grammar != nullptr);
+  Generation generation = state_->wanted.tag_weight > 0 ? state_->generate_by_tags(prompt, conversation, options)
+                                                        : generate(state_->decoder, prompt, options);
+  Answer answer = state_->read(std::move(generation), conversation, options.grammar != nullptr);
   answer.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   return answer;
 }

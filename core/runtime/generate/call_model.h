@@ -36,6 +36,11 @@ struct CallGrammar {
   grammar::GrammarOptions options;
   bool forced_runs = true;    ///< feed what the grammar leaves no choice about in one go
   bool measure_mass = false;  ///< Answer::allowed_log_mass; one softmax a token
+  /// How much the tags that the model says under the prompt's tokens count beside the probability of the answer that it
+  /// writes. Above 0 answer() reads a second answer off them (tag_reader.h) and gives the one whose ln p(answer) +
+  /// tag_weight · ln p(its tags) is higher, where both call the same one tool. PromptContract::tag_weight() at first;
+  /// 0: what is written stands.
+  double tag_weight = 0;
 };
 
 /// Used by one thread at a time.

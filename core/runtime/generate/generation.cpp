@@ -200,7 +200,15 @@ class Batch {
 Generation generate(Decoder& decoder, std::span<const TokenId> prompt, const GenerationOptions& options) {
   const Clock::time_point start = Clock::now();
   const std::span<const float> logits = decoder.prompt(prompt, 0);
-  Run run(decoder, 0, prompt, options, logits, milliseconds_since(start));
+  const double prefill_ms = milliseconds_since(start);
+  Generation result = generate_behind(decoder, prompt, logits, options);
+  result.prefill_ms = prefill_ms;
+  return result;
+}
+
+Generation generate_behind(Decoder& decoder, std::span<const TokenId> prompt, std::span<const float> logits,
+                           const GenerationOptions& options) {
+  Run run(decoder, 0, prompt, options, logits, 0);
   while (run.goes_on()) run.take_all(decoder.forward(run.steps()));
   return run.finish();
 }

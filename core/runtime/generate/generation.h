@@ -40,7 +40,11 @@ struct GenerationOptions {
 /// Decoder::prompt and as Sampler, std::runtime_error when every logit is NaN.
 Generation generate(Decoder& decoder, std::span<const TokenId> prompt, const GenerationOptions& options);
 
-/// The same, greedily.
+/// The same where sequence 0 holds the prompt and nothing else, and `logits` [V] came behind it.
+Generation generate_behind(Decoder& decoder, std::span<const TokenId> prompt, std::span<const float> logits,
+                           const GenerationOptions& options);
+
+/// generate(), greedily.
 Generation generate_greedy(Decoder& decoder, std::span<const TokenId> prompt, TokenId end, std::int64_t max_new_tokens);
 
 /// One of several that are decoded together, with options of its own.

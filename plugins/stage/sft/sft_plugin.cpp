@@ -39,6 +39,10 @@ auto grammar_parameters() {
       .doc("free strings of a call are words of the conversation, without regard to case")
       .boolean("no_call", &G::no_call)
       .doc("an answer without a call is allowed")
+      .integer("most_calls", &G::most_calls)
+      .at_least(0)
+      .at_most(1000)
+      .doc("calls in an answer, at most; 0: as many as the form holds")
       .boolean("ask_back", &G::ask_back)
       .doc("a call may lack required arguments, for which the user is to be asked");
 }
@@ -54,9 +58,11 @@ class SftStage : public retort::Stage {
     retort::task::NormalisationOptions normalisation;
     std::int64_t readings = 1;
     retort::grammar::GrammarOptions grammar;
+    bool calls_as_taught = false;
     std::string loss = "nll";
     retort::train::LowRankOptions low_rank;
     double tag_weight = 0;
+    double answer_tag_weight = 2;
     double prompt_loss_weight = 0;
     std::int64_t validation_limit = 200;
     retort::train::ModelSelection validation;
@@ -81,6 +87,11 @@ class SftStage : public retort::Stage {
         .at_most(8)
         .doc("how often a new model's prompts hold the message to answer; 2 = each word is read with what follows it")
         .object("grammar", &Params::grammar, grammar_parameters())
+        .boolean("calls_as_taught", &Params::calls_as_taught)
+        .doc(
+            "the grammar allows no more calls in an answer than an answer of the data set has, and an answer without "
+            "calls "
+            "only where there is one")
         .string("loss", &Params::loss)
         .one_of({"nll", "dft"})
         .doc(
@@ -93,6 +104,15 @@ class SftStage : public retort::Stage {
         .doc(
             "in the loss, of saying under each token of the prompt which argument takes it; 0 = off. With "
             "model.prompt_attention bidirectional a model learns to read as a sequence labeller does")
+        .number("answer_tag_weight", &Params::answer_tag_weight)
+        .at_least(0)
+        .at_most(100)
+        .doc(
+            "with tag_weight above 0: how much what the model says under the prompt's tokens counts beside the "
+            "probability "
+            "of the answer that it writes, when it is asked on the runtime; 0 = what it writes stands. Validation "
+            "while "
+            "training counts what it writes")
         .number("prompt_loss_weight", &Params::prompt_loss_weight)
         .at_least(0)
         .at_most(1)
@@ -131,10 +151,12 @@ class SftStage : public retort::Stage {
     job.style = {params_.conjunction, params_.argument_order};
     job.style.readings = params_.readings;
     if (params_.grammar != retort::grammar::GrammarOptions()) job.grammar = to_json(params_.grammar);
+    job.calls_as_taught = params_.calls_as_taught;
     job.loss = params_.loss;
     job.low_rank = params_.low_rank;
     job.validation = params_.validation;
     job.tag_weight = params_.tag_weight;
+    job.answer_tag_weight = params_.answer_tag_weight;
     job.prompt_loss_weight = params_.prompt_loss_weight;
     retort::stages::record_size(context, retort::train::fine_tune(job, retort::stages::hooks(context)));
   }

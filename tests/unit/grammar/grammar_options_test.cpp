@@ -11,11 +11,11 @@ namespace {
 using Json = nlohmann::json;
 
 TEST(GrammarOptionsJson, AreReadAsTheyWereWritten) {
-  GrammarOptions all{.values_from_utterance = true, .no_call = false, .ask_back = true};
+  GrammarOptions all{.values_from_utterance = true, .no_call = false, .most_calls = 2, .ask_back = true};
   all.enums["light_set"]["room"] = {"Kitchen", "Anna's room"};
   for (const GrammarOptions& options : {GrammarOptions{}, all})
     EXPECT_EQ(grammar_options_from_json(to_json(options), "retort.json"), options);
-  EXPECT_EQ(to_json(all), Json::parse(R"({"values_from_utterance": true, "no_call": false, "ask_back": true,
+  EXPECT_EQ(to_json(all), Json::parse(R"({"values_from_utterance": true, "no_call": false, "most_calls": 2, "ask_back": true,
     "enums": {"light_set": {"room": ["Kitchen", "Anna's room"]}}})"));
   EXPECT_EQ(grammar_options_from_json(Json::object(), "retort.json"), GrammarOptions{});
 }
@@ -25,6 +25,7 @@ TEST(GrammarOptionsJson, WhatIsWrongIsNamedWithItsPlace) {
       {"[]", "(the whole document): expected an object"},
       {R"({"values_from_utterances": true})", "/values_from_utterances: expected values_from_utterance, no_call"},
       {R"({"no_call": 1})", "/no_call: expected true or false"},
+      {R"({"most_calls": -1})", "/most_calls: expected"},
       {R"({"enums": {"t": {"a": []}}})", "/enums/t/a: expected at least one text"},
       {R"({"enums": {"t": {"a": [1]}}})", "/enums/t/a/0: expected a string"}};
   for (const auto& [text, expected] : cases) {

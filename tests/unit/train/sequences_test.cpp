@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <set>
 
+#include "task/prompt_tags.h"
 #include "text/bpe_trainer.h"
 #include "train/batch_rows.h"
-#include "train/prompt_tags.h"
 
 namespace retort::train {
 namespace {
@@ -20,16 +20,13 @@ std::vector<std::size_t> lengths_of(std::size_t count) {
   return lengths;
 }
 
-/// A task of two tools and its tokenizer, and sequences of what is said.
+/// A task of one tool and its tokenizer, and sequences of what is said.
 struct Tagged {
   task::PromptContract contract{
       "functional_tokens",
       {{"play",
         "plays",
-        {{"type", "object"}, {"properties", {{"track", {{"type", "string"}}}, {"artist", {{"type", "string"}}}}}}},
-       {"buy",
-        "buys",
-        {{"type", "object"}, {"properties", {{"items", {{"type", "array"}, {"items", {{"type", "string"}}}}}}}}}}};
+        {{"type", "object"}, {"properties", {{"track", {{"type", "string"}}}, {"artist", {{"type", "string"}}}}}}}}};
   text::Tokenizer tokenizer = text::Tokenizer::parse(
       text::train_byte_level_bpe({" play hello by adele"},
                                  {.vocabulary_size = 300, .special_tokens = contract.special_tokens()}),
@@ -42,43 +39,15 @@ struct Tagged {
     return result;
   }
   text::TokenId none() const { return *tokenizer.find("<|none|>"); }
-  /// The text under each tag, with the tag, in order; what has none in brackets.
-  std::string shown(const Sequence& sequence) const {
-    const std::vector<text::TokenId> tags = prompt_tags(sequence, tokenizer, none());
-    EXPECT_EQ(tags.size(), sequence.prompt.size());
-    EXPECT_EQ(tags.back(), -1);
-    std::string text(tokenizer.token(tags.front()));
-    for (std::size_t t = 1; t + 1 < tags.size(); ++t) {
-      if (t == 1 || tags[t] != tags[t - 1])
-        text += tags[t] == none() ? " -" : " " + std::string(tokenizer.token(tags[t]));
-      text += tokenizer.token_bytes(sequence.prompt[t]);
-    }
-    return text;
-  }
 };
 
 }  // namespace
-
-TEST(PromptTags, NameTheArgumentThatTakesEachToken) {
-  const Tagged task;
-  EXPECT_EQ(task.shown(task.sequence("play hello by adele now", {"play", {{"track", "hello"}, {"artist", "adele"}}})),
-            "<|call:play|> - play <|track|> hello - by <|artist|> adele - now");
-  // The second of two like words goes to the second value; what is not said word by word has no place.
-  EXPECT_EQ(task.shown(task.sequence("play hello by hello", {"play", {{"track", "hello"}, {"artist", "hello"}}})),
-            "<|call:play|> - play <|artist|> hello - by <|track|> hello");
-  EXPECT_EQ(task.shown(task.sequence("play it", {"play", {{"track", "that"}}})), "<|call:play|> - play it");
-  EXPECT_EQ(task.shown(task.sequence("buy tea, red wine and eggs", {"buy", {{"items", {"tea", "red wine", "eggs"}}}})),
-            "<|call:buy|> - buy <|items|> tea, red wine and eggs");
-  Sequence unlabelled = task.sequence("play it", {"play", nlohmann::json::object()});
-  unlabelled.response.clear();
-  EXPECT_EQ(task.shown(unlabelled), "<|none|> - play it");
-}
 
 TEST(PromptTags, AreLabelsOfTheirOwnTokens) {
   const Tagged task;
   Sequence plain = task.sequence("play hello by adele", {"play", {{"track", "hello"}, {"artist", "adele"}}});
   Sequence tagged = plain;
-  tagged.tags = prompt_tags(plain, task.tokenizer, task.none());
+  tagged.tags = task::prompt_tags(plain.prompt, plain.response, task.tokenizer, task.none(), "and");
   tagged.tag_weight = 0.25F;
   const auto labelled = static_cast<double>(plain.prompt.size() - 1);
   EXPECT_DOUBLE_EQ(tagged.label_weight(), plain.label_weight() + 0.25 * labelled);

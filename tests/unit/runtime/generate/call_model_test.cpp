@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "host/base/files.h"
+#include "host/base/json.h"
 #include "markov_model.h"
 #include "random_model.h"
 
@@ -46,6 +47,56 @@ TEST(CallModel, AnswersWithTheCallThatTheModelWrites) {
   EXPECT_EQ(answer.tokens.size(), 4u);
   EXPECT_GT(answer.milliseconds, 0.0);
   EXPECT_EQ(model.answer("turn the light on").tokens, answer.tokens);
+}
+
+/// Writes "on" whatever is asked, and says that the word "off" of a question is the state, each with a logit of some L
+/// = √V where all others are 0, so that ln p of everything else is about −L.
+std::vector<std::pair<std::string, std::string>> light_on_but_tagged() {
+  auto next = kLightOn;
+  next.emplace_back("Ġoff", "<|state|>");
+  return next;
+}
+
+TEST(CallModel, AnswersByTheTagsOfTheQuestionWhereTheyWeighMore) {
+  const TemporaryFolder folder;
+  testing::write_markov_model(folder.path(), light_on_but_tagged());
+  CallModel model(folder.path(), {});
+  EXPECT_EQ(model.grammar_settings().tag_weight, 0);
+  const auto text = [&](double weight, const char* question, bool grammar) {
+    CallGrammar settings = model.grammar_settings();
+    settings.tag_weight = weight;
+    settings.on = grammar;
+    model.set_grammar(settings);
+    return model.answer(question).text;
+  };
+  const char* on = "<|call:light_set|><|state|> on<|end|>";
+  const char* off = "<|call:light_set|><|state|> off<|end|>";
+  for (const bool grammar : {false, true}) {
+    EXPECT_EQ(text(0, "turn the light off", grammar), on);
+    // Writing "off" costs some L and ending behind it another, the tag none under "off" costs L for each of weight.
+    EXPECT_EQ(text(0.5, "turn the light off", grammar), on);
+    EXPECT_EQ(text(9, "turn the light off", grammar), off);
+    EXPECT_EQ(text(9, "turn the light on", grammar), on);  // no tag: the call without its required state is no rival
+  }
+  // What the tags say is not given where it is longer than asked for.
+  CallGrammar settings = model.grammar_settings();
+  settings.tag_weight = 9;
+  model.set_grammar(settings);
+  EXPECT_TRUE(model.answer("turn the light off", 3).cut);
+}
+
+TEST(CallModel, TakesTheWeightOfTagsFromItsFolder) {
+  const TemporaryFolder folder;
+  testing::write_markov_model(folder.path(), light_on_but_tagged());
+  nlohmann::json package = host::read_json(folder.path() / "retort.json");
+  package["task"]["tag_weight"] = 9;
+  host::write_file_atomically(folder.path() / "retort.json", package.dump());
+  CallModel model(folder.path(), {});
+  EXPECT_EQ(model.grammar_settings().tag_weight, 9);
+  EXPECT_EQ(model.answer("turn the light off").text, "<|call:light_set|><|state|> off<|end|>");
+  package["task"]["tag_weight"] = "much";
+  host::write_file_atomically(folder.path() / "retort.json", package.dump());
+  expect_invalid([&] { CallModel(folder.path(), {}); }, {"/task", "/tag_weight: expected a number", "much"});
 }
 
 TEST(CallModel, AResponseCutShortIsMalformed) {
