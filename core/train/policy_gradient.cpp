@@ -54,7 +54,8 @@ class PolicyLearner {
         instances_(job.algorithm),
         hooks_(hooks),
         diagnosis_(hooks),
-        options_{job.temperature, first().wants(RETORT_SIGNAL_ENTROPIES), value_head} {}
+        options_{job.temperature, first().wants(RETORT_SIGNAL_ENTROPIES), value_head,
+                 compared_precision(job.training.precision)} {}
 
   /// New rollouts of the prompts `batch`, with everything that an algorithm asked for.
   void begin(const std::vector<std::size_t>& batch, std::int64_t number, MetricMap& metrics) {
@@ -202,14 +203,17 @@ class PolicyLearner {
       end = micro == 0 ? all : std::min(all, begin + micro);
       std::vector<std::size_t> rows(end - begin);
       std::iota(rows.begin(), rows.end(), begin);
-      const ResponseSignals old =
-          response_signals(*policy_.decoder, batch.sequences, rows, step.positions,
-                           {.temperature = job_.temperature, .entropies = true, .value_head = options_.value_head});
+      const ResponseSignals old = response_signals(*policy_.decoder, batch.sequences, rows, step.positions,
+                                                   {.temperature = job_.temperature,
+                                                    .entropies = true,
+                                                    .value_head = options_.value_head,
+                                                    .precision = options_.precision});
       append(step.old_log_probs, old.log_probs);
       append(step.old_values, old.values);
       append(batch.entropies, old.entropies);
       const auto said_by = [&](DecoderModule& model) {
-        return response_signals(model, batch.sequences, rows, step.positions, {.temperature = job_.temperature})
+        return response_signals(model, batch.sequences, rows, step.positions,
+                                {.temperature = job_.temperature, .precision = options_.precision})
             .log_probs;
       };
       if (reference_ != nullptr) append(step.reference_log_probs, said_by(*reference_));
@@ -278,6 +282,7 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   if (job.teacher) teacher = load_teacher(*job.teacher, policy);
   for (DecoderModule* model : {policy.decoder.get(), reference.get(), teacher.get()})
     if (model != nullptr) model->to(device);
+  policy.decoder->recomputes_layers = job.training.recompute;
   std::optional<ValueHead> value_head;
   if (algorithm.wants(RETORT_SIGNAL_VALUES)) value_head.emplace(policy.decoder->config().hidden_size, job.seed, device);
   const Corpus corpus = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), policy.contract, policy.tokenizer,

@@ -13,6 +13,7 @@
 #include "train/preference_data.h"
 #include "train/preference_loss.h"
 #include "train/processes.h"
+#include "train/response_signals.h"
 #include "train/rollouts.h"
 #include "train/same_work.h"
 #include "train/trainer.h"
@@ -102,6 +103,8 @@ ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
   expect_same_work(Processes::of_environment(), "preferences", job, {job.policy});
   CallModule policy = load_call_module(job.policy);
   policy.decoder->to(device);
+  policy.decoder->recomputes_layers = job.training.recompute;
+  const std::string precision = compared_precision(job.training.precision);
   // Before the trainer: a checkpoint would replace the weights that samples and reference come from.
   const PreferenceData data = read(job, policy, hooks);
   hooks.metric("preferences", -1, static_cast<double>(data.items.size()));
@@ -109,7 +112,7 @@ ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
   std::vector<float> reference;
   if (job.algorithm.front().wants_reference())
     reference = all_sequence_log_probs(*policy.decoder, data.sequences,
-                                       2 * static_cast<std::size_t>(job.training.batch_size), processes);
+                                       2 * static_cast<std::size_t>(job.training.batch_size), processes, precision);
   const std::vector<task::Example> validation =
       validation_examples(job.dataset, job.validation_limit, job.training.max_rejected_share);
 
@@ -136,7 +139,7 @@ ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
     std::vector<MetricMap> of_part(parts.size());
     const double loss = gradients.accumulate(parts.size(), [&](std::size_t part) {
       const InstancePool<host::PreferenceCall>::Lease algorithm(instances);
-      return preference_loss(*algorithm, *policy.decoder, data, parts[part], reference, now, of_part[part]);
+      return preference_loss(*algorithm, *policy.decoder, data, parts[part], reference, now, precision, of_part[part]);
     });
     MetricMap metrics;
     for (const MetricMap& part : of_part)

@@ -221,6 +221,30 @@ TEST_F(PreferenceLoop, ARunThatStoppedEndsWithTheSameBytes) {
   EXPECT_EQ(place.bytes_of(whole), place.bytes_of(broken));
 }
 
+TEST_F(PreferenceLoop, RecomputationChangesNothingAndHalfPrecisionIsAskedForByName) {
+  write_rows(row("dim the hall", "hall", "kitchen") + row("and the bath", "bath", "hall"));
+  fake.wanted.signals = RETORT_SIGNAL_REFERENCE_LOG_PROBS;
+  const auto bytes = [&](const std::string& name, const std::function<void(TrainingOptions&)>& change) {
+    PreferenceJob made = job(name, 2);
+    change(made.training);
+    learn_preferences(made, recorder.hooks());
+    return place.bytes_of(made);
+  };
+  const std::string exact = bytes("exact", [](TrainingOptions&) {});
+  const Seen first = fake.seen.front();
+  EXPECT_EQ(bytes("recomputed", [](TrainingOptions& training) { training.recompute = true; }), exact);
+  EXPECT_EQ(bytes("automatic", [](TrainingOptions& training) { training.precision = "auto"; }), exact);
+  fake.seen.clear();
+  bytes("half", [](TrainingOptions& training) { training.precision = "bf16"; });
+  const Seen half = fake.seen.front();
+  EXPECT_NE(half.chosen, first.chosen);
+  for (std::size_t i = 0; i < half.chosen.size(); ++i) {
+    EXPECT_NEAR(half.chosen[i], first.chosen[i], .2) << i;
+    EXPECT_NEAR(half.reference_chosen[i], half.chosen[i], .2) << i;
+    EXPECT_NE(half.reference_chosen[i], first.reference_chosen[i]) << i;
+  }
+}
+
 TEST(PreferenceData, HowManyRowsMayBeUnusableIsTheCallersToSay) {
   const runtime::testing::TemporaryFolder folder;
   std::string text = row("dim it", "hall", "hall");
