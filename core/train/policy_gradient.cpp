@@ -88,6 +88,16 @@ class PolicyLearner {
     return static_cast<std::int64_t>(sum);
   }
 
+  /// The rows of one of the batch's updates, with what they earned.
+  nlohmann::json description(std::size_t number) const {
+    const std::vector<std::int64_t>& rows = updates_.at(number).rows;
+    nlohmann::json all =
+        described(batch_.sequences, std::vector<std::size_t>(rows.begin(), rows.end()), policy_.tokenizer);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      all[i]["reward"] = batch_.step.rewards.at(static_cast<std::size_t>(rows[i]));
+    return all;
+  }
+
   /// Adds the gradient of one of the batch's updates to the parameters'; returns its loss.
   double accumulate(std::size_t number, MetricMap& metrics) {
     const host::RlUpdate& update = updates_.at(number);
@@ -299,6 +309,8 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   PolicyLearner learner(job, policy, reference.get(), teacher.get(), value_head ? &*value_head : nullptr, groups,
                         PolicyBatches(job, policy, corpus.examples, prompts), hooks);
   trainer.checkpoint_at_multiples_of(updates, [&] { learner.save(); });
+  trainer.describe_batches_with(
+      [&](std::int64_t step) { return learner.description(static_cast<std::size_t>(step % updates)); });
   trainer.share_with(Processes::of_environment());
   trainer.run("policy gradient", [&](std::int64_t step) {
     const std::int64_t batch = step / updates;

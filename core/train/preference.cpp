@@ -84,6 +84,19 @@ PreferenceData read(const PreferenceJob& job, const CallModule& policy, const Ru
   return to_preferences(rows, policy.contract, policy.tokenizer, policy.decoder->config().max_positions, paired);
 }
 
+/// The pairs of a batch: the chosen sequences, then the rejected ones.
+nlohmann::json described_pairs(const PreferenceData& data, const std::vector<std::size_t>& items,
+                               const text::Tokenizer& tokenizer) {
+  std::vector<std::size_t> sides[2];
+  for (const std::size_t item : items) {
+    const std::int64_t sequences[] = {data.items[item].chosen, data.items[item].rejected};
+    for (std::size_t side = 0; side < 2; ++side)
+      if (sequences[side] >= 0) sides[side].push_back(static_cast<std::size_t>(sequences[side]));
+  }
+  return {{"chosen", described(data.sequences, sides[0], tokenizer)},
+          {"rejected", described(data.sequences, sides[1], tokenizer)}};
+}
+
 /// A stand-in as long as an item's longest sequence, for the plan of batches.
 std::vector<Sequence> lengths_of(const PreferenceData& data) {
   std::vector<Sequence> stands_in;
@@ -119,6 +132,8 @@ ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
   const ParameterGroups groups({decoder_group(*policy.decoder)});
   EpochBatches batches(lengths_of(data), job.training, job.seed);
   Trainer trainer(groups, job.training, batches.total_steps(), job.seed, job.work, hooks);
+  trainer.describe_batches_with(
+      [&](std::int64_t step) { return described_pairs(data, batches.at(step), policy.tokenizer); });
   trainer.share_with(processes);
   DataParallel gradients(groups, std::min(job.threads, static_cast<std::int64_t>(job.algorithm.size())));
   InstancePool<host::PreferenceCall> instances(job.algorithm);

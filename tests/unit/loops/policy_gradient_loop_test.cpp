@@ -13,6 +13,7 @@
 
 #include "distill_fixture.h"
 #include "host/base/files.h"
+#include "host/base/json.h"
 #include "policy_fixture.h"
 #include "train/policy_diagnosis.h"
 #include "train/response_signals.h"
@@ -686,6 +687,25 @@ TEST_F(PolicyGradientLoop, RecomputationChangesNothingAndHalfPrecisionIsAskedFor
   EXPECT_NE(said.at("half"), said.at("exact"));
   for (std::size_t i = 0; i < said.at("exact").size(); ++i)
     EXPECT_NEAR(said.at("half")[i], said.at("exact")[i], .05) << i;
+}
+
+TEST_F(PolicyGradientLoop, ADivergenceNamesATensorAndLeavesTheBatch) {
+  fake.wanted.updates = 2;  // the second one sees what the first one did
+  scores.of_row = {{1}, {-1}};
+  prepare = [](PolicyGradientJob& made) { made.training.learning_rate = 1e30; };
+  try {
+    run("diverged");
+    FAIL() << "a loss that is no number was learnt from";
+  } catch (const std::runtime_error& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("training diverged at step 1"), std::string::npos) << text;
+    EXPECT_NE(text.find("elements of the gradient of decoder/model."), std::string::npos) << text;
+    EXPECT_NE(text.find("diverged.json"), std::string::npos) << text;
+  }
+  const nlohmann::json batch = host::read_json(job.work / "diverged.json").at("batch");
+  ASSERT_EQ(batch.size(), 2u);
+  EXPECT_EQ(batch[1].at("reward"), -1);
+  EXPECT_NE(batch[0].at("prompt").get<std::string>().find("dim the"), std::string::npos) << batch;
 }
 
 TEST(TeacherReward, GoldenNumbers) {

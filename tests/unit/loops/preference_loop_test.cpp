@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "host/base/files.h"
+#include "host/base/json.h"
 #include "policy_fixture.h"
 #include "train/preference.h"
 #include "train/preference_data.h"
@@ -243,6 +244,16 @@ TEST_F(PreferenceLoop, RecomputationChangesNothingAndHalfPrecisionIsAskedForByNa
     EXPECT_NEAR(half.reference_chosen[i], half.chosen[i], .2) << i;
     EXPECT_NE(half.reference_chosen[i], first.reference_chosen[i]) << i;
   }
+}
+
+TEST_F(PreferenceLoop, ADivergenceLeavesTheBatchOfBothSides) {
+  write_rows(row("dim the hall", "hall", "kitchen"));
+  PreferenceJob made = job("diverged", 3);
+  made.training.learning_rate = 1e30;
+  EXPECT_THROW(learn_preferences(made, recorder.hooks()), std::runtime_error);
+  const nlohmann::json batch = host::read_json(made.work / "diverged.json").at("batch");
+  EXPECT_NE(batch.at("chosen").at(0).at("response").get<std::string>().find("hall"), std::string::npos) << batch;
+  EXPECT_NE(batch.at("rejected").at(0).at("response").get<std::string>().find("kitchen"), std::string::npos) << batch;
 }
 
 TEST(PreferenceData, HowManyRowsMayBeUnusableIsTheCallersToSay) {
