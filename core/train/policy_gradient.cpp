@@ -69,7 +69,9 @@ class PolicyLearner {
     advantages(batch_, metrics);
     metrics["trained_rows"] = std::accumulate(batch_.step.keep.begin(), batch_.step.keep.end(), 0.0);
     begin_updates(number);
-    diagnosis_.look(number, metrics);
+    MetricMap looked_at = metrics;
+    if (teacher_ != nullptr) looked_at.erase("reward_spread");  // it teaches where all rewards are equal, too
+    diagnosis_.look(number, looked_at);
   }
 
   /// The batch in whose middle a run was stopped, where it is not this one already.
@@ -196,6 +198,9 @@ class PolicyLearner {
     if (reference_ != nullptr)
       metrics["reference_divergence"] =
           mean_difference(batch_.step.old_log_probs, batch_.step.reference_log_probs, batch_.step.mask);
+    const std::vector<float>& rewards = batch_.step.rewards;
+    if (batch_.step.group_size == 1 && rewards.size() > 1)  // no group to differ in: of all samples (PolicyBatches)
+      metrics["reward_spread"] = torch::tensor(rewards, torch::kFloat64).std().item<double>();
   }
 
   /// What the policy at the begin of the step, and the others, say of the rollouts; in parts of micro_batch_size.

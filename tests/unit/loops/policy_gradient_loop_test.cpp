@@ -454,6 +454,32 @@ TEST_F(PolicyGradientLoop, WarnsWhenNothingCanBeLearnt) {
   EXPECT_GT(recorder.metrics.at("policy_entropy").at(0), 0);
 }
 
+/// With one sample a prompt nothing differs in a group; a teacher teaches whatever the rewards are.
+TEST_F(PolicyGradientLoop, WarnsOfConstantRewardsAlsoWithOneSampleAPromptButNotBesideATeacher) {
+  scores.of_row = {{1}};
+  const auto warnings = [&](const std::string& name, bool teacher) {
+    std::int64_t count = 0;
+    job = place.job<PolicyGradientJob>(name, 9);
+    job.algorithm.push_back(fake.call());
+    job.max_new_tokens = 4;
+    if (teacher) job.teacher = place.policy();
+    job.teacher_weight = teacher ? 1 : 0;
+    scores.give_to(job, false);
+    RunHooks hooks = recorder.hooks();
+    hooks.log = [&](std::string_view message) {
+      count += message.find("earned different rewards") != std::string_view::npos ? 1 : 0;
+    };
+    policy_gradient(job, hooks);
+    return count;
+  };
+  EXPECT_EQ(warnings("alone", false), 1);
+  EXPECT_EQ(recorder.metrics.at("reward_spread"), std::vector<double>(9, 0.0));
+  EXPECT_EQ(warnings("taught", true), 0);
+  scores.of_row = {{1}, {0}};
+  EXPECT_EQ(warnings("differing", false), 0);
+  EXPECT_NEAR(recorder.metrics.at("reward_spread").back(), std::sqrt(.5), 1e-12);
+}
+
 TEST(PolicyDiagnosis, EachKindOfWarningComesOnceAndSaysWhatToDo) {
   Recorder recorder;
   std::vector<std::string> said;
