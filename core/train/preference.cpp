@@ -79,9 +79,15 @@ PreferenceData sample_preferences(const PreferenceJob& job, const CallModule& po
 PreferenceData read(const PreferenceJob& job, const CallModule& policy, const RunHooks& hooks) {
   if (job.samples) return sample_preferences(job, policy, hooks);
   const bool paired = !job.algorithm.front().unpaired();
-  const PreferenceRows rows = read_preferences(job.dataset / "train.jsonl", paired, job.training.max_rejected_share);
+  const double share = job.training.max_rejected_share;
+  PreferenceRows rows = read_preferences(job.dataset / "train.jsonl", paired, share);
+  PreferenceData data =
+      to_preferences(rows, policy.contract, policy.tokenizer, policy.decoder->config().max_positions, paired, share);
   hooks.metric("rejected_rows", -1, static_cast<double>(rows.rejected.size()));
-  return to_preferences(rows, policy.contract, policy.tokenizer, policy.decoder->config().max_positions, paired);
+  for (std::size_t i = 0; i < std::min<std::size_t>(rows.rejected.size(), 3); ++i)
+    hooks.log(rows.file.string() + ": line " + std::to_string(rows.rejected[i].line) +
+              " cannot be used: " + rows.rejected[i].reason);
+  return data;
 }
 
 /// The pairs of a batch: the chosen sequences, then the rejected ones.
