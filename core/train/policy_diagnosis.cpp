@@ -35,7 +35,7 @@ void PolicyDiagnosis::look(std::int64_t batch, const std::map<std::string, doubl
                            " nats a token away from its reference: raise kl_coefficient or lower learning_rate");
   constant_ = value("reward_spread", 1) == 0 ? constant_ + 1 : 0;
   if (constant_ == patience)
-    warn("constant", at + "no two samples of a prompt earned different rewards in " + std::to_string(patience) +
+    warn("constant", at + "no two samples that are compared earned different rewards in " + std::to_string(patience) +
                          " batches, so that nothing is learnt: raise group_size or temperature, give harder or easier "
                          "prompts, or look at what the reward says");
   malformed_ = value("malformed", 0) > highest_malformed ? malformed_ + 1 : 0;

@@ -54,7 +54,8 @@ class PolicyLearner {
         instances_(job.algorithm),
         hooks_(hooks),
         diagnosis_(hooks),
-        options_{job.temperature, first().wants(RETORT_SIGNAL_ENTROPIES), value_head} {}
+        options_{job.temperature, first().wants(RETORT_SIGNAL_ENTROPIES), value_head,
+                 compared_precision(job.training.precision)} {}
 
   /// New rollouts of the prompts `batch`, with everything that an algorithm asked for.
   void begin(const std::vector<std::size_t>& batch, std::int64_t number, MetricMap& metrics) {
@@ -68,7 +69,9 @@ class PolicyLearner {
     advantages(batch_, metrics);
     metrics["trained_rows"] = std::accumulate(batch_.step.keep.begin(), batch_.step.keep.end(), 0.0);
     begin_updates(number);
-    diagnosis_.look(number, metrics);
+    MetricMap looked_at = metrics;
+    if (teacher_ != nullptr) looked_at.erase("reward_spread");  // it teaches where all rewards are equal, too
+    diagnosis_.look(number, looked_at);
   }
 
   /// The batch in whose middle a run was stopped, where it is not this one already.
@@ -85,6 +88,16 @@ class PolicyLearner {
     for (const std::int64_t row : updates_.at(number).rows)
       sum += batch_.sequences[static_cast<std::size_t>(row)].length();
     return static_cast<std::int64_t>(sum);
+  }
+
+  /// The rows of one of the batch's updates, with what they earned.
+  nlohmann::json description(std::size_t number) const {
+    const std::vector<std::int64_t>& rows = updates_.at(number).rows;
+    nlohmann::json all =
+        described(batch_.sequences, std::vector<std::size_t>(rows.begin(), rows.end()), policy_.tokenizer);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      all[i]["reward"] = batch_.step.rewards.at(static_cast<std::size_t>(rows[i]));
+    return all;
   }
 
   /// Adds the gradient of one of the batch's updates to the parameters'; returns its loss.
@@ -185,6 +198,9 @@ class PolicyLearner {
     if (reference_ != nullptr)
       metrics["reference_divergence"] =
           mean_difference(batch_.step.old_log_probs, batch_.step.reference_log_probs, batch_.step.mask);
+    const std::vector<float>& rewards = batch_.step.rewards;
+    if (batch_.step.group_size == 1 && rewards.size() > 1)  // no group to differ in: of all samples (PolicyBatches)
+      metrics["reward_spread"] = torch::tensor(rewards, torch::kFloat64).std().item<double>();
   }
 
   /// What the policy at the begin of the step, and the others, say of the rollouts; in parts of micro_batch_size.
@@ -202,14 +218,17 @@ class PolicyLearner {
       end = micro == 0 ? all : std::min(all, begin + micro);
       std::vector<std::size_t> rows(end - begin);
       std::iota(rows.begin(), rows.end(), begin);
-      const ResponseSignals old =
-          response_signals(*policy_.decoder, batch.sequences, rows, step.positions,
-                           {.temperature = job_.temperature, .entropies = true, .value_head = options_.value_head});
+      const ResponseSignals old = response_signals(*policy_.decoder, batch.sequences, rows, step.positions,
+                                                   {.temperature = job_.temperature,
+                                                    .entropies = true,
+                                                    .value_head = options_.value_head,
+                                                    .precision = options_.precision});
       append(step.old_log_probs, old.log_probs);
       append(step.old_values, old.values);
       append(batch.entropies, old.entropies);
       const auto said_by = [&](DecoderModule& model) {
-        return response_signals(model, batch.sequences, rows, step.positions, {.temperature = job_.temperature})
+        return response_signals(model, batch.sequences, rows, step.positions,
+                                {.temperature = job_.temperature, .precision = options_.precision})
             .log_probs;
       };
       if (reference_ != nullptr) append(step.reference_log_probs, said_by(*reference_));
@@ -278,6 +297,7 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   if (job.teacher) teacher = load_teacher(*job.teacher, policy);
   for (DecoderModule* model : {policy.decoder.get(), reference.get(), teacher.get()})
     if (model != nullptr) model->to(device);
+  policy.decoder->recomputes_layers = job.training.recompute;
   std::optional<ValueHead> value_head;
   if (algorithm.wants(RETORT_SIGNAL_VALUES)) value_head.emplace(policy.decoder->config().hidden_size, job.seed, device);
   const Corpus corpus = tokenised(read_labelled_rows(job.dataset / "train.jsonl"), policy.contract, policy.tokenizer,
@@ -294,6 +314,8 @@ ModelSize run(const PolicyGradientJob& job, const RunHooks& hooks) {
   PolicyLearner learner(job, policy, reference.get(), teacher.get(), value_head ? &*value_head : nullptr, groups,
                         PolicyBatches(job, policy, corpus.examples, prompts), hooks);
   trainer.checkpoint_at_multiples_of(updates, [&] { learner.save(); });
+  trainer.describe_batches_with(
+      [&](std::int64_t step) { return learner.description(static_cast<std::size_t>(step % updates)); });
   trainer.share_with(Processes::of_environment());
   trainer.run("policy gradient", [&](std::int64_t step) {
     const std::int64_t batch = step / updates;

@@ -13,6 +13,7 @@
 #include "train/preference_data.h"
 #include "train/preference_loss.h"
 #include "train/processes.h"
+#include "train/response_signals.h"
 #include "train/rollouts.h"
 #include "train/same_work.h"
 #include "train/trainer.h"
@@ -78,9 +79,28 @@ PreferenceData sample_preferences(const PreferenceJob& job, const CallModule& po
 PreferenceData read(const PreferenceJob& job, const CallModule& policy, const RunHooks& hooks) {
   if (job.samples) return sample_preferences(job, policy, hooks);
   const bool paired = !job.algorithm.front().unpaired();
-  const PreferenceRows rows = read_preferences(job.dataset / "train.jsonl", paired, job.training.max_rejected_share);
+  const double share = job.training.max_rejected_share;
+  PreferenceRows rows = read_preferences(job.dataset / "train.jsonl", paired, share);
+  PreferenceData data =
+      to_preferences(rows, policy.contract, policy.tokenizer, policy.decoder->config().max_positions, paired, share);
   hooks.metric("rejected_rows", -1, static_cast<double>(rows.rejected.size()));
-  return to_preferences(rows, policy.contract, policy.tokenizer, policy.decoder->config().max_positions, paired);
+  for (std::size_t i = 0; i < std::min<std::size_t>(rows.rejected.size(), 3); ++i)
+    hooks.log(rows.file.string() + ": line " + std::to_string(rows.rejected[i].line) +
+              " cannot be used: " + rows.rejected[i].reason);
+  return data;
+}
+
+/// The pairs of a batch: the chosen sequences, then the rejected ones.
+nlohmann::json described_pairs(const PreferenceData& data, const std::vector<std::size_t>& items,
+                               const text::Tokenizer& tokenizer) {
+  std::vector<std::size_t> sides[2];
+  for (const std::size_t item : items) {
+    const std::int64_t sequences[] = {data.items[item].chosen, data.items[item].rejected};
+    for (std::size_t side = 0; side < 2; ++side)
+      if (sequences[side] >= 0) sides[side].push_back(static_cast<std::size_t>(sequences[side]));
+  }
+  return {{"chosen", described(data.sequences, sides[0], tokenizer)},
+          {"rejected", described(data.sequences, sides[1], tokenizer)}};
 }
 
 /// A stand-in as long as an item's longest sequence, for the plan of batches.
@@ -102,6 +122,8 @@ ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
   expect_same_work(Processes::of_environment(), "preferences", job, {job.policy});
   CallModule policy = load_call_module(job.policy);
   policy.decoder->to(device);
+  policy.decoder->recomputes_layers = job.training.recompute;
+  const std::string precision = compared_precision(job.training.precision);
   // Before the trainer: a checkpoint would replace the weights that samples and reference come from.
   const PreferenceData data = read(job, policy, hooks);
   hooks.metric("preferences", -1, static_cast<double>(data.items.size()));
@@ -109,13 +131,15 @@ ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
   std::vector<float> reference;
   if (job.algorithm.front().wants_reference())
     reference = all_sequence_log_probs(*policy.decoder, data.sequences,
-                                       2 * static_cast<std::size_t>(job.training.batch_size), processes);
+                                       2 * static_cast<std::size_t>(job.training.batch_size), processes, precision);
   const std::vector<task::Example> validation =
       validation_examples(job.dataset, job.validation_limit, job.training.max_rejected_share);
 
   const ParameterGroups groups({decoder_group(*policy.decoder)});
   EpochBatches batches(lengths_of(data), job.training, job.seed);
   Trainer trainer(groups, job.training, batches.total_steps(), job.seed, job.work, hooks);
+  trainer.describe_batches_with(
+      [&](std::int64_t step) { return described_pairs(data, batches.at(step), policy.tokenizer); });
   trainer.share_with(processes);
   DataParallel gradients(groups, std::min(job.threads, static_cast<std::int64_t>(job.algorithm.size())));
   InstancePool<host::PreferenceCall> instances(job.algorithm);
@@ -136,7 +160,7 @@ ModelSize run(const PreferenceJob& job, const RunHooks& hooks) {
     std::vector<MetricMap> of_part(parts.size());
     const double loss = gradients.accumulate(parts.size(), [&](std::size_t part) {
       const InstancePool<host::PreferenceCall>::Lease algorithm(instances);
-      return preference_loss(*algorithm, *policy.decoder, data, parts[part], reference, now, of_part[part]);
+      return preference_loss(*algorithm, *policy.decoder, data, parts[part], reference, now, precision, of_part[part]);
     });
     MetricMap metrics;
     for (const MetricMap& part : of_part)

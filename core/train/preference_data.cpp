@@ -7,6 +7,7 @@
 #include "host/base/files.h"
 #include "host/base/json.h"
 #include "host/base/json_cursor.h"
+#include "train/corpus.h"
 
 namespace retort::train {
 
@@ -34,18 +35,17 @@ PreferenceRow read_row(const json& text, bool paired) {
   const host::JsonCursor last = messages.at(messages.size() - 1).object();
   if (last.at("role").string() != "user") last.at("role").refuse("\"user\": a prompt ends with what is answered");
   PreferenceRow read;
-  const auto read_side = [&](const char* name, std::optional<std::vector<task::Call>>& calls) {
+  const auto read_side = [&](const char* name, std::optional<task::Example>& side) {
     if (!row.has(name) && !paired) return;
     const host::JsonCursor answer = row.at(name).object();
     if (answer.at("role").string() != "assistant") answer.at("role").refuse("\"assistant\"");
-    const task::Example example = answered(text, name);
-    read.prompt = example;
-    calls = example.calls;
+    side = answered(text, name);
   };
   read_side("chosen", read.chosen);
   read_side("rejected", read.rejected);
   if (!read.chosen && !read.rejected) row.refuse("\"chosen\", \"rejected\" or both");
-  if (read.chosen && read.rejected && task::exact_match(*read.chosen, *read.rejected))
+  if (read.chosen && read.rejected && read.chosen->text == read.rejected->text &&
+      task::exact_match(read.chosen->calls.value(), read.rejected->calls.value()))
     row.at("rejected").refuse("another answer than the chosen one");
   if (row.has("weight")) read.weight = row.at("weight").number();
   if (!(read.weight > 0)) row.at("weight").refuse("a number above 0");
@@ -62,11 +62,31 @@ void add(PreferenceData& data, std::int64_t chosen, std::int64_t rejected, doubl
   if (rejected >= 0) data.items.push_back({-1, rejected, weight});
 }
 
+/// "; line 3: …; line 9: …", the first three.
+std::string first_reasons(const PreferenceRows& read) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min<std::size_t>(read.rejected.size(), 3); ++i)
+    text += "; line " + std::to_string(read.rejected[i].line) + ": " + read.rejected[i].reason;
+  return text;
+}
+
+/// Throws std::runtime_error where no row is left, or more than `max_rejected_share` of all cannot be used.
+void expect_enough(const PreferenceRows& read, double max_rejected_share) {
+  const std::size_t all = read.rows.size() + read.rejected.size();
+  const bool few = static_cast<double>(read.rejected.size()) <= max_rejected_share * static_cast<double>(all);
+  if (!read.rows.empty() && few) return;
+  const std::string file = "'" + read.file.string() + "': ";
+  if (all == 0) throw std::runtime_error(file + "expected rows of preferences, found none");
+  throw std::runtime_error(file + std::to_string(read.rejected.size()) + " of " + std::to_string(all) +
+                           " rows cannot be used as preferences, expected at most a share of " +
+                           number_text(max_rejected_share) + " (max_rejected_share)" + first_reasons(read));
+}
+
 }  // namespace
 
 PreferenceRows read_preferences(const std::filesystem::path& file, bool paired, double max_rejected_share) {
   const std::string content = host::read_file(file);
-  PreferenceRows read;
+  PreferenceRows read{file, {}, {}};
   std::int64_t line = 0;
   for (std::size_t begin = 0; begin < content.size(); ++line) {
     const std::size_t end = std::min(content.find('\n', begin), content.size());
@@ -75,38 +95,44 @@ PreferenceRows read_preferences(const std::filesystem::path& file, bool paired, 
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
     try {
       read.rows.push_back(read_row(host::parse_strict_json(text), paired));
+      read.rows.back().line = line + 1;
     } catch (const std::invalid_argument& error) {
       read.rejected.push_back({line + 1, error.what(), text});
     }
   }
-  const std::size_t all = read.rows.size() + read.rejected.size();
-  const bool few = static_cast<double>(read.rejected.size()) <= max_rejected_share * static_cast<double>(all);
-  if (!read.rows.empty() && few) return read;
-  std::string message = "'" + file.string() + "': " + std::to_string(read.rejected.size()) + " of " +
-                        std::to_string(all) + " rows cannot be used as preferences, expected at most a share of " +
-                        number_text(max_rejected_share) + " (max_rejected_share)";
-  if (all == 0) message = "'" + file.string() + "': expected rows of preferences, found none";
-  for (std::size_t i = 0; i < std::min<std::size_t>(read.rejected.size(), 3); ++i)
-    message += "; line " + std::to_string(read.rejected[i].line) + ": " + read.rejected[i].reason;
-  throw std::runtime_error(message);
+  expect_enough(read, max_rejected_share);
+  return read;
 }
 
-PreferenceData to_preferences(const PreferenceRows& rows, const task::PromptContract& contract,
-                              const text::Tokenizer& tokenizer, std::int64_t max_length, bool paired) {
-  std::vector<task::Example> examples;
+PreferenceData to_preferences(PreferenceRows& rows, const task::PromptContract& contract,
+                              const text::Tokenizer& tokenizer, std::int64_t max_length, bool paired,
+                              double max_rejected_share) {
   PreferenceData data;
-  for (const PreferenceRow& row : rows.rows) {
-    const auto place = [&](const std::optional<std::vector<task::Call>>& calls) {
-      if (!calls) return std::int64_t{-1};
-      task::Example& example = examples.emplace_back();
-      static_cast<task::Conversation&>(example) = row.prompt;
-      example.calls = calls;
-      return static_cast<std::int64_t>(examples.size()) - 1;
-    };
-    const std::int64_t chosen = place(row.chosen), rejected = place(row.rejected);
-    add(data, chosen, rejected, row.weight, paired);
+  std::vector<PreferenceRow> usable;
+  for (PreferenceRow& row : rows.rows) {
+    std::vector<Sequence> sides;
+    try {
+      for (const auto* side : {&row.chosen, &row.rejected}) {
+        if (!*side) continue;
+        sides.push_back(to_sequence(**side, contract, tokenizer));
+        expect_length(sides.back(), max_length);
+      }
+      if (sides.size() == 2 && sides[0].response == sides[1].response)
+        throw std::invalid_argument("the model writes both answers alike");
+    } catch (const std::invalid_argument& error) {
+      rows.rejected.push_back({row.line, error.what(), ""});
+      continue;
+    }
+    const auto first = static_cast<std::int64_t>(data.sequences.size());
+    for (Sequence& side : sides) {
+      side.example = data.sequences.size();
+      data.sequences.push_back(std::move(side));
+    }
+    add(data, row.chosen ? first : -1, row.rejected ? first + (row.chosen ? 1 : 0) : -1, row.weight, paired);
+    usable.push_back(std::move(row));
   }
-  data.sequences = to_sequences(examples, contract, tokenizer, max_length);
+  rows.rows = std::move(usable);
+  expect_enough(rows, max_rejected_share);
   return data;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,12 +28,13 @@ struct PreferenceData {
 /// A row of preferences: {"messages": […the prompt], "chosen": assistant message, "rejected": assistant message,
 /// "weight"?: above 0}. Not paired, one of the two may be left out; a row with both makes two items then.
 struct PreferenceRow {
-  task::Conversation prompt;
-  std::optional<std::vector<task::Call>> chosen, rejected;
+  std::optional<task::Example> chosen, rejected;  ///< the prompt with its answer: calls, text or both
   double weight = 1;
+  std::int64_t line = 0;  ///< 1-based
 };
 
 struct PreferenceRows {
+  std::filesystem::path file;
   std::vector<PreferenceRow> rows;
   std::vector<task::RejectedRow> rejected;
 };
@@ -42,9 +44,11 @@ struct PreferenceRows {
 /// without a usable row.
 PreferenceRows read_preferences(const std::filesystem::path& file, bool paired, double max_rejected_share);
 
-/// The rows as tokens. Throws std::invalid_argument as to_sequences().
-PreferenceData to_preferences(const PreferenceRows& rows, const task::PromptContract& contract,
-                              const text::Tokenizer& tokenizer, std::int64_t max_length, bool paired);
+/// The rows as tokens. Those that the model cannot hold or write, and pairs that it writes alike, go to `rejected`,
+/// with the same limit to them as above.
+PreferenceData to_preferences(PreferenceRows& rows, const task::PromptContract& contract,
+                              const text::Tokenizer& tokenizer, std::int64_t max_length, bool paired,
+                              double max_rejected_share);
 
 /// Of every prompt's answers (which follow each other) the one with the highest score against the one with the lowest,
 /// where these differ by more than `margin`; ties go to the earlier answer. Answers without a score do not take part.

@@ -11,14 +11,16 @@ namespace retort::train {
 using torch::Tensor;
 
 Tensor sequence_log_probs(DecoderModule& decoder, const std::vector<Sequence>& sequences,
-                          std::span<const std::size_t> rows) {
+                          std::span<const std::size_t> rows, const std::string& precision) {
   std::size_t longest = 1;
   for (const std::size_t row : rows) longest = std::max(longest, sequences[row].response.size());
-  return response_signals(decoder, sequences, rows, static_cast<std::int64_t>(longest), {}).log_probs.sum(1);
+  return response_signals(decoder, sequences, rows, static_cast<std::int64_t>(longest), {.precision = precision})
+      .log_probs.sum(1);
 }
 
 std::vector<float> all_sequence_log_probs(DecoderModule& decoder, const std::vector<Sequence>& sequences,
-                                          std::size_t batch_size, const Processes& processes) {
+                                          std::size_t batch_size, const Processes& processes,
+                                          const std::string& precision) {
   torch::NoGradGuard no_grad;
   std::vector<std::size_t> order(sequences.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -29,7 +31,7 @@ std::vector<float> all_sequence_log_probs(DecoderModule& decoder, const std::vec
   for (std::size_t batch = own.begin; batch < own.end; ++batch) {
     const std::size_t begin = batch * batch_size;
     const auto rows = std::span(order).subspan(begin, std::min(batch_size, order.size() - begin));
-    const std::vector<float> part = values_of(sequence_log_probs(decoder, sequences, rows));
+    const std::vector<float> part = values_of(sequence_log_probs(decoder, sequences, rows, precision));
     in_order.insert(in_order.end(), part.begin(), part.end());
   }
   if (!processes.alone()) {
@@ -51,7 +53,7 @@ double weight_of(const PreferenceData& data, std::span<const std::size_t> items)
 
 Tensor preference_loss(const host::PreferenceCall& algorithm, DecoderModule& decoder, const PreferenceData& data,
                        std::span<const std::size_t> items, const std::vector<float>& reference,
-                       const host::PreferenceStep& step, MetricMap& metrics) {
+                       const host::PreferenceStep& step, const std::string& precision, MetricMap& metrics) {
   host::PreferencePart part;
   std::vector<std::size_t> rows;  // the chosen sequences, then the rejected ones
   const auto add = [&](std::int64_t sequence, double weight, host::PreferenceSide& side) {
@@ -65,7 +67,7 @@ Tensor preference_loss(const host::PreferenceCall& algorithm, DecoderModule& dec
   for (const std::size_t item : items) add(data.items[item].chosen, data.items[item].weight, part.chosen);
   for (const std::size_t item : items) add(data.items[item].rejected, data.items[item].weight, part.rejected);
 
-  const Tensor sums = sequence_log_probs(decoder, data.sequences, rows);
+  const Tensor sums = sequence_log_probs(decoder, data.sequences, rows, precision);
   const std::vector<float> values = values_of(sums);
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(part.chosen.lengths.size());
   part.chosen.log_probs.assign(values.begin(), middle);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "train/decoder_module.h"
@@ -37,9 +38,17 @@ struct SignalOptions {
   double temperature = 1;
   bool entropies = false;
   const ValueHead* value_head = nullptr;  ///< none: no values
+  std::string precision = "f32";          ///< of matrix products, or "bf16"
 };
 
-/// T = `positions`, at least the longest response of `rows`. A response is never empty.
+/// TrainingOptions::precision where log-probabilities of several passes are compared: half precision only where it is
+/// asked for by name, since passes of other shapes round otherwise, which looks like a ratio.
+inline std::string compared_precision(const std::string& precision) {
+  return precision == "auto" ? "f32" : precision;
+}
+
+/// T = `positions`, at least the longest response of `rows`. A response is never empty. Logits [N,V] of a large
+/// vocabulary are there a few rows at a time (row_chunks.h), and are computed again in the backward pass.
 ResponseSignals response_signals(DecoderModule& decoder, const std::vector<Sequence>& sequences,
                                  std::span<const std::size_t> rows, std::int64_t positions,
                                  const SignalOptions& options);

@@ -17,7 +17,7 @@ struct TrainingOptions {
   double final_fraction = 0.05;      ///< of the peak, at the last step
   double gradient_clip = 1.0;        ///< global L2 norm; 0 = off
   double average_decay = 0;          ///< exponential moving average of the weights; 0 = off
-  double dropout = 0;                ///< on the embedding and residual branches; 0 = off
+  double dropout = 0;                ///< of fine-tuning and distillation, on embedding and residual branches; 0 = off
   std::int64_t batch_size = 32;      ///< sequences a step
   double epochs = 1;                 ///< passes over the data
   std::int64_t steps = 0;            ///< optimiser steps; 0 = as many as `epochs` asks for
@@ -27,7 +27,7 @@ struct TrainingOptions {
   bool packing = false;                 ///< of fine-tuning: sequences follow one another without padding
   bool recompute = false;               ///< activations in the backward pass instead of keeping them (recomputation.h)
   std::int64_t checkpoint_steps = 200;  ///< steps between checkpoints: what a killed run loses at most
-  std::string precision = "f32";        ///< "f32", "bf16" (autocast), or "auto": bf16 where the CPU has AVX512_BF16
+  std::string precision = "f32";        ///< "f32", "bf16" (autocast), or "auto" (MixedPrecision, compared_precision)
   std::string device = "cpu";           ///< "cpu", "cuda" or "cuda:N" (training_device.h)
 };
 

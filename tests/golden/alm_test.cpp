@@ -21,6 +21,13 @@ TEST(AlmGolden, BinaryCrossEntropyOfPieces) {
   EXPECT_NEAR(alm({100, false, 1e-6}, -.8, -1.3).loss, .0475519987667, 1e-12);
 }
 
+TEST(AlmGolden, OtherPiecesAndTemperatures) {  // Python, math.exp and math.log
+  EXPECT_NEAR(alm({5, true, 1e-6}, -2.5, -.4).loss, .3876783953187, 1e-12);
+  EXPECT_NEAR(alm({5, true, 1e-6}, -2.5, -.4).by_student, .8235448545826, 1e-12);
+  EXPECT_NEAR(alm({20, false, 1e-6}, -.1, -3).loss, .1590831864137, 1e-12);
+  EXPECT_NEAR(alm({20, false, 1e-6}, -.1, -3).by_student, -.04820968901186, 1e-12);
+}
+
 TEST(Alm, DerivativesMatchCentralDifferences) {
   for (const double temperature : {1.0, 5.0, 100.0})
     for (const double student : {-.05, -1.3, -40.0}) {

@@ -248,6 +248,8 @@ TEST(ForwardKl, ErrorsSayWhatIsWrong) {
   const Floats student{0.0f, 1.0f}, top = log_probabilities({.5, .4}), not_logarithms{0.5f, 0.4f};
   EXPECT_NE(message_of({}, top_row(student, Ids{1, 1}, top)).find("token 1 twice"), std::string::npos);
   EXPECT_NE(message_of({}, top_row(student, Ids{0, 1}, not_logarithms)).find("log-probability"), std::string::npos);
+  EXPECT_NE(message_of({}, top_row(student, Ids{0, 1}, log_probabilities({.9, .3}))).find("of 1 altogether at most"),
+            std::string::npos);
   ForwardKlOptions with_labels;
   with_labels.ce_weight = 1;
   Row row = full_row(student, student);

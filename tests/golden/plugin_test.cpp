@@ -236,6 +236,14 @@ void expect_template_loss(const std::string& library, const Parameters& paramete
   for (std::size_t v = 0; v < 3; ++v) EXPECT_NEAR(static_cast<double>(gradient.values[v]), .5 * expected[v], 1e-6) << v;
 }
 
+TEST(SkewKlPlugin, APairWithoutAnswersOfTheStudentsOwnIsRefused) {
+  EXPECT_NE(refusal([] {
+              LoadedComponent(SKEW_KL_PLUGIN, {{"direction", std::string("pair")}});
+            }).find("on_policy_fraction: expected a share above 0"),
+            std::string::npos);
+  EXPECT_NO_THROW(LoadedComponent(SKEW_KL_PLUGIN, {{"direction", std::string("pair")}, {"on_policy_fraction", .5}}));
+}
+
 TEST(SdkTemplates, CppDistillationLoss) {
   expect_template_loss(CPP_TEMPLATE_PLUGIN, {{"temperature", 2.0}}, "reverse_kl", [](const std::vector<double>& z) {
     const auto q = softmax(z, 2), p = softmax({1, 1, 0}, 2);

@@ -198,6 +198,9 @@ TEST(CispoGolden, AbsoluteCapAndTwoSides) {
   const StepLoss two = with(.8, 1.28);  // Python
   EXPECT_NEAR(two.loss, .271891385574, 1e-11);
   expect_near(two.gradient, {-.2048, -.144773986886, -.2048, .08, .128}, 1e-11);
+  EXPECT_NEAR(rl::cispo_token_loss(.8, 1.28, -1.4, -2.1, -1.7).loss, -2.352, 1e-12);  // by hand: at the floor
+  EXPECT_NEAR(rl::cispo_token_loss(.8, 1.28, -1.4, -2.1, -1.7).derivative, 1.12, 1e-12);
+  EXPECT_NEAR(rl::cispo_token_loss(0, 2, .9, -.3, -1.4).loss, .54, 1e-12);  // at the cap
   EXPECT_TRUE(rl::cispo_token_loss(.8, 1.28, 1, -.9, -1.2).clipped);
   EXPECT_FALSE(rl::cispo_token_loss(.8, 1.28, 1, -1.1, -1).clipped);
 }
@@ -215,6 +218,18 @@ TEST(GspoGolden, SequenceAndTokenForm) {
   const StepLoss narrow = with({3e-4, 4e-4});
   EXPECT_NEAR(narrow.loss, -.15016, 1e-11);
   expect_near(narrow.gradient, {0, 0, 0, .125, .125}, 1e-11);
+}
+
+TEST(GspoGolden, OneSequenceOnEitherSideOfItsBounds) {  // Python: advantage, mean log ρ, loss, derivative
+  const Clip clip{.2, .28};
+  const double cases[][4] = {{1.25, -.35, -.8808601121484, -.8808601121484},
+                             {-.75, .42, 1.141471166714, 1.141471166714},
+                             {.6, .1, -.6631025508454, -.6631025508454},
+                             {-1.5, -.4, 1.2, 0}};
+  for (const auto& [advantage, log_ratio, loss, derivative] : cases) {
+    EXPECT_NEAR(rl::gspo_token_loss(clip, advantage, log_ratio).loss, loss, 1e-11) << advantage;
+    EXPECT_NEAR(rl::gspo_token_loss(clip, advantage, log_ratio).derivative, derivative, 1e-11) << advantage;
+  }
 }
 
 TEST(SapoGolden, GateOfBothSigns) {

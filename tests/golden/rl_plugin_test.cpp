@@ -200,6 +200,13 @@ TEST(OpdPlugin, EveryTokenEarnsWhatTheTeacherThinksOfItMore) {
   EXPECT_NEAR(result.loss, .0133333333333, 1e-7);
   expect_near(one.gradient.values, {-.0666666667F, .533333333F, -.2F}, 1e-6F);
 
+  const LoadedComponent half(OPD_PLUGIN, {{"coefficient", .5}});  // by hand
+  one.ask_advantages(half, false);
+  expect_near(one.advantages.values, {.1F, -.8F, .3F}, 1e-6F);
+  throw_if_error(half.functions<retort_rl_v1>(RETORT_RL_INTERFACE).loss(half.instance(), &one.batch, &result));
+  EXPECT_NEAR(result.loss, .02 / 3, 1e-7);
+  expect_near(one.gradient.values, {-.1F / 3, .8F / 3, -.1F}, 1e-6F);
+
   const LoadedComponent both(OPD_PLUGIN,
                              {{"group_size", std::int64_t{2}}, {"task_weight", .4}, {"scale", std::string("none")}});
   RlCase two({1, 0}, 3, std::vector<float>(6, 1));

@@ -148,6 +148,36 @@ TEST(TrainingDevice, ANameThatIsNoneIsRefusedAtItsPlace) {
     EXPECT_NE(said.find(line), std::string::npos) << line << "\n" << said;
 }
 
+TEST(TrainingOptions, WhatAStageWouldLeaveWithoutEffectIsRefusedAtItsPlace) {
+  if (!RETORT_WITH_TRAINING) GTEST_SKIP() << "built without the training stages (RETORT_TRAIN=OFF)";
+  Json config = up_to_a_model();
+  config["stages"][2]["training"] = {{"packing", true}, {"dropout", .1}};  // of stage.sft both are right
+  const Json inputs = {{"dataset", "prototype"}, {"model", "model"}}, both = {{"packing", true}, {"dropout", .1}};
+  config["stages"].push_back({{"name", "policy"},
+                              {"use", "stage.rl"},
+                              {"inputs", inputs},
+                              {"reward", {{"use", "reward.function_call"}}},
+                              {"algorithm", {{"use", "rl.grpo"}}},
+                              {"training", both}});
+  config["stages"].push_back({{"name", "preferred"},
+                              {"use", "stage.preference"},
+                              {"inputs", inputs},
+                              {"reward", {{"use", "reward.function_call"}}},
+                              {"algorithm", {{"use", "preference.dpo"}}},
+                              {"training", both}});
+  config["stages"].push_back({{"name", "student"},
+                              {"use", "stage.distill"},
+                              {"inputs", {{"dataset", "prototype"}, {"teacher", "model"}}},
+                              {"algorithm", {{"use", "distill.forward_kl"}}},
+                              {"training", both}});  // dropout is right here
+  const std::string said = mistakes_of(config);
+  for (const char* line :
+       {"/stages/3/training/packing: expected false", "/stages/3/training/dropout: expected 0, found 0.1",
+        "/stages/4/training/packing: expected false", "/stages/4/training/dropout: expected 0, found 0.1",
+        "/stages/5/training/packing: expected false", "5 mistakes\n"})
+    EXPECT_NE(said.find(line), std::string::npos) << line << "\n" << said;
+}
+
 TEST(RlOptions, SeveralTurnsNeedAnEnvironment) {
   if (!RETORT_WITH_TRAINING) GTEST_SKIP() << "built without the training stages (RETORT_TRAIN=OFF)";
   const Json algorithm = {{"use", "rl.grpo"}};

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 
@@ -104,7 +105,10 @@ RunLock::RunLock(const RunFolder& folder)
     ::close(descriptor_);
     throw std::runtime_error("the run directory '" + folder.path().string() + "' is in use by process " +
                              (size > 0 ? std::string(owner.data()) : "(unknown)") +
-                             "; wait until it ends, stop it, or choose another directory with --run-dir");
+                             "; wait until it ends, stop it, or choose another directory with --run-dir" +
+                             (std::getenv("RANK") == nullptr ? ""
+                                                             : ": of several processes of one training each needs a "
+                                                               "directory of its own, as --run-dir runs/NAME-$RANK"));
   }
   const std::string owner = std::to_string(::getpid());
   // Who holds the lock is for messages only, so a full disk here is no reason to fail.

@@ -58,19 +58,24 @@ Divergence full(const ForwardKlOptions& options, const Row& row, std::span<float
 double keep_entries(const ForwardKlOptions& options, const Row& row, Scratch& scratch) {
   auto& kept = scratch.kept;
   kept.clear();
-  double outside = 0;  // mass on ids that the student lacks
+  constexpr double mass_tolerance = 1e-3;  // how far above 1 rounding may take probabilities that were stored in f16
+  double outside = 0, said = 0;            // mass on ids that the student lacks; on all
   for (std::size_t i = 0; i < row.top_ids.size(); ++i) {
     const double log_p = static_cast<double>(row.top_log_probs[i]);
-    if (std::isnan(log_p) || log_p > 1e-3)
+    if (std::isnan(log_p) || log_p > mass_tolerance)
       throw std::invalid_argument("entry " + std::to_string(i) + " of the teacher's top k: expected a log-probability" +
                                   ", found " + std::to_string(log_p));
     if (row.top_ids[i] < 0) continue;
+    said += std::exp(log_p);
     const auto id = static_cast<std::size_t>(row.top_ids[i]);
     if (id < row.student.size())
       kept.push_back({id, log_p, std::exp(log_p), 0.0f});
     else
       outside += std::exp(log_p);
   }
+  if (said > 1 + 2 * mass_tolerance)
+    throw std::invalid_argument("the teacher's top k: expected probabilities of 1 altogether at most, found " +
+                                std::to_string(said));
   std::sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   const auto twice =
       std::adjacent_find(kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.id == b.id; });

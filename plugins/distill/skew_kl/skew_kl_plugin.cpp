@@ -5,6 +5,7 @@
 // so it wants on_policy_fraction ½ and a stage whose other answers are the teacher's (teacher_answers 1). The gradient
 // runs through the mixture too. Their adaptive α and gradual β, off by default there, are not here.
 #include <retort/plugin.hpp>
+#include <stdexcept>
 
 #include "skew_kl.h"
 #include "token_loss.h"
@@ -27,10 +28,18 @@ class SkewKl : public distill::TokenLoss {
         .doc("skew α: the first distribution's share of the second; 0: the plain KL")
         .string("direction", &Params::direction)
         .one_of({"forward", "reverse", "pair"})
-        .doc("KL(p‖αp+(1−α)q), KL(q‖(1−α)p+αq), or DistiLLM-2's pair: forward, and reverse on the student's answers");
+        .doc(
+            "KL(p‖αp+(1−α)q), KL(q‖(1−α)p+αq), or DistiLLM-2's pair: forward, and reverse on the student's own "
+            "answers, "
+            "of which on_policy_fraction says how many there are");
   }
   explicit SkewKl(const Params& params)
-      : TokenLoss("distill.skew_kl", params), alpha_(params.alpha), direction_(params.direction) {}
+      : TokenLoss("distill.skew_kl", params), alpha_(params.alpha), direction_(params.direction) {
+    if (direction_ == "pair" && !(params.on_policy_fraction > 0))
+      throw std::invalid_argument(
+          "on_policy_fraction: expected a share above 0 with direction \"pair\", found 0; without answers of the "
+          "student's own nothing would be reverse: set it to 0.5 (and the stage's teacher_answers to 1)");
+  }
 
  protected:
   double row_loss(const distill::RowPlace& place, distill::Outcomes& row) override {

@@ -51,6 +51,23 @@ inline void check_device(std::vector<std::string>& findings, const train::Traini
     findings.push_back(parameter + ": " + finding);
 }
 
+/// Refuses what a stage would leave without effect: of all trainings, fine-tuning alone packs.
+inline void check_no_packing(std::vector<std::string>& findings, const train::TrainingOptions& training,
+                             const std::string& parameter = "training.packing") {
+  if (training.packing)
+    findings.push_back(parameter +
+                       ": expected false, found true; stage.sft alone packs sequences, leave it out here (batches "
+                       "hold sequences of like length anyway)");
+}
+
+/// Likewise where log-probabilities of one policy are compared from pass to pass.
+inline void check_no_dropout(std::vector<std::string>& findings, const train::TrainingOptions& training) {
+  if (training.dropout > 0)
+    findings.push_back("training.dropout: expected 0, found " + nlohmann::json(training.dropout).dump() +
+                       "; log-probabilities of several passes are compared here, and dropout would make them differ: "
+                       "leave it out, or set it where the model is fine-tuned or distilled");
+}
+
 template <typename Table>
 train::PluginHandle<Table> handle(const BoundComponent& component) {
   return {component.instance(), &component.functions<Table>(), [](retort_error* error) { throw_if_error(error); },
@@ -103,7 +120,7 @@ inline ParameterSet<train::TrainingOptions> training_parameters() {
       .number("dropout", &T::dropout)
       .at_least(0)
       .below(1)
-      .doc("on the embedding and residual branches; 0 = off")
+      .doc("on the embedding and residual branches, of fine-tuning and distillation; 0 = off")
       .integer("batch_size", &T::batch_size)
       .at_least(1)
       .unit("sequences")
@@ -123,7 +140,7 @@ inline ParameterSet<train::TrainingOptions> training_parameters() {
       .unit("sequences")
       .doc("in one forward pass; 0 = the whole batch")
       .boolean("packing", &T::packing)
-      .doc("sequences of a fine-tuning follow one another without padding")
+      .doc("of stage.sft alone: sequences follow one another without padding")
       .boolean("recompute", &T::recompute)
       .doc("activations are computed again in the backward pass instead of kept: less memory, more time")
       .integer("checkpoint_steps", &T::checkpoint_steps)
@@ -132,7 +149,9 @@ inline ParameterSet<train::TrainingOptions> training_parameters() {
       .doc("between checkpoints: what a killed run loses at most; 0 = none")
       .string("precision", &T::precision)
       .one_of({"f32", "bf16", "auto"})
-      .doc("of matrix products; auto: bf16 where the CPU has AVX512_BF16, and on a GPU")
+      .doc(
+          "of matrix products; auto: bf16 where the CPU has AVX512_BF16, and on a GPU, but f32 of stage.rl and "
+          "stage.preference, which compare log-probabilities of several passes")
       .string("device", &T::device)
       .doc(
           "where it computes: cpu, cuda or cuda:N; cuda is the first GPU, or of several processes the one that "

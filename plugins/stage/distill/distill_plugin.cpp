@@ -103,6 +103,7 @@ class DistillStage : public retort::Stage {
     std::vector<std::string> findings = retort::train::distillation_findings(
         retort::stages::handle<retort_distill_v1>(context.slot("algorithm").value()));
     retort::stages::check_device(findings, params_.training);
+    retort::stages::check_no_packing(findings, params_.training);
     if (context.input_count("teacher") == 0 && !(context.has_input("signals") && context.has_input("student")))
       findings.emplace_back("teacher: expected a model, or \"signals\" and a \"student\" in its place");
     return findings;

@@ -66,6 +66,8 @@ class PreferenceStage : public retort::Stage {
   std::vector<std::string> check(const retort::StageContext& context) override {
     std::vector<std::string> findings;
     retort::stages::check_device(findings, params_.training);
+    retort::stages::check_no_packing(findings, params_.training);
+    retort::stages::check_no_dropout(findings, params_.training);
     retort::stages::collect(findings, "algorithm", [&] { algorithm_of(*context.slot("algorithm")); });
     if (context.slot("reward"))
       retort::stages::check_reward(findings, context, params_.reward_weights);

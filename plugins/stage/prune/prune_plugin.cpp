@@ -41,6 +41,7 @@ class PruneStage : public retort::Stage {
   std::vector<std::string> check(const retort::StageContext& context) override {
     std::vector<std::string> findings = retort::stages::compression_findings(context, retort::train::check_pruner);
     retort::stages::check_device(findings, params_.recovery.training, "recovery.training.device");
+    retort::stages::check_no_packing(findings, params_.recovery.training, "recovery.training.packing");
     try {
       for (const retort_bound_component& pruner : retort::stages::bound(context, "further"))
         retort::train::check_pruner(pruner);

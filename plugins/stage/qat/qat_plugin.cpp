@@ -64,6 +64,7 @@ class QatStage : public retort::Stage {
   std::vector<std::string> check(const retort::StageContext& context) override {
     std::vector<std::string> findings = retort::stages::compression_findings(context, retort::train::check_quantizer);
     retort::stages::check_device(findings, params_.training);
+    retort::stages::check_no_packing(findings, params_.training);
     for (std::string& finding :
          retort::train::distillation_findings(retort::stages::handle<retort_distill_v1>(context.slot("loss").value())))
       findings.push_back(std::move(finding));

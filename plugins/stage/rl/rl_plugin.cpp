@@ -92,6 +92,8 @@ class RlStage : public retort::Stage {
   std::vector<std::string> check(const retort::StageContext& context) override {
     std::vector<std::string> findings;
     retort::stages::check_device(findings, params_.training);
+    retort::stages::check_no_packing(findings, params_.training);
+    retort::stages::check_no_dropout(findings, params_.training);
     retort::stages::collect(findings, "algorithm", [&] {
       const retort::host::RlCall algorithm = algorithm_of(*context.slot("algorithm"));
       const bool teacher = context.has_input("teacher");

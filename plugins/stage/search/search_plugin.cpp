@@ -155,6 +155,7 @@ class SearchStage : public retort::Stage {
     std::vector<std::string> findings =
         retort::train::distillation_findings(retort::stages::handle<retort_distill_v1>(context.slot("loss").value()));
     retort::stages::check_device(findings, params_.recovery.training, "recovery.training.device");
+    retort::stages::check_no_packing(findings, params_.recovery.training, "recovery.training.packing");
     const auto ask = [&](const char* slot, bool (*requires_data)(const retort_bound_component&)) {
       try {
         for (const retort_bound_component& component : retort::stages::bound(context, slot)) requires_data(component);

@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <numeric>
 #include <retort/host.hpp>
 #include <set>
 
 #include "distill_fixture.h"
+#include "host/base/files.h"
+#include "host/base/json.h"
 #include "policy_fixture.h"
 #include "train/policy_diagnosis.h"
 #include "train/response_signals.h"
@@ -451,6 +454,32 @@ TEST_F(PolicyGradientLoop, WarnsWhenNothingCanBeLearnt) {
   EXPECT_GT(recorder.metrics.at("policy_entropy").at(0), 0);
 }
 
+/// With one sample a prompt nothing differs in a group; a teacher teaches whatever the rewards are.
+TEST_F(PolicyGradientLoop, WarnsOfConstantRewardsAlsoWithOneSampleAPromptButNotBesideATeacher) {
+  scores.of_row = {{1}};
+  const auto warnings = [&](const std::string& name, bool teacher) {
+    std::int64_t count = 0;
+    job = place.job<PolicyGradientJob>(name, 9);
+    job.algorithm.push_back(fake.call());
+    job.max_new_tokens = 4;
+    if (teacher) job.teacher = place.policy();
+    job.teacher_weight = teacher ? 1 : 0;
+    scores.give_to(job, false);
+    RunHooks hooks = recorder.hooks();
+    hooks.log = [&](std::string_view message) {
+      count += message.find("earned different rewards") != std::string_view::npos ? 1 : 0;
+    };
+    policy_gradient(job, hooks);
+    return count;
+  };
+  EXPECT_EQ(warnings("alone", false), 1);
+  EXPECT_EQ(recorder.metrics.at("reward_spread"), std::vector<double>(9, 0.0));
+  EXPECT_EQ(warnings("taught", true), 0);
+  scores.of_row = {{1}, {0}};
+  EXPECT_EQ(warnings("differing", false), 0);
+  EXPECT_NEAR(recorder.metrics.at("reward_spread").back(), std::sqrt(.5), 1e-12);
+}
+
 TEST(PolicyDiagnosis, EachKindOfWarningComesOnceAndSaysWhatToDo) {
   Recorder recorder;
   std::vector<std::string> said;
@@ -594,6 +623,115 @@ TEST(ResponseSignals, EntropyHasItsGradient) {
   const double below = entropy().item<double>();
   EXPECT_LT(gradient, -.1);
   EXPECT_NEAR((above - below) / 2e-2, gradient, 1e-3);
+}
+
+/// A model of two layers with a large vocabulary.
+DecoderModule wide_decoder(std::int64_t vocabulary) {
+  model::ModelConfig config = load_call_module(Workplace().policy()).decoder->config();
+  config.vocabulary_size = vocabulary;
+  config.max_positions = 128;
+  return DecoderModule(config, 1);
+}
+
+/// Answers of 64 tokens each.
+std::vector<Sequence> long_answers(std::size_t count) {
+  std::vector<Sequence> sequences(count);
+  for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t t = 0; t < 65; ++t)
+      (t == 0 ? sequences[i].prompt : sequences[i].response)
+          .push_back(static_cast<text::TokenId>((31 * i + 7 * t) % 1000));
+  return sequences;
+}
+
+/// Logits of a large vocabulary are never there as a whole: several chunks say what one row at a time says.
+TEST(ResponseSignals, LargeVocabulariesInChunksGiveValuesAndGradientsOfRowsAlone) {
+  DecoderModule decoder = wide_decoder(60'000);
+  const std::vector<Sequence> sequences = long_answers(6);  // 384 rows, 23 million logits
+  const SignalOptions options{.temperature = .7, .entropies = true};
+  const auto ask = [&](std::vector<std::size_t> rows) {
+    const ResponseSignals said = response_signals(decoder, sequences, rows, 64, options);
+    const torch::Tensor both = torch::stack({said.log_probs, said.entropies});
+    if (torch::GradMode::is_enabled()) (both * torch::tensor({1.F, .25F}).view({2, 1, 1})).sum().backward();
+    return both.detach();
+  };
+  const auto gradients = [&] {
+    std::map<std::string, torch::Tensor> found;
+    for (const auto& [name, weight] : decoder_group(decoder).tensors) {
+      found[name] = weight.grad().clone();
+      weight.mutable_grad() = torch::Tensor();
+    }
+    return found;
+  };
+  const torch::Tensor together = ask({0, 1, 2, 3, 4, 5});
+  const auto of_chunks = gradients();
+  std::vector<torch::Tensor> rows;
+  for (std::size_t row = 0; row < 6; ++row) rows.push_back(ask({row}));
+  const auto of_rows = gradients();
+  EXPECT_LT((together - torch::cat(rows, 1)).abs().max().item<double>(), 1e-4);
+  for (const auto& [name, gradient] : of_rows)
+    EXPECT_LT((of_chunks.at(name) - gradient).norm().item<double>(), 1e-4 * gradient.norm().item<double>()) << name;
+  const torch::NoGradGuard no_grad;
+  EXPECT_TRUE(ask({0, 1, 2, 3, 4, 5}).equal(together));
+}
+
+TEST(ResponseSignals, AStepHoldsAtMostAPartOfTheLogits) {
+  DecoderModule decoder = wide_decoder(151'936);
+  const std::vector<Sequence> sequences = long_answers(8);  // 512 positions: their logits alone are 311 MB
+  const std::vector<std::size_t> rows = {0, 1, 2, 3, 4, 5, 6, 7};
+  const auto memory = [](const std::string& which) {
+    const std::string status = host::read_file("/proc/self/status");
+    return 1024 * std::stoll(status.substr(status.find(which + ":") + which.size() + 1));
+  };
+  std::ofstream("/proc/self/clear_refs") << 5;  // forgets the peak so far
+  const std::int64_t before = memory("VmRSS");
+  const ResponseSignals said = response_signals(decoder, sequences, rows, 64, {.temperature = .7, .entropies = true});
+  (said.log_probs + said.entropies).sum().backward();
+  const std::int64_t above = memory("VmHWM") - before;
+  RecordProperty("megabytes_above_the_model", static_cast<int>(above / 1'000'000));
+  std::printf("%.0f MB above the model\n", static_cast<double>(above) / 1e6);
+  EXPECT_LT(above, 800'000'000);
+}
+
+TEST_F(PolicyGradientLoop, RecomputationChangesNothingAndHalfPrecisionIsAskedForByName) {
+  fake.wanted.group_size = 2;
+  fake.wanted.signals = RETORT_SIGNAL_VALUES | RETORT_SIGNAL_ENTROPIES;
+  scores.of_row = {{1}, {-1}, {.5}, {0}};
+  std::map<std::string, std::string> bytes;
+  std::map<std::string, std::vector<float>> said;
+  const auto run_with = [&](const std::string& name, const std::function<void(TrainingOptions&)>& change) {
+    prepare = [&](PolicyGradientJob& made) { change(made.training); };
+    run(name);
+    bytes[name] = place.bytes_of(job);
+    said[name] = fake.losses.back().tensors.at("log_probs");
+  };
+  run_with("exact", [](TrainingOptions&) {});
+  run_with("recomputed", [](TrainingOptions& training) { training.recompute = true; });
+  run_with("automatic", [](TrainingOptions& training) { training.precision = "auto"; });
+  run_with("half", [](TrainingOptions& training) { training.precision = "bf16"; });
+  EXPECT_EQ(bytes.at("recomputed"), bytes.at("exact"));
+  EXPECT_EQ(bytes.at("automatic"), bytes.at("exact"));
+  EXPECT_NE(said.at("half"), said.at("exact"));
+  for (std::size_t i = 0; i < said.at("exact").size(); ++i)
+    EXPECT_NEAR(said.at("half")[i], said.at("exact")[i], .05) << i;
+}
+
+TEST_F(PolicyGradientLoop, ADivergenceNamesATensorAndLeavesTheBatch) {
+  fake.wanted.updates = 2;  // the second one sees what the first one did
+  scores.of_row = {{1}, {-1}};
+  prepare = [](PolicyGradientJob& made) { made.training.learning_rate = 1e30; };
+  try {
+    run("diverged");
+    FAIL() << "a loss that is no number was learnt from";
+  } catch (const std::runtime_error& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("training diverged at step 1"), std::string::npos) << text;
+    EXPECT_NE(text.find("elements of the gradient of decoder/model."), std::string::npos) << text;
+    EXPECT_NE(text.find("diverged.json"), std::string::npos) << text;
+  }
+  const nlohmann::json batch = host::read_json(job.work / "diverged.json").at("batch");
+  ASSERT_EQ(batch.size(), 2u);
+  EXPECT_EQ(batch[1].at("reward"), -1);
+  EXPECT_NE(batch[0].at("prompt").get<std::string>().find("dim the"), std::string::npos) << batch;
 }
 
 TEST(TeacherReward, GoldenNumbers) {

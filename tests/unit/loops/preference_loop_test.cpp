@@ -6,7 +6,10 @@
 #include <numeric>
 
 #include "host/base/files.h"
+#include "host/base/json.h"
 #include "policy_fixture.h"
+#include "task/template_form.h"
+#include "text/bpe_trainer.h"
 #include "train/preference.h"
 #include "train/preference_data.h"
 
@@ -221,6 +224,40 @@ TEST_F(PreferenceLoop, ARunThatStoppedEndsWithTheSameBytes) {
   EXPECT_EQ(place.bytes_of(whole), place.bytes_of(broken));
 }
 
+TEST_F(PreferenceLoop, RecomputationChangesNothingAndHalfPrecisionIsAskedForByName) {
+  write_rows(row("dim the hall", "hall", "kitchen") + row("and the bath", "bath", "hall"));
+  fake.wanted.signals = RETORT_SIGNAL_REFERENCE_LOG_PROBS;
+  const auto bytes = [&](const std::string& name, const std::function<void(TrainingOptions&)>& change) {
+    PreferenceJob made = job(name, 2);
+    change(made.training);
+    learn_preferences(made, recorder.hooks());
+    return place.bytes_of(made);
+  };
+  const std::string exact = bytes("exact", [](TrainingOptions&) {});
+  const Seen first = fake.seen.front();
+  EXPECT_EQ(bytes("recomputed", [](TrainingOptions& training) { training.recompute = true; }), exact);
+  EXPECT_EQ(bytes("automatic", [](TrainingOptions& training) { training.precision = "auto"; }), exact);
+  fake.seen.clear();
+  bytes("half", [](TrainingOptions& training) { training.precision = "bf16"; });
+  const Seen half = fake.seen.front();
+  EXPECT_NE(half.chosen, first.chosen);
+  for (std::size_t i = 0; i < half.chosen.size(); ++i) {
+    EXPECT_NEAR(half.chosen[i], first.chosen[i], .2) << i;
+    EXPECT_NEAR(half.reference_chosen[i], half.chosen[i], .2) << i;
+    EXPECT_NE(half.reference_chosen[i], first.reference_chosen[i]) << i;
+  }
+}
+
+TEST_F(PreferenceLoop, ADivergenceLeavesTheBatchOfBothSides) {
+  write_rows(row("dim the hall", "hall", "kitchen"));
+  PreferenceJob made = job("diverged", 3);
+  made.training.learning_rate = 1e30;
+  EXPECT_THROW(learn_preferences(made, recorder.hooks()), std::runtime_error);
+  const nlohmann::json batch = host::read_json(made.work / "diverged.json").at("batch");
+  EXPECT_NE(batch.at("chosen").at(0).at("response").get<std::string>().find("hall"), std::string::npos) << batch;
+  EXPECT_NE(batch.at("rejected").at(0).at("response").get<std::string>().find("kitchen"), std::string::npos) << batch;
+}
+
 TEST(PreferenceData, HowManyRowsMayBeUnusableIsTheCallersToSay) {
   const runtime::testing::TemporaryFolder folder;
   std::string text = row("dim it", "hall", "hall");
@@ -230,6 +267,54 @@ TEST(PreferenceData, HowManyRowsMayBeUnusableIsTheCallersToSay) {
   const PreferenceRows read = read_preferences(folder.path() / "rows.jsonl", true, 0.25);
   EXPECT_EQ(read.rows.size(), 3u);
   EXPECT_EQ(read.rejected.size(), 1u);
+}
+
+/// What the model cannot hold or write is left out and counted, as everywhere.
+TEST_F(PreferenceLoop, RowsThatTheModelCannotWriteAreLeftOutAndCounted) {
+  const std::string good = row("dim the hall", "hall", "kitchen");
+  std::string unknown = row("dim it", "hall", "bath");
+  unknown.replace(unknown.find("\"dim\""), 5, "\"light\"");
+  write_rows(good + row(std::string(400, 'x'), "hall", "bath") + unknown + good);
+  PreferenceJob made = job("some");
+  EXPECT_THROW(learn_preferences(made, recorder.hooks()), std::runtime_error);
+  made.training.max_rejected_share = .5;
+  std::string said;
+  RunHooks hooks = recorder.hooks();
+  hooks.log = [&](std::string_view line) { said += line; };
+  learn_preferences(made, hooks);
+  EXPECT_EQ(recorder.metrics.at("rejected_rows").back(), 2);
+  EXPECT_EQ(recorder.metrics.at("preferences").back(), 2);
+  for (const char* reason : {"line 2 cannot be used", "the model holds", "line 3 cannot be used", "light"})
+    EXPECT_NE(said.find(reason), std::string::npos) << reason << " in " << said;
+}
+
+/// Answers in words are answers: of a model that calls by its own template they are learnt, and differ.
+TEST(PreferenceData, TextsArePreferredAsCallsAre) {
+  const runtime::testing::TemporaryFolder folder;
+  const auto said = [](const char* text) { return nlohmann::json{{"role", "assistant"}, {"content", text}}; };
+  const auto line = [&](const nlohmann::json& chosen, const nlohmann::json& rejected) {
+    return nlohmann::json{
+               {"messages", {{{"role", "user"}, {"content", "dim it"}}}}, {"chosen", chosen}, {"rejected", rejected}}
+               .dump() +
+           "\n";
+  };
+  const char* const source =
+      "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + "
+      "'\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+  const task::PromptContract contract(
+      task::template_form(task::ChatTemplate::from_json(
+          {{"template", {{"default", source}}}, {"special_tokens", nlohmann::json::object()}}, "t")),
+      {});
+  const text::Tokenizer tokenizer = text::Tokenizer::parse(
+      text::train_byte_level_bpe({"Which room"},
+                                 {.vocabulary_size = 300, .special_tokens = {"<|im_start|>", "<|im_end|>"}}),
+      "test");
+  host::write_file_atomically(folder.path() / "rows.jsonl", line(said("Which room?"), said("Done.")));
+  PreferenceRows rows = read_preferences(folder.path() / "rows.jsonl", true, 0);
+  const PreferenceData data = to_preferences(rows, contract, tokenizer, 256, true, 0);
+  ASSERT_EQ(data.items.size(), 1u);
+  EXPECT_EQ(tokenizer.decode(data.sequences[0].response, true), "Which room?<|im_end|>");
+  EXPECT_EQ(tokenizer.decode(data.sequences[1].response, true), "Done.<|im_end|>");
 }
 
 TEST(PreferenceData, RefusesRowsThatPreferNothing) {
