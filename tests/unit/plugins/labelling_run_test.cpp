@@ -208,6 +208,7 @@ TEST_F(LabellingRun, WhatIsRejectedForCertainEndsTheRunAndIsKept) {
     EXPECT_NE(said.find("no tools here"), std::string::npos) << said;
   }
   EXPECT_EQ(server.requests(), 16U);  // two batches of eight: more than half of 24
+  EXPECT_NE(read_file(RunFolder(folder_ / "run").log()).find("the run failed: stage \"labels\""), std::string::npos);
   std::size_t kept = 0;
   for (const auto& entry : fs::recursive_directory_iterator(folder_ / "run" / "work"))
     if (entry.path().filename() == "rejected.jsonl")
