@@ -141,16 +141,20 @@ int show(const Arguments& arguments) {
   data::DataPage page(path.filename().empty() ? path.string() : path.filename().string(),
                       (*variables)["rows"].as<std::size_t>());
   task::ReadingNotes notes;
-  std::int64_t usable = 0, unusable = 0;
+  std::int64_t usable = 0, unusable = 0, rejected = 0;
   data::for_each_row(data::data_files(path), notes, [&](data::DataRow& row) {
     if (row.line % 1024 == 0) stop_if_asked(row.line);
     ++(row.reason.empty() ? usable : unusable);
     page.take(row);
   });
   if (std::filesystem::exists(path / "rejected.jsonl"))
-    data::for_each_rejected(path / "rejected.jsonl", [&](data::DataRow& row) { page.take(row); });
+    data::for_each_rejected(path / "rejected.jsonl", [&](data::DataRow& row) {
+      ++rejected;
+      page.take(row);
+    });
   host::write_file_atomically(out_of(variables), page.render());
-  std::cout << out_of(variables).string() << ": " << usable << " rows, " << unusable << " that cannot be used\n";
+  std::cout << out_of(variables).string() << ": " << usable << " rows, " << unusable << " that cannot be used, "
+            << rejected << " rejected before\n";
   if (usable == 0) std::cerr << "warning: no row is a chat row; `retort data import` reads those of other programs\n";
   return exit_success;
 }

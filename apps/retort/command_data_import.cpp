@@ -45,6 +45,9 @@ void say(const task::ReadingNotes& notes) {
 }
 
 int say(const Variables& variables, const data::JobReport& report) {
+  const int code = report.kept == 0 ? exit_failure : exit_success;
+  if (report.kept == 0 && variables->count("from") == 0)  // importing says more
+    std::cerr << "error: no row is left of " << report.read << "\n";
   if ((*variables)["json"].as<bool>()) {
     std::cout << host::Json{{"read", report.read},
                             {"kept", report.kept},
@@ -55,7 +58,7 @@ int say(const Variables& variables, const data::JobReport& report) {
                             {"notes", report.notes.to_json()}}
                      .dump(2)
               << "\n";
-    return exit_success;
+    return code;
   }
   std::cout << report.read << " rows read, " << report.kept << " kept";
   for (const auto& [split, rows] : report.splits) std::cout << ", " << host::printable(split) << " " << rows;
@@ -66,7 +69,7 @@ int say(const Variables& variables, const data::JobReport& report) {
   say(report.notes);
   if (report.read > report.kept)
     std::cout << "what was left out, with reasons: " << (out_of(variables) / "rejected.jsonl").string() << "\n";
-  return exit_success;
+  return code;
 }
 
 int import_data(const Arguments& arguments) {

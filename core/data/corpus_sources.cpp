@@ -214,6 +214,9 @@ void read_bio_rows(const SourceOptions& options, const TakeSourceRow& take) {
 }
 
 void read_clinc(const SourceOptions& options, const TakeSourceRow& take) {
+  if (fs::is_directory(options.path))
+    throw std::invalid_argument("'" + options.path.string() +
+                                "': expected one of CLINC150's files, such as data_full.json, found a folder");
   const json document = whole_json(options.path);
   if (!document.is_object())
     throw std::invalid_argument("'" + options.path.string() + "': expected CLINC150's object of splits, found " +

@@ -74,7 +74,7 @@ JobReport remove_contaminated(const fs::path& from, const fs::path& to, const fs
 
 JobReport split_rows(const fs::path& from, const fs::path& to, SplitShares shares, std::uint64_t seed,
                      const RowProgress& progress) {
-  if (shares.validation < 0 || shares.test < 0 || shares.validation + shares.test >= 1)
+  if (!(shares.validation >= 0 && shares.test >= 0 && shares.validation + shares.test < 1))
     throw std::invalid_argument("shares: expected validation + test in [0, 1), found " +
                                 std::to_string(shares.validation) + " + " + std::to_string(shares.test));
   DataPass job(from, to, progress);

@@ -6,6 +6,7 @@
 #include "host/base/printable.h"
 #include "host/report/report.h"
 #include "host/report/report_style.h"
+#include "task/row_file.h"
 
 namespace retort::data {
 namespace {
@@ -82,19 +83,16 @@ std::string options_html(const char* id, const char* all, const std::map<std::st
   return html + "</select>";
 }
 
-/// "row: /messages/0: …, found …" → what kind of fault it is, whatever the place and the numbers.
+/// What kind of fault it is, whatever the file, the place and the numbers; of bounded length.
 std::string kind_of_fault(std::string reason) {
+  constexpr std::size_t most = 90;
   for (std::size_t colon = reason.find(".jsonl: "); colon != std::string::npos; colon = reason.find(".jsonl: "))
     reason.erase(0, colon + 8);
-  if (reason.starts_with("row: ")) reason.erase(0, 5);
-  reason = reason.substr(0, reason.find(", found "));
-  std::string kind;
-  for (const char c : reason) {
-    const bool digit = c >= '0' && c <= '9';
-    if (digit && !kind.empty() && kind.back() == 'N') continue;
-    kind += digit ? 'N' : c;
-  }
-  return kind.substr(0, 90);
+  std::string kind = task::kind_of_reason(reason);
+  if (kind.size() <= most) return kind;
+  std::size_t end = most;
+  while (end > 0 && (static_cast<unsigned char>(kind[end]) & 0xC0U) == 0x80U) --end;  // whole characters
+  return kind.substr(0, end);
 }
 
 /// Metadata as labels; what is no text or number as JSON.
@@ -150,7 +148,10 @@ void DataPage::thin_out() {
 }
 
 void DataPage::take(const DataRow& row) {
-  const Facts facts = facts_of(row);
+  constexpr std::size_t most_reasons = 200;  // a longer list is no filter
+  Facts facts = facts_of(row);
+  if (reasons_.size() >= most_reasons && !reasons_.contains(facts.reason) && !facts.reason.empty())
+    facts.reason = "another reason";
   ++splits_[facts.split];
   ++kinds_[facts.kind];
   for (const std::string& tool : facts.tools) ++tools_[tool];

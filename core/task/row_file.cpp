@@ -19,20 +19,31 @@ namespace {
 constexpr std::size_t most_reasons = 4096;
 constexpr std::size_t shown_reasons = 3;
 
-/// "row: /messages/1/role: expected …, found …" without what differs from row to row.
-std::string kind_of(std::string_view reason) {
+}  // namespace
+
+std::string kind_of_reason(std::string_view reason) {
   if (reason.starts_with("row: ")) reason.remove_prefix(5);
   reason = reason.substr(0, reason.find(", found "));
   std::string kind;
-  for (const char c : reason) {
-    const bool digit = std::isdigit(static_cast<unsigned char>(c)) != 0;
-    if (digit && !kind.empty() && kind.back() == 'N') continue;
-    kind += digit ? 'N' : c;
+  const auto add = [&](std::string_view text) {
+    for (const char c : text) {
+      const bool digit = std::isdigit(static_cast<unsigned char>(c)) != 0;
+      if (!digit || kind.empty() || kind.back() != 'N') kind += digit ? 'N' : c;
+    }
+  };
+  while (!reason.empty()) {
+    const std::size_t open = std::min(reason.find('"'), reason.size());
+    const std::size_t end = std::min(reason.find('"', open + 1), reason.size());
+    const std::string_view quoted = reason.substr(open, end + 1 - open);
+    add(reason.substr(0, open));
+    if (quoted.find(' ') == std::string_view::npos)
+      add(quoted);  // a name
+    else
+      kind += "\"…\"";  // what somebody said
+    reason.remove_prefix(open + quoted.size());
   }
   return kind;
 }
-
-}  // namespace
 
 RowFile::RowFile(const std::filesystem::path& file) : path_(file), stream_(file, std::ios::binary) {
   if (!stream_ || std::filesystem::is_directory(file))
@@ -74,7 +85,7 @@ nlohmann::json parse_row(std::string_view text) {
 
 void RowTally::reject(const std::string& reason) {
   ++rejected_;
-  const std::string kind = kind_of(reason);
+  const std::string kind = kind_of_reason(reason);
   if (reasons_.size() < most_reasons || reasons_.contains(kind)) ++reasons_[kind];
 }
 

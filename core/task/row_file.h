@@ -33,6 +33,10 @@ class RowFile {
 /// One line as JSON. Throws std::invalid_argument: the reason, with the column where there is one.
 nlohmann::json parse_row(std::string_view text);
 
+/// A reason without what differs from row to row: what was found, numbers, and texts of several words in quotes. "row:
+/// /messages/1/role: expected a string, found 7" → "/messages/N/role: expected a string".
+std::string kind_of_reason(std::string_view reason);
+
 /// How many rows were kept and rejected, and why. Constant memory.
 class RowTally {
  public:
@@ -55,7 +59,7 @@ class RowTally {
 
  private:
   std::int64_t kept_ = 0, rejected_ = 0;
-  std::map<std::string, std::int64_t> reasons_;  ///< what was found and numbers taken out, so that like ones meet
+  std::map<std::string, std::int64_t> reasons_;  ///< by their kind, so that like ones meet
   ReadingNotes notes_;
 };
 

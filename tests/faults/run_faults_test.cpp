@@ -105,6 +105,7 @@ TEST_F(RunFaults, DeepNestingIsRefusedWhereverItComesFrom) {
   const Outcome fact = retort("run");
   EXPECT_EQ(fact.code, 2) << fact.err;
   EXPECT_HAS(fact.err, "reported fact \"deep\"");
+  EXPECT_HAS(log(), "reported fact \"deep\"");
   EXPECT_EQ(record()["state"], "failed");
 }
 

@@ -59,6 +59,7 @@ class Pipeline {
     } catch (const std::exception& error) {
       // What went wrong first is what counts; a full disk may well keep run.json from saying so.
       const std::exception_ptr first = std::current_exception();
+      log_debug(std::string("the run failed: ") + error.what());  // the command says so on stderr
       try {
         finish({{"state", "failed"}, {"error", error.what()}}, start);
       } catch (const std::exception& second) {

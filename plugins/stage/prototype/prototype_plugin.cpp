@@ -128,7 +128,7 @@ class PrototypeStage final : public retort::Stage {
         .number("max_rejected_share", &Params::max_rejected_share)
         .at_least(0)
         .at_most(1)
-        .doc("the run stops when a larger share of the rows is rejected")
+        .doc("the run stops as soon as it is certain that a larger share of the rows is rejected")
         .number("max_unreadable_share", &Params::max_unreadable_share)
         .at_least(0)
         .at_most(1)
@@ -184,7 +184,7 @@ class PrototypeStage final : public retort::Stage {
     retort::host::write_file_atomically(output / "train.jsonl", [&](int accepted) {
       retort::host::write_file_atomically(output / "rejected.jsonl", [&](int rejected) {
         task::LineWriter to_train(accepted), to_rejected(rejected);
-        labelled = label(context, journal, rows, to_train, to_rejected, outcome);
+        labelled = label(context, journal, rows, train.unreadable, to_train, to_rejected, outcome);
         task::RowFile unread(unreadable);
         for (std::string line; unread.next(line);) to_rejected.add(line + "\n");
         for (const task::RejectedRow& row : held_out) to_rejected.add(task::to_line(row));
@@ -195,8 +195,8 @@ class PrototypeStage final : public retort::Stage {
     outcome.tally.add(train.tally);
     say(outcome.tally);
     say_cost(context, labelled.cost, rows, train.examples);
-    require_enough(labelled, train.unreadable,
-                   outcome.first_reason.empty() ? train.first_reason : outcome.first_reason);
+    if (outcome.first_reason.empty()) outcome.first_reason = train.first_reason;
+    require_enough(context, labelled, train.unreadable, rows, outcome.first_reason);
     retort::host::write_file_atomically(output / "tools.json", retort::host::read_file(input / "tools.json"));
     report(context, labelled, train.unreadable);
     if (train.unreadable > 0) context.fact("rejected_unreadable", std::to_string(train.unreadable));
@@ -213,6 +213,7 @@ class PrototypeStage final : public retort::Stage {
   /// What became of the rows, for the console.
   struct Outcome {
     task::RowTally tally;
+    std::int64_t rejected = 0;
     std::string first_reason;  ///< of a rejection
   };
 
@@ -241,8 +242,10 @@ class PrototypeStage final : public retort::Stage {
     return train;
   }
 
+  /// Ends before the last of `rows` where too many are rejected, whatever comes: the others are not paid for.
   stages::LabelCounts label(const retort::StageContext& context, stages::AnswerJournal& journal, std::int64_t rows,
-                            task::LineWriter& to_train, task::LineWriter& to_rejected, Outcome& outcome) const {
+                            std::int64_t unreadable, task::LineWriter& to_train, task::LineWriter& to_rejected,
+                            Outcome& outcome) const {
     const fs::path input = context.input_folder("dataset");
     const stages::PrototypeOptions options{params_.threshold,
                                            params_.reference == "label",
@@ -255,7 +258,8 @@ class PrototypeStage final : public retort::Stage {
     task::ExampleFile file(input / "train.jsonl", task::Turns::all);
     std::int64_t given = 0;
     stages::RowStream stream;
-    stream.next = [&](task::Example& example) { return given++ < rows && file.next(example); };
+    bool hopeless = false;
+    stream.next = [&](task::Example& example) { return !hopeless && given++ < rows && file.next(example); };
     stream.accept = [&](const task::Example& row) {
       to_train.add(task::to_line(task::to_row(row)));
       outcome.tally.keep();
@@ -263,11 +267,13 @@ class PrototypeStage final : public retort::Stage {
     stream.reject = [&](const task::RejectedRow& row) {
       to_rejected.add(task::to_line(row));
       outcome.tally.reject(row.reason);
+      ++outcome.rejected;
       if (outcome.first_reason.empty()) outcome.first_reason = row.reason;
     };
     stream.progress = [&](std::size_t done) {
       retort::throw_if_stopped();
       context.progress("label", static_cast<std::int64_t>(done), rows, "rows");
+      hopeless = too_many(outcome.rejected + unreadable, rows + unreadable);
     };
     return stages::label(stream, task::read_tools(input / "tools.json"), components_of(context), options);
   }
@@ -281,7 +287,9 @@ class PrototypeStage final : public retort::Stage {
     context.fact("funnel_rows", std::to_string(labelled.rows));
     for (const char* step : stages::funnel_steps)
       context.fact(std::string("funnel_") + step, std::to_string(labelled.funnel.at(step)));
-    context.metric("accepted_share", -1, static_cast<double>(accepted) / static_cast<double>(accepted + rejected));
+    context.metric(
+        "accepted_share", -1,
+        static_cast<double>(labelled.rows - labelled.rejected) / static_cast<double>(labelled.rows + unreadable));
   }
 
   std::vector<stages::Function> functions() const {
@@ -336,17 +344,27 @@ class PrototypeStage final : public retort::Stage {
     return rejected;
   }
 
-  void require_enough(const stages::LabelCounts& labelled, std::int64_t unreadable, const std::string& first) const {
-    const std::int64_t rejected = labelled.rejected + unreadable, rows = labelled.accepted + rejected;
-    const bool too_many = static_cast<double>(rejected) > params_.max_rejected_share * static_cast<double>(rows);
-    if (labelled.accepted > 0 && !too_many) return;
+  bool too_many(std::int64_t rejected, std::int64_t rows) const {
+    return static_cast<double>(rejected) > params_.max_rejected_share * static_cast<double>(rows);
+  }
+
+  /// Throws where too few of `asked` rows were kept; what was rejected stays in the work folder then.
+  void require_enough(const retort::StageContext& context, const stages::LabelCounts& labelled, std::int64_t unreadable,
+                      std::int64_t asked, const std::string& first) const {
+    const std::int64_t rejected = labelled.rejected + unreadable, rows = labelled.rows + unreadable;
+    const bool many = too_many(rejected, asked + unreadable);
+    if (labelled.accepted > 0 && !many) return;
     if (rows == 0) throw std::runtime_error("stage.prototype: the dataset has no rows to label");
-    throw std::runtime_error("stage.prototype: " + std::to_string(rejected) + " of " + std::to_string(rows) +
-                             " rows were rejected, expected " +
-                             (too_many ? "a share of at most " + nlohmann::json(params_.max_rejected_share).dump()
-                                       : "one at least to be accepted") +
-                             "; the first: " + first + "; see to the teacher" +
-                             (too_many ? ", or raise max_rejected_share" : ", the reward or the environment"));
+    const fs::path kept = fs::path(context.work_folder()) / "rejected.jsonl";
+    fs::copy_file(fs::path(context.output_folder()) / "rejected.jsonl", kept, fs::copy_options::overwrite_existing);
+    const std::int64_t left = asked - labelled.rows;
+    throw std::runtime_error(
+        "stage.prototype: " + std::to_string(rejected) + " of " + std::to_string(rows) + " rows were rejected" +
+        (left > 0 ? " and " + std::to_string(left) + " more are not asked about" : "") + ", expected " +
+        (many ? "a share of at most " + nlohmann::json(params_.max_rejected_share).dump()
+              : "one at least to be accepted") +
+        "; the first: " + first + "; '" + kept.string() + "' has them; see to the teacher" +
+        (many ? ", or raise max_rejected_share" : ", the reward or the environment"));
   }
 
   Params params_;

@@ -367,6 +367,7 @@ SynthesisReport synthesize(const SynthesisOptions& options, const SynthesisCompo
           continue;
         }
         ++report.rejected[one.failed.substr(0, one.failed.find(':'))];
+        if (report.first_reason.empty()) report.first_reason = one.failed;
         reject(one.row, one.failed,
                one.conversation.messages.empty() ? one.task_text : dumped_json(task::to_row(one.conversation)));
       }
@@ -378,7 +379,9 @@ SynthesisReport synthesize(const SynthesisOptions& options, const SynthesisCompo
       ++report.kept[std::string(name_of(one.plan.kind))];
       take(row, one.conversation);
     }
+    report.tried = end;
     progress(end);
+    if (static_cast<double>(report.given_up) > options.given_up_share * static_cast<double>(options.rows)) break;
   }
   report.cost = synthesis.cost();
   return report;

@@ -34,6 +34,7 @@ struct SynthesisOptions {
   std::int64_t attempts = 3;    ///< draws of a row before it is given up
   std::size_t batch_size = 64;  ///< rows that are asked for at once
   std::int64_t most_steps = 4;  ///< answers of one row
+  double given_up_share = 1;    ///< of all rows; ends behind the batch that makes it certain that more are given up
   std::uint64_t seed = 0;
   AnswerJournal* journal = nullptr;  ///< where answers are kept as they come, and known ones taken from; borrowed
 };
@@ -42,7 +43,9 @@ struct SynthesisReport {
   std::map<std::string, std::int64_t> kept;      ///< by kind
   std::map<std::string, std::int64_t> rejected;  ///< tries by step: "task", "utterance", "answer", "check", …
   std::int64_t given_up = 0;                     ///< rows without a good try
+  std::size_t tried = 0;                         ///< rows; fewer than wanted where too many were given up
   std::int64_t masked = 0, shuffled = 0;         ///< rows
+  std::string first_reason;                      ///< of a try that was rejected
   TeacherCost cost;
 };
 

@@ -113,6 +113,7 @@ class SynthesizeStage final : public retort::Stage {
     }
     retort::host::write_json(output / "tools.json", task::tools_to_json(options.tools));
     say(context, report);
+    expect_enough(context, report);
   }
 
  private:
@@ -214,7 +215,7 @@ class SynthesizeStage final : public retort::Stage {
         .number("max_given_up_share", &Params::max_given_up_share)
         .at_least(0)
         .at_most(1)
-        .doc("the run stops when a larger share of the rows has no good try");
+        .doc("the run stops as soon as it is certain that a larger share of the rows has no good try");
   }
 
   stages::Prompts prompts() const {
@@ -252,6 +253,7 @@ class SynthesizeStage final : public retort::Stage {
     options.temperature = params_.temperature;
     options.attempts = params_.attempts;
     options.batch_size = static_cast<std::size_t>(params_.batch_size);
+    options.given_up_share = params_.max_given_up_share;
     options.seed = params_.seed == 0 ? context.seed() : static_cast<std::uint64_t>(params_.seed);
     return options;
   }
@@ -296,9 +298,19 @@ class SynthesizeStage final : public retort::Stage {
     text += "; teacher: " + report.cost.text();
     if (report.given_up > 0) text += "; " + std::to_string(report.given_up) + " rows given up";
     retort::log_info(text + (report.rejected.empty() ? "" : "; rejected.jsonl has them"));
-    if (static_cast<double>(report.given_up) > params_.max_given_up_share * static_cast<double>(params_.rows) ||
-        report.kept.empty())
-      throw std::runtime_error(text + ": more than max_given_up_share allows; see to the teacher and the prompts");
+  }
+
+  /// Throws where too many rows were given up; what was rejected stays in the work folder then.
+  void expect_enough(const retort::StageContext& context, const stages::SynthesisReport& report) const {
+    const auto rows = static_cast<double>(params_.rows);
+    if (static_cast<double>(report.given_up) <= params_.max_given_up_share * rows && !report.kept.empty()) return;
+    const fs::path kept = fs::path(context.work_folder()) / "rejected.jsonl";
+    fs::copy_file(fs::path(context.output_folder()) / "rejected.jsonl", kept, fs::copy_options::overwrite_existing);
+    throw std::runtime_error("stage.synthesize: " + std::to_string(report.given_up) + " of " +
+                             std::to_string(report.tried) + " rows have no good try, and max_given_up_share allows " +
+                             nlohmann::json(params_.max_given_up_share).dump() + " of " + std::to_string(params_.rows) +
+                             "; the first: " + report.first_reason + "; '" + kept.string() +
+                             "' has all; see to the teacher and the prompts");
   }
 
   Params params_;

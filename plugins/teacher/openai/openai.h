@@ -31,7 +31,7 @@ struct Settings {
   ChatDefaults chat;
   Budget budget;
   Prices prices;
-  std::size_t give_up_after = 64;                ///< requests in a row that failed for good; 0: never
+  std::size_t give_up_after = 64;                ///< requests in a row that the endpoint failed for good; 0: never
   bool offline = false;                          ///< nothing is sent: what is not kept is an error of its request
   bool batch = false;                            ///< through the API's batches, which cost less and take longer
   double poll = 30.0;                            ///< seconds between two looks at a batch
@@ -87,6 +87,7 @@ class OpenAi {
   std::optional<ScoreForm> score_form_;  ///< once it is known
   std::unique_ptr<BatchApi> batches_;
   bool said_ = false;
+  std::size_t failed_in_a_row_ = 0;  ///< over all calls: a caller may ask for a few at a time
 };
 
 }  // namespace retort::openai

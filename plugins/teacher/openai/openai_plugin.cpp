@@ -170,7 +170,9 @@ class OpenAiTeacher final : public retort::Teacher {
         .doc("before a try; a request that the server wants to wait longer has failed")
         .integer("give_up_after", &Params::give_up_after)
         .at_least(0)
-        .doc("requests in a row that failed after their last try: the endpoint is down, and the run ends; 0: never");
+        .doc(
+            "requests in a row that got no answer, or status 402, 403, 404, 405, 429 or 5xx, at their last try: the "
+            "endpoint is down, knows no such model or has had enough, and the run ends; 0: never");
   }
   static void what_it_may_cost(retort::ParameterSet<Params>& parameters) {
     parameters.object("budget", &Params::budget,

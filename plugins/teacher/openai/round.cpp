@@ -11,9 +11,15 @@ using nlohmann::json;
 
 namespace {
 
-constexpr long unauthorized = 401;
+constexpr long unauthorized = 401, unpaid = 402, forbidden = 403, unknown = 404, no_method = 405, too_many = 429;
 constexpr double bytes_a_token =
     4;  ///< where the server does not count: about what byte-pair encodings make of English
+
+/// Whether the next request fares no better: silence, an unknown model or address, a quota that is used up.
+bool is_the_endpoints(long status) {
+  return status == 0 || status == unpaid || status == forbidden || status == unknown || status == no_method ||
+         status == too_many || status >= 500;
+}
 
 std::string tries(const HttpAnswer& answer) {
   return answer.tries == 1 ? "" : " after " + std::to_string(answer.tries) + " tries";
@@ -128,13 +134,13 @@ void OpenAi::Round::take(std::size_t k, const HttpAnswer& answer) {
                                   : cost_of_failure(one.body, one.most, answer);
   Amount total = one.total;
   total += one.last;
-  const bool failed = answer.status == 0 || answer.status >= 500;
-  failed_in_a_row_ = failed ? failed_in_a_row_ + 1 : 0;
+  const bool failed = is_the_endpoints(answer.status);
+  owner_.failed_in_a_row_ = failed ? owner_.failed_in_a_row_ + 1 : 0;
   const std::string failure = failed ? owner_.without_key(item["error"]) : "";
   give(one, std::move(item), total);
-  if (owner_.settings_.give_up_after > 0 && failed_in_a_row_ >= owner_.settings_.give_up_after)
-    throw std::runtime_error(std::to_string(failed_in_a_row_) + " requests in a row failed, the last: " + failure +
-                             "; what was answered is kept: see to the endpoint and run the same again");
+  if (owner_.settings_.give_up_after > 0 && owner_.failed_in_a_row_ >= owner_.settings_.give_up_after)
+    throw std::runtime_error(std::to_string(owner_.failed_in_a_row_) + " requests in a row failed, the last: " +
+                             failure + "; what was answered is kept: see to the endpoint and run the same again");
 }
 
 std::optional<Amount> OpenAi::Round::take_from_batch(const std::string& key, const json& item,

@@ -67,7 +67,7 @@ class OpenAi::Round final : public Gate {
   const Read& read_;
   std::vector<Pending> pending_;
   std::map<std::string, std::size_t> by_key_;
-  std::size_t known_ = 0, refused_keys_ = 0, answered_ = 0, failed_in_a_row_ = 0;
+  std::size_t known_ = 0, refused_keys_ = 0, answered_ = 0;
   std::string refusal_;
 };
 

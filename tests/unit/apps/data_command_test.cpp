@@ -44,7 +44,7 @@ TEST_F(DataCommand, CleansAndShows) {
   EXPECT_EQ(retort({"data", "dedup", data_, "--out", clean}).code, 2);  // it is there
   const Outcome shown = retort({"data", "show", clean, "--out", page});
   ASSERT_EQ(shown.code, 0);
-  EXPECT_NE(shown.out.find(": 1 rows, 0 that cannot be used"), std::string::npos) << shown.out;
+  EXPECT_NE(shown.out.find(": 1 rows, 0 that cannot be used, 2 rejected before"), std::string::npos) << shown.out;
   std::ifstream file(page);
   std::stringstream html;
   html << file.rdbuf();
@@ -78,6 +78,13 @@ TEST_F(DataCommand, SaysWhatIsMissing) {
   EXPECT_EQ(retort({"data", "stats", (folder_ / "nowhere").string()}).code, 2);
   EXPECT_EQ(retort({"data", "export", data_, "--format", "alpaca", "--out", (folder_ / "x").string()}).code, 2);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "x.part"));
+  EXPECT_EQ(retort({"data", "split", data_, "--test", "nan", "--out", (folder_ / "x").string()}).code, 2);
+  EXPECT_EQ(retort({"data", "import", folder_.string(), "--from", "clinc", "--out", (folder_ / "x").string()}).code, 2);
+  const std::string foreign = (folder_ / "foreign.jsonl").string();
+  std::ofstream(foreign) << "{\"question\":\"play\"}\n";
+  const Outcome none = retort({"data", "dedup", foreign, "--out", (folder_ / "none").string()});
+  EXPECT_EQ(none.code, 1);
+  EXPECT_NE(none.err.find("no row is left of 1"), std::string::npos) << none.err;
   const Outcome stats = retort({"data", "stats", data_});
   EXPECT_EQ(stats.code, 0);
   EXPECT_NE(stats.out.find("1 rejected"), std::string::npos) << stats.out;

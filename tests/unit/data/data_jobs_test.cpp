@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 
+#include "data/data_page.h"
 #include "data/data_rows.h"
 #include "data_fixture.h"
 
@@ -108,6 +109,27 @@ TEST_F(DataJobs, ExportWritesWhatLlamaFactoryLooksUp) {
   EXPECT_EQ(report.removed.at("unlabelled"), 1);
   std::ifstream info(folder_ / "mine/dataset_info.json");
   EXPECT_EQ(nlohmann::json::parse(info).at("mine_train").at("file_name"), "train.jsonl");
+}
+
+TEST(DataPage, ReasonsAreAFilterWhateverWasSaid) {
+  DataPage page("rows", 2000);
+  for (int i = 0; i < 1000; ++i) {
+    DataRow row;
+    row.split = "rejected";
+    row.line = i + 1;
+    row.text = "{}";
+    row.reason =
+        "refused: cannot read \"lamp " + std::to_string(i) + std::string(static_cast<std::size_t>(i), 'x') + "\"";
+    page.take(row);
+    row.reason = std::string("score: ") + static_cast<char>('a' + i % 26) + static_cast<char>('a' + i / 26 % 26);
+    page.take(row);
+  }
+  const std::string html = page.render();
+  EXPECT_NE(html.find("\">refused: cannot read &quot;…&quot; (1000)</option>"), std::string::npos);
+  EXPECT_NE(html.find("\">another reason ("), std::string::npos);
+  std::size_t options = 0;
+  for (std::size_t at = html.find("<option"); at != std::string::npos; at = html.find("<option", at + 1)) ++options;
+  EXPECT_LT(options, 220U);
 }
 
 TEST_F(DataJobs, WhatIsStoppedOrInTheWayLeavesNothing) {

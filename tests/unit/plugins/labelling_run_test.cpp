@@ -194,6 +194,28 @@ TEST_F(LabellingRun, ASpentBudgetEndsTheRunAndALargerOneGoesOn) {
   EXPECT_EQ(server.requests(), rows);
 }
 
+TEST_F(LabellingRun, WhatIsRejectedForCertainEndsTheRunAndIsKept) {
+  HttpServer server(
+      [](const HttpRequest&) { return HttpResponse{400, R"({"error":{"message":"no tools here"}})", ""}; });
+  Json json = config(server, function_call);
+  json["stages"][1]["max_rejected_share"] = 0.5;
+  try {
+    run(json, "run");
+    FAIL() << "a run without rows ended well";
+  } catch (const std::exception& error) {
+    const std::string said = error.what();
+    EXPECT_NE(said.find("16 of 16 rows were rejected and 8 more are not asked about"), std::string::npos) << said;
+    EXPECT_NE(said.find("no tools here"), std::string::npos) << said;
+  }
+  EXPECT_EQ(server.requests(), 16U);  // two batches of eight: more than half of 24
+  EXPECT_NE(read_file(RunFolder(folder_ / "run").log()).find("the run failed: stage \"labels\""), std::string::npos);
+  std::size_t kept = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder_ / "run" / "work"))
+    if (entry.path().filename() == "rejected.jsonl")
+      for (const char c : read_file(entry.path())) kept += c == '\n' ? 1 : 0;
+  EXPECT_EQ(kept, 16U);
+}
+
 TEST_F(LabellingRun, TheKeyIsNowhereInTheRunFolder) {
   const HttpServer server([](const HttpRequest& request) {
     if (request.number == 3) return HttpResponse{403, std::string(R"({"error":{"message":"key )") + key + "\"}}", ""};

@@ -233,6 +233,32 @@ TEST(OpenAiLimits, AnEndpointThatIsDownEndsTheBatch) {
   EXPECT_EQ(server.requests(), 8U);
 }
 
+/// However few requests come at a time; what is wrong with one request alone does not count.
+TEST(OpenAiLimits, AnEndpointThatRefusesEverythingEndsTheRun) {
+  for (const auto& [status, head] :
+       {std::pair(404L, ""), std::pair(429L, "Retry-After: 3600\r\n"), std::pair(402L, "")}) {
+    const HttpServer server([&](const HttpRequest&) {
+      return HttpResponse{static_cast<int>(status), R"({"error":{"message":"no"}})", head};
+    });
+    Settings with = settings(server);
+    with.concurrency = 1;
+    with.give_up_after = 5;
+    OpenAi teacher(with);
+    const auto ask_two = [&] {
+      teacher.complete("", requests(2), [](std::size_t, const std::string&) {}, [] { return false; });
+    };
+    ask_two();
+    ask_two();
+    EXPECT_THROW(ask_two(), std::runtime_error) << status;
+    EXPECT_EQ(server.requests(), 5U) << status;
+  }
+  const HttpServer strict(
+      [](const HttpRequest&) { return HttpResponse{400, R"({"error":{"message":"too long"}})", ""}; });
+  Settings with = settings(strict);
+  with.give_up_after = 5;
+  EXPECT_EQ(ask(with, requests(20)).size(), 20U);
+}
+
 TEST(OpenAiLimits, SeveralEndpointsShareTheWorkAndStandInForEachOther) {
   const HttpServer one(echo), two(echo);
   Settings with = settings(one);

@@ -279,6 +279,20 @@ TEST(Synthesis, APersonNamesNoTool) {
   EXPECT_EQ(written.report.rejected, (std::map<std::string, std::int64_t>{{"utterance", 8}}));
 }
 
+TEST(Synthesis, MoreThanMayBeGivenUpEndsIt) {
+  Script script;
+  SynthesisOptions options = options_of(40);
+  options.quotas = {1, 0, 0, 0, 0, 0};
+  options.attempts = 1;
+  options.given_up_share = 0.25;  // ten of forty, in batches of seven
+  for (task::Tool& tool : options.tools) tool.name += "_tool";
+  const Written written = written_by(script, options);
+  EXPECT_EQ(written.report.tried, 14U);
+  EXPECT_EQ(written.report.given_up, 14);
+  EXPECT_EQ(script.asked, 28U);  // task and message of each
+  EXPECT_EQ(written.report.first_reason.find("utterance: it names the tool "), 0U) << written.report.first_reason;
+}
+
 TEST(Synthesis, WhatCannotBeIsRefused) {
   std::array<bool, row_kinds> possible = possible_kinds(home_tools());
   EXPECT_TRUE(possible[3]);

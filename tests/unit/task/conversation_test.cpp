@@ -245,6 +245,15 @@ TEST(RowTally, SaysTheThreeCommonestReasons) {
   EXPECT_FALSE(contains(text, "× d")) << text;
 }
 
+TEST(RowTally, ReasonsDifferByMoreThanWhatWasSaid) {
+  EXPECT_EQ(kind_of_reason("row: /messages/12/role: expected a string, found 7"),
+            "/messages/N/role: expected a string");
+  EXPECT_EQ(kind_of_reason("refused: cannot read \"stop 2 lamps\" as a request"),
+            "refused: cannot read \"…\" as a request");
+  EXPECT_EQ(kind_of_reason("unknown tool \"x7\" of \"a b"), "unknown tool \"xN\" of \"…\"");
+  EXPECT_EQ(kind_of_reason("\""), "\"");
+}
+
 std::filesystem::path shared_cases() {
   return tests::shared_data("").parent_path().parent_path() / "cases" / "files";
 }
