@@ -143,6 +143,16 @@ TEST(Envelopes, OptionsOfATask) {
   Task no_none("functional_tokens", {.no_call = false});
   EXPECT_FALSE(no_none.takes(std::vector<Call>{}));
   EXPECT_TRUE(no_none.takes({{"stop", Json::object()}}));
+  const Call stop{"stop", Json::object()};
+  for (const char* format : {"functional_tokens", "json"}) {
+    Task one(format, {.most_calls = 1}), two(format, {.most_calls = 2}), most(format, {.most_calls = 1000});
+    EXPECT_TRUE(one.takes({stop}));
+    EXPECT_FALSE(one.takes({stop, stop}));
+    EXPECT_TRUE(two.takes({stop, stop}));
+    EXPECT_FALSE(two.takes({stop, stop, stop}));
+    EXPECT_TRUE(most.takes(std::vector<Call>(16, stop)));
+    EXPECT_FALSE(most.takes(std::vector<Call>(17, stop)));  // what the form holds
+  }
   Task asks("functional_tokens", {.ask_back = true});
   EXPECT_TRUE(asks.takes({{"light_set", {{"state", "on"}}}}));
   EXPECT_FALSE(asks.takes({{"light_set", {{"state", "dim"}}}}));

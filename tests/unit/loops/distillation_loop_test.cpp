@@ -9,6 +9,7 @@
 
 #include "distill_fixture.h"
 #include "host/base/files.h"
+#include "host/base/json.h"
 
 namespace retort::train {
 namespace {
@@ -135,6 +136,30 @@ TEST(DistillationLoop, TagsOfPromptsCountWithTheirWeight) {
       said.insert(std::string(tokenizer.token(static_cast<text::TokenId>(seen.integers.at("labels")[n]))));
   EXPECT_TRUE(said.contains("<|none|>"));
   EXPECT_GT(said.size(), 2u) << "a call and an argument at least";
+}
+
+TEST(DistillationLoop, ANewStudentIsAskedByTagsOnlyWhereItLearnsThem) {
+  const Workplace place;
+  const std::filesystem::path package = place.policy() / "retort.json";
+  nlohmann::json described = host::read_json(package);
+  described["task"]["tag_weight"] = 1.5;
+  host::write_json(package, described);
+  FakeDistill loss;
+  loss.signals |= RETORT_SIGNAL_LABELS;
+  const auto weight = [&](const std::string& name, double tag_weight, bool given) {
+    DistillLoopJob job = distill_job(place, name, 1, place.policy(), loss);
+    job.tag_weight = tag_weight;
+    if (!given) {
+      job.student.reset();
+      job.initialisation = "layers";
+      job.model.layers = 1;
+    }
+    distil(job);
+    return host::read_json(job.output / "retort.json").at("task").value("tag_weight", 0.0);
+  };
+  EXPECT_EQ(weight("taught", 0.5, false), 1.5);
+  EXPECT_EQ(weight("untaught", 0, false), 0);
+  EXPECT_EQ(weight("given", 0, true), 1.5);  // it knew them before
 }
 
 TEST(DistillationLoop, OneBatchOfEightEqualsEightOfOne) {

@@ -165,6 +165,8 @@ TEST_F(TaskAdaptation, ANewModelsEmbeddingBeginsWithAPretrainedOnes) {
   job.training.steps = 1;
   job.training.learning_rate = 1e-12;
   job.tag_weight = 0.5;  // learns too, in a new model as in any
+  job.answer_tag_weight = 1.5;
+  job.calls_as_taught = true;
   std::string said;
   const RunHooks hooks{[](std::string_view, std::int64_t, double) {},
                        [](std::string_view, std::int64_t, std::int64_t, std::string_view) {}, [] {},
@@ -172,6 +174,8 @@ TEST_F(TaskAdaptation, ANewModelsEmbeddingBeginsWithAPretrainedOnes) {
   fine_tune(job, hooks);
   EXPECT_NE(said.find("embeddings begin with those of '" + folder_.path().string()), std::string::npos) << said;
   const CallModule made = load_call_module(job.output);
+  EXPECT_EQ(made.contract.tag_weight(), 1.5);
+  EXPECT_EQ(made.contract.grammar(), nlohmann::json({{"most_calls", 1}, {"no_call", false}}));
   DecoderModule expected(made.decoder->config(), job.seed);
   const std::unique_ptr<DecoderModule> pretrained = load_decoder(model::ModelFolder(folder_.path()));
   const torch::Tensor random = expected.weight("model.embed_tokens.weight").detach().clone();

@@ -73,8 +73,8 @@ TEST(TagReader, SumsTheLogarithmsOfAnAnswersTags) {
   EXPECT_NEAR(of({{"state", "on"}, {"room", "hall"}}), others * 2 - tokens * rest, 1e-9);
   EXPECT_NEAR(of({{"state", "on"}}), others * 2 - tokens * rest, 1e-9);
   EXPECT_NEAR(of({{"state", "off"}}), -tokens * rest, 1e-9);
-  const Tokens two =
-      asked.contract.response(asked.tokenizer, "hall on", {{"light_set", {{"state", "on"}}}, {"alarm_cancel", {}}});
+  const Tokens two = asked.contract.response(
+      asked.tokenizer, "hall on", {{"light_set", {{"state", "on"}}}, {"alarm_cancel", nlohmann::json::object()}});
   EXPECT_FALSE(asked.reader.log_probability(asked.prompt, asked.logits, two));
   EXPECT_FALSE(asked.reader.log_probability(asked.prompt, asked.logits, Tokens{asked.id("<|none|>")}));
 }
