@@ -46,6 +46,26 @@ grammar::GrammarOptions options_for(const grammar::GrammarOptions& options, cons
   return grammar::options_for(options, names);
 }
 
+/// Natural logarithm, of the model itself: `behind` [V] are the logits behind the prompt, `after` [R−1,V] behind the
+/// response's tokens but the last.
+double log_probability(std::span<const TokenId> response, std::span<const float> behind, std::span<const float> after) {
+  double sum = log_probabilities(behind, response[0], 0).chosen.log_probability;
+  for (std::size_t i = 1; i < response.size(); ++i)
+    sum +=
+        log_probabilities(after.subspan((i - 1) * behind.size(), behind.size()), response[i], 0).chosen.log_probability;
+  return sum;
+}
+
+/// Whether each token of the response but the first is the one that would be chosen; `after` as above, `state` the
+/// grammar's behind the first.
+bool is_written(std::span<const TokenId> response, std::span<const float> after, grammar::Grammar* grammar,
+                grammar::GrammarState state) {
+  const std::size_t vocabulary = after.size() / (response.size() - 1);
+  for (std::size_t i = 1; i < response.size(); ++i)
+    if (greedy_choice(after.subspan((i - 1) * vocabulary, vocabulary), grammar, state) != response[i]) return false;
+  return true;
+}
+
 }  // namespace
 
 struct CallModel::State {
@@ -77,10 +97,9 @@ struct CallModel::State {
   GenerationOptions generation_options(const task::Conversation& conversation, std::int64_t max_new_tokens);
   Generation generate_by_tags(const std::vector<TokenId>& prompt, const task::Conversation& conversation,
                               const GenerationOptions& options);
-  std::optional<std::vector<TokenId>> allowed(const std::vector<TokenId>& response,
-                                              const task::Conversation& conversation, grammar::Grammar* limits);
-  double log_probability(std::span<const TokenId> prompt, std::span<const float> behind,
-                         std::span<const TokenId> response);
+  std::optional<std::vector<TokenId>> said_by_tags(const std::vector<TokenId>& prompt, std::span<const float> under,
+                                                   TokenId call, const task::Conversation& conversation,
+                                                   const GenerationOptions& options);
   Answer read(Generation generation, const task::Conversation& conversation, bool limited) const;
 };
 
@@ -144,62 +163,60 @@ GenerationOptions CallModel::State::generation_options(const task::Conversation&
           .allowed_mass = wanted.measure_mass};
 }
 
-/// The response as the form writes it; nothing where the model may not answer so.
-std::optional<std::vector<TokenId>> CallModel::State::allowed(const std::vector<TokenId>& response,
-                                                              const task::Conversation& conversation,
-                                                              grammar::Grammar* limits) {
-  const task::ParsedResponse parsed = contract.parse(tokenizer, response, conversation);
+/// The answer of the tags under the prompt, as the form writes it; nothing where the model may not answer so, or not at
+/// that length.
+std::optional<std::vector<TokenId>> CallModel::State::said_by_tags(const std::vector<TokenId>& prompt,
+                                                                   std::span<const float> under, TokenId call,
+                                                                   const task::Conversation& conversation,
+                                                                   const GenerationOptions& options) {
+  if (tags == nullptr) tags = std::make_unique<TagReader>(contract.envelope(tokenizer), tokenizer);
+  const auto tagged = tags->response(prompt, under, call);
+  if (!tagged) return std::nullopt;
+  const task::ParsedResponse parsed = contract.parse(tokenizer, *tagged, conversation);
   const auto* calls = std::get_if<std::vector<task::Call>>(&parsed);
   if (calls == nullptr) return std::nullopt;
   task::Message answer{.role = task::Role::assistant};
-  for (const task::Call& call : *calls) answer.tool_calls.push_back({"", call});
-  std::vector<TokenId> written = contract.response(tokenizer, conversation, answer);
-  if (limits == nullptr) return written;
-  grammar::GrammarState state = limits->begin();
-  for (const TokenId token : written)
-    if (!limits->advance(state, token)) return std::nullopt;
-  return written;
-}
-
-/// Natural logarithm, of the model itself; `behind` [V] are the logits behind the prompt, which sequence 0 begins with.
-double CallModel::State::log_probability(std::span<const TokenId> prompt, std::span<const float> behind,
-                                         std::span<const TokenId> response) {
-  double sum = log_probabilities(behind, response[0], 0).chosen.log_probability;
-  if (response.size() == 1) return sum;
-  decoder.fork(0, 0, static_cast<std::int64_t>(prompt.size()));
-  const std::vector<float> logits = decoder.forward_all(response.first(response.size() - 1));
-  const std::size_t vocabulary = behind.size();
-  for (std::size_t i = 1; i < response.size(); ++i)
-    sum += log_probabilities(std::span(logits).subspan((i - 1) * vocabulary, vocabulary), response[i], 0)
-               .chosen.log_probability;
-  return sum;
+  for (const task::Call& one : *calls) answer.tool_calls.push_back({"", one});
+  std::vector<TokenId> said = contract.response(tokenizer, conversation, answer);
+  const auto tokens = static_cast<std::int64_t>(said.size());
+  if (tokens > options.max_new_tokens || static_cast<std::int64_t>(prompt.size()) + tokens > decoder.context() + 1)
+    return std::nullopt;
+  if (options.grammar == nullptr) return said;
+  grammar::GrammarState state = options.grammar->begin();
+  for (const TokenId token : said)
+    if (!options.grammar->advance(state, token)) return std::nullopt;
+  return said;
 }
 
 Generation CallModel::State::generate_by_tags(const std::vector<TokenId>& prompt,
                                               const task::Conversation& conversation,
                                               const GenerationOptions& options) {
-  if (tags == nullptr) tags = std::make_unique<TagReader>(contract.envelope(tokenizer), tokenizer);
   decoder.reset();
   const std::vector<float> logits = decoder.forward_all(prompt);
   const std::span<const float> under(logits), behind = under.last(logits.size() / prompt.size());
+  grammar::GrammarState state;
+  if (options.grammar != nullptr) state = options.grammar->begin();
+  const TokenId call = greedy_choice(behind, options.grammar, state);
+  const auto said = said_by_tags(prompt, under, call, conversation, options);
+  if (!said) return generate_behind(decoder, prompt, behind, options);
+  // All of what the tags say goes through the model at once. Where it is what the model would write, it is the answer.
+  const std::vector<float> after_said = decoder.forward_all(std::span(*said).first(said->size() - 1));
+  if (!options.allowed_mass && is_written(*said, after_said, options.grammar, std::move(state)))
+    return {.tokens = *said};
+  decoder.fork(0, 0, static_cast<std::int64_t>(prompt.size()));
   Generation written = generate_behind(decoder, prompt, behind, options);
-  if (written.tokens.empty()) return written;
-  const auto tagged = tags->response(prompt, under, written.tokens.front());
-  if (!tagged || *tagged == written.tokens) return written;
-  const auto said = allowed(*tagged, conversation, options.grammar);
-  if (!said || *said == written.tokens) return written;
-  const auto fits = [&](const std::vector<TokenId>& response) {
-    return static_cast<std::int64_t>(response.size()) <= options.max_new_tokens &&
-           static_cast<std::int64_t>(prompt.size() + response.size()) <= decoder.context() + 1;
-  };
+  if (written.tokens == *said || host::stop_requested()) return written;
   const auto tags_of_written = tags->log_probability(prompt, under, written.tokens);
-  if (!tags_of_written || !fits(*said) || host::stop_requested()) return written;
-  const auto worth = [&](const std::vector<TokenId>& response, double of_tags) {
-    return log_probability(prompt, behind, response) + wanted.tag_weight * of_tags;
-  };
-  const bool cut = written.tokens.back() != end;  // at the longest answer: then nothing is to be said for it
   const auto tags_of_said = tags->log_probability(prompt, under, *said);
-  if (!tags_of_said || (!cut && worth(*said, *tags_of_said) <= worth(written.tokens, *tags_of_written))) return written;
+  if (!tags_of_written || !tags_of_said) return written;
+  if (written.tokens.back() == end) {  // else it is as long as may be, and nothing is to be said for it
+    decoder.fork(0, 0, static_cast<std::int64_t>(prompt.size()));
+    const std::vector<float> after_written =
+        decoder.forward_all(std::span(written.tokens).first(written.tokens.size() - 1));
+    if (log_probability(*said, behind, after_said) + wanted.tag_weight * *tags_of_said <=
+        log_probability(written.tokens, behind, after_written) + wanted.tag_weight * *tags_of_written)
+      return written;
+  }
   written.tokens = *said;
   written.forced = 0;
   return written;

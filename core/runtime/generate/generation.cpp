@@ -213,6 +213,15 @@ Generation generate_behind(Decoder& decoder, std::span<const TokenId> prompt, st
   return run.finish();
 }
 
+TokenId greedy_choice(std::span<const float> logits, grammar::Grammar* grammar, grammar::GrammarState& state) {
+  Sampler sampler{SamplingOptions()};
+  TokenId token = sampler.next(logits, {});
+  if (grammar == nullptr || grammar->advance(state, token)) return token;
+  token = sampler.next(logits, {}, &grammar->mask(state));
+  grammar->advance(state, token);
+  return token;
+}
+
 Generation generate_greedy(Decoder& decoder, std::span<const TokenId> prompt, TokenId end,
                            std::int64_t max_new_tokens) {
   return generate(decoder, prompt, {.ends = {end}, .max_new_tokens = max_new_tokens});
