@@ -137,10 +137,6 @@ retort_quantize_scheme layer_scheme(const retort_bound_component& quantizer) {
   return with_plain_errors([&] { return scheme_of_layers(quantizer_call_of(quantizer)); });
 }
 
-bool smooths(const retort_bound_component& quantizer) {
-  return quantizer_call_of(quantizer).smooths();
-}
-
 bool check_quantizer(const retort_bound_component& quantizer) {
   const host::QuantizerCall call = quantizer_call_of(quantizer);
   check_storable(call);

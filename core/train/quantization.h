@@ -35,8 +35,6 @@ ModelSize quantize(const QuantizationJob& job, const RunHooks& hooks);
 /// Bytes of the weights that quantize() would write, from the model's shape alone. Throws as quantize() for schemes.
 std::int64_t planned_bytes(const std::filesystem::path& model, const retort_bound_component& quantizer,
                            const StorageOptions& storage);
-/// Whether the quantizer scales a model's channels before it rounds.
-bool smooths(const retort_bound_component& quantizer);
 /// How the quantizer stores layers whose sizes its groups divide.
 retort_quantize_scheme layer_scheme(const retort_bound_component& quantizer);
 

@@ -136,13 +136,6 @@ std::filesystem::path grid_of(const QuantizationAwareJob& job, const RunHooks& h
 ModelSize run(const QuantizationAwareJob& job, const RunHooks& hooks) {
   if (!job.distillation.student)
     throw std::invalid_argument("quantisation-aware training: expected a float model to start from, found none");
-  if (smooths(job.grid.quantizer))
-    throw std::invalid_argument(
-        "quantisation-aware training: expected a quantizer that leaves the model's weights as they are, found " +
-        std::string(job.grid.quantizer.id.data, job.grid.quantizer.id.size) +
-        ", which smooths them: its scales are of other weights than those that learn; take quantize.rtn, quantize.gptq "
-        "or "
-        "quantize.hqq");
   const model::ModelFolder grid(grid_of(job, hooks));
   if (!grid.quantized())
     throw std::invalid_argument(

@@ -134,23 +134,6 @@ class QuantizationAware : public ::testing::Test {
   fs::path float_model_;
 };
 
-TEST_F(QuantizationAware, RefusesAQuantizerThatSmoothsBeforeAnythingIsMade) {
-  const QuantizationAwareJob plain = job("smoothed", 1);
-  retort_quantizer_v1 functions = *static_cast<const retort_quantizer_v1*>(plain.grid.quantizer.functions);
-  functions.smooth = [](retort_instance*, const retort_site*, const retort_tensor*,
-                        const retort_metric_sink*) -> retort_error* { return nullptr; };
-  QuantizationAwareJob smoothed = plain;
-  smoothed.grid.quantizer.functions = &functions;
-  Recorder recorder;
-  try {
-    train_quantized(smoothed, recorder.hooks());
-    ADD_FAILURE() << "accepted";
-  } catch (const std::invalid_argument& error) {
-    EXPECT_NE(std::string(error.what()).find("found quantize.plain, which smooths"), std::string::npos) << error.what();
-  }
-  EXPECT_FALSE(fs::exists(plain.distillation.work / "grid"));
-}
-
 TEST_F(QuantizationAware, LearnsCodesAndScalesThatTheRuntimeComputesWith) {
   const QuantizationAwareJob learned = job("learned", 40);
   Recorder recorder;
