@@ -9,8 +9,9 @@
 
 namespace retort::grammar {
 
-/// {"values_from_utterance": false, "no_call": true, "most_calls": 0, "ask_back": false, "enums": {TOOL: {ARGUMENT: [TEXT, …]}}}, all
-/// optional. Throws std::invalid_argument: origin, JSON pointer, expected, found; an unknown key too.
+/// {"values_from_utterance": false, "no_call": true, "most_calls": 0, "ask_back": false,
+///  "enums": {TOOL: {ARGUMENT: [TEXT, …]}}}, all optional. Throws std::invalid_argument: origin, JSON pointer,
+///  expected, found; an unknown key too.
 GrammarOptions grammar_options_from_json(const nlohmann::json& json, const std::string& origin);
 /// What grammar_options_from_json() reads, every key written.
 nlohmann::json to_json(const GrammarOptions& options);

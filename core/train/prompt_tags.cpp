@@ -1,7 +1,5 @@
 #include "train/prompt_tags.h"
 
-#include <stdexcept>
-
 #include "task/prompt_tags.h"
 
 namespace retort::train {
@@ -9,14 +7,11 @@ namespace retort::train {
 void add_prompt_tags(std::vector<Sequence>& sequences, const task::PromptContract& contract,
                      const text::Tokenizer& tokenizer, double weight) {
   if (weight == 0) return;
-  const auto none = tokenizer.find("<|none|>");
-  if (!none || contract.format() != "functional_tokens")
-    throw std::invalid_argument("tag_weight: expected 0 where calls are written as \"" + contract.format() +
-                                "\", found " + std::to_string(weight) +
-                                ": arguments have tokens of their own in the form functional_tokens alone");
-  const std::string conjunction = contract.envelope(tokenizer).conjunction;
+  const task::PromptContract taught = contract.with_tag_weight(weight);  // or why it cannot be
+  const task::CallEnvelope envelope = taught.envelope(tokenizer);
+  const text::TokenId none = envelope.no_call.front().token;
   for (Sequence& sequence : sequences) {
-    sequence.tags = task::prompt_tags(sequence.prompt, sequence.response, tokenizer, *none, conjunction);
+    sequence.tags = task::prompt_tags(sequence.prompt, sequence.response, tokenizer, none, envelope.conjunction);
     sequence.tag_weight = static_cast<float>(weight);
   }
 }

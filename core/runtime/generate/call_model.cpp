@@ -58,11 +58,12 @@ double log_probability(std::span<const TokenId> response, std::span<const float>
 
 /// Whether each token of the response but the first is the one that would be chosen; `after` as above, `state` the
 /// grammar's behind the first.
-bool is_written(std::span<const TokenId> response, std::span<const float> after, grammar::Grammar* grammar,
-                grammar::GrammarState state) {
+bool is_written(Sampler& sampler, std::span<const TokenId> response, std::span<const float> after,
+                grammar::Grammar* grammar, grammar::GrammarState state) {
   const std::size_t vocabulary = after.size() / (response.size() - 1);
   for (std::size_t i = 1; i < response.size(); ++i)
-    if (greedy_choice(after.subspan((i - 1) * vocabulary, vocabulary), grammar, state) != response[i]) return false;
+    if (greedy_choice(sampler, after.subspan((i - 1) * vocabulary, vocabulary), grammar, state) != response[i])
+      return false;
   return true;
 }
 
@@ -196,12 +197,13 @@ Generation CallModel::State::generate_by_tags(const std::vector<TokenId>& prompt
   const std::span<const float> under(logits), behind = under.last(logits.size() / prompt.size());
   grammar::GrammarState state;
   if (options.grammar != nullptr) state = options.grammar->begin();
-  const TokenId call = greedy_choice(behind, options.grammar, state);
+  Sampler sampler(options.sampling);
+  const TokenId call = greedy_choice(sampler, behind, options.grammar, state);
   const auto said = said_by_tags(prompt, under, call, conversation, options);
   if (!said) return generate_behind(decoder, prompt, behind, options);
   // All of what the tags say goes through the model at once. Where it is what the model would write, it is the answer.
   const std::vector<float> after_said = decoder.forward_all(std::span(*said).first(said->size() - 1));
-  if (!options.allowed_mass && is_written(*said, after_said, options.grammar, std::move(state)))
+  if (!options.allowed_mass && is_written(sampler, *said, after_said, options.grammar, std::move(state)))
     return {.tokens = *said};
   decoder.fork(0, 0, static_cast<std::int64_t>(prompt.size()));
   Generation written = generate_behind(decoder, prompt, behind, options);

@@ -16,6 +16,27 @@ double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
+/// A token and, where the grammar was asked for it, the mask that it was chosen under.
+struct Choice {
+  TokenId token = -1;
+  const grammar::TokenMask* allowed = nullptr;
+};
+
+/// `state` goes on behind the token. `masked`: ask for the mask in any case.
+Choice choose_token(Sampler& sampler, std::span<const float> logits, std::span<const TokenId> seen,
+                    grammar::Grammar* grammar, grammar::GrammarState& state, bool masked) {
+  Choice choice;
+  if (grammar == nullptr || (sampler.plain() && !masked)) {
+    // What the model would say anyhow is most often allowed, and reading one token is far less than a mask.
+    choice.token = sampler.next(logits, seen);
+    if (grammar == nullptr || grammar->advance(state, choice.token)) return choice;
+  }
+  choice.allowed = &grammar->mask(state);
+  choice.token = sampler.next(logits, seen, choice.allowed);
+  grammar->advance(state, choice.token);
+  return choice;
+}
+
 /// One prompt being continued in one sequence of the decoder, which has been fed it.
 class Run {
  public:
@@ -64,19 +85,8 @@ class Run {
 
  private:
   void choose(std::span<const float> logits) {
-    const grammar::TokenMask* allowed = nullptr;
-    TokenId token = -1;
-    bool advanced = false;
-    if (options_.grammar == nullptr || (sampler_.plain() && !options_.allowed_mass)) {
-      // What the model would say anyhow is most often allowed, and reading one token is far less than a mask.
-      token = sampler_.next(logits, tokens_);
-      advanced = options_.grammar == nullptr || options_.grammar->advance(state_, token);
-    }
-    if (!advanced) {
-      allowed = &options_.grammar->mask(state_);
-      token = sampler_.next(logits, tokens_, allowed);
-      options_.grammar->advance(state_, token);
-    }
+    const auto [token, allowed] =
+        choose_token(sampler_, logits, tokens_, options_.grammar, state_, options_.allowed_mass);
     if (options_.allowed_mass && allowed != nullptr) result_.allowed_log_mass += allowed_log_mass(logits, *allowed);
     if (options_.log_probabilities > 0)
       result_.log_probabilities.push_back(log_probabilities(logits, token, options_.log_probabilities));
@@ -213,13 +223,9 @@ Generation generate_behind(Decoder& decoder, std::span<const TokenId> prompt, st
   return run.finish();
 }
 
-TokenId greedy_choice(std::span<const float> logits, grammar::Grammar* grammar, grammar::GrammarState& state) {
-  Sampler sampler{SamplingOptions()};
-  TokenId token = sampler.next(logits, {});
-  if (grammar == nullptr || grammar->advance(state, token)) return token;
-  token = sampler.next(logits, {}, &grammar->mask(state));
-  grammar->advance(state, token);
-  return token;
+TokenId greedy_choice(Sampler& sampler, std::span<const float> logits, grammar::Grammar* grammar,
+                      grammar::GrammarState& state) {
+  return choose_token(sampler, logits, {}, grammar, state, false).token;
 }
 
 Generation generate_greedy(Decoder& decoder, std::span<const TokenId> prompt, TokenId end,

@@ -44,9 +44,10 @@ Generation generate(Decoder& decoder, std::span<const TokenId> prompt, const Gen
 Generation generate_behind(Decoder& decoder, std::span<const TokenId> prompt, std::span<const float> logits,
                            const GenerationOptions& options);
 
-/// What generate() chooses greedily: the largest of the logits [V] that the grammar allows, all of them where it is
-/// null; `state` is the grammar's before the token, and then behind it. Throws as Sampler::next().
-TokenId greedy_choice(std::span<const float> logits, grammar::Grammar* grammar, grammar::GrammarState& state);
+/// What generate() chooses with a plain sampler: the largest of the logits [V] that the grammar allows, all of them
+/// where it is null; `state` is the grammar's before the token, and then behind it. Throws as Sampler::next().
+TokenId greedy_choice(Sampler& sampler, std::span<const float> logits, grammar::Grammar* grammar,
+                      grammar::GrammarState& state);
 
 /// generate(), greedily.
 Generation generate_greedy(Decoder& decoder, std::span<const TokenId> prompt, TokenId end, std::int64_t max_new_tokens);

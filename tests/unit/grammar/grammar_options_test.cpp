@@ -15,7 +15,8 @@ TEST(GrammarOptionsJson, AreReadAsTheyWereWritten) {
   all.enums["light_set"]["room"] = {"Kitchen", "Anna's room"};
   for (const GrammarOptions& options : {GrammarOptions{}, all})
     EXPECT_EQ(grammar_options_from_json(to_json(options), "retort.json"), options);
-  EXPECT_EQ(to_json(all), Json::parse(R"({"values_from_utterance": true, "no_call": false, "most_calls": 2, "ask_back": true,
+  EXPECT_EQ(to_json(all),
+            Json::parse(R"({"values_from_utterance": true, "no_call": false, "most_calls": 2, "ask_back": true,
     "enums": {"light_set": {"room": ["Kitchen", "Anna's room"]}}})"));
   EXPECT_EQ(grammar_options_from_json(Json::object(), "retort.json"), GrammarOptions{});
 }
