@@ -149,28 +149,6 @@ void DistillationStep::add_token_signals(const WeightedTeacher& teacher, const T
   }
 }
 
-TeacherSignals DistillationStep::aligned_signals(const WeightedTeacher& teacher, const Data& data,
-                                                 std::span<const std::size_t> part) const {
-  torch::NoGradGuard no_grad;
-  const MixedPrecision mixed(parts_.training.precision, parts_.student.device());
-  const BatchRows rows = to(batch_rows(teacher.aligned->sequences, part), teacher.decoder->device());
-  std::vector<std::int64_t> spans;
-  std::int64_t student_row = 0, teacher_row = 0;
-  for (const std::size_t i : part) {
-    for (const TextSpan& span : teacher.aligned->spans[i])
-      spans.insert(spans.end(),
-                   {student_row + span.student, span.student_tokens, teacher_row + span.teacher, span.teacher_tokens});
-    student_row += static_cast<std::int64_t>(data.sequences[i].response.size());
-    teacher_row += static_cast<std::int64_t>(teacher.aligned->sequences[i].response.size());
-  }
-  TeacherSignals signals;
-  signals.weight = teacher.weight;
-  signals.logits = teacher.decoder->logits(states_of(*teacher.decoder, rows, {}).last);
-  signals.labels = rows.labels;
-  signals.spans = torch::tensor(spans, torch::kInt64).view({-1, 4});
-  return signals;
-}
-
 /// In host memory, where the loss reads them.
 TeacherSignals DistillationStep::recorded_signals(const WeightedTeacher& teacher, const Data& data,
                                                   std::span<const std::size_t> part) const {
@@ -219,11 +197,62 @@ bool DistillationStep::is_recorded(const WeightedTeacher& teacher, const Data& d
          });
 }
 
+/// Where every sequence of a part begins, and the end: [S + 1] each.
+struct SequenceBegins {
+  std::vector<std::int64_t> student{0};  ///< among the student's rows
+  std::vector<std::int64_t> teacher{0};  ///< among the teacher's
+  std::vector<std::int64_t> spans{0};
+};
+
 /// What of every teacher is known before its logits: what it said once, or its states.
 struct DistillationStep::HeldTeacher {
   TeacherSignals said;
-  Tensor last;  ///< [N,D] after the final norm; undefined where no logits are to be made
+  Tensor last;            ///< [N,D] after the final norm; undefined where no logits are to be made
+  SequenceBegins begins;  ///< of a teacher with a tokenizer of its own
 };
+
+/// Of a teacher whose rows are other tokens than the student's; `said.spans` counts the rows of the whole part.
+DistillationStep::HeldTeacher DistillationStep::hold_aligned(const WeightedTeacher& teacher, const Data& data,
+                                                             std::span<const std::size_t> part) const {
+  const BatchRows rows = to(batch_rows(teacher.aligned->sequences, part), teacher.decoder->device());
+  HeldTeacher held;
+  std::vector<std::int64_t> spans;
+  for (const std::size_t i : part) {
+    const std::int64_t student_row = held.begins.student.back(), teacher_row = held.begins.teacher.back();
+    for (const TextSpan& span : teacher.aligned->spans[i])
+      spans.insert(spans.end(),
+                   {student_row + span.student, span.student_tokens, teacher_row + span.teacher, span.teacher_tokens});
+    held.begins.student.push_back(student_row + static_cast<std::int64_t>(data.sequences[i].response.size()));
+    held.begins.teacher.push_back(teacher_row +
+                                  static_cast<std::int64_t>(teacher.aligned->sequences[i].response.size()));
+    held.begins.spans.push_back(static_cast<std::int64_t>(spans.size() / 4));
+  }
+  held.said.weight = teacher.weight;
+  held.said.labels = rows.labels;
+  held.said.spans = torch::tensor(spans, torch::kInt64).view({-1, 4});
+  held.last = states_of(*teacher.decoder, rows, {}).last;
+  return held;
+}
+
+/// What it says of the sequences that make the student's rows [first, first + count): its own rows of them with their
+/// logits, and their spans counted from these rows.
+TeacherSignals DistillationStep::aligned_signals(const WeightedTeacher& teacher, const HeldTeacher& held,
+                                                 std::int64_t first, std::int64_t count) {
+  const std::vector<std::int64_t>& student = held.begins.student;
+  const auto sequence_at = [&](std::int64_t row) {
+    return row == student.back() ? student.size() - 1
+                                 : static_cast<std::size_t>(std::ranges::lower_bound(student, row) - student.begin());
+  };
+  const std::size_t begin = first == 0 ? 0 : sequence_at(first), end = sequence_at(first + count);
+  const std::int64_t row = held.begins.teacher[begin], rows = held.begins.teacher[end] - row;
+  const std::int64_t span = held.begins.spans[begin], spans = held.begins.spans[end] - span;
+  TeacherSignals signals = held.said;
+  signals.labels = held.said.labels.narrow(0, row, rows);
+  signals.spans =
+      held.said.spans.narrow(0, span, spans) - torch::tensor({first, std::int64_t{0}, row, std::int64_t{0}});
+  signals.logits = teacher.decoder->logits(held.last.narrow(0, row, rows));
+  return signals;
+}
 
 std::vector<DistillationStep::HeldTeacher> DistillationStep::hold_teachers(const Data& data,
                                                                            std::span<const std::size_t> part,
@@ -239,7 +268,7 @@ std::vector<DistillationStep::HeldTeacher> DistillationStep::hold_teachers(const
     if (is_recorded(teacher, data, part)) {
       one.said = recorded_signals(teacher, data, part);
     } else if (teacher.aligned != nullptr) {
-      one.said = aligned_signals(teacher, data, part);
+      one = hold_aligned(teacher, data, part);
     } else if (wants_logits(wanted) || !wanted.teacher_layers[i].empty()) {
       RowStates states = states_of(*teacher.decoder, as_read_by(teacher, rows), wanted.teacher_layers[i]);
       one.said.hidden = std::move(states.declared);
@@ -258,8 +287,11 @@ DistillTensors DistillationStep::chunk(const Data& data, const BatchRows& rows, 
   for (Tensor* all : {&tensors.labels, &tensors.mask, &tensors.sequences, &tensors.positions, &tensors.lengths})
     *all = narrowed(*all, first, count);
   for (std::size_t i = 0; i < held.size(); ++i) {
+    if (parts_.teachers[i].aligned != nullptr) {
+      tensors.teachers.push_back(aligned_signals(parts_.teachers[i], held[i], first, count));
+      continue;
+    }
     TeacherSignals& teacher = tensors.teachers.emplace_back(held[i].said);
-    if (parts_.teachers[i].aligned != nullptr) continue;  // its rows are other tokens: borders_of() never cuts them
     for (Tensor* all : {&teacher.top_ids, &teacher.top_log_probs, &teacher.tail}) *all = narrowed(*all, first, count);
     for (Tensor& hidden : teacher.hidden) hidden = narrowed(hidden, first, count);
     if (held[i].last.defined()) add_token_signals(parts_.teachers[i], held[i].last.narrow(0, first, count), teacher);
@@ -267,15 +299,30 @@ DistillTensors DistillationStep::chunk(const Data& data, const BatchRows& rows, 
   return tensors;
 }
 
-/// Of the rows whose logits are in memory together (row_chunks.h).
-std::vector<std::int64_t> DistillationStep::borders_of(const BatchRows& rows) const {
+/// Of the rows whose logits are in memory together (row_chunks.h). What is compared piece by piece is cut between
+/// sequences, as a teacher's rows are other tokens.
+std::vector<std::int64_t> DistillationStep::borders_of(const BatchRows& rows,
+                                                       const std::vector<HeldTeacher>& held) const {
   std::int64_t vocabulary = parts_.student.config().vocabulary_size;
-  for (const WeightedTeacher& teacher : parts_.teachers) {
-    if (teacher.aligned != nullptr) return {0, rows.index.size(0)};
-    if (teacher.decoder != nullptr) vocabulary = std::max(vocabulary, teacher.decoder->config().vocabulary_size);
+  std::vector<SequenceLogits> readers;
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    const WeightedTeacher& teacher = parts_.teachers[i];
+    if (teacher.decoder == nullptr) continue;
+    const std::int64_t its = teacher.decoder->config().vocabulary_size;
+    if (teacher.aligned == nullptr)
+      vocabulary = std::max(vocabulary, its);
+    else
+      readers.push_back({held[i].begins.teacher, its});
   }
-  return logit_chunks(rows.index.size(0), vocabulary,
-                      parts_.losses.wanted().whole_sequences() ? rows.sequences : Tensor());
+  if (readers.empty())
+    return logit_chunks(rows.index.size(0), vocabulary,
+                        parts_.losses.wanted().whole_sequences() ? rows.sequences : Tensor());
+  const auto aligned = std::ranges::find_if(held, [](const HeldTeacher& one) { return one.begins.student.size() > 1; });
+  const std::vector<std::int64_t>& begins = aligned->begins.student;
+  readers.push_back({begins, vocabulary});
+  std::vector<std::int64_t> borders;
+  for (const std::size_t sequence : sequence_chunks(readers)) borders.push_back(begins[sequence]);
+  return borders;
 }
 
 Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout,
@@ -308,7 +355,7 @@ Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> 
     const InstancePool<host::DistillCall>::Lease call(parts_.losses.pool());
     return distill_loss(*call, wanted, tensors, report) / data.weight;
   };
-  return summed_by_chunks(by_row, shared, borders_of(rows), loss);
+  return summed_by_chunks(by_row, shared, borders_of(rows, held), loss);
 }
 
 DistillationStep::DistillationStep(DistillationParts parts, DataParallel& parallel)

@@ -94,12 +94,13 @@ class DistillationStep {
                                          const BatchRows& rows) const;
   DistillTensors chunk(const Data& data, const BatchRows& rows, const std::vector<HeldTeacher>& held,
                        std::int64_t first, std::int64_t count) const;
-  std::vector<std::int64_t> borders_of(const BatchRows& rows) const;
+  std::vector<std::int64_t> borders_of(const BatchRows& rows, const std::vector<HeldTeacher>& held) const;
   DistillTensors described(const Data& data, const BatchRows& rows) const;
   bool is_recorded(const WeightedTeacher& teacher, const Data& data, std::span<const std::size_t> part) const;
   void add_token_signals(const WeightedTeacher& teacher, const torch::Tensor& last, TeacherSignals& signals) const;
-  TeacherSignals aligned_signals(const WeightedTeacher& teacher, const Data& data,
-                                 std::span<const std::size_t> part) const;
+  HeldTeacher hold_aligned(const WeightedTeacher& teacher, const Data& data, std::span<const std::size_t> part) const;
+  static TeacherSignals aligned_signals(const WeightedTeacher& teacher, const HeldTeacher& held, std::int64_t first,
+                                        std::int64_t count);
   TeacherSignals recorded_signals(const WeightedTeacher& teacher, const Data& data,
                                   std::span<const std::size_t> part) const;
   std::vector<Sequence> answers(PolicyEngine& engine, double temperature, const std::vector<std::size_t>& batch,

@@ -30,6 +30,20 @@ std::vector<std::int64_t> logit_chunks(std::int64_t rows, std::int64_t vocabular
   return chunk_borders(rows, std::max<std::int64_t>(1, most_logits / vocabulary), sequences);
 }
 
+std::vector<std::size_t> sequence_chunks(std::span<const SequenceLogits> readers) {
+  const std::size_t count = readers.front().begins.size() - 1;
+  const std::span<const std::int64_t> rows = readers.back().begins;
+  std::vector<std::size_t> borders{0};
+  for (std::size_t sequence = 1; sequence < count; ++sequence) {
+    const bool too_many = std::ranges::any_of(readers, [&](const SequenceLogits& reader) {
+      return (reader.begins[sequence + 1] - reader.begins[borders.back()]) * reader.vocabulary > most_logits;
+    });
+    if (too_many && rows[sequence] > rows[borders.back()] && rows[count] > rows[sequence]) borders.push_back(sequence);
+  }
+  borders.push_back(count);
+  return borders;
+}
+
 Tensor summed_by_chunks(const std::vector<Tensor>& by_row, const std::vector<Tensor>& shared,
                         const std::vector<std::int64_t>& borders, const ChunkLoss& loss) {
   if (borders.size() == 2) return loss(0, borders[1], by_row);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "train/libtorch.h"
@@ -18,6 +19,16 @@ std::vector<std::int64_t> chunk_borders(std::int64_t rows, std::int64_t rows_at_
                                         const torch::Tensor& sequences = {});
 /// The same for rows of logits of `vocabulary` tokens.
 std::vector<std::int64_t> logit_chunks(std::int64_t rows, std::int64_t vocabulary, const torch::Tensor& sequences = {});
+
+/// How many rows of logits every sequence makes in one model.
+struct SequenceLogits {
+  std::span<const std::int64_t> begins;  ///< [S + 1] the row where each begins, and the end; rising; borrowed
+  std::int64_t vocabulary;
+};
+/// Numbers of the sequences where chunks begin, and their count S: as many to a chunk as leave every reader's logits
+/// at most `most_logits` elements; one that alone has more is a chunk of its own, so that the longest sequence bounds
+/// what is held. A chunk has rows of the last reader. `readers` are of the same S.
+std::vector<std::size_t> sequence_chunks(std::span<const SequenceLogits> readers);
 
 /// The scalar loss of rows begin … begin + count; `by_row` are these rows of what summed_by_chunks() was given.
 using ChunkLoss =
