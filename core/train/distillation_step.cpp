@@ -319,6 +319,9 @@ std::vector<std::int64_t> DistillationStep::borders_of(const BatchRows& rows,
                         parts_.losses.wanted().whole_sequences() ? rows.sequences : Tensor());
   const auto aligned = std::ranges::find_if(held, [](const HeldTeacher& one) { return one.begins.student.size() > 1; });
   const std::vector<std::int64_t>& begins = aligned->begins.student;
+  if (begins.back() != rows.index.size(0))
+    throw std::logic_error("pieces of text are of " + std::to_string(begins.back()) + " rows, the batch has " +
+                           std::to_string(rows.index.size(0)));
   readers.push_back({begins, vocabulary});
   std::vector<std::int64_t> borders;
   for (const std::size_t sequence : sequence_chunks(readers)) borders.push_back(begins[sequence]);
