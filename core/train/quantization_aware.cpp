@@ -133,6 +133,20 @@ std::filesystem::path grid_of(const QuantizationAwareJob& job, const RunHooks& h
   return grid.output;
 }
 
+/// Scales of smoothed weights do not fit the weights that are to be learnt: smoothing shows in the norms before them.
+void expect_not_smoothed(const model::ModelFolder& grid, const model::ModelFolder& student) {
+  for (const auto& [name, shape] : model::tensor_shapes(student.config())) {
+    if (shape.size() != 1 || model::to_f32(grid.tensor(name)) == model::to_f32(student.tensor(name))) continue;
+    throw std::invalid_argument(
+        "algorithm: expected a quantizer that leaves the model's weights as they are, found one "
+        "that smoothed them (" +
+        name +
+        " changed): its scales are of other weights than those "
+        "that are learnt. Take quantize.rtn, quantize.hqq or quantize.gptq, or a quantizer "
+        "without smoothing");
+  }
+}
+
 ModelSize run(const QuantizationAwareJob& job, const RunHooks& hooks) {
   if (!job.distillation.student)
     throw std::invalid_argument("quantisation-aware training: expected a float model to start from, found none");
@@ -141,6 +155,7 @@ ModelSize run(const QuantizationAwareJob& job, const RunHooks& hooks) {
     throw std::invalid_argument(
         "the quantizer stores every matrix in float: nothing is left to be learnt; let it "
         "quantise some");
+  expect_not_smoothed(grid, model::ModelFolder(*job.distillation.student));
   QuantizedStudent form(grid, job);
   DistillationJob distillation = job.distillation;
   distillation.form = &form;

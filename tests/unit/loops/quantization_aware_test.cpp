@@ -80,16 +80,22 @@ struct PlainInt4 {
     }
     return nullptr;
   }
-  static retort_bound_component component() {
-    static const retort_quantizer_v1 functions = {
-        RETORT_QUANTIZER_V1_SIZE, 0, &requirements, &scheme, nullptr, &quantize};
+  static retort_error* smooth(retort_instance*, const retort_site* site, const retort_tensor* factors,
+                              const retort_metric_sink*) {
+    for (std::int64_t i = 0; i < site->columns; ++i) static_cast<float*>(factors->data)[i] = i % 2 == 0 ? 1.0F : 2.0F;
+    return nullptr;
+  }
+  static retort_bound_component component(bool smoothing = false) {
+    static const retort_quantizer_v1 plain = {RETORT_QUANTIZER_V1_SIZE, 0, &requirements, &scheme, nullptr, &quantize};
+    static const retort_quantizer_v1 smoothed = {
+        RETORT_QUANTIZER_V1_SIZE, 0, &requirements, &scheme, &smooth, &quantize};
     static int instance = 0;
     return {sizeof(retort_bound_component),
             0,
             {"algorithm", 9},
             {"quantize.plain", 14},
             reinterpret_cast<retort_instance*>(&instance),
-            &functions};
+            smoothing ? &smoothed : &plain};
   }
 };
 
@@ -199,6 +205,18 @@ TEST_F(QuantizationAware, LearnsOnAnotherDeviceAsOnTheCpu) {
   }
   ASSERT_EQ(losses[0].size(), 2U);
   for (std::size_t step = 0; step < 2; ++step) EXPECT_NEAR(losses[0][step], losses[1][step], 1e-4);
+}
+
+TEST_F(QuantizationAware, AQuantizerThatSmoothsIsRefused) {
+  QuantizationAwareJob smoothed = job("smoothed", 1);
+  smoothed.grid.quantizer = PlainInt4::component(true);
+  Recorder recorder;
+  try {
+    train_quantized(smoothed, recorder.hooks());
+    FAIL() << "was trained";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("input_layernorm.weight"), std::string::npos) << error.what();
+  }
 }
 
 TEST_F(QuantizationAware, AQuantisedStudentIsRefused) {
