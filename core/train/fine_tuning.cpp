@@ -53,7 +53,8 @@ task::PromptContract new_contract(const FineTuningJob& job, const std::vector<ta
   task::ResponseStyle style = job.style;
   style.context = std::any_of(examples.begin(), examples.end(),
                               [](const task::Example& example) { return example.messages.size() > 1; });
-  return task::PromptContract(job.call_format, std::move(tools), style)
+  return task::PromptContract(job.call_format == "inherited" ? "functional_tokens" : job.call_format, std::move(tools),
+                              style)
       .with(job.normalisation)
       .with_grammar(grammar_of(job, examples));
 }
@@ -96,9 +97,13 @@ CallModule starting_module(const FineTuningJob& job, const std::vector<task::Exa
                            const RunHooks& hooks) {
   if (!job.start) return new_module(job, examples, hooks);
   const model::ModelFolder folder(*job.start);
-  return folder.retort().contains("task")
-             ? load_call_module(*job.start)
-             : adapt_to_task(folder, new_contract(job, examples), job.model.prompt_attention);
+  const nlohmann::json task = folder.retort().value("task", nlohmann::json::object());
+  const std::string known = task.value("format", "");
+  if (!known.empty() && (job.call_format == "inherited" || job.call_format == known)) {
+    hooks.log("the model knows a task: its form of calls (" + known + "), normalisation and grammar stay");
+    return load_call_module(*job.start);
+  }
+  return adapt_to_task(folder, new_contract(job, examples), job.model.prompt_attention);
 }
 
 /// Σ over rows of weight · loss. hidden [N,D].

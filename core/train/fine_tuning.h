@@ -22,7 +22,9 @@ struct FineTuningJob : TrainingJob {
   /// A model folder whose embedding a new model's begins with (initialisation.h); used without `start`.
   std::optional<std::filesystem::path> embeddings;
   NewModel model;  ///< used without `start`
-  std::string call_format = "functional_tokens";
+  /// "functional_tokens", "json" or "chat_template": a model that writes calls in another form is taught this one from
+  /// what it knows. "inherited": its own; "functional_tokens" for a model without a task.
+  std::string call_format = "inherited";
   task::NormalisationOptions normalisation;  ///< of what users write
   task::ResponseStyle style;
   /// Options of the call grammar (grammar/grammar_options.h). All of these: of a new model, and of one without a task.

@@ -52,7 +52,7 @@ class SftStage : public retort::Stage {
   struct Params {
     retort::train::NewModel model;
     retort::train::TrainingOptions training;
-    std::string call_format = "functional_tokens";
+    std::string call_format = "inherited";
     std::string conjunction = "and";
     std::string argument_order = "spoken";
     retort::task::NormalisationOptions normalisation;
@@ -72,10 +72,12 @@ class SftStage : public retort::Stage {
         .object("model", &Params::model, retort::stages::new_model_parameters())
         .object("training", &Params::training, retort::stages::training_parameters())
         .string("call_format", &Params::call_format)
-        .one_of({"functional_tokens", "json", "chat_template"})
+        .one_of({"inherited", "functional_tokens", "json", "chat_template"})
         .doc(
-            "how a model without a task is taught to write calls; chat_template: by the pretrained model's own "
-            "template, with any tools")
+            "how calls are written; inherited = as the model does, functional_tokens where it knows no task; "
+            "chat_template = by the pretrained model's own template, with any tools. A model that writes them in "
+            "another "
+            "form is taught this one from what it knows")
         .string("conjunction", &Params::conjunction)
         .doc("before the last item of a list, in the language of the utterances; \"\" = lists stand item by item")
         .string("argument_order", &Params::argument_order)

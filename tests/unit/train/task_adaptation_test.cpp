@@ -149,6 +149,15 @@ TEST_F(TaskAdaptation, FineTuningGoesOnFromAPretrainedModel) {
   fine_tune(job, hooks);
   EXPECT_LT(first, 0.05);
   EXPECT_EQ(host::read_file(root / "again" / "tokenizer.json"), host::read_file(root / "output" / "tokenizer.json"));
+
+  // Another form of calls is taught to it, in the vocabulary that it has.
+  job.call_format = "json";
+  job.output = root / "as_json";
+  job.work = root / "work3";
+  fine_tune(job, hooks);
+  EXPECT_LT(last, 0.05);
+  EXPECT_EQ(load_call_module(job.output).contract.format(), "json");
+  EXPECT_EQ(load_call_module(root / "again").contract.format(), "functional_tokens");
 }
 
 TEST_F(TaskAdaptation, ANewModelsEmbeddingBeginsWithAPretrainedOnes) {
