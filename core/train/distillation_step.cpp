@@ -197,35 +197,29 @@ bool DistillationStep::is_recorded(const WeightedTeacher& teacher, const Data& d
          });
 }
 
-/// Where every sequence of a part begins, and the end: [S + 1] each.
-struct SequenceBegins {
-  std::vector<std::int64_t> student{0};  ///< among the student's rows
-  std::vector<std::int64_t> teacher{0};  ///< among the teacher's
-  std::vector<std::int64_t> spans{0};
-};
-
 /// What of every teacher is known before its logits: what it said once, or its states.
 struct DistillationStep::HeldTeacher {
   TeacherSignals said;
-  Tensor last;            ///< [N,D] after the final norm; undefined where no logits are to be made
-  SequenceBegins begins;  ///< of a teacher with a tokenizer of its own
+  Tensor last;  ///< [N,D] after the final norm; undefined where no logits are to be made
+  // Of a teacher with a tokenizer of its own, where sequences begin among:
+  SequenceBegins students;  ///< the student's rows
+  SequenceBegins own;       ///< the teacher's
+  SequenceBegins spans;     ///< said.spans
 };
 
 /// Of a teacher whose rows are other tokens than the student's; `said.spans` counts the rows of the whole part.
 DistillationStep::HeldTeacher DistillationStep::hold_aligned(const WeightedTeacher& teacher, const Data& data,
                                                              std::span<const std::size_t> part) const {
   const BatchRows rows = to(batch_rows(teacher.aligned->sequences, part), teacher.decoder->device());
-  HeldTeacher held;
+  HeldTeacher held{.students = {0}, .own = {0}, .spans = {0}};
   std::vector<std::int64_t> spans;
   for (const std::size_t i : part) {
-    const std::int64_t student_row = held.begins.student.back(), teacher_row = held.begins.teacher.back();
+    const std::int64_t row = held.students.back(), own_row = held.own.back();
     for (const TextSpan& span : teacher.aligned->spans[i])
-      spans.insert(spans.end(),
-                   {student_row + span.student, span.student_tokens, teacher_row + span.teacher, span.teacher_tokens});
-    held.begins.student.push_back(student_row + static_cast<std::int64_t>(data.sequences[i].response.size()));
-    held.begins.teacher.push_back(teacher_row +
-                                  static_cast<std::int64_t>(teacher.aligned->sequences[i].response.size()));
-    held.begins.spans.push_back(static_cast<std::int64_t>(spans.size() / 4));
+      spans.insert(spans.end(), {row + span.student, span.student_tokens, own_row + span.teacher, span.teacher_tokens});
+    held.students.push_back(row + static_cast<std::int64_t>(data.sequences[i].response.size()));
+    held.own.push_back(own_row + static_cast<std::int64_t>(teacher.aligned->sequences[i].response.size()));
+    held.spans.push_back(static_cast<std::int64_t>(spans.size() / 4));
   }
   held.said.weight = teacher.weight;
   held.said.labels = rows.labels;
@@ -238,14 +232,14 @@ DistillationStep::HeldTeacher DistillationStep::hold_aligned(const WeightedTeach
 /// logits, and their spans counted from these rows.
 TeacherSignals DistillationStep::aligned_signals(const WeightedTeacher& teacher, const HeldTeacher& held,
                                                  std::int64_t first, std::int64_t count) {
-  const std::vector<std::int64_t>& student = held.begins.student;
-  const auto sequence_at = [&](std::int64_t row) {
-    return row == student.back() ? student.size() - 1
-                                 : static_cast<std::size_t>(std::ranges::lower_bound(student, row) - student.begin());
+  // Between equal begins stand sequences without rows: those at the end belong to the last chunk.
+  const auto sequence_at = [&students = held.students](std::int64_t row) {
+    const auto at = row == students.back() ? students.end() - 1 : std::ranges::lower_bound(students, row);
+    return static_cast<std::size_t>(at - students.begin());
   };
-  const std::size_t begin = first == 0 ? 0 : sequence_at(first), end = sequence_at(first + count);
-  const std::int64_t row = held.begins.teacher[begin], rows = held.begins.teacher[end] - row;
-  const std::int64_t span = held.begins.spans[begin], spans = held.begins.spans[end] - span;
+  const std::size_t begin = sequence_at(first), end = sequence_at(first + count);
+  const std::int64_t row = held.own[begin], rows = held.own[end] - row;
+  const std::int64_t span = held.spans[begin], spans = held.spans[end] - span;
   TeacherSignals signals = held.said;
   signals.labels = held.said.labels.narrow(0, row, rows);
   signals.spans =
@@ -304,28 +298,27 @@ DistillTensors DistillationStep::chunk(const Data& data, const BatchRows& rows, 
 std::vector<std::int64_t> DistillationStep::borders_of(const BatchRows& rows,
                                                        const std::vector<HeldTeacher>& held) const {
   std::int64_t vocabulary = parts_.student.config().vocabulary_size;
-  std::vector<SequenceLogits> readers;
+  const SequenceBegins* students = nullptr;
+  std::vector<SequenceRows> readers;
   for (std::size_t i = 0; i < held.size(); ++i) {
     const WeightedTeacher& teacher = parts_.teachers[i];
     if (teacher.decoder == nullptr) continue;
     const std::int64_t its = teacher.decoder->config().vocabulary_size;
-    if (teacher.aligned == nullptr)
+    if (teacher.aligned == nullptr) {
       vocabulary = std::max(vocabulary, its);
-    else
-      readers.push_back({held[i].begins.teacher, its});
+    } else {
+      students = &held[i].students;
+      readers.push_back({held[i].own, logit_rows(its)});
+    }
   }
-  if (readers.empty())
+  if (students == nullptr)
     return logit_chunks(rows.index.size(0), vocabulary,
                         parts_.losses.wanted().whole_sequences() ? rows.sequences : Tensor());
-  const auto aligned = std::ranges::find_if(held, [](const HeldTeacher& one) { return one.begins.student.size() > 1; });
-  const std::vector<std::int64_t>& begins = aligned->begins.student;
-  if (begins.back() != rows.index.size(0))
-    throw std::logic_error("pieces of text are of " + std::to_string(begins.back()) + " rows, the batch has " +
+  if (students->back() != rows.index.size(0))
+    throw std::logic_error("pieces of text are of " + std::to_string(students->back()) + " rows, the batch has " +
                            std::to_string(rows.index.size(0)));
-  readers.push_back({begins, vocabulary});
-  std::vector<std::int64_t> borders;
-  for (const std::size_t sequence : sequence_chunks(readers)) borders.push_back(begins[sequence]);
-  return borders;
+  readers.insert(readers.begin(), {*students, logit_rows(vocabulary)});
+  return chunk_borders(readers);
 }
 
 Tensor DistillationStep::loss_of(const Data& data, std::span<const std::size_t> part, const Dropout& dropout,

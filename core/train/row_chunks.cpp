@@ -8,40 +8,54 @@ namespace retort::train {
 
 using torch::Tensor;
 
-std::vector<std::int64_t> chunk_borders(std::int64_t rows, std::int64_t rows_at_once, const Tensor& sequences) {
+namespace {
+
+/// Where the number changes in `sequences` [N].
+SequenceBegins begins_of(const Tensor& sequences) {
+  const Tensor on_host = sequences.cpu();
+  const auto* of_row = on_host.const_data_ptr<std::int64_t>();
+  SequenceBegins begins{0};
+  for (std::int64_t row = 1; row < on_host.size(0); ++row)
+    if (of_row[row] != of_row[row - 1]) begins.push_back(row);
+  if (on_host.size(0) > 0) begins.push_back(on_host.size(0));
+  return begins;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> chunk_borders(const std::vector<SequenceRows>& readers) {
+  const std::span<const std::int64_t> rows = readers.front().begins;
   std::vector<std::int64_t> borders{0};
-  if (!sequences.defined()) {
-    for (std::int64_t end = rows_at_once; end < rows; end += rows_at_once) borders.push_back(end);
-  } else {
-    const Tensor on_host = sequences.cpu();
-    const auto* of_row = on_host.const_data_ptr<std::int64_t>();
-    std::int64_t last = 0;  // where a sequence begins
-    for (std::int64_t row = 1; row <= rows; ++row) {
-      if (row < rows && of_row[row] == of_row[row - 1]) continue;
-      if (row - borders.back() > rows_at_once && last > borders.back()) borders.push_back(last);
-      last = row;
-    }
+  std::size_t first = 0;  // sequence of the chunk
+  for (std::size_t sequence = 1; sequence + 1 < rows.size() && rows[sequence] < rows.back(); ++sequence) {
+    const bool too_many = std::ranges::any_of(readers, [&](const SequenceRows& reader) {
+      return reader.begins[sequence + 1] - reader.begins[first] > reader.rows_at_once;
+    });
+    if (!too_many || rows[sequence] == rows[first]) continue;
+    borders.push_back(rows[sequence]);
+    first = sequence;
   }
+  if (rows.back() > 0) borders.push_back(rows.back());
+  return borders;
+}
+
+std::vector<std::int64_t> chunk_borders(std::int64_t rows, std::int64_t rows_at_once, const Tensor& sequences) {
+  if (sequences.defined()) {
+    const SequenceBegins begins = begins_of(sequences);
+    return chunk_borders({{begins, rows_at_once}});
+  }
+  std::vector<std::int64_t> borders{0};
+  for (std::int64_t end = rows_at_once; end < rows; end += rows_at_once) borders.push_back(end);
   if (rows > 0) borders.push_back(rows);
   return borders;
 }
 
-std::vector<std::int64_t> logit_chunks(std::int64_t rows, std::int64_t vocabulary, const Tensor& sequences) {
-  return chunk_borders(rows, std::max<std::int64_t>(1, most_logits / vocabulary), sequences);
+std::int64_t logit_rows(std::int64_t vocabulary) {
+  return std::max<std::int64_t>(1, most_logits / vocabulary);
 }
 
-std::vector<std::size_t> sequence_chunks(std::span<const SequenceLogits> readers) {
-  const std::size_t count = readers.front().begins.size() - 1;
-  const std::span<const std::int64_t> rows = readers.back().begins;
-  std::vector<std::size_t> borders{0};
-  for (std::size_t sequence = 1; sequence < count; ++sequence) {
-    const bool too_many = std::ranges::any_of(readers, [&](const SequenceLogits& reader) {
-      return (reader.begins[sequence + 1] - reader.begins[borders.back()]) * reader.vocabulary > most_logits;
-    });
-    if (too_many && rows[sequence] > rows[borders.back()] && rows[count] > rows[sequence]) borders.push_back(sequence);
-  }
-  borders.push_back(count);
-  return borders;
+std::vector<std::int64_t> logit_chunks(std::int64_t rows, std::int64_t vocabulary, const Tensor& sequences) {
+  return chunk_borders(rows, logit_rows(vocabulary), sequences);
 }
 
 Tensor summed_by_chunks(const std::vector<Tensor>& by_row, const std::vector<Tensor>& shared,

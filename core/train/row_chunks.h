@@ -13,22 +13,27 @@ namespace retort::train {
 
 constexpr std::int64_t most_logits = 1 << 24;  ///< elements of one chunk of logits: 64 MiB in f32
 
+/// Where the sequences of one reader begin among its rows, and the end: [S + 1], rising, from 0.
+using SequenceBegins = std::vector<std::int64_t>;
+
+/// One reader of the sequences, and how many of its rows a chunk may have.
+struct SequenceRows {
+  std::span<const std::int64_t> begins;  ///< SequenceBegins, borrowed
+  std::int64_t rows_at_once;
+};
+
 /// Where chunks of at most `rows_at_once` rows begin and end: 0, …, `rows`. With `sequences` [N] (equal numbers follow
 /// one another) only between sequences, so that a longer one is a chunk of its own.
 std::vector<std::int64_t> chunk_borders(std::int64_t rows, std::int64_t rows_at_once,
                                         const torch::Tensor& sequences = {});
-/// The same for rows of logits of `vocabulary` tokens.
+/// The same between sequences, in rows of the first of `readers`, which read the same S: as many sequences to a chunk
+/// as no reader has too many rows of. One that alone has more is a chunk of its own, so that the longest bounds what is
+/// held. Every chunk has rows of the first reader.
+std::vector<std::int64_t> chunk_borders(const std::vector<SequenceRows>& readers);
+/// How many rows of logits of `vocabulary` tokens a chunk has: at least one.
+std::int64_t logit_rows(std::int64_t vocabulary);
+/// chunk_borders() of rows of logits of `vocabulary` tokens.
 std::vector<std::int64_t> logit_chunks(std::int64_t rows, std::int64_t vocabulary, const torch::Tensor& sequences = {});
-
-/// How many rows of logits every sequence makes in one model.
-struct SequenceLogits {
-  std::span<const std::int64_t> begins;  ///< [S + 1] the row where each begins, and the end; rising; borrowed
-  std::int64_t vocabulary;
-};
-/// Numbers of the sequences where chunks begin, and their count S: as many to a chunk as leave every reader's logits
-/// at most `most_logits` elements; one that alone has more is a chunk of its own, so that the longest sequence bounds
-/// what is held. A chunk has rows of the last reader. `readers` are of the same S.
-std::vector<std::size_t> sequence_chunks(std::span<const SequenceLogits> readers);
 
 /// The scalar loss of rows begin … begin + count; `by_row` are these rows of what summed_by_chunks() was given.
 using ChunkLoss =

@@ -4,20 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <fstream>
-#include <map>
-#include <memory>
-#include <numeric>
 #include <set>
 
 #include "distill_fixture.h"
 #include "host/base/files.h"
 #include "text/vocabulary_cut.h"
 #include "train/corpus.h"
-#include "train/data_parallel.h"
-#include "train/distillation_step.h"
-#include "train/parameter_groups.h"
 #include "train/signal_file.h"
 #include "train/signal_recording.h"
 #include "train/vocabulary_bridge.h"

@@ -168,6 +168,11 @@ TEST(RowChunks, BordersCoverAllRowsOnceAndKeepSequencesWhole) {
   EXPECT_EQ(chunk_borders(12, 4, sequences), (Borders{0, 2, 6, 11, 12}));
   EXPECT_EQ(chunk_borders(12, 100, sequences), (Borders{0, 12}));
   EXPECT_EQ(chunk_borders(12, 1, sequences), (Borders{0, 2, 5, 6, 11, 12}));
+  // Two readers of five sequences: either may be the one that has too many rows; some have none of the first's.
+  const SequenceBegins first{0, 2, 2, 5, 6, 6}, second{0, 1, 4, 5, 6, 9};
+  EXPECT_EQ(chunk_borders({{first, 4}, {second, 100}}), (Borders{0, 2, 6}));
+  EXPECT_EQ(chunk_borders({{first, 100}, {second, 5}}), (Borders{0, 5, 6}));
+  EXPECT_EQ(chunk_borders({{first, 1}, {second, 1}}), (Borders{0, 2, 5, 6}));
 }
 
 TEST(RowChunks, ChunksSumToTheWholeLossAndItsGradients) {
